@@ -1,0 +1,138 @@
+/**
+ * The pre-training corpus of the tiny base: what stands for web data. Every drawing of a pre-training designer comes with
+ * a rationale and with a direct answer, equally often (no prompt style is favoured by construction), and with short
+ * questions on what is to be seen; text alone ties names to attributes.
+ */
+import type { Random } from "../engine/random";
+import { tinyPrompts, type PromptSet } from "./prompts";
+import { compareCandidates, formatAnswer, formatRationale } from "./rationale";
+
+/** One dialogue about at most one image. */
+export interface Conversation {
+  /** Path of the drawing; null for text alone. */
+  image: string | null;
+  turns: readonly { user: string; assistant: string }[];
+}
+
+/** What is known about one concept, as text. */
+export interface Knowledge {
+  id: string;
+  name: string;
+  /** Whether it is a sub-category of the benchmark. */
+  evaluated: boolean;
+  question: string;
+  kind: string;
+  /** Usual colour words (measured on pre-training drawings), most frequent first. */
+  colors: readonly string[];
+  /** Visual words. */
+  words: readonly string[];
+  /** Concepts it may be taken for, most similar first. */
+  neighbours: readonly Knowledge[];
+  /** Drawings that pre-training may use, with what was measured on their pixels. */
+  drawings: readonly { path: string; colors: readonly string[]; shape: readonly string[] }[];
+}
+
+/** How far descriptions in the corpus differ from the truth: a base that never saw a wrong one trusts its own blindly. */
+export interface Corruption {
+  /** Probability that the words are another concept's altogether. */
+  swap: number;
+  /** Probability that one word is left out. */
+  drop: number;
+  /** Probability that one word is replaced by a neighbour's. */
+  replace: number;
+}
+
+export const defaultCorruption: Corruption = { swap: 0.1, drop: 0.35, replace: 0.25 };
+
+/** A description in random order, corrupted now and then. */
+export function corruptWords(truth: Knowledge, random: Random, corruption: Corruption): string[] {
+  const neighbours = truth.neighbours.slice(0, 8).filter((n) => n.words.length > 0);
+  if (neighbours.length > 0 && random.uniform() < corruption.swap) return random.shuffle(random.choice(neighbours).words);
+  const words = random.shuffle(truth.words);
+  if (words.length > 2 && random.uniform() < corruption.drop) words.pop();
+  if (neighbours.length > 0 && words.length > 0 && random.uniform() < corruption.replace) {
+    const other = random.choice(random.choice(neighbours).words);
+    if (!words.includes(other)) words[random.integer(words.length)] = other;
+  }
+  return words;
+}
+
+/** `count` distinct candidates, the truth among them, shuffled: hard ones first of all. */
+export function drawCandidates(truth: Knowledge, count: number, random: Random, hardest = 8): Knowledge[] {
+  const pool = truth.neighbours.slice(0, Math.max(hardest, count));
+  return random.shuffle([truth, ...random.sample(pool, Math.min(count - 1, pool.length))]);
+}
+
+/** The rationale of `truth` among `candidates`, given what was seen. */
+export function rationaleText(truth: Knowledge, seen: { colors: readonly string[]; concepts: readonly string[] }, candidates: readonly Knowledge[]): string {
+  return formatRationale({
+    colors: seen.colors,
+    concepts: seen.concepts,
+    candidates: candidates.map((c) => c.name),
+    comparison: compareCandidates(seen, candidates.map((c) => ({ name: c.name, colors: c.colors, concepts: c.words }))),
+    prediction: truth.name,
+  });
+}
+
+/** How many candidates a rationale weighs. */
+export const CANDIDATES = { closed: 4, open: 3 } as const;
+
+/** A question with or without options, and the candidates that go with it. */
+function ask(truth: Knowledge, random: Random): { options: string[] | undefined; candidates: Knowledge[] } {
+  const closed = random.uniform() < 0.5 && truth.neighbours.length >= CANDIDATES.closed - 1;
+  const candidates = drawCandidates(truth, closed ? CANDIDATES.closed : CANDIDATES.open, random, closed ? 10 : 5);
+  return { options: closed ? candidates.map((c) => c.name) : undefined, candidates };
+}
+
+/** Answers to short questions start with a space, so that a word is the same token wherever it stands. */
+const listing = (words: readonly string[]): string => ` ${words.join(" ")}.`;
+const description = (colors: readonly string[], words: readonly string[]): string => ` ${colors.join(" ")}, ${words.join(" ")}.`;
+
+/** Questions on what is to be seen, without the concept's name. */
+function perceptionTurns(truth: Knowledge, drawing: Knowledge["drawings"][number], random: Random, count: number): Conversation["turns"] {
+  const questions = [
+    { user: "Describe.", assistant: description(drawing.colors, random.shuffle(truth.words)) },
+    { user: "Parts?", assistant: listing(random.shuffle(truth.words)) },
+    { user: "Colors?", assistant: listing(drawing.colors) },
+    { user: "Shape?", assistant: listing(drawing.shape) },
+    { user: "Kind?", assistant: listing([truth.kind]) },
+  ];
+  return random.sample(questions, count);
+}
+
+/** Short questions on an image whose name is not told. */
+export function perceptionConversation(truth: Knowledge, drawing: Knowledge["drawings"][number], random: Random): Conversation {
+  return { image: drawing.path, turns: perceptionTurns(truth, drawing, random, 3) };
+}
+
+/** The two dialogues that tell an image's name, always drawn together: a rationale, and a direct answer with short questions. */
+export function namingConversations(
+  truth: Knowledge,
+  drawing: Knowledge["drawings"][number],
+  random: Random,
+  corruption: Corruption = defaultCorruption,
+  prompts: PromptSet = tinyPrompts,
+): { rationale: Conversation; direct: Conversation } {
+  const reasoned = ask(truth, random);
+  const concepts = corruptWords(truth, random, corruption);
+  const rationale = {
+    image: drawing.path,
+    turns: [{ user: prompts.reason(truth.question, reasoned.options), assistant: rationaleText(truth, { colors: drawing.colors, concepts }, reasoned.candidates) }],
+  };
+  const { options } = ask(truth, random);
+  const turns = [{ user: prompts.direct(truth.question, options), assistant: formatAnswer(truth.name) }, ...perceptionTurns(truth, drawing, random, 1)];
+  return { rationale, direct: { image: drawing.path, turns } };
+}
+
+/** Dialogues without an image: what things look like, and reasoning from a description in words. */
+export function textConversation(truth: Knowledge, random: Random, corruption: Corruption = defaultCorruption, prompts: PromptSet = tinyPrompts): Conversation {
+  const u = random.uniform();
+  const words = random.shuffle(truth.words);
+  if (u < 0.35) return { image: null, turns: [{ user: `Describe ${truth.name}.`, assistant: description(truth.colors, words) }] };
+  const colors = truth.drawings.length > 0 ? random.choice(truth.drawings).colors : truth.colors;
+  const concepts = corruptWords(truth, random, corruption);
+  const { options, candidates } = ask(truth, random);
+  const question = `${description(colors, concepts).trim()} ${truth.question}`;
+  if (u < 0.6) return { image: null, turns: [{ user: prompts.direct(question, options), assistant: formatAnswer(truth.name) }] };
+  return { image: null, turns: [{ user: prompts.reason(question, options), assistant: rationaleText(truth, { colors, concepts }, candidates) }] };
+}

@@ -1,0 +1,105 @@
+/**
+ * `compile(fn)`: the same function, as one call into TensorFlow.
+ *
+ *     const step = compile((params: Params, batch: Batch) => ({ loss: ..., params: ... }));
+ *     const { loss, params } = step(params0, batch);   // first call with these shapes traces; later ones replay
+ *
+ * `fn` must be pure: tensors (in nested records and arrays) in, tensors out; numbers, strings and booleans among the
+ * arguments are part of what is compiled, so a changed number is a new trace. The arguments stay the caller's, the results
+ * become the caller's. Without the native addon, `compile` returns `fn` wrapped in `tf.tidy`, and everything still works.
+ */
+import { performance } from "node:perf_hooks";
+import { canCompile } from "./native";
+import { tf, type Tensor } from "./tensorflow";
+import { callTraced, trace, type TracedFunction, type TraceOptions } from "./trace";
+import { flatten, type FlatTree } from "./tree";
+
+/** Options of `compile`. */
+export interface CompileOptions extends TraceOptions {
+  /** Name in `engineStats()`; the function's own name by default. */
+  name?: string;
+}
+
+/** One traced variant of a compiled function. */
+export interface TraceStats {
+  name: string;
+  shapes: string;
+  nodes: number;
+  /** Seconds spent tracing (which includes running the function once, eagerly). */
+  traceSeconds: number;
+  calls: number;
+  /** Seconds spent in later calls, as seen by the caller: kernels may run on behind an asynchronous device. */
+  callSeconds: number;
+}
+
+const registry: TraceStats[] = [];
+
+/** Every trace made so far, in order. */
+export function engineStats(): readonly TraceStats[] {
+  return registry;
+}
+
+interface Variant {
+  traced: TracedFunction;
+  output: FlatTree;
+  stats: TraceStats;
+}
+
+/**
+ * Compiles `fn`.
+ * @throws TraceError (at the first call) where `fn` reads values or draws random numbers while being traced.
+ */
+export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): (...args: A) => R {
+  const name = options.name ?? (fn.name || "anonymous");
+  const variants = new Map<string, Variant>();
+  const eager = (...args: A): R => {
+    let result: R;
+    const flat = flatten(tf.tidy(() => {
+      result = fn(...args);
+      return flatten(result).leaves;
+    }));
+    return flatten(result!).rebuild(flat.leaves) as R;
+  };
+  if (!canCompile()) return eager;
+
+  return (...args: A): R => {
+    const input = flatten(args);
+    const key = `${input.key}|${input.leaves.map(signature).join(";")}`;
+    const known = variants.get(key);
+    if (known) {
+      const start = performance.now();
+      const outputs = callTraced(known.traced, input.leaves);
+      known.stats.calls++;
+      known.stats.callSeconds += (performance.now() - start) / 1000;
+      return known.output.rebuild(outputs) as R;
+    }
+    const start = performance.now();
+    let output: FlatTree | null = null;
+    const traced = trace(
+      (leaves) => {
+        output = flatten(fn(...(input.rebuild(leaves) as A)));
+        return output.leaves;
+      },
+      input.leaves,
+      options,
+    );
+    const stats: TraceStats = { name, shapes: summary(input.leaves), nodes: traced.nodeCount, traceSeconds: (performance.now() - start) / 1000, calls: 0, callSeconds: 0 };
+    registry.push(stats);
+    const structure = output as unknown as FlatTree;
+    const rebuild = structure.rebuild;
+    variants.set(key, { traced, output: { ...structure, leaves: [], rebuild }, stats });
+    const first = traced.firstOutputs;
+    traced.firstOutputs = [];
+    return rebuild(first) as R;
+  };
+}
+
+function signature(tensor: Tensor): string {
+  return `${tensor.dtype}[${tensor.shape.join(",")}]`;
+}
+
+/** The shapes that tell variants apart, without the parameters' long list. */
+function summary(leaves: readonly Tensor[]): string {
+  const shapes = leaves.map(signature);
+  return shapes.length <= 8 ? shapes.join(" ") : `${shapes.slice(-8).join(" ")} (+${shapes.length - 8})`;
+}

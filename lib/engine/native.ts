@@ -1,0 +1,65 @@
+/** The few private parts of tfjs-node's backend that tracing needs, typed in one place. */
+import { isNative, tf, type Tensor } from "./tensorflow";
+
+/** Metadata of a tensor held by TensorFlow. */
+export interface TensorHandle {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
+/** One attribute of a kernel call, as tfjs-node passes it. */
+export interface OpAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** The addon. `addFunctionDef`, `removeFunction` and `getOpList` come from this project's patch (`scripts/`). */
+export interface Binding {
+  TF_FLOAT: number;
+  TF_INT32: number;
+  TF_BOOL: number;
+  TF_ATTR_STRING: number;
+  TF_ATTR_INT: number;
+  TF_ATTR_FLOAT: number;
+  TF_ATTR_BOOL: number;
+  TF_ATTR_TYPE: number;
+  TF_ATTR_SHAPE: number;
+  createTensor(shape: number[], dtype: number, values: unknown): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  executeOp(name: string, attributes: OpAttribute[], inputIds: number[], outputCount: number): TensorHandle[];
+  addFunctionDef?(bytes: Uint8Array): void;
+  removeFunction?(name: string): void;
+  getOpList?(): Uint8Array;
+}
+
+/** tfjs-node's backend with the members that are private in its types. */
+export interface NativeBackend {
+  binding: Binding;
+  getInputTensorIds(tensors: readonly Tensor[]): number[];
+  createOutputTensor(handle: TensorHandle): Tensor;
+  executeSingleOutput(name: string, attributes: OpAttribute[], inputs: Tensor[]): Tensor;
+  executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: Tensor[], outputCount: number): Tensor[];
+}
+
+/** The native backend; throws where it is not loaded. */
+export function nativeBackend(): NativeBackend {
+  if (!isNative) throw new Error("the native engine is not loaded: run `npm run -s fine-r1 -- doctor` to see why");
+  return tf.backend() as unknown as NativeBackend;
+}
+
+/** Whether functions can be registered: the addon is there and carries the patch. */
+export function canCompile(): boolean {
+  return isNative && typeof nativeBackend().binding.addFunctionDef === "function" && typeof nativeBackend().binding.getOpList === "function";
+}
+
+/** TensorFlow's numbers of the data types used here (tensorflow/core/framework/types.proto). */
+export const DT = { float32: 1, int32: 3, bool: 10, bfloat16: 14 } as const;
+
+/** TensorFlow's number of a tfjs data type. */
+export function dataTypeNumber(dtype: string): number {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return DT[dtype];
+  throw new Error(`data type ${dtype} can't enter a compiled function; use float32, int32 or bool`);
+}

@@ -1,0 +1,171 @@
+/**
+ * The compositions that run hot, each with a gradient written by hand where that saves kernels or memory.
+ * Pure functions of tensors: no host reads, no branches on data, so that `compile` can trace them.
+ */
+import { tf, type Tensor } from "./tensorflow";
+
+type Save = (tensors: Tensor[]) => void;
+
+/** Runs `forward`, and `backward` (one gradient per input, in order) when a gradient is asked for. */
+function withGradient(inputs: Tensor[], forward: (save: Save) => Tensor, backward: (dy: Tensor, saved: Tensor[]) => Tensor[]): Tensor {
+  const op = tf.customGrad((...args) => {
+    const save = args[args.length - 1] as unknown as Save;
+    return { value: forward(save), gradFunc: (dy: Tensor, saved: Tensor[]) => backward(dy, saved) };
+  });
+  return op(...inputs);
+}
+
+const leadingAxes = (x: Tensor): number[] => Array.from({ length: x.rank - 1 }, (_, axis) => axis);
+
+/**
+ * `x · weightᵀ + bias` as one 2-D product.
+ * @param x [..., in]
+ * @param weight [out, in], as Hugging Face stores a linear layer
+ * @param bias [out] or null
+ * @returns [..., out]
+ */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  const [outSize, inSize] = weight.shape;
+  if (weight.rank !== 2 || x.shape[x.rank - 1] !== inSize) {
+    throw new Error(`linear: input [${x.shape.join(", ")}] against weight [${weight.shape.join(", ")}]; expected [..., in] and [out, in]`);
+  }
+  return tf.tidy(() => {
+    const flat = x.rank === 2 ? x : x.reshape([-1, inSize]);
+    const product = tf.matMul(flat as tf.Tensor2D, weight as tf.Tensor2D, false, true);
+    const y: Tensor = bias ? product.add(bias) : product;
+    return x.rank === 2 ? y : y.reshape([...x.shape.slice(0, -1), outSize]);
+  });
+}
+
+/**
+ * Root-mean-square normalisation, `weight * x / sqrt(mean(x²) + eps)` over the last axis (Zhang & Sennrich 2019).
+ * @param x [..., D]
+ * @param weight [D]
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
+  return withGradient(
+    [x, weight],
+    (save) => {
+      const scale = x.square().mean(-1, true).add(eps).rsqrt();
+      const normalised = x.mul(scale);
+      save([normalised, scale, weight]);
+      return normalised.mul(weight);
+    },
+    (dy, [normalised, scale, w]) => {
+      const product = dy.mul(normalised);
+      const dWeight = product.sum(leadingAxes(product));
+      // mean(dy·w·x̂) per row as a matrix-vector product: Σ_d (dy·x̂)_d w_d / D
+      const size = w.size;
+      const projection = tf.matMul(product.reshape([-1, size]) as tf.Tensor2D, w.div(size).reshape([size, 1]) as tf.Tensor2D);
+      const dx = dy.mul(w).sub(normalised.mul(projection.reshape(scale.shape))).mul(scale);
+      return [dx, dWeight];
+    },
+  );
+}
+
+/** `silu(gate) * up`, silu(x) = x σ(x) (Shazeer 2020). Both [..., F]. */
+export function swiglu(gate: Tensor, up: Tensor): Tensor {
+  return withGradient(
+    [gate, up],
+    (save) => {
+      const sigmoid = gate.sigmoid();
+      const silu = gate.mul(sigmoid);
+      save([sigmoid, silu, up]);
+      return silu.mul(up);
+    },
+    (dy, [sigmoid, silu, u]) => {
+      // silu' = σ + silu (1 − σ) = σ − silu σ + silu
+      const slope = sigmoid.add(silu.sub(silu.mul(sigmoid)));
+      return [dy.mul(u).mul(slope), dy.mul(silu)];
+    },
+  );
+}
+
+/** GELU with the exact error function, `x Φ(x)` (Hendrycks & Gimpel 2016); not the tanh approximation. */
+export function geluExact(x: Tensor): Tensor {
+  return withGradient(
+    [x],
+    (save) => {
+      const phi = x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
+      save([x, phi]);
+      return x.mul(phi);
+    },
+    (dy, [input, phi]) => {
+      const density = input.square().mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
+      return [dy.mul(phi.add(input.mul(density)))];
+    },
+  );
+}
+
+/** Swaps the two halves of the last axis. */
+function swapHalves(x: Tensor): Tensor {
+  const [first, second] = tf.split(x, 2, -1);
+  return tf.concat([second, first], -1);
+}
+
+/** Cosines and signed sines `[-sin, sin]` over the whole head dimension, broadcastable to what `rotary` turns. */
+export type RotaryTables = { cos: Tensor; sin: Tensor };
+
+/** Tables of angles [..., headDim/2]: both halves of the head turn by the same angles. */
+export function rotaryTablesOf(angles: Tensor): RotaryTables {
+  return tf.tidy(() => {
+    const cos = angles.cos();
+    const sin = angles.sin();
+    return { cos: tf.concat([cos, cos], -1), sin: tf.concat([sin.neg(), sin], -1) };
+  });
+}
+
+/**
+ * Rotary position embedding in the "rotate half" layout (Su et al. 2021; Hugging Face's `rotate_half`).
+ * @param x [..., headDim]
+ * @param tables from `rotaryTablesOf`, broadcastable to x; they carry no gradient
+ */
+export function rotary(x: Tensor, tables: RotaryTables): Tensor {
+  return withGradient(
+    [x],
+    (save) => {
+      save([tables.cos, tables.sin]);
+      return x.mul(tables.cos).add(swapHalves(x).mul(tables.sin));
+    },
+    (dy, [cos, sin]) => [dy.mul(cos).add(swapHalves(dy.mul(sin)))],
+  );
+}
+
+/**
+ * Rows `index` of `x`, where `index` visits each row at least once and `inverse[i]` is a place where row i went.
+ * The gradient is a gather too: places other than `inverse` must receive no gradient (padding that is masked out).
+ * @param x [N, ...]
+ * @param index int32 [M]
+ * @param inverse int32 [N]
+ * @returns [M, ...]
+ */
+export function permuteRows(x: Tensor, index: Tensor, inverse: Tensor): Tensor {
+  return withGradient(
+    [x],
+    (save) => {
+      save([inverse]);
+      return tf.gather(x, index as tf.Tensor1D);
+    },
+    (dy, [back]) => [tf.gather(dy, back as tf.Tensor1D)],
+  );
+}
+
+/**
+ * `softmax(q kᵀ / sqrt(d) + mask) v`. The queries are scaled before the product: on CPU, Grappler would fuse
+ * product, scaling and mask into a slow reference kernel.
+ * @param q [..., Tq, d]
+ * @param k [..., Tk, d]
+ * @param v [..., Tk, d]
+ * @param mask additive, broadcastable to [..., Tq, Tk], or null
+ * @param scoreShape shape in which the mask is added and the softmax taken, when the leading axes of q are folded
+ * @returns [..., Tq, d]
+ */
+export function softmaxAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, scoreShape: number[] | null = null): Tensor {
+  return tf.tidy(() => {
+    const products = tf.matMul(q.mul(1 / Math.sqrt(q.shape[q.rank - 1])), k, false, true);
+    let scores: Tensor = scoreShape ? products.reshape(scoreShape) : products;
+    if (mask) scores = scores.add(mask);
+    const weights = tf.softmax(scores);
+    return tf.matMul(scoreShape ? weights.reshape(products.shape) : weights, v);
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * AdamW and gradient clipping as pure functions: parameters, gradients and state in, parameters and state out.
+ * Source: Loshchilov & Hutter 2019, as in torch.optim.AdamW; clipping as torch.nn.utils.clip_grad_norm_.
+ */
+import { tf, type Params, type Tensor } from "./tensorflow";
+
+/** Settings of AdamW; the learning rate is an argument of each step. */
+export interface AdamWOptions {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Decoupled weight decay, applied to tensors of rank 2 and more only. */
+  weightDecay: number;
+  /** Factor on the learning rate of a tensor, by its name (1 where absent). */
+  learningRateScale?: (name: string) => number;
+}
+
+export const adamWDefaults: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+
+/** First and second moments under the parameters' names, and the step count (float32 scalar). */
+export interface AdamWState {
+  step: Tensor;
+  m: Params;
+  v: Params;
+}
+
+/** Zero moments for every tensor in `params`. */
+export function adamWInit(params: Params): AdamWState {
+  const zeros = (): Params => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, tf.zeros(p.shape)]));
+  return { step: tf.scalar(0), m: zeros(), v: zeros() };
+}
+
+/** Global L2 norm over all gradients (scalar). */
+export function globalNorm(gradients: Params): Tensor {
+  return tf.tidy(() => tf.sqrt(tf.addN(Object.values(gradients).map((g) => tf.sum(tf.square(g))))));
+}
+
+/** Gradients scaled so that their global norm is at most `maxNorm`, and that norm before clipping. */
+export function clipByGlobalNorm(gradients: Params, maxNorm: number): { gradients: Params; norm: Tensor } {
+  const norm = globalNorm(gradients);
+  const scale = tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1);
+  return { gradients: Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, tf.mul(g, scale)])), norm };
+}
+
+/**
+ * One AdamW step. Tensors without a gradient pass through unchanged.
+ * Where `apply` (scalar, 0 or 1) is 0 - a gradient norm that is not finite - nothing changes.
+ * @param learningRate float32 scalar
+ */
+export function adamWUpdate(params: Params, gradients: Params, state: AdamWState, learningRate: Tensor, options: AdamWOptions, apply?: Tensor): { params: Params; state: AdamWState } {
+  const { beta1, beta2, epsilon, weightDecay } = options;
+  const step = apply ? tf.add(state.step, apply) : tf.add(state.step, 1);
+  const correction1 = tf.sub(1, tf.pow(beta1, step));
+  const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
+  const keep = (updated: Tensor, old: Tensor): Tensor => (apply ? tf.where(tf.greater(apply, 0), updated, old) : updated);
+  const out = { params: {} as Params, m: {} as Params, v: {} as Params };
+  for (const [name, p] of Object.entries(params)) {
+    const g = gradients[name];
+    if (!g) {
+      out.params[name] = p;
+      out.m[name] = state.m[name];
+      out.v[name] = state.v[name];
+      continue;
+    }
+    const m = tf.add(tf.mul(state.m[name], beta1), tf.mul(g, 1 - beta1));
+    const v = tf.add(tf.mul(state.v[name], beta2), tf.mul(tf.square(g), 1 - beta2));
+    const rate = tf.mul(learningRate, options.learningRateScale?.(name) ?? 1);
+    const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
+    const decayed = p.rank >= 2 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
+    const updated = tf.sub(decayed, tf.mul(tf.div(rate, correction1), tf.div(m, denominator)));
+    out.params[name] = keep(updated, p);
+    out.m[name] = keep(m, state.m[name]);
+    out.v[name] = keep(v, state.v[name]);
+  }
+  return { params: out.params, state: { step, m: out.m, v: out.v } };
+}
+
+/** Cosine schedule with linear warm-up: the factor on the peak learning rate at `step` (0-based) of `total`. */
+export function cosineSchedule(step: number, total: number, warmupSteps: number, floor = 0): number {
+  if (step < warmupSteps) return (step + 1) / warmupSteps;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, total - warmupSteps));
+  return floor + (1 - floor) * 0.5 * (1 + Math.cos(Math.PI * progress));
+}

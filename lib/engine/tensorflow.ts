@@ -1,0 +1,54 @@
+/**
+ * TensorFlow, loaded once. Everything in `lib/` takes `tf` from here and from nowhere else.
+ *
+ * With the native addon (`@tensorflow/tfjs-node-gpu`, built at set-up against TensorFlow's own libraries) the
+ * backend is `tensorflow`; without it the pure JavaScript `cpu` backend of tfjs serves the `smoke` scale.
+ */
+process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"; // must be set before TensorFlow loads
+
+import * as util from "node:util";
+import * as tf from "@tensorflow/tfjs";
+
+export { tf };
+export type Tensor = tf.Tensor;
+export type DataType = tf.DataType;
+
+/** A flat record of named tensors; for a model the names are Hugging Face's (`model.layers.0.…`). */
+export type Params = Record<string, tf.Tensor>;
+
+let loadError: string | null = null;
+
+/** tfjs-node 4.22 calls two functions that Node 23 removed from `util` (fixed upstream, not released). */
+function restoreRemovedUtilities(): void {
+  const legacy = util as unknown as Record<string, unknown>;
+  legacy.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
+  legacy.isArray ??= Array.isArray;
+}
+
+function loadNativeBackend(): boolean {
+  if (process.env.FINE_R1_ENGINE === "js") {
+    loadError = "FINE_R1_ENGINE=js asks for the JavaScript backend";
+    return false;
+  }
+  const warn = console.warn;
+  try {
+    restoreRemovedUtilities();
+    console.warn = () => undefined; // tfjs-node warns that each core kernel is registered a second time
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- optional: a missing addon must not throw
+    require("@tensorflow/tfjs-node-gpu");
+    return tf.getBackend() === "tensorflow";
+  } catch (error) {
+    loadError = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return false;
+  } finally {
+    console.warn = warn;
+  }
+}
+
+/** True where TensorFlow's C library does the work. */
+export const isNative: boolean = loadNativeBackend();
+
+/** Why the native engine is not there; null where it is. */
+export function nativeLoadError(): string | null {
+  return loadError;
+}

@@ -1,0 +1,89 @@
+/**
+ * Nested records, arrays and tuples of tensors ("trees"), flattened to a list and back.
+ * Leaves that are not tensors (numbers, strings, booleans, null, undefined) belong to the structure.
+ */
+import { tf, type Tensor } from "./tensorflow";
+
+/** Anything made of tensors, plain records, arrays and static leaves. */
+export type Tree = unknown;
+
+/** A flattened tree: its tensors in order, a key that is equal for trees of equal structure, and the way back. */
+export interface FlatTree {
+  leaves: Tensor[];
+  key: string;
+  rebuild(leaves: readonly Tensor[]): unknown;
+}
+
+type Skeleton = { kind: "leaf"; index: number } | { kind: "static"; value: unknown } | { kind: "array"; items: Skeleton[] } | { kind: "record"; keys: string[]; items: Skeleton[] };
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/**
+ * Flattens `tree`. Record keys keep their insertion order.
+ * @throws Error naming the path of a leaf that is neither a tensor nor a static value (a function, a class instance, a typed array).
+ */
+export function flatten(tree: Tree): FlatTree {
+  const leaves: Tensor[] = [];
+  const parts: string[] = [];
+  const walk = (node: unknown, path: string): Skeleton => {
+    if (node instanceof tf.Tensor) {
+      parts.push("*");
+      leaves.push(node);
+      return { kind: "leaf", index: leaves.length - 1 };
+    }
+    if (Array.isArray(node)) {
+      parts.push("[");
+      const items = node.map((item, i) => walk(item, `${path}[${i}]`));
+      parts.push("]");
+      return { kind: "array", items };
+    }
+    if (isRecord(node)) {
+      const keys = Object.keys(node);
+      parts.push("{");
+      const items = keys.map((key) => {
+        parts.push(JSON.stringify(key), ":");
+        return walk(node[key], `${path}.${key}`);
+      });
+      parts.push("}");
+      return { kind: "record", keys, items };
+    }
+    if (node === null || node === undefined || typeof node === "number" || typeof node === "string" || typeof node === "boolean") {
+      parts.push(node === undefined ? "undefined" : typeof node === "number" ? String(node) : JSON.stringify(node), ",");
+      return { kind: "static", value: node };
+    }
+    throw new Error(`flatten: ${path || "the tree"} is ${typeof node === "object" ? (node as object).constructor?.name : typeof node}; expected tensors, plain records, arrays, numbers, strings, booleans or null`);
+  };
+  const skeleton = walk(tree, "");
+  const build = (node: Skeleton, tensors: readonly Tensor[]): unknown => {
+    switch (node.kind) {
+      case "leaf":
+        return tensors[node.index];
+      case "static":
+        return node.value;
+      case "array":
+        return node.items.map((item) => build(item, tensors));
+      case "record":
+        return Object.fromEntries(node.keys.map((key, i) => [key, build(node.items[i], tensors)]));
+    }
+  };
+  return {
+    leaves,
+    key: parts.join(""),
+    rebuild: (tensors) => {
+      if (tensors.length !== leaves.length) throw new Error(`rebuild: ${tensors.length} tensors for a tree of ${leaves.length}`);
+      return build(skeleton, tensors);
+    },
+  };
+}
+
+/** Disposes every tensor of the given trees. */
+export function disposeTree(...trees: Tree[]): void {
+  for (const tree of trees) flatten(tree).leaves.forEach((leaf) => leaf.dispose());
+}
+
+/** Maps the tensors of a flat record, keeping its keys. */
+export function mapParams(params: Record<string, Tensor>, fn: (tensor: Tensor, name: string) => Tensor): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(params).map(([name, tensor]) => [name, fn(tensor, name)]));
+}

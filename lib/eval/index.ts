@@ -1,0 +1,9 @@
+/** Evaluation: scores, intervals, comparisons and the results table, from saved predictions alone. */
+export * from "./compare";
+export * from "./intervals";
+export * from "./overview";
+export * from "./positions";
+export * from "./results";
+export * from "./rows";
+export * from "./score";
+export * from "./summary";

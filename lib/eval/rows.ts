@@ -1,0 +1,150 @@
+/** Prediction files: JSON Lines, one model output a row, from which every score is computed again without a model. */
+import { promises as fs } from "node:fs";
+
+/** What scoring needs; other fields of a row are kept and ignored. Field names are those on disk. */
+export interface ScorableRow {
+  image_path: string;
+  question: string;
+  ground_truth: string;
+  /** The model's text, tags included; empty counts as wrong. */
+  output: string;
+  /** The options, in the order shown. */
+  options?: string[];
+}
+
+export type Split = "seen" | "unseen";
+export type Setting = "closed" | "open";
+
+/** A row of this project's own runs. */
+export interface PredictionRow extends ScorableRow {
+  method: string;
+  seed: number;
+  domain: string;
+  split: Split;
+  setting: Setting;
+  /** Who drew the image, where the image set has several designers. */
+  designer?: string;
+  /** Tokens generated, where known. */
+  output_tokens?: number;
+}
+
+/** A line that could not be used: where, and why. */
+export interface BadLine {
+  file: string;
+  line: number;
+  reason: string;
+}
+
+/** The methods of this project in the order of its tables; others follow, by name. */
+export const METHODS = ["base", "base-cot", "sft-direct", "sft", "cls-rl", "tapo", "tapo-no-intra", "tapo-no-inter"] as const;
+
+/** Sorts methods as the tables do. */
+export function compareMethods(a: string, b: string): number {
+  const place = (method: string): number => {
+    const index = (METHODS as readonly string[]).indexOf(method);
+    return index < 0 ? METHODS.length : index;
+  };
+  return place(a) - place(b) || compareText(a, b);
+}
+
+/** Sorts text by code unit, the same on every machine. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const isText = (x: unknown): x is string => typeof x === "string";
+
+/** The reason why `row` cannot be scored, or null. Numbers are read as text, a null output as an empty one. */
+function repair(row: unknown): string | null {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) return "not a JSON object";
+  const fields = row as Record<string, unknown>;
+  if (typeof fields.ground_truth === "number") fields.ground_truth = String(fields.ground_truth);
+  if (fields.output === null) fields.output = "";
+  for (const name of ["image_path", "question", "ground_truth", "output"]) {
+    if (!isText(fields[name])) return `field "${name}" is ${fields[name] === undefined ? "missing" : "not a string"}`;
+  }
+  if ((fields.ground_truth as string).trim() === "") return 'field "ground_truth" is empty';
+  if (fields.options === null) delete fields.options;
+  const { options } = fields;
+  if (options !== undefined && !(Array.isArray(options) && options.every(isText))) return 'field "options" is not a list of strings';
+  return null;
+}
+
+/** The reason why a scorable row is not one of this project's runs, or null. */
+function missingRunField(row: Partial<PredictionRow>): string | null {
+  if (!isText(row.method) || row.method === "") return 'field "method" is missing';
+  if (typeof row.seed !== "number" || !Number.isInteger(row.seed)) return 'field "seed" is not an integer';
+  if (!isText(row.domain) || row.domain === "") return 'field "domain" is missing';
+  if (row.split !== "seen" && row.split !== "unseen") return 'field "split" is neither "seen" nor "unseen"';
+  if (row.setting !== "closed" && row.setting !== "open") return 'field "setting" is neither "closed" nor "open"';
+  return null;
+}
+
+/** Parses JSON Lines bytes. Blank lines are passed over; everything else is a row or a bad line. */
+export function parseRows(bytes: Uint8Array, file: string): { rows: ScorableRow[]; lines: number[]; skipped: BadLine[] } {
+  const rows: ScorableRow[] = [];
+  const lines: number[] = [];
+  const skipped: BadLine[] = [];
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let start = 0, line = 1; start < buffer.length; line++) {
+    const newline = buffer.indexOf(10, start);
+    const end = newline < 0 ? buffer.length : newline;
+    let reason: string | null;
+    try {
+      const text = decoder.decode(buffer.subarray(start, end)).trim();
+      if (text === "") reason = null;
+      else {
+        const row: unknown = JSON.parse(text);
+        reason = repair(row);
+        if (reason === null) {
+          rows.push(row as ScorableRow);
+          lines.push(line);
+        }
+      }
+    } catch (error) {
+      reason = error instanceof SyntaxError ? `not JSON (${error.message})` : "not UTF-8";
+    }
+    if (reason !== null) skipped.push({ file, line, reason });
+    start = end + 1;
+  }
+  return { rows, lines, skipped };
+}
+
+/**
+ * Reads any prediction file.
+ * @throws {Error} when the file cannot be read
+ */
+export async function readRows(file: string): Promise<{ rows: ScorableRow[]; lines: number[]; skipped: BadLine[] }> {
+  let bytes: Buffer;
+  try {
+    bytes = await fs.readFile(file);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new Error(`cannot read ${file}: ${code === "ENOENT" ? "no such file" : String(code)}`);
+  }
+  return parseRows(bytes, file);
+}
+
+/**
+ * Reads every `*.jsonl` of a run's predictions, in order of their names.
+ * @throws {Error} when the directory is missing or holds no such file
+ */
+export async function readPredictions(directory: string): Promise<{ rows: PredictionRow[]; skipped: BadLine[]; files: string[] }> {
+  const names = await fs.readdir(directory).catch(() => null);
+  if (names === null) throw new Error(`no directory ${directory}; \`npm start\` makes the predictions of the main run`);
+  const files = names.filter((name) => name.endsWith(".jsonl")).sort().map((name) => `${directory}/${name}`);
+  if (files.length === 0) throw new Error(`no *.jsonl file in ${directory}`);
+  const rows: PredictionRow[] = [];
+  const skipped: BadLine[] = [];
+  for (const file of files) {
+    const read = await readRows(file);
+    skipped.push(...read.skipped);
+    read.rows.forEach((row, i) => {
+      const reason = missingRunField(row as Partial<PredictionRow>);
+      if (reason === null) rows.push(row as PredictionRow);
+      else skipped.push({ file, line: read.lines[i], reason });
+    });
+  }
+  return { rows, skipped, files };
+}

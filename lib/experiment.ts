@@ -1,0 +1,284 @@
+/**
+ * The shipped experiment, stage by stage: what notebooks and command line call. Each stage loads what an earlier call
+ * saved under the same code, data and settings, and makes it otherwise.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import { createHash } from "node:crypto";
+import { buildCotData, dataCard, type CotData, type Observation } from "./data/cot/build";
+import { namingConversations, type Conversation, type Knowledge } from "./data/corpus";
+import { closedOptions, domainQuestion, ensureDrawings, IMAGE_SIZE, loadEmojiFgvr, loadImage, loadImages, measure, type EmojiFgvr, type EvaluationRow } from "./data/emoji-fgvr";
+import { emojiKnowledge } from "./data/knowledge";
+import { paperPrompts, tinyPrompts, type PromptSet } from "./data/prompts";
+import { writeSharegpt, type SftRecord } from "./data/sharegpt";
+import { foldIn, random } from "./engine/random";
+import type { Params } from "./engine/tensorflow";
+import { disposeTree } from "./engine/tree";
+import type { PredictionRow } from "./eval/rows";
+import { predict, type ImageControl } from "./eval/predict";
+import { loadModel, saveModel } from "./model/checkpoint";
+import { loadProcessor } from "./processor/processor";
+import type { RlPrompt } from "./rollout/groups";
+import { observe } from "./rollout/offline-teacher";
+import { provenance, readJsonl, runFolder, writeJsonl, writeText } from "./run";
+import type { Settings } from "./settings";
+import { trainRl, type RlLog, type RlMethod } from "./train/rl";
+import { trainSft, type SftLog } from "./train/sft";
+import { createWorkbench, type Workbench } from "./train/workbench";
+
+/** The methods of the results table. */
+export type Method = "base" | "base-cot" | "sft-direct" | "sft" | RlMethod;
+
+/** Which methods answer at once, without reasoning. */
+const DIRECT: readonly Method[] = ["base", "sft-direct"];
+
+/** Called with progress of a stage: done of total, and a short note. */
+export type OnProgress = (done: number, total: number, note: string) => void | Promise<void>;
+
+/** An open experiment; `close` frees every tensor. */
+export interface Experiment {
+  settings: Settings;
+  folder: string;
+  benchmark: EmojiFgvr;
+  knowledge: readonly Knowledge[];
+  bench: Workbench;
+  base: Params;
+  prompts: PromptSet;
+  close(): void;
+}
+
+/** Opens the experiment: draws the images where needed, loads base model and processor. */
+export async function openExperiment(settings: Settings): Promise<Experiment> {
+  if (settings.scale === "paper") throw new Error("scale paper is for Qwen2.5-VL on the six published image sets; the shipped experiment has the scales smoke and default");
+  await ensureDrawings();
+  const benchmark = loadEmojiFgvr();
+  const knowledge = await emojiKnowledge(benchmark);
+  const { config, params } = loadModel(settings.model);
+  const roles = ["fewshot", "dev", settings.eval.role] as const;
+  const images = [
+    ...benchmark.subcategories().flatMap((c) => [...new Set(roles)].flatMap((role) => benchmark.drawings(c, role).map((d) => d.path))),
+    ...knowledge.filter((k) => k.evaluated).flatMap((k) => k.drawings.map((d) => d.path)),
+  ];
+  const bench = await createWorkbench({ config, processor: loadProcessor(settings.model), images, imageSize: IMAGE_SIZE, loadImage });
+  return {
+    settings,
+    folder: runFolder(settings),
+    benchmark,
+    knowledge,
+    bench,
+    base: params,
+    prompts: settings.prompts === "paper" ? paperPrompts : tinyPrompts,
+    close: () => {
+      disposeTree(params);
+      bench.dispose();
+    },
+  };
+}
+
+/** A stage's stamp: equal stamps mean equal results. */
+function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
+  const { code, data } = provenance(experiment.settings);
+  const chosen = Object.fromEntries(parts.map((part) => [part, experiment.settings[part]]));
+  const { seed, bf16, model, prompts } = experiment.settings;
+  return createHash("sha256").update(JSON.stringify({ stage, code, data, seed, bf16, model, prompts, chosen })).digest("hex");
+}
+
+const stampFile = (target: string): string => `${target}.stamp`;
+const isFresh = (target: string, stamp: string): boolean => existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === stamp;
+
+/** Seen sub-categories that a run trains on: all, or as many as `cot.subCategories` says, spread over the domains. */
+function trainedConcepts({ benchmark, settings }: Experiment): Set<string> {
+  const seen = benchmark.subcategories({ split: "seen" });
+  const limit = settings.cot.subCategories;
+  if (limit === 0 || limit >= seen.length) return new Set(seen.map((c) => c.id));
+  return new Set(random(foldIn(settings.seed, "sub-categories")).sample(seen, limit).map((c) => c.id));
+}
+
+// ---------------------------------------------------------------- Stage 1, data
+
+/** What `cotData` leaves: observations, records and their data card. */
+export interface CotResult extends CotData {
+  observations: Observation[];
+  card: ReturnType<typeof dataCard>;
+}
+
+/** Observes the few-shot images and builds the chain-of-thought records (`cot/records.json`, sharegpt). */
+export async function cotData(experiment: Experiment, onProgress?: OnProgress): Promise<CotResult> {
+  const { settings, benchmark, knowledge, bench, base, folder } = experiment;
+  const file = path.join(folder, "cot", "observations.jsonl");
+  const stamp = stageStamp(experiment, "cot", ["cot"]);
+  const concepts = trainedConcepts(experiment);
+  const examples = benchmark.fewShotExamples().filter((e) => concepts.has(e.conceptId));
+  type Stored = Omit<Observation, "beliefs"> & { beliefs: [string, number][] };
+  let observations: Observation[];
+  if (isFresh(file, stamp)) observations = readJsonl<Stored>(file).map((o) => ({ ...o, beliefs: new Map(o.beliefs) }));
+  else {
+    const pixels = await loadImages(examples.map((e) => e.path));
+    observations = await observe(
+      base,
+      bench,
+      examples.map((e) => ({ image: e.path, concept: e.conceptId, domain: e.domain, question: domainQuestion(e.domain), colors: measure(pixels.get(e.path)!).colors })),
+      { descriptions: settings.cot.descriptionsPerImage, beliefs: settings.cot.beliefSamples, seed: foldIn(settings.seed, "teacher"), onBatch: (done, total) => onProgress?.(done, total, "images described") },
+    );
+    writeJsonl(file, observations.map((o): Stored => ({ ...o, beliefs: [...o.beliefs] })));
+    writeText(stampFile(file), stamp);
+  }
+  const domainOf = new Map(benchmark.subcategories().map((c) => [c.id, c.domain]));
+  const data = buildCotData(observations, knowledge, domainOf, {
+    conceptsPerImage: settings.cot.conceptsPerImage,
+    redundancyWeight: settings.cot.redundancyWeight,
+    prompts: experiment.prompts,
+    closedOptions: (id, seed) => closedOptions(benchmark, benchmark.concept(id), seed),
+    seed: foldIn(settings.seed, "cot"),
+  });
+  const card = dataCard(data);
+  writeSharegpt(path.join(folder, "cot", "records.json"), data.records.map((r) => r.record));
+  writeSharegpt(path.join(folder, "cot", "records-direct.json"), data.records.map((r) => r.direct));
+  writeText(path.join(folder, "cot", "data-card.json"), `${JSON.stringify(card, null, 2)}\n`);
+  return { ...data, observations, card };
+}
+
+// ---------------------------------------------------------------- models
+
+const modelFolder = (experiment: Experiment, name: string): string => path.join(experiment.folder, "models", name);
+
+/** Files of the base directory that belong beside every model trained from it. */
+function processorFiles(experiment: Experiment): Record<string, string> {
+  const names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json"];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(experiment.settings.model, name), "utf8")]));
+}
+
+/** Loads a stage's model and log, or trains and saves them. */
+async function loadOrTrain<Log>(experiment: Experiment, name: string, stamp: string, train: () => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
+  const folder = modelFolder(experiment, name);
+  const logFile = path.join(experiment.folder, "logs", `${name}.jsonl`);
+  if (isFresh(folder, stamp) && existsSync(logFile)) return { params: loadModel(folder).params, log: readJsonl<Log>(logFile) };
+  const result = await train();
+  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: processorFiles(experiment) });
+  writeJsonl(logFile, result.log);
+  writeText(stampFile(folder), stamp);
+  return result;
+}
+
+/** Training images must be few-shot ones (or pre-training ones, replayed): a test or dev image is an error. */
+function assertTrainable(experiment: Experiment, paths: Iterable<string>): void {
+  const { benchmark } = experiment;
+  const allowed = new Set(benchmark.subcategories().flatMap((c) => [...(c.split === "seen" ? benchmark.drawings(c, "fewshot") : []), ...benchmark.drawings(c, "pretraining")].map((d) => d.path)));
+  for (const image of paths) if (!allowed.has(image)) throw new Error(`${image}: is no training image of a seen sub-category`);
+}
+
+const toConversation = ({ image, user, assistant }: SftRecord): Conversation => ({ image, turns: [{ user, assistant }] });
+
+/** Stage 1: SFT on rationales (`sft`) or on the bare answers to the same questions (`sft-direct`). */
+export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct", onProgress?: OnProgress): Promise<{ params: Params; log: SftLog[] }> {
+  const { settings, bench, base, knowledge } = experiment;
+  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft"]), async () => {
+    const { records } = await cotData(experiment);
+    const conversations = records.map((r) => toConversation(name === "sft" ? r.record : r.direct));
+    assertTrainable(experiment, conversations.map((c) => c.image!));
+    const evaluated = knowledge.filter((k) => k.evaluated);
+    const replay = (seed: number): Conversation => {
+      const r = random(seed);
+      const truth = r.choice(evaluated);
+      const { rationale, direct } = namingConversations(truth, r.choice(truth.drawings), r);
+      return name === "sft" ? rationale : { ...direct, turns: direct.turns.slice(0, 1) };
+    };
+    return trainSft(base, bench, settings.sft, {
+      conversations,
+      replay: settings.sft.replayRows > 0 ? replay : undefined,
+      seed: foldIn(settings.seed, "sft"),
+      bf16: settings.bf16,
+      onStep: (log, total) => onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`),
+    });
+  });
+}
+
+/** Stage-2 prompts: every few-shot image as anchor, with an open and a closed question drawn by `rl.openShare`. */
+export function rlPrompts(experiment: Experiment): RlPrompt[] {
+  const { benchmark, settings, prompts } = experiment;
+  const concepts = trainedConcepts(experiment);
+  return benchmark
+    .triplets(foldIn(settings.seed, "triplets"))
+    .filter((t) => concepts.has(t.anchor.conceptId))
+    .flatMap(({ anchor, positive, negative }, i) =>
+      [0, 1].map((turn): RlPrompt => {
+        const r = random(foldIn(settings.seed, "rl-prompt", i, turn));
+        const truth = benchmark.concept(anchor.conceptId);
+        const options = r.uniform() < settings.rl.openShare ? null : closedOptions(benchmark, truth, r.integer(2 ** 31));
+        const question = domainQuestion(anchor.domain);
+        return {
+          anchor: anchor.path,
+          positive: positive.path,
+          negative: negative.path,
+          user: settings.prompts === "paper" ? prompts.stage2(options ? `${question} Options: ${options.join(", ")}.` : question) : prompts.reason(question, options ?? undefined),
+          groundTruth: truth.name,
+          options,
+          domainNames: benchmark.subcategories({ domain: anchor.domain }).map((c) => c.name),
+        };
+      }),
+    );
+}
+
+/** Stage 2: one RL method, from the SFT model. */
+export async function rlModel(experiment: Experiment, method: RlMethod, onProgress?: OnProgress, onLog?: (log: RlLog) => void): Promise<{ params: Params; log: RlLog[] }> {
+  const { settings, bench } = experiment;
+  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl"]), async () => {
+    const { params: initial } = await sftModel(experiment, "sft");
+    const prompts = rlPrompts(experiment);
+    assertTrainable(experiment, prompts.flatMap((p) => [p.anchor, p.positive, p.negative]));
+    const result = await trainRl(initial, bench, settings.rl, {
+      method,
+      prompts,
+      seed: foldIn(settings.seed, "rl"),
+      bf16: settings.bf16,
+      onStep: async (log, total) => {
+        onLog?.(log);
+        await onProgress?.(log.step, total, `reward ${log.reward.toFixed(3)}, format ${log.format.toFixed(2)}, kept ${(100 * log.kept).toFixed(0)} %`);
+      },
+    });
+    disposeTree(initial);
+    return result;
+  });
+}
+
+/** Parameters of a method; the caller disposes them. */
+export async function methodParams(experiment: Experiment, method: Method, onProgress?: OnProgress): Promise<Params> {
+  if (method === "base" || method === "base-cot") return loadModel(experiment.settings.model).params;
+  if (method === "sft" || method === "sft-direct") return (await sftModel(experiment, method, onProgress)).params;
+  return (await rlModel(experiment, method, onProgress)).params;
+}
+
+// ---------------------------------------------------------------- evaluation
+
+/** Evaluation rows of both settings; the same for every method. */
+export function evaluationRows({ benchmark, settings }: Experiment): EvaluationRow[] {
+  return (["closed", "open"] as const).flatMap((setting) => {
+    const rows = benchmark.evaluationRows({ role: settings.eval.role, setting, seed: foldIn(settings.seed, "evaluation") });
+    return settings.eval.limit > 0 && settings.eval.limit < rows.length ? random(foldIn(settings.seed, "limit")).sample(rows, settings.eval.limit) : rows;
+  });
+}
+
+/** Predictions of a method (`predictions/<method>.jsonl`), or of a control (`controls/<method>-<control>.jsonl`). */
+export async function evaluate(experiment: Experiment, method: Method, onProgress?: OnProgress, control: ImageControl = "own"): Promise<PredictionRow[]> {
+  const { settings, bench, prompts, folder } = experiment;
+  const name = control === "own" ? method : `${method}-${control}-image${control === "none" ? "" : "s"}`;
+  const file = path.join(folder, control === "own" ? "predictions" : "controls", `${name}.jsonl`);
+  const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "eval"] : ["cot", "sft", "rl", "eval"];
+  const stamp = stageStamp(experiment, `evaluate ${name}`, parts);
+  if (isFresh(file, stamp)) return readJsonl<PredictionRow>(file);
+  const params = await methodParams(experiment, method, onProgress);
+  const rows = await predict(params, bench, evaluationRows(experiment), {
+    method: name,
+    seed: settings.seed,
+    reason: !DIRECT.includes(method),
+    prompts,
+    maxNewTokens: settings.eval.maxNewTokens,
+    batchSize: settings.eval.batchSize,
+    control,
+    onBatch: (done, total) => onProgress?.(done, total, "rows answered"),
+  });
+  disposeTree(params);
+  writeJsonl(file, rows);
+  writeText(stampFile(file), stamp);
+  return rows;
+}

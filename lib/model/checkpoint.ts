@@ -1,0 +1,175 @@
+/** A model as a Hugging Face directory: config.json, safetensors (one file or shards), generation_config.json. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { Params } from "../engine/tensorflow";
+import { configToJson, parseConfig, type ModelConfig } from "./config";
+import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
+import { readHeader, readTensor, readValues, writeSafetensors, type SafetensorsHeader } from "./safetensors";
+import { paramShapes } from "./shapes";
+
+/** A loaded model; the caller disposes the parameters. */
+export interface LoadedModel {
+  config: ModelConfig;
+  params: Params;
+  generationConfig: GenerationConfig;
+}
+
+/** Parses a JSON file. @throws Error naming the file */
+export function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(`${file}: can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file}: no valid JSON (${(error as Error).message})`);
+  }
+}
+
+/** The name under which a tensor was published, from the names newer versions of transformers save. */
+export function publishedName(name: string): string {
+  if (name.startsWith("model.visual.")) return name.slice("model.".length);
+  if (name.startsWith("model.language_model.")) return `model.${name.slice("model.language_model.".length)}`;
+  return name;
+}
+
+/** The safetensors files of a directory: those of its index, else `model.safetensors`. */
+function shardFiles(dir: string): string[] {
+  const single = path.join(dir, "model.safetensors");
+  const index = path.join(dir, "model.safetensors.index.json");
+  if (fs.existsSync(single)) return [single];
+  if (!fs.existsSync(index)) throw new Error(`${dir}: neither model.safetensors nor model.safetensors.index.json is there`);
+  const map = (readJson(index) as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null) throw new Error(`${index}: weight_map is missing`);
+  const files = [...new Set(Object.values(map as Record<string, unknown>))];
+  return files.map((file) => {
+    if (typeof file !== "string" || path.basename(file) !== file || file === ".." || !file.endsWith(".safetensors")) {
+      throw new Error(`${index}: weight_map names ${JSON.stringify(file)}; expected a .safetensors file in the same folder`);
+    }
+    if (!fs.existsSync(path.join(dir, file))) throw new Error(`${index}: the shard ${file} is missing`);
+    return path.join(dir, file);
+  });
+}
+
+interface Place {
+  header: SafetensorsHeader;
+  stored: string;
+}
+
+/** Where each expected tensor is, after checking names and shapes. */
+function locate(dir: string, config: ModelConfig, headers: SafetensorsHeader[]): Map<string, Place> {
+  const shapes = paramShapes(config);
+  const places = new Map<string, Place>();
+  for (const header of headers) {
+    for (const stored of Object.keys(header.entries)) {
+      const name = publishedName(stored);
+      const twin = places.get(name);
+      if (twin) throw new Error(`${header.file}: tensor ${stored} is also in ${twin.header.file} (${twin.stored})`);
+      places.set(name, { header, stored });
+    }
+  }
+  const head = places.get("lm_head.weight");
+  if (config.tieWordEmbeddings && head) dropTiedHead(head, places);
+  const missing = Object.keys(shapes).filter((name) => !places.has(name));
+  if (missing.length > 0) throw new Error(`${dir}: ${missing.length} tensors are missing, the first is ${missing[0]} [${shapes[missing[0]].join(", ")}]`);
+  for (const [name, { header, stored }] of places) {
+    const { shape } = header.entries[stored];
+    if (!shapes[name]) throw new Error(`${header.file}: tensor ${stored} [${shape.join(", ")}] belongs to no part of this model`);
+    if (shape.join() !== shapes[name].join()) throw new Error(`${header.file}: tensor ${stored} has shape [${shape.join(", ")}]; config.json asks for [${shapes[name].join(", ")}]`);
+  }
+  return places;
+}
+
+/** Some tools save the output layer of tied models too; it must equal the embeddings. */
+function dropTiedHead(head: Place, places: Map<string, Place>): void {
+  const table = places.get("model.embed_tokens.weight");
+  if (!table) return;
+  const a = readValues(head.header, head.stored);
+  const b = readValues(table.header, table.stored);
+  if (a.length !== b.length || a.some((value, i) => value !== b[i])) {
+    throw new Error(`${head.header.file}: lm_head.weight differs from model.embed_tokens.weight, but config.json has tie_word_embeddings true`);
+  }
+  places.delete("lm_head.weight");
+}
+
+/**
+ * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time; f16 and bf16
+ * become f32.
+ * @throws Error naming file, tensor and both shapes; nothing stays loaded then
+ */
+export function loadModel(dir: string): LoadedModel {
+  const config = parseConfig(readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
+  const generationFile = path.join(dir, "generation_config.json");
+  const generationConfig = fs.existsSync(generationFile) ? parseGenerationConfig(readJson(generationFile), generationFile) : {};
+  const places = locate(dir, config, shardFiles(dir).map(readHeader));
+  const params: Params = {};
+  try {
+    for (const name of Object.keys(paramShapes(config))) {
+      const { header, stored } = places.get(name) as Place;
+      params[name] = readTensor(header, stored);
+    }
+  } catch (error) {
+    Object.values(params).forEach((tensor) => tensor.dispose());
+    throw error;
+  }
+  return { config, params, generationConfig };
+}
+
+/** What `saveModel` writes. */
+export interface SavedModel {
+  config: ModelConfig;
+  params: Params;
+  generationConfig?: GenerationConfig;
+  /** Storage of the weights; default F32. */
+  dtype?: "F32" | "F16" | "BF16";
+  /** Further text files by name: tokenizer, chat template, preprocessor config, model card. */
+  files?: Record<string, string>;
+}
+
+/** Checks names and shapes of a parameter record against a configuration. @throws Error naming the first that differs */
+export function checkParams(config: ModelConfig, params: Params): void {
+  const shapes = paramShapes(config);
+  for (const [name, shape] of Object.entries(shapes)) {
+    if (!params[name]) throw new Error(`parameter ${name} [${shape.join(", ")}] is missing`);
+    if (params[name].shape.join() !== shape.join()) throw new Error(`parameter ${name} has shape [${params[name].shape.join(", ")}]; the configuration asks for [${shape.join(", ")}]`);
+  }
+  const extra = Object.keys(params).find((name) => !shapes[name]);
+  if (extra) throw new Error(`parameter ${extra} [${params[extra].shape.join(", ")}] belongs to no part of this model`);
+}
+
+/**
+ * Writes a directory that `loadModel` and transformers read. It is made under a temporary name and takes the place of
+ * an earlier checkpoint of that name.
+ * @throws Error when `dir` exists and is no checkpoint, or the parameters don't fit the configuration
+ */
+export function saveModel(dir: string, model: SavedModel): void {
+  checkParams(model.config, model.params);
+  const exists = fs.existsSync(dir);
+  if (exists && fs.readdirSync(dir).length > 0 && !fs.existsSync(path.join(dir, "config.json"))) throw new Error(`${dir}: exists and is no checkpoint (no config.json); nothing was written`);
+  const config = configToJson(model.config);
+  config.torch_dtype = { F32: "float32", F16: "float16", BF16: "bfloat16" }[model.dtype ?? "F32"];
+  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const files: Record<string, string> = { ...model.files, "config.json": json(config), "generation_config.json": json(generationConfigToJson(model.generationConfig ?? {})) };
+  const badName = Object.keys(files).find((name) => path.basename(name) !== name);
+  if (badName) throw new Error(`saveModel: ${badName} is no plain file name`);
+  const temporary = `${path.resolve(dir)}.${process.pid}.tmp`;
+  const old = `${path.resolve(dir)}.${process.pid}.old`;
+  fs.rmSync(temporary, { recursive: true, force: true });
+  fs.mkdirSync(temporary, { recursive: true });
+  try {
+    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(temporary, name), text);
+    // The published order, whatever the order of the record: equal parameters give equal files.
+    const ordered = Object.fromEntries(Object.keys(paramShapes(model.config)).map((name) => [name, model.params[name]]));
+    writeSafetensors(path.join(temporary, "model.safetensors"), ordered, { dtype: model.dtype });
+    if (exists) fs.renameSync(dir, old);
+    fs.renameSync(temporary, dir);
+    fs.rmSync(old, { recursive: true, force: true });
+  } catch (error) {
+    fs.rmSync(temporary, { recursive: true, force: true });
+    if (!fs.existsSync(dir) && fs.existsSync(old)) fs.renameSync(old, dir);
+    throw error;
+  }
+}

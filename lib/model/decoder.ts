@@ -1,0 +1,123 @@
+/**
+ * Qwen2.5-VL's decoder: grouped-query attention with q/k/v biases, M-RoPE, RMSNorm, SwiGLU.
+ * How a layer attends is a parameter (`Attend`): training passes `causalAttention`, generation closures over a KV cache.
+ */
+import { rmsNorm, rotary, rotaryTablesOf, softmaxAttention, type RotaryTables } from "../engine/ops";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import type { ModelConfig } from "./config";
+import { param, project } from "./project";
+import { mlp } from "./vision";
+
+/** Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T, heads * headDim]. */
+export type Attend = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
+
+/** Token embeddings. @param inputIds int32 [B, T] @returns [B, T, hiddenSize] */
+export function embedTokens(params: Params, inputIds: Tensor): Tensor {
+  return tf.gather(param(params, "model.embed_tokens.weight"), inputIds as tf.Tensor2D);
+}
+
+/**
+ * Puts image features in the place of placeholder embeddings.
+ * @param embeds [B, T, D]
+ * @param features [N, D] of all images
+ * @param featureIndex int32 [B, T]: row of `features`, or -1 for text. Several rows of the batch may use the same image.
+ */
+export function mergeImageFeatures(embeds: Tensor, features: Tensor, featureIndex: Tensor): Tensor {
+  return tf.tidy(() => {
+    const isImage = featureIndex.greaterEqual(tf.scalar(0, "int32")).cast("float32").expandDims(2);
+    const isText = tf.sub(1, isImage);
+    const placed = tf.gather(features, featureIndex.maximum(tf.scalar(0, "int32")) as tf.Tensor2D);
+    return embeds.mul(isText).add(placed.mul(isImage));
+  });
+}
+
+/**
+ * M-RoPE tables [B, T, 1, headDim]: the first `mropeSection[0]` frequencies follow the temporal position, the next the
+ * height, the rest the width; for text all three are equal. Products, not a matmul: exact under TF32.
+ * @param positionIds int32 [3, B, T]
+ */
+export function rotaryTables(config: ModelConfig, positionIds: Tensor): RotaryTables {
+  return tf.tidy(() => {
+    const { headDim, ropeTheta, mropeSection } = config.text;
+    const [, batch, length] = positionIds.shape as [number, number, number];
+    const positions = tf.split(positionIds.cast("float32").reshape([3, batch, length, 1]), 3, 0);
+    let first = 0;
+    const parts = mropeSection.flatMap((size, axis) => {
+      const start = first;
+      first += size;
+      if (size === 0) return [];
+      const inverseFrequencies = Float32Array.from({ length: size }, (_, i) => ropeTheta ** ((-2 * (start + i)) / headDim));
+      return [positions[axis].mul(tf.tensor1d(inverseFrequencies))];
+    });
+    return rotaryTablesOf(tf.concat(parts, 3).reshape([batch, length, 1, headDim / 2]));
+  });
+}
+
+/**
+ * Attention of grouped queries over keys and values that aren't repeated: the queries of a group are folded into the
+ * time axis, [B, kvHeads, group * T, headDim].
+ * @param q [B, T, heads, headDim]
+ * @param keys [B, kvHeads, S, headDim]
+ * @param values [B, kvHeads, S, headDim]
+ * @param mask additive, broadcastable to [B, kvHeads, group, T, S], or null
+ * @returns [B, T, heads * headDim]
+ */
+export function groupedAttention(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | null): Tensor {
+  return tf.tidy(() => {
+    const [batch, length, heads, headDim] = q.shape;
+    const [, kvHeads, size] = keys.shape;
+    const group = heads / kvHeads;
+    const split = q.reshape([batch, length, kvHeads, group, headDim]);
+    const folded = (length === 1 ? split : split.transpose([0, 2, 3, 1, 4])).reshape([batch, kvHeads, group * length, headDim]);
+    const mixed = softmaxAttention(folded, keys, values, mask, mask ? [batch, kvHeads, group, length, size] : null);
+    if (length === 1) return mixed.reshape([batch, 1, heads * headDim]);
+    return mixed.reshape([batch, kvHeads, group, length, headDim]).transpose([0, 3, 1, 2, 4]).reshape([batch, length, heads * headDim]);
+  });
+}
+
+/** [length, length], 0 where a row may see a column (column <= row) and -1e9 elsewhere. */
+export function causalMask(length: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const position = tf.range(0, length, 1, "int32");
+    return position.expandDims(1).less(position).cast("float32").mul(-1e9) as tf.Tensor2D;
+  });
+}
+
+/** Causal self-attention for rows padded on the right: a query never sees the later padding, so that needs no mask. */
+export function causalAttention(): Attend {
+  return (q, k, v) => tf.tidy(() => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), causalMask(q.shape[1] as number)));
+}
+
+/** One decoder layer, [B, T, hiddenSize] -> the same. @param attend how this layer attends */
+export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend): Tensor {
+  const { numAttentionHeads, numKeyValueHeads, headDim, rmsNormEps } = config.text;
+  const [batch, length] = hidden.shape;
+  const name = `model.layers.${layer}`;
+  const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
+  const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([batch, length, count, headDim]);
+  const q = rotary(heads("q_proj", numAttentionHeads), tables);
+  const k = rotary(heads("k_proj", numKeyValueHeads), tables);
+  const mixed = hidden.add(project(params, `${name}.self_attn.o_proj`, attend(q, k, heads("v_proj", numKeyValueHeads))));
+  return mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)));
+}
+
+/**
+ * All layers and the final norm.
+ * @param embeds [B, T, hiddenSize]
+ * @param positionIds int32 [3, B, T]
+ * @param attend the attention of each layer
+ * @returns [B, T, hiddenSize]
+ */
+export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend): Tensor {
+  return tf.tidy(() => {
+    const tables = rotaryTables(config, positionIds);
+    let hidden = embeds;
+    for (let layer = 0; layer < config.text.numHiddenLayers; layer++) hidden = decoderLayer(params, config, layer, hidden, tables, attend(layer));
+    return rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps);
+  });
+}
+
+/** Logits [..., vocabSize] of hidden states [..., hiddenSize]; with tied embeddings their table is the weight. */
+export function lmHead(params: Params, config: ModelConfig, hidden: Tensor): Tensor {
+  return config.tieWordEmbeddings ? project({ "lm_head.weight": param(params, "model.embed_tokens.weight") }, "lm_head", hidden) : project(params, "lm_head", hidden);
+}

@@ -1,0 +1,171 @@
+/**
+ * The safetensors format: 8 bytes of header length, a JSON header, raw little-endian tensors.
+ * Read one tensor at a time; every statement of the header is checked before anything is read.
+ */
+import * as fs from "node:fs";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half";
+
+/** Storage types read here; int32 tensors are stored as I32. */
+export type StoredType = "F32" | "F16" | "BF16" | "I32";
+
+/** One tensor of a file. */
+export interface TensorEntry {
+  dtype: StoredType;
+  shape: number[];
+  /** Byte offsets in the file. */
+  begin: number;
+  end: number;
+}
+
+/** The header of a file. */
+export interface SafetensorsHeader {
+  file: string;
+  entries: Record<string, TensorEntry>;
+  metadata: Record<string, string>;
+}
+
+const BYTES: Record<StoredType, number> = { F32: 4, F16: 2, BF16: 2, I32: 4 };
+const MAX_HEADER = 100_000_000;
+
+function parseEntry(file: string, name: string, value: unknown, dataStart: number, fileSize: number): TensorEntry {
+  const fail = (problem: string): never => {
+    throw new Error(`${file}: tensor ${name} ${problem}`);
+  };
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  if (typeof dtype !== "string" || !Object.prototype.hasOwnProperty.call(BYTES, dtype)) return fail(`has dtype ${JSON.stringify(dtype)}; F32, F16, BF16 and I32 are supported`);
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0)) return fail(`has shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((n) => Number.isSafeInteger(n) && n >= 0)) return fail(`has data_offsets ${JSON.stringify(offsets)}`);
+  const [begin, end] = offsets as [number, number];
+  const bytes = (shape as number[]).reduce((a, b) => a * b, 1) * BYTES[dtype as StoredType];
+  if (end - begin !== bytes) return fail(`of shape [${shape.join(", ")}] and dtype ${dtype} needs ${bytes} bytes; its offsets span ${end - begin}`);
+  if (dataStart + end > fileSize) return fail(`ends at byte ${dataStart + end}, the file has ${fileSize}: it is truncated`);
+  return { dtype: dtype as StoredType, shape: shape as number[], begin: dataStart + begin, end: dataStart + end };
+}
+
+/**
+ * Reads and checks a header.
+ * @throws Error naming file and tensor: truncated file, header larger than the file, unknown dtype, overlapping offsets
+ */
+export function readHeader(file: string): SafetensorsHeader {
+  const fd = fs.openSync(file, "r");
+  try {
+    const size = fs.fstatSync(fd).size;
+    const prefix = Buffer.alloc(8);
+    if (fs.readSync(fd, prefix, 0, 8, 0) < 8) throw new Error(`${file}: ${size} bytes are no safetensors file`);
+    const length = Number(prefix.readBigUInt64LE());
+    if (length > size - 8 || length > MAX_HEADER) throw new Error(`${file}: the header claims ${length} bytes, the file has ${size}: it is truncated or no safetensors file`);
+    const text = Buffer.alloc(length);
+    fs.readSync(fd, text, 0, length, 8);
+    let json: Record<string, unknown>;
+    try {
+      json = JSON.parse(text.toString("utf8")) as Record<string, unknown>;
+    } catch (error) {
+      throw new Error(`${file}: the header is no JSON (${(error as Error).message})`);
+    }
+    if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${file}: the header is no JSON object`);
+    const entries: Record<string, TensorEntry> = {};
+    for (const [name, value] of Object.entries(json)) {
+      if (name !== "__metadata__") entries[name] = parseEntry(file, name, value, 8 + length, size);
+    }
+    const ordered = Object.entries(entries).sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+    ordered.forEach(([name, entry], i) => {
+      const previous = ordered[i - 1];
+      if (previous && entry.begin < previous[1].end) throw new Error(`${file}: tensors ${previous[0]} and ${name} overlap (bytes ${entry.begin} to ${previous[1].end})`);
+    });
+    return { file, entries, metadata: (json.__metadata__ ?? {}) as Record<string, string> };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The values of one tensor as 32-bit numbers. @throws Error when they are not all finite, naming the first place */
+export function readValues(header: SafetensorsHeader, name: string): Float32Array | Int32Array {
+  const entry = header.entries[name];
+  if (!entry) throw new Error(`${header.file}: no tensor ${name}`);
+  const length = entry.end - entry.begin;
+  const bytes = new Uint8Array(length);
+  const fd = fs.openSync(header.file, "r");
+  try {
+    for (let done = 0; done < length; ) {
+      const count = fs.readSync(fd, bytes, done, Math.min(length - done, 1 << 30), entry.begin + done);
+      if (count === 0) throw new Error(`${header.file}: tensor ${name} is truncated`);
+      done += count;
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+  if (entry.dtype === "I32") return new Int32Array(bytes.buffer);
+  const values = entry.dtype === "F32" ? new Float32Array(bytes.buffer) : entry.dtype === "BF16" ? fromBfloat16(new Uint16Array(bytes.buffer)) : fromFloat16(new Uint16Array(bytes.buffer));
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new Error(`${header.file}: tensor ${name} [${entry.shape.join(", ")}] holds ${values[i]} at index ${i}`);
+  }
+  return values;
+}
+
+/** One tensor; the caller disposes it. */
+export function readTensor(header: SafetensorsHeader, name: string): Tensor {
+  const values = readValues(header, name);
+  return tf.tensor(values, header.entries[name].shape, values instanceof Int32Array ? "int32" : "float32");
+}
+
+/** All tensors of a file; none stays behind when one fails. */
+export function readSafetensors(file: string): { params: Params; metadata: Record<string, string> } {
+  const header = readHeader(file);
+  const params: Params = {};
+  try {
+    for (const name of Object.keys(header.entries)) params[name] = readTensor(header, name);
+  } catch (error) {
+    Object.values(params).forEach((tensor) => tensor.dispose());
+    throw error;
+  }
+  return { params, metadata: header.metadata };
+}
+
+/** Options of `writeSafetensors`. */
+export interface WriteOptions {
+  /** Storage of float tensors; default F32. */
+  dtype?: "F32" | "F16" | "BF16";
+  metadata?: Record<string, string>;
+}
+
+function toBytes(tensor: Tensor, dtype: StoredType): Uint8Array {
+  const values = tensor.dataSync();
+  const stored = dtype === "F16" ? toFloat16(values as Float32Array) : dtype === "BF16" ? toBfloat16(values as Float32Array) : (values as Float32Array | Int32Array);
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
+
+/** Writes float32 and int32 tensors, to a temporary name that is then renamed. @throws Error for other dtypes */
+export function writeSafetensors(file: string, params: Params, options: WriteOptions = {}): void {
+  const { dtype = "F32", metadata = { format: "pt" } } = options;
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const stored = new Map<string, StoredType>();
+  let offset = 0;
+  for (const [name, tensor] of Object.entries(params)) {
+    if (tensor.dtype !== "float32" && tensor.dtype !== "int32") throw new Error(`${file}: tensor ${name} is ${tensor.dtype}; float32 and int32 can be written`);
+    const type = tensor.dtype === "int32" ? "I32" : dtype;
+    const bytes = tensor.size * BYTES[type];
+    header[name] = { dtype: type, shape: tensor.shape, data_offsets: [offset, offset + bytes] };
+    stored.set(name, type);
+    offset += bytes;
+  }
+  let text = JSON.stringify(header);
+  text += " ".repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
+  const temporary = `${file}.${process.pid}.tmp`;
+  const fd = fs.openSync(temporary, "w");
+  try {
+    const prefix = Buffer.alloc(8);
+    prefix.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
+    fs.writeSync(fd, prefix);
+    fs.writeSync(fd, text);
+    for (const [name, type] of stored) {
+      const bytes = toBytes(params[name], type);
+      for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
+    }
+    fs.closeSync(fd);
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}

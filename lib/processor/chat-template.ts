@@ -1,0 +1,51 @@
+/** Chat messages to prompt text, by the checkpoint's own Jinja template. */
+import { Template } from "@huggingface/jinja";
+import * as fs from "node:fs";
+import * as path from "node:path";
+
+/** One part of a message; images come before text. */
+export type ContentPart = { type: "image"; image: string } | { type: "text"; text: string };
+
+/** A chat message. */
+export interface Message {
+  role: "system" | "user" | "assistant";
+  content: string | ContentPart[];
+}
+
+/** The template of the published Qwen2.5-VL checkpoints. */
+export const QWEN2_5_VL_TEMPLATE =
+  "{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}{% for message in messages %}" +
+  "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}" +
+  "<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n" +
+  "{% else %}{% for content in message['content'] %}{% if content['type'] == 'image' or 'image' in content or 'image_url' in content %}" +
+  "{% set image_count.value = image_count.value + 1 %}{% if add_vision_id %}Picture {{ image_count.value }}: {% endif %}<|vision_start|><|image_pad|><|vision_end|>" +
+  "{% elif content['type'] == 'video' or 'video' in content %}{% set video_count.value = video_count.value + 1 %}" +
+  "{% if add_vision_id %}Video {{ video_count.value }}: {% endif %}<|vision_start|><|video_pad|><|vision_end|>" +
+  "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endif %}{% endfor %}" +
+  "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/** Renders messages; `addGenerationPrompt` opens the assistant's turn. */
+export type ChatTemplate = (messages: readonly Message[], addGenerationPrompt: boolean) => string;
+
+/** Compiles a Jinja template. */
+export function chatTemplate(source: string): ChatTemplate {
+  const template = new Template(source);
+  return (messages, addGenerationPrompt) => template.render({ messages, add_generation_prompt: addGenerationPrompt });
+}
+
+/**
+ * Finds the template of a checkpoint directory: `chat_template.jinja`, else `chat_template.json`, else
+ * `tokenizer_config.json` (the order of transformers).
+ * @throws Error naming the files looked into
+ */
+export function loadChatTemplate(dir: string): ChatTemplate {
+  const jinja = path.join(dir, "chat_template.jinja");
+  if (fs.existsSync(jinja)) return chatTemplate(fs.readFileSync(jinja, "utf8"));
+  for (const name of ["chat_template.json", "tokenizer_config.json"]) {
+    const file = path.join(dir, name);
+    if (!fs.existsSync(file)) continue;
+    const json = JSON.parse(fs.readFileSync(file, "utf8")) as { chat_template?: unknown };
+    if (typeof json.chat_template === "string") return chatTemplate(json.chat_template);
+  }
+  throw new Error(`${dir}: no chat template in chat_template.jinja, chat_template.json or tokenizer_config.json (chat_template)`);
+}

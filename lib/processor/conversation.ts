@@ -1,0 +1,55 @@
+/** A dialogue to a training row: rendered by the chat template, loss on the assistant's turns only. */
+import type { Conversation } from "../data/corpus";
+import type { Grid } from "../model/vision-plan";
+import type { Message } from "./chat-template";
+import type { Processor } from "./processor";
+import type { Tokenizer } from "./tokenizer";
+
+/** A row of tokens with what is predicted. */
+export interface ConversationRow {
+  inputIds: number[];
+  /** True for the assistant's tokens and the `<|im_end|>` that closes each of its turns (TRL's assistant mask). */
+  predicted: boolean[];
+}
+
+/** The special tokens that delimit turns in Qwen's chat template. */
+const IM_START = "<|im_start|>";
+const IM_END = "<|im_end|>";
+
+/** Qwen's chat template without its default system message: the tiny base's, whose every prompt token costs time. */
+export const TINY_TEMPLATE =
+  "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}" +
+  "{% else %}{% for content in message['content'] %}{% if content['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>" +
+  "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}" +
+  "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/** Messages of a conversation: the image before the first user text. */
+export function conversationMessages(conversation: Conversation): Message[] {
+  return conversation.turns.flatMap(({ user, assistant }, i): Message[] => [
+    { role: "user", content: i === 0 && conversation.image !== null ? [{ type: "image", image: conversation.image }, { type: "text", text: user }] : user },
+    { role: "assistant", content: assistant },
+  ]);
+}
+
+/** Marks what the assistant says: after `<|im_start|>assistant\n`, up to and with `<|im_end|>`. */
+export function assistantMask(ids: readonly number[], tokenizer: Tokenizer): boolean[] {
+  const opening = tokenizer.encode(`${IM_START}assistant\n`);
+  const [end] = tokenizer.encode(IM_END);
+  const mask = new Array<boolean>(ids.length).fill(false);
+  for (let i = 0; i + opening.length <= ids.length; i++) {
+    if (!opening.every((id, j) => ids[i + j] === id)) continue;
+    for (let j = i + opening.length; j < ids.length; j++) {
+      mask[j] = true;
+      if (ids[j] === end) break;
+    }
+  }
+  return mask;
+}
+
+/** Renders, expands and encodes a conversation about at most one image of `grid`; ends with the last predicted token. */
+export function conversationRow(conversation: Conversation, processor: Processor, grid: Grid): ConversationRow {
+  const { inputIds } = processor.promptIds(conversationMessages(conversation), conversation.image === null ? [] : [grid], false);
+  const predicted = assistantMask(inputIds, processor.tokenizer);
+  const length = predicted.lastIndexOf(true) + 1;
+  return { inputIds: inputIds.slice(0, length), predicted: predicted.slice(0, length) };
+}

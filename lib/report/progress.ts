@@ -1,0 +1,76 @@
+/** Progress that updates in place: a display in a notebook, a line on stderr elsewhere. */
+import { currentKernel } from "./kernel";
+
+export { yieldToEventLoop } from "./kernel";
+
+/** At most four updates a second: more is not seen, and each is a message. */
+const INTERVAL_MS = 250;
+/** Where a line cannot be rewritten (a log file), one line in this time. */
+const PLAIN_INTERVAL_MS = 10_000;
+const BAR_WIDTH = 24;
+
+/** `42 s`, `3:07` or `1:02:09`. */
+export function formatDuration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const minutes = Math.floor(s / 60);
+  return minutes < 60 ? `${minutes}:${two(s % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(s % 60)}`;
+}
+
+/** One line: label, bar, count, time gone and time left (from the mean pace so far), note. */
+export function progressText(label: string, done: number, total: number, elapsedSeconds: number, note = ""): string {
+  const fraction = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
+  const full = Math.round(fraction * BAR_WIDTH);
+  const bar = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
+  const left = done > 0 && done < total ? `, ${formatDuration((elapsedSeconds / done) * (total - done))} left` : "";
+  return `${label}  ${bar} ${done}/${total}  ${formatDuration(elapsedSeconds)}${left}${note === "" ? "" : `  ${note}`}`;
+}
+
+export interface Progress {
+  /** Shows that `done` of `total` are done; `note` is a short text such as "loss 0.31". */
+  update(done: number, note?: string): void;
+  /** Shows the end; the last note stays unless another is given. */
+  finish(note?: string): void;
+}
+
+let displays = 0;
+
+/**
+ * Begins a progress display.
+ *
+ * @param label what is going on
+ * @param total number of steps, 0 or more
+ */
+export function progress(label: string, total: number): Progress {
+  const kernel = currentKernel();
+  const id = `progress-${process.pid}-${++displays}`;
+  const begun = Date.now();
+  let drawn = 0;
+  let done = 0;
+  let note = "";
+
+  const draw = (last: boolean): void => {
+    const text = progressText(label, done, total, (Date.now() - begun) / 1000, note);
+    const isFirst = drawn === 0;
+    drawn = Date.now();
+    if (kernel) kernel.display({ "text/plain": text }, { id, update: !isFirst });
+    else if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}${last ? "\n" : ""}`);
+    else if (process.env.VITEST === undefined) process.stderr.write(`${text}\n`);
+  };
+  const interval = kernel || process.stderr.isTTY ? INTERVAL_MS : PLAIN_INTERVAL_MS;
+
+  draw(false);
+  return {
+    update(newDone: number, newNote?: string): void {
+      done = newDone;
+      note = newNote ?? note;
+      if (Date.now() - drawn >= interval) draw(false);
+    },
+    finish(newNote?: string): void {
+      done = total;
+      note = newNote ?? note;
+      draw(true);
+    },
+  };
+}

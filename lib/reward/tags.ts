@@ -1,0 +1,18 @@
+/** The tags of a response, read as the released reward reads them (`cls_thinking.py`). */
+import { PYTHON_SPACE, strip } from "./python-text";
+
+const AROUND_TAG = new RegExp(`[${PYTHON_SPACE}]*([<>/])[${PYTHON_SPACE}]*`, "g");
+
+/**
+ * Removes white space around every `<`, `>` and `/`, in the whole response: `< answer > red fox </ answer >` becomes
+ * `<answer>red fox</answer>`. Text inside an answer is not spared (`A / B` becomes `A/B`), as in the release.
+ */
+export function tightenTags(response: string): string {
+  return response.replace(AROUND_TAG, "$1");
+}
+
+/** The text of the FIRST `<answer>...</answer>` (shortest match, over lines), stripped; null where there is none. */
+export function firstAnswer(response: string): string | null {
+  const match = /<answer>([\s\S]*?)<\/answer>/.exec(response);
+  return match ? strip(match[1]) : null;
+}

@@ -1,0 +1,176 @@
+/**
+ * Generation: the prompts are read once (prefill), each prompt's cache is shared by its group of samples, and tokens are
+ * produced one compiled call at a time. A row's own keys and values live in chunks: only the chunk being filled is
+ * rewritten each step; full chunks are joined to the past.
+ */
+import { compile, type CompileOptions } from "../engine/compile";
+import { foldIn, random } from "../engine/random";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import type { ModelConfig } from "../model/config";
+import { decode, embedTokens, lmHead, mergeImageFeatures } from "../model/decoder";
+import { decodeAttention, prefillAttention, type DecodeCache, type LayerTensors } from "./attention";
+import { sampleToken, type SamplingOptions } from "./sample";
+import type { PromptRow, Rollout } from "./types";
+
+/** Settings of one `generate` call. */
+export interface GenerateOptions {
+  /** Samples per prompt. */
+  numGenerations: number;
+  maxNewTokens: number;
+  /** Divides the logits; log-probs are of the tempered softmax. Ignored for the choice when greedy. */
+  temperature: number;
+  topP: number;
+  greedy?: boolean;
+  eosTokenIds: readonly number[];
+  bannedTokenIds: readonly number[];
+  seed: number;
+  /** Called after each produced token with how many rows are still open. */
+  onToken?: (step: number, openRows: number) => void;
+}
+
+/** Image features `[N, hiddenSize]` and the prompts that point into them. */
+export interface GenerateInputs {
+  prompts: readonly PromptRow[];
+  features: Tensor;
+}
+
+/** A generator holds the compiled functions of one model configuration. */
+export interface Generator {
+  /** @throws Error where a prompt is empty or the probabilities are not numbers. */
+  generate(params: Params, inputs: GenerateInputs, options: GenerateOptions): Rollout[];
+}
+
+const MASKED = -1e9;
+const CHUNK = 16;
+/** Prompt lengths are padded to a multiple of this, so that few shapes are compiled. */
+const PROMPT_BUCKET = 16;
+
+/** Right-padded tensors of prompts: `inputIds [P,T]`, `positionIds [3,P,T]`, `featureIndex [P,T]`, `mask [P,1,1,T]`, `last [P]`. */
+function padPrompts(prompts: readonly PromptRow[]): { inputIds: Tensor; positionIds: Tensor; featureIndex: Tensor; mask: Tensor; last: Tensor } {
+  const longest = Math.max(...prompts.map((p) => p.inputIds.length));
+  const length = Math.ceil(longest / PROMPT_BUCKET) * PROMPT_BUCKET;
+  const pad = (row: readonly number[], value: number): number[] => [...row, ...new Array<number>(length - row.length).fill(value)];
+  const matrix = (rows: number[][]): Tensor => tf.tensor2d(rows, [rows.length, length], "int32");
+  return {
+    inputIds: matrix(prompts.map((p) => pad(p.inputIds, 0))),
+    positionIds: tf.tensor3d([0, 1, 2].map((axis) => prompts.map((p) => pad(p.positionIds[axis], 0))), [3, prompts.length, length], "int32"),
+    featureIndex: matrix(prompts.map((p) => pad(p.featureIndex, -1))),
+    mask: tf.tensor4d(prompts.map((p) => [[p.inputIds.map(() => 0).concat(new Array<number>(length - p.inputIds.length).fill(MASKED))]]), [prompts.length, 1, 1, length]),
+    last: tf.tensor1d(prompts.map((p, i) => i * length + p.inputIds.length - 1), "int32"),
+  };
+}
+
+function textParams(params: Params): Params {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
+}
+
+/** A generator for `config`; its compiled functions are cached by shape across calls. */
+export function createGenerator(config: ModelConfig, options: CompileOptions = {}): Generator {
+  const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
+
+  const probabilities = (params: Params, hidden: Tensor, temperature: Tensor): Tensor => tf.softmax(tf.div(lmHead(params, config, hidden), temperature));
+
+  const prefill = compile(
+    (params: Params, batch: { inputIds: Tensor; positionIds: Tensor; featureIndex: Tensor; last: Tensor }, features: Tensor, temperature: Tensor) => {
+      const keys: LayerTensors = [];
+      const values: LayerTensors = [];
+      const attention = prefillAttention((layer, key, value) => {
+        keys[layer] = tf.keep(key); // results of this function: they outlive the model's own tidy scopes
+        values[layer] = tf.keep(value);
+      });
+      const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
+      const hidden = decode(params, config, embeds, batch.positionIds, attention);
+      const last = tf.gather(tf.reshape(hidden, [-1, hiddenSize]), batch.last as tf.Tensor1D);
+      return { probabilities: probabilities(params, last, temperature), keys, values };
+    },
+    { name: "rollout.prefill", ...options },
+  );
+
+  const step = compile(
+    (params: Params, cache: DecodeCache, tokens: Tensor, positions: Tensor, temperature: Tensor) => {
+      const rows = tokens.shape[0];
+      const keys: LayerTensors = [];
+      const values: LayerTensors = [];
+      const attention = decodeAttention(config, cache, (layer, key, value) => {
+        keys[layer] = tf.keep(key);
+        values[layer] = tf.keep(value);
+      });
+      const positionIds = tf.tile(tf.reshape(positions, [1, rows, 1]), [3, 1, 1]);
+      const hidden = decode(params, config, embedTokens(params, tf.reshape(tokens, [rows, 1])), positionIds, attention);
+      return { probabilities: probabilities(params, tf.reshape(hidden, [rows, hiddenSize]), temperature), keys, values };
+    },
+    { name: "rollout.decode", ...options },
+  );
+
+  const emptyChunk = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.zeros([rows, kv, CHUNK, headDim]));
+
+  function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
+    if (prompts.length === 0) return [];
+    prompts.forEach((p, i) => {
+      if (p.inputIds.length === 0) throw new Error(`generate: prompt ${i} has no tokens`);
+    });
+    const params = textParams(allParams);
+    const { numGenerations: n, maxNewTokens, temperature, eosTokenIds } = settings;
+    const sampling: SamplingOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false };
+    const rows = prompts.length * n;
+    const rollouts: Rollout[] = [];
+    const streams = Array.from({ length: rows }, (_, row) => {
+      const promptIndex = Math.floor(row / n);
+      rollouts.push({ promptIndex, sampleIndex: row % n, tokenIds: [], logProbs: [], finished: false });
+      return random(foldIn(settings.seed, promptIndex, row % n));
+    });
+    const vocabulary = config.text.vocabSize;
+    const nextPosition = prompts.map((p) => Math.max(...p.positionIds.map((axis) => axis.reduce((a, b) => Math.max(a, b), -1))) + 1);
+
+    const takeTokens = (probabilityTensor: Tensor, rowsPerLine: number): number => {
+      const data = probabilityTensor.dataSync() as Float32Array;
+      probabilityTensor.dispose();
+      let open = 0;
+      rollouts.forEach((rollout, row) => {
+        if (rollout.finished || rollout.tokenIds.length >= maxNewTokens) return;
+        const start = Math.floor(row / rowsPerLine) * vocabulary;
+        const token = sampleToken(data, start, vocabulary, sampling, streams[row].uniform);
+        rollout.tokenIds.push(token);
+        rollout.logProbs.push(Math.log(Math.max(data[start + token], 1e-38)));
+        rollout.finished = eosTokenIds.includes(token);
+        if (!rollout.finished && rollout.tokenIds.length < maxNewTokens) open++;
+      });
+      return open;
+    };
+
+    const temperatureTensor = tf.scalar(sampling.greedy && temperature === 0 ? 1 : temperature);
+    const { mask, ...batch } = padPrompts(prompts);
+    const first = prefill(params, batch, features, temperatureTensor);
+    disposeTree(batch);
+    const promptCache = { promptKeys: first.keys, promptValues: first.values, promptMask: mask };
+    let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
+    let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
+    let open = takeTokens(first.probabilities, n);
+    settings.onToken?.(1, open);
+
+    for (let t = 1; open > 0; t++) {
+      const slotIndex = (t - 1) % CHUNK;
+      if (t > 1 && slotIndex === 0) {
+        const join = (old: LayerTensors, filled: LayerTensors): LayerTensors => (old.length === 0 ? filled : old.map((x, i) => tf.concat([x, filled[i]], 2)));
+        const joined = { keys: join(past.keys, chunk.keys), values: join(past.values, chunk.values) };
+        if (past.keys.length > 0) disposeTree(past, chunk);
+        past = joined;
+        chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
+      }
+      const slot = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i === slotIndex ? 1 : 0)));
+      const chunkMask = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i <= slotIndex ? 0 : MASKED)));
+      const tokens = tf.tensor1d(rollouts.map((r) => r.tokenIds[r.tokenIds.length - 1]), "int32");
+      const positions = tf.tensor1d(rollouts.map((r) => nextPosition[r.promptIndex] + t - 1), "int32");
+      const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot, chunkMask };
+      const next = step(params, cache, tokens, positions, temperatureTensor);
+      disposeTree([chunk, slot, chunkMask, tokens, positions]);
+      chunk = { keys: next.keys, values: next.values };
+      open = takeTokens(next.probabilities, 1);
+      settings.onToken?.(t + 1, open);
+    }
+    disposeTree([promptCache, past, chunk, temperatureTensor]);
+    return rollouts;
+  }
+  return { generate };
+}

@@ -1,0 +1,67 @@
+/** A run's folder: `data/runs/<run>` with models, logs, predictions and a manifest; every file written whole or not at all. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { repositoryRoot } from "./data/emoji-fgvr/paths";
+import type { Settings } from "./settings";
+
+/** Folder of a run, absolute. The name was checked by `loadSettings`. */
+export function runFolder(settings: Pick<Settings, "run">): string {
+  return path.join(repositoryRoot(), "data/runs", settings.run);
+}
+
+/** Writes text under a temporary name, then renames. Folders are made. */
+export function writeText(file: string, text: string): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(`${file}.tmp`, text);
+  renameSync(`${file}.tmp`, file);
+}
+
+/** Writes one JSON value a line. */
+export function writeJsonl(file: string, rows: readonly unknown[]): void {
+  writeText(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+}
+
+/** Reads one JSON value a line. @throws Error naming file and line */
+export function readJsonl<T>(file: string): T[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line, i) => {
+      try {
+        return JSON.parse(line) as T;
+      } catch (error) {
+        throw new Error(`${file}: line ${i + 1} is not JSON (${(error as Error).message})`);
+      }
+    });
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? filesBelow(path.join(folder, entry.name)) : [path.join(folder, entry.name)]))
+    .sort();
+}
+
+/** SHA-256 over the names and contents of all files of some folders or files below the repository, in order of name. */
+export function hashTree(roots: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const root of roots) {
+    const whole = path.join(repositoryRoot(), root);
+    if (!existsSync(whole)) continue;
+    for (const file of statSync(whole).isDirectory() ? filesBelow(whole) : [whole]) {
+      hash.update(`${path.relative(repositoryRoot(), file).split(path.sep).join("/")}\0`);
+      hash.update(readFileSync(file));
+      hash.update("\0");
+    }
+  }
+  return hash.digest("hex");
+}
+
+/** What the results depend on: the code that computes them, the committed data and base model, the settings. */
+export function provenance(settings: Settings): { code: string; data: string; settings: string } {
+  return {
+    code: hashTree(["lib/data", "lib/engine", "lib/eval", "lib/loss", "lib/model", "lib/processor", "lib/reward", "lib/rollout", "lib/train", "lib/experiment.ts", "lib/run.ts", "lib/settings.ts", "package-lock.json"]),
+    data: hashTree(["data/emoji-fgvr", ...(settings.model.startsWith("data/") ? [settings.model] : [])]),
+    settings: createHash("sha256").update(JSON.stringify(settings)).digest("hex"),
+  };
+}

@@ -1,0 +1,272 @@
+/**
+ * Every setting of a run, typed, in three scales: `smoke` (seconds, for checks), `default` (the shipped experiment on two
+ * CPU cores) and `paper` (the published numbers, for Qwen2.5-VL on a GPU).
+ *
+ * The scale comes from `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code:
+ * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong types are errors.
+ */
+
+/** The scales. */
+export const SCALES = ["smoke", "default", "paper"] as const;
+export type Scale = (typeof SCALES)[number];
+
+/** Construction of the chain-of-thought records (lib/data/cot). */
+export interface CotSettings {
+  /** Descriptions sampled per image. */
+  descriptionsPerImage: number;
+  /** Direct answers sampled per image: the model's beliefs about candidates. */
+  beliefSamples: number;
+  /** Concepts kept per image. */
+  conceptsPerImage: number;
+  /** Weight of redundancy against information (information bottleneck). */
+  redundancyWeight: number;
+  /** Seen sub-categories used; 0 for all. */
+  subCategories: number;
+}
+
+/** Supervised fine-tuning. */
+export interface SftSettings {
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  /** Factor on the learning rate of the vision tower; 0 freezes it (paper). */
+  visionLearningRateScale: number;
+  weightDecay: number;
+  warmupSteps: number;
+  maxGradNorm: number;
+  /** Strength of image augmentation; 0 for none (paper). */
+  augmentation: number;
+  /** Pre-training rows added to each batch (0 in the paper): keeps a tiny base from forgetting unseen names. */
+  replayRows: number;
+}
+
+/** Reinforcement learning. Each named switch is a row of the table paper / release / here in the README. */
+export interface RlSettings {
+  steps: number;
+  /** Groups that enter the updates of one step (rollout batch). */
+  groupsPerStep: number;
+  /** Updates per step, each on groupsPerStep / updatesPerStep groups. */
+  updatesPerStep: number;
+  /** Groups sampled per generation batch. */
+  groupsPerGeneration: number;
+  /** n1 + n2 of the paper. */
+  numGenerations: number;
+  /** n2: how many of them are sampled from the positive image (intra-class augmentation). */
+  positiveGenerations: number;
+  maxNewTokens: number;
+  temperature: number;
+  topP: number;
+  learningRate: number;
+  visionLearningRateScale: number;
+  weightDecay: number;
+  warmupSteps: number;
+  /** `constant` (paper) or `cosine` to a twentieth. */
+  schedule: "constant" | "cosine";
+  maxGradNorm: number;
+  clipRatioLow: number;
+  clipRatioHigh: number;
+  clipRatioDual: number;
+  /** gamma: weight of the inter-class KL. */
+  klCoefficient: number;
+  /** eta1, eta2: weights of the two entropy terms. */
+  entropyCoefficient: number;
+  negativeEntropyCoefficient: number;
+  augmentation: number;
+  /** Share of open-world prompts. */
+  openShare: number;
+  /** Deviation 1: responses are conditioned on the anchor (paper) or on the image each was sampled from (release). */
+  conditionOn: "anchor" | "sampled";
+  /** Deviation 2: the negative's log-probs are recomputed with gradient at each update (paper) or taken once without (release). */
+  negativeLogProbs: "recomputed" | "stale";
+  /** Deviation 3: how many generation batches fill one step at most. */
+  maxGenerationBatches: number;
+  /** Deviation 3: when no group survives: stop with the counts (paper, bounded) or keep all groups (release). */
+  whenNoGroupSurvives: "skip" | "keep-all" | "stop";
+  /** Deviation 4: one mean over the mini-batch's tokens (paper) or per micro-batch of 4 sequences (release). */
+  lossAverage: "token" | "micro-batch";
+  /** Deviation 5: substring match (paper and release) or `strict`: an answer naming another sub-category fails. */
+  reward: "substring" | "strict";
+}
+
+/** Evaluation. */
+export interface EvalSettings {
+  maxNewTokens: number;
+  batchSize: number;
+  /** Whose drawings: `test`, or `dev` while the recipe is chosen. */
+  role: "dev" | "test";
+  /** Rows per setting; 0 for all. */
+  limit: number;
+}
+
+/** A run's settings. */
+export interface Settings {
+  scale: Scale;
+  /** Name of the run: `data/runs/<run>`. */
+  run: string;
+  seed: number;
+  /** Directory of the base model. */
+  model: string;
+  /** `tiny` (short prompts of the shipped base) or `paper`. */
+  prompts: "tiny" | "paper";
+  /** Matrix products in bfloat16 while training. */
+  bf16: boolean;
+  cot: CotSettings;
+  sft: SftSettings;
+  rl: RlSettings;
+  eval: EvalSettings;
+}
+
+const defaults: Settings = {
+  scale: "default",
+  run: "main",
+  seed: 0,
+  model: "data/base",
+  prompts: "tiny",
+  bf16: true,
+  cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0 },
+  sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, visionLearningRateScale: 0.3, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, replayRows: 8 },
+  rl: {
+    steps: 24,
+    groupsPerStep: 16,
+    updatesPerStep: 2,
+    groupsPerGeneration: 12,
+    numGenerations: 10,
+    positiveGenerations: 5,
+    maxNewTokens: 72,
+    temperature: 1,
+    topP: 0.99,
+    learningRate: 1.5e-4,
+    visionLearningRateScale: 0.3,
+    weightDecay: 0.01,
+    warmupSteps: 4,
+    schedule: "cosine",
+    maxGradNorm: 1,
+    clipRatioLow: 0.2,
+    clipRatioHigh: 0.28,
+    clipRatioDual: 3,
+    klCoefficient: 0.01,
+    entropyCoefficient: 0.03,
+    negativeEntropyCoefficient: 0.03,
+    augmentation: 0.6,
+    openShare: 0.5,
+    conditionOn: "anchor",
+    negativeLogProbs: "recomputed",
+    maxGenerationBatches: 4,
+    whenNoGroupSurvives: "skip",
+    lossAverage: "token",
+    reward: "strict",
+  },
+  eval: { maxNewTokens: 80, batchSize: 128, role: "test", limit: 0 },
+};
+
+const smoke: DeepPartial<Settings> = {
+  scale: "smoke",
+  run: "smoke",
+  cot: { descriptionsPerImage: 2, beliefSamples: 4, subCategories: 6 },
+  sft: { epochs: 1, batchSize: 8, replayRows: 2 },
+  rl: { steps: 2, groupsPerStep: 2, updatesPerStep: 1, groupsPerGeneration: 3, numGenerations: 4, positiveGenerations: 2, maxNewTokens: 48, maxGenerationBatches: 2 },
+  eval: { maxNewTokens: 64, batchSize: 16, role: "dev", limit: 12 },
+};
+
+/** Paper, sections 4.1 and A: what its text and the released scripts say. */
+const paper: DeepPartial<Settings> = {
+  scale: "paper",
+  run: "paper",
+  model: "models/Qwen2.5-VL-3B-Instruct",
+  prompts: "paper",
+  cot: { descriptionsPerImage: 10, beliefSamples: 16 },
+  sft: { epochs: 10, batchSize: 64, learningRate: 5e-6, visionLearningRateScale: 0, weightDecay: 0.1, warmupSteps: 6, augmentation: 0, replayRows: 0 },
+  rl: {
+    steps: 10,
+    groupsPerStep: 384,
+    updatesPerStep: 3,
+    groupsPerGeneration: 384,
+    maxNewTokens: 4096,
+    learningRate: 1e-6,
+    visionLearningRateScale: 1,
+    warmupSteps: 0,
+    schedule: "constant",
+    augmentation: 0,
+    reward: "substring",
+    whenNoGroupSurvives: "stop",
+    maxGenerationBatches: 20,
+  },
+  eval: { maxNewTokens: 2048, batchSize: 16 },
+};
+
+type DeepPartial<T> = { [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };
+
+function merge<T extends object>(base: T, change: DeepPartial<T>): T {
+  const out = { ...base };
+  for (const key of Object.keys(change) as (keyof T)[]) {
+    const value = change[key] as unknown;
+    out[key] = (typeof value === "object" && value !== null ? merge(base[key] as object, value) : value) as T[keyof T];
+  }
+  return out;
+}
+
+/** The allowed words of settings that take one. */
+const CHOICES: Record<string, readonly string[]> = {
+  scale: SCALES,
+  prompts: ["tiny", "paper"],
+  "rl.schedule": ["constant", "cosine"],
+  "rl.conditionOn": ["anchor", "sampled"],
+  "rl.negativeLogProbs": ["recomputed", "stale"],
+  "rl.whenNoGroupSurvives": ["skip", "keep-all", "stop"],
+  "rl.lossAverage": ["token", "micro-batch"],
+  "rl.reward": ["substring", "strict"],
+  "eval.role": ["dev", "test"],
+};
+
+/** Applies one `name=value`. */
+function assign(settings: Settings, assignment: string): Settings {
+  const at = assignment.indexOf("=");
+  if (at < 1) throw new Error(`setting ${JSON.stringify(assignment)}: expected name=value`);
+  const [name, text] = [assignment.slice(0, at).trim(), assignment.slice(at + 1).trim()];
+  const keys = name.split(".");
+  let owner: Record<string, unknown> = settings as unknown as Record<string, unknown>;
+  for (const key of keys.slice(0, -1)) {
+    if (!Object.hasOwn(owner, key) || typeof owner[key] !== "object") throw new Error(`unknown setting ${JSON.stringify(name)}; see lib/settings.ts`);
+    owner = owner[key] as Record<string, unknown>;
+  }
+  const last = keys[keys.length - 1];
+  if (!Object.hasOwn(owner, last) || typeof owner[last] === "object") throw new Error(`unknown setting ${JSON.stringify(name)}; known here: ${Object.keys(owner).join(", ")}`);
+  const old = owner[last];
+  let value: unknown = text;
+  if (typeof old === "number") {
+    value = Number(text);
+    if (text === "" || !Number.isFinite(value)) throw new Error(`setting ${name}=${text}: expected a number`);
+  } else if (typeof old === "boolean") {
+    if (text !== "true" && text !== "false") throw new Error(`setting ${name}=${text}: expected true or false`);
+    value = text === "true";
+  } else if (CHOICES[name] && !CHOICES[name].includes(text)) throw new Error(`setting ${name}=${text}: expected one of ${CHOICES[name].join(", ")}`);
+  return merge(settings, keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as DeepPartial<Settings>);
+}
+
+/** Where settings may come from. */
+export interface SettingsSource {
+  scale?: string;
+  run?: string;
+  /** `name=value` assignments, applied last. */
+  set?: readonly string[];
+  environment?: Record<string, string | undefined>;
+}
+
+/**
+ * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order.
+ * @throws Error on an unknown scale, name or value, or a run name that is not a plain word
+ */
+export function loadSettings(source: SettingsSource = {}): Settings {
+  const environment = source.environment ?? process.env;
+  const scale = source.scale ?? environment.FINE_R1_SCALE ?? "default";
+  if (!(SCALES as readonly string[]).includes(scale)) throw new Error(`unknown scale ${JSON.stringify(scale)}; expected one of ${SCALES.join(", ")}`);
+  let settings = scale === "default" ? defaults : merge(defaults, scale === "smoke" ? smoke : paper);
+  const run = source.run ?? environment.FINE_R1_RUN;
+  const assignments = [...(run ? [`run=${run}`] : []), ...(environment.FINE_R1_SET ?? "").split(",").filter((s) => s.trim() !== ""), ...(source.set ?? [])];
+  for (const assignment of assignments) settings = assign(settings, assignment);
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(settings.run)) throw new Error(`setting run=${settings.run}: expected letters, digits, - and _ only`);
+  const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep } = settings.rl;
+  if (positiveGenerations < 0 || positiveGenerations >= numGenerations) throw new Error(`setting rl.positiveGenerations=${positiveGenerations}: expected 0 to ${numGenerations - 1} (rl.numGenerations - 1)`);
+  if (groupsPerStep % updatesPerStep !== 0) throw new Error(`setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`);
+  return settings;
+}

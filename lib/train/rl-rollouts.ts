@@ -1,0 +1,150 @@
+/** Sampling for Stage 2: prompts to groups, with dynamic sampling, and groups to the rows of an update. */
+import { foldIn, random } from "../engine/random";
+import { tf, type Params } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout } from "../rollout/groups";
+import type { PromptRow, Rollout } from "../rollout/types";
+import type { RlSettings } from "../settings";
+import { drawAugmentation } from "./augment";
+import { rowBatch, type RowBatch, type TrainingRow } from "./batch";
+import type { BatchImages } from "./rl-step";
+import type { Workbench } from "./workbench";
+
+/** Anchor, positive, negative: the three images of a group in a batch, in this order. */
+const IMAGES_PER_GROUP = 3;
+
+/** Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. */
+export function sampleGroups(params: Params, bench: Workbench, prompts: readonly RlPrompt[], settings: RlSettings, intra: boolean, seed: number): Group[] {
+  const n2 = intra ? settings.positiveGenerations : 0;
+  const n1 = settings.numGenerations - n2;
+  const seeds = prompts.map((_, i): Group["augmentationSeeds"] => [foldIn(seed, "augment", i, 0), foldIn(seed, "augment", i, 1), foldIn(seed, "augment", i, 2)]);
+  const sources: ("anchor" | "positive")[] = n2 > 0 ? ["anchor", "positive"] : ["anchor"];
+
+  const sample = (from: ("anchor" | "positive")[], numGenerations: number, part: string): Rollout[] => {
+    const paths = prompts.flatMap((prompt) => from.map((source) => prompt[source]));
+    const augmentation = drawAugmentation(seeds.flatMap((s) => from.map((source) => s[source === "anchor" ? 0 : 1])), bench.bank.size, settings.augmentation, paths.map(() => false));
+    const features = bench.features(params, paths, augmentation);
+    const rows: PromptRow[] = prompts.flatMap((prompt, i) => from.map((_, j) => bench.prompt(prompt.user, i * from.length + j)));
+    const rollouts = bench.generator.generate(
+      params,
+      { prompts: rows, features },
+      {
+        numGenerations,
+        maxNewTokens: settings.maxNewTokens,
+        temperature: settings.temperature,
+        topP: settings.topP,
+        eosTokenIds: bench.eosTokenIds,
+        bannedTokenIds: bench.bannedTokenIds,
+        seed: foldIn(seed, "rollout", part),
+      },
+    );
+    disposeTree(features, augmentation);
+    return rollouts;
+  };
+  // equal halves are one call; an uneven n1:n2 is two
+  const parts =
+    n2 === 0 || n1 === n2
+      ? [{ from: sources, rollouts: sample(sources, n1, "both") }]
+      : [
+          { from: sources.slice(0, 1), rollouts: sample(sources.slice(0, 1), n1, "anchor") },
+          { from: sources.slice(1), rollouts: sample(sources.slice(1), n2, "positive") },
+        ];
+
+  return prompts.map((prompt, i) => {
+    const scored = parts.flatMap(({ from, rollouts }) =>
+      rollouts
+        .filter((r) => Math.floor(r.promptIndex / from.length) === i)
+        .map((r): ScoredRollout => {
+          const text = bench.processor.tokenizer.decode(r.tokenIds);
+          return { ...scoreResponse(text, prompt, settings.reward === "strict"), tokenIds: r.tokenIds, logProbs: r.logProbs, text, source: from[r.promptIndex % from.length], finished: r.finished };
+        }),
+    );
+    return makeGroup(prompt, seeds[i], scored);
+  });
+}
+
+/** What dynamic sampling collected for one step. */
+export interface Collected {
+  /** Groups for the updates, at most `groupsPerStep`. */
+  groups: Group[];
+  /** Every group sampled, for the log. */
+  sampled: Group[];
+  generationBatches: number;
+}
+
+/**
+ * Dynamic sampling (DAPO): samples prompts until `groupsPerStep` groups survive, at most `maxGenerationBatches` times.
+ * @throws Error with the counts where no group survives and `whenNoGroupSurvives` is `stop`
+ */
+export function collectGroups(params: Params, bench: Workbench, next: () => RlPrompt, settings: RlSettings, intra: boolean, seed: number): Collected {
+  const kept: Group[] = [];
+  const sampled: Group[] = [];
+  let generationBatches = 0;
+  while (kept.length < settings.groupsPerStep && generationBatches < settings.maxGenerationBatches) {
+    const prompts = Array.from({ length: settings.groupsPerGeneration }, next);
+    const groups = sampleGroups(params, bench, prompts, settings, intra, foldIn(seed, "generation", generationBatches));
+    generationBatches++;
+    sampled.push(...groups);
+    kept.push(...groups.filter((group) => group.kept));
+  }
+  if (kept.length === 0) {
+    const counts = `none of ${sampled.length} groups in ${generationBatches} generation batches has a mean accuracy inside (0.01, 0.99)`;
+    if (settings.whenNoGroupSurvives === "stop") throw new Error(`dynamic sampling: ${counts}; set rl.whenNoGroupSurvives or rl.maxGenerationBatches`);
+    if (settings.whenNoGroupSurvives === "keep-all") kept.push(...sampled);
+  }
+  return { groups: random(foldIn(seed, "order")).shuffle(kept).slice(0, settings.groupsPerStep), sampled, generationBatches };
+}
+
+/** Rows, images and host arrays of some groups, padded to `count` groups with rows that score nothing. */
+export interface GroupRows {
+  images: BatchImages;
+  rows: RowBatch;
+  /** Rows conditioned on the negative image. */
+  negativeRows: RowBatch;
+  /** `[B]` */
+  advantages: Float32Array;
+  /** `[B * R]`: the sampler's log-probs, at the rows' scored places. */
+  samplerLogProbs: Float32Array;
+  /** `[B]`: 1 where the row was sampled from the positive. */
+  fromPositive: Uint8Array;
+  places: number;
+}
+
+/**
+ * Rows of groups for scoring and update. Each group brings three images; a row points at the anchor (paper) or at the
+ * image it was sampled from (deviation 1).
+ */
+export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number, length: number): GroupRows {
+  const padded = [...groups];
+  while (padded.length < count) padded.push(groups[0]);
+  const entries = padded.flatMap((group, g) => group.rollouts.map((rollout, i) => ({ group, g, rollout, advantage: g < groups.length ? group.advantages[i] : 0, real: g < groups.length })));
+  const own = (source: "anchor" | "positive"): number => (settings.conditionOn === "sampled" && source === "positive" ? 1 : 0);
+  const row = (entry: (typeof entries)[number], image: number): TrainingRow => {
+    const prompt = bench.prompt(entry.group.prompt.user, 0).inputIds;
+    return {
+      inputIds: [...prompt, ...entry.rollout.tokenIds],
+      predicted: [...prompt.map(() => false), ...entry.rollout.tokenIds.map(() => entry.real)],
+      image: entry.g * IMAGES_PER_GROUP + image,
+    };
+  };
+  const places = settings.maxNewTokens;
+  const shape = { lengthBucket: length, places: { layout: "rows" as const, size: places }, grid: bench.grid, tokensPerImage: bench.tokensPerImage };
+  const samplerLogProbs = new Float32Array(entries.length * places);
+  entries.forEach((entry, b) => {
+    if (entry.real) samplerLogProbs.set(entry.rollout.logProbs, b * places);
+  });
+  const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
+  return {
+    images: {
+      imageIds: tf.tensor1d(paths.map((path) => bench.bank.indexOf(path)), "int32"),
+      augmentation: drawAugmentation(padded.flatMap((group) => group.augmentationSeeds), bench.bank.size, settings.augmentation, paths.map(() => false)),
+      vision: bench.vision(paths.length),
+    },
+    rows: rowBatch(entries.map((entry) => row(entry, own(entry.rollout.source))), bench.config, shape),
+    negativeRows: rowBatch(entries.map((entry) => row(entry, 2)), bench.config, shape),
+    advantages: Float32Array.from(entries, (entry) => entry.advantage),
+    samplerLogProbs,
+    fromPositive: Uint8Array.from(entries, (entry) => (entry.real && entry.rollout.source === "positive" ? 1 : 0)),
+    places,
+  };
+}

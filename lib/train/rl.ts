@@ -1,0 +1,186 @@
+/**
+ * Stage 2: reinforcement learning. One loop for CLS-RL (DAPO alone), TAPO and its ablations.
+ *
+ * A step: sample groups until enough survive (`collectGroups`), take the old log-probs - for rollouts from the positive
+ * re-scored on the anchor, which the paper conditions the update on - then `updatesPerStep` updates on shuffled groups.
+ */
+import { adamWInit, cosineSchedule } from "../engine/optimizer";
+import { foldIn, random } from "../engine/random";
+import { tf, type Params } from "../engine/tensorflow";
+import { disposeTree, mapParams } from "../engine/tree";
+import { deck, type Group, type RlPrompt } from "../rollout/groups";
+import type { RlSettings } from "../settings";
+import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
+import { createRlStep, createScoreStep, type RlBatch } from "./rl-step";
+import type { Workbench } from "./workbench";
+
+/** The methods of Stage 2 by the two augmentations. */
+export const RL_METHODS = {
+  "cls-rl": { intra: false, inter: false },
+  tapo: { intra: true, inter: true },
+  "tapo-no-intra": { intra: false, inter: true },
+  "tapo-no-inter": { intra: true, inter: false },
+} as const;
+export type RlMethod = keyof typeof RL_METHODS;
+
+/** One logged step; rates over every sampled rollout of the step, losses over its updates. */
+export interface RlLog {
+  step: number;
+  reward: number;
+  accuracy: number;
+  accuracyOpen: number | null;
+  accuracyClosed: number | null;
+  format: number;
+  listing: number;
+  /** Mean response length, tokens. */
+  length: number;
+  finished: number;
+  /** Share of sampled groups that dynamic sampling kept, and how many batches it took. */
+  kept: number;
+  generationBatches: number;
+  groups: number;
+  entropy: number | null;
+  kl: number | null;
+  negativeEntropy: number | null;
+  clipFractionHigh: number | null;
+  clipFractionLow: number | null;
+  clipFractionDual: number | null;
+  gradNorm: number | null;
+  /** Updates skipped for a gradient norm that is not finite. */
+  skipped: number;
+  /** Mean (old - sampler's) log-prob of the tokens sampled from the positive, nats: what conditioning on the anchor changes. */
+  conditioningGap: number | null;
+  learningRate: number;
+  seconds: number;
+}
+
+/** What a run is told besides its settings. */
+export interface RlRun {
+  method: RlMethod;
+  prompts: readonly RlPrompt[];
+  seed: number;
+  bf16: boolean;
+  onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
+}
+
+const mean = (values: readonly number[]): number | null => (values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length);
+
+/** Rates over sampled rollouts. */
+function rolloutLog({ sampled, generationBatches, groups }: Collected): Pick<RlLog, "reward" | "accuracy" | "accuracyOpen" | "accuracyClosed" | "format" | "listing" | "length" | "finished" | "kept" | "generationBatches" | "groups"> {
+  const all = sampled.flatMap((group) => group.rollouts.map((rollout) => ({ rollout, closed: group.prompt.options !== null })));
+  const over = (value: (r: (typeof all)[number]) => number, from = all): number | null => mean(from.map(value));
+  return {
+    reward: over(({ rollout }) => rollout.reward.overall)!,
+    accuracy: over(({ rollout }) => rollout.reward.accuracy)!,
+    accuracyOpen: over(({ rollout }) => rollout.reward.accuracy, all.filter((r) => !r.closed)),
+    accuracyClosed: over(({ rollout }) => rollout.reward.accuracy, all.filter((r) => r.closed)),
+    format: over(({ rollout }) => rollout.reward.format)!,
+    listing: over(({ rollout }) => (rollout.lists ? 1 : 0))!,
+    length: over(({ rollout }) => rollout.tokenIds.length)!,
+    finished: over(({ rollout }) => (rollout.finished ? 1 : 0))!,
+    kept: mean(sampled.map((group) => (group.kept ? 1 : 0)))!,
+    generationBatches,
+    groups: groups.length,
+  };
+}
+
+/** Replaces the sampler's log-probs of rows from the positive by scored ones; returns the mean difference. */
+function conditionOnAnchor(batch: GroupRows, scored: Float32Array, weights: Float32Array): { oldLogProbs: Float32Array; gap: number | null } {
+  const oldLogProbs = batch.samplerLogProbs.slice();
+  const differences: number[] = [];
+  batch.fromPositive.forEach((positive, b) => {
+    if (!positive) return;
+    for (let i = b * batch.places; i < (b + 1) * batch.places; i++) {
+      if (weights[i] === 0) continue;
+      differences.push(scored[i] - oldLogProbs[i]);
+      oldLogProbs[i] = scored[i];
+    }
+  });
+  return { oldLogProbs, gap: mean(differences) };
+}
+
+/**
+ * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is.
+ * @throws Error without prompts, and as `collectGroups` does
+ */
+export async function trainRl(initial: Params, bench: Workbench, settings: RlSettings, run: RlRun): Promise<{ params: Params; log: RlLog[] }> {
+  if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
+  const { intra, inter } = RL_METHODS[run.method];
+  const next = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
+  const step = createRlStep(bench, settings, inter, run.bf16);
+  const score = createScoreStep(bench, settings.temperature, run.bf16);
+  const longestPrompt = Math.max(...run.prompts.map((prompt) => bench.prompt(prompt.user, 0).inputIds.length));
+  const length = Math.ceil((longestPrompt + settings.maxNewTokens) / 8) * 8;
+  const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
+  const bank = bench.bank.images;
+
+  let params = mapParams(initial, (p) => p.clone());
+  let state = adamWInit(params);
+  const log: RlLog[] = [];
+  for (let index = 0; index < settings.steps; index++) {
+    const started = Date.now();
+    const collected = collectGroups(params, bench, next, settings, intra, foldIn(run.seed, "rl", index));
+    const rate = settings.learningRate * (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
+    const learningRate = tf.scalar(rate);
+    const gaps: number[] = [];
+
+    // everything that needs the policy before its updates comes first
+    const batches: RlBatch[] = [];
+    for (let u = 0; u < settings.updatesPerStep; u++) {
+      const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
+      if (groups.length === 0) continue;
+      const prepared = groupRows(groups, bench, settings, groupsPerUpdate, length);
+      const shape: [number, number] = [prepared.advantages.length, prepared.places];
+      let oldLogProbs = prepared.samplerLogProbs;
+      if (intra && settings.conditionOn === "anchor") {
+        const scored = score(params, bank, prepared.images, prepared.rows);
+        const conditioned = conditionOnAnchor(prepared, scored.dataSync() as Float32Array, prepared.rows.weights.dataSync() as Float32Array);
+        scored.dispose();
+        oldLogProbs = conditioned.oldLogProbs;
+        if (conditioned.gap !== null) gaps.push(conditioned.gap);
+      }
+      const stale = inter && settings.negativeLogProbs === "stale" ? score(params, bank, prepared.images, prepared.negativeRows) : null;
+      const { featureIndex, ...unused } = prepared.negativeRows;
+      disposeTree(unused);
+      batches.push({
+        images: prepared.images,
+        rows: prepared.rows,
+        negativeFeatureIndex: featureIndex,
+        oldLogProbs: tf.tensor2d(oldLogProbs, shape),
+        advantages: tf.tensor1d(prepared.advantages),
+        staleNegativeLogProbs: stale && tf.tidy(() => tf.mul(tf.reshape(stale, shape), tf.reshape(prepared.rows.weights, shape))),
+      });
+      stale?.dispose();
+    }
+
+    const updates: Record<string, number>[] = [];
+    for (const batch of batches) {
+      const out = step(params, state, bank, batch, learningRate);
+      updates.push(Object.fromEntries(Object.entries(out.metrics as Params).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
+      const { images, ...rest } = batch;
+      disposeTree(params, state, out.metrics, rest, images.imageIds, images.augmentation);
+      [params, state] = [out.params, out.state];
+    }
+    learningRate.dispose();
+    const metric = (name: string): number | null => mean(updates.filter((u) => name in u).map((u) => u[name]));
+    const entry: RlLog = {
+      step: index + 1,
+      ...rolloutLog(collected),
+      entropy: metric("entropy"),
+      kl: metric("interClassKl"),
+      negativeEntropy: metric("negativeEntropy"),
+      clipFractionHigh: metric("clipFractionHigh"),
+      clipFractionLow: metric("clipFractionLow"),
+      clipFractionDual: metric("clipFractionDual"),
+      gradNorm: metric("gradNorm"),
+      skipped: updates.reduce((n, u) => n + u.skipped, 0),
+      conditioningGap: mean(gaps),
+      learningRate: rate,
+      seconds: (Date.now() - started) / 1000,
+    };
+    log.push(entry);
+    await run.onStep?.(entry, settings.steps, collected.sampled);
+  }
+  disposeTree(state);
+  return { params, log };
+}

@@ -1,0 +1,19 @@
+/** From a batch of rows to the log-probabilities of its scored tokens: the part SFT, scoring and RL share. */
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { tokenLogProbs } from "../loss/log-probs";
+import type { ModelConfig } from "../model/config";
+import { causalAttention, decode, embedTokens, lmHead, mergeImageFeatures } from "../model/decoder";
+import type { RowBatch } from "./batch";
+
+/**
+ * Log-probabilities `[S]` of the scored tokens under the tempered full softmax. Logits are made for scored places only.
+ * @param features `[N, hiddenSize]` of the batch's images
+ * @param temperature divides the logits
+ */
+export function rowLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: RowBatch, temperature: number): Tensor {
+  const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
+  const attend = causalAttention();
+  const hidden = decode(params, config, embeds, batch.positionIds, () => attend);
+  const scored = tf.gather(tf.reshape(hidden, [-1, config.text.hiddenSize]), batch.hiddenIndex as tf.Tensor1D);
+  return tokenLogProbs(lmHead(params, config, scored) as tf.Tensor2D, batch.targets as tf.Tensor1D, temperature);
+}

@@ -1,0 +1,114 @@
+/**
+ * The bench a run works at: processor, compiled functions and images that every stage shares. It holds no parameters:
+ * those travel as arguments.
+ */
+import { compile } from "../engine/compile";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import type { ModelConfig } from "../model/config";
+import { ropePositions } from "../model/positions";
+import { encodeImages } from "../model/vision";
+import { visionInputs, visionPlan, type Grid, type VisionInputs } from "../model/vision-plan";
+import type { Processor } from "../processor/processor";
+import { createGenerator, type Generator } from "../rollout/generate";
+import type { PromptRow } from "../rollout/types";
+import { augment, toPatches, type Augmentation } from "./augment";
+import { loadImageBank, type ImageBank } from "./images";
+
+/** Everything but the parameters. */
+export interface Workbench {
+  config: ModelConfig;
+  processor: Processor;
+  bank: ImageBank;
+  generator: Generator;
+  /** Grid of every image in patches. */
+  grid: Grid;
+  tokensPerImage: number;
+  /** Token ids that end a response, and that are never sampled. */
+  eosTokenIds: number[];
+  bannedTokenIds: number[];
+  /** The plan of `count` images, kept; don't dispose. */
+  vision(count: number): VisionInputs;
+  /** Features `[paths.length * tokensPerImage, hiddenSize]` of images of the bank, augmented where asked. */
+  features(params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor;
+  /** The tokens of a user turn after an image (null: no image), with the assistant's turn opened. */
+  prompt(text: string, image: number | null): PromptRow;
+  dispose(): void;
+}
+
+/** Options of `createWorkbench`. */
+export interface WorkbenchOptions {
+  config: ModelConfig;
+  processor: Processor;
+  /** Paths of all images of the run; equal squares of `imageSize` pixels. */
+  images: readonly string[];
+  imageSize: number;
+  loadImage: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }>;
+  /** Image batches are padded to a multiple of this, so that few shapes are compiled. */
+  imageBucket?: number;
+}
+
+/** Sets up a bench. @throws Error where an image is missing or of another size */
+export async function createWorkbench(options: WorkbenchOptions): Promise<Workbench> {
+  const { config, processor, imageSize } = options;
+  const { patchSize, mergeSize } = processor.imageConfig;
+  const side = imageSize / patchSize;
+  const grid: Grid = [1, side, side];
+  const tokensPerImage = (side / mergeSize) ** 2;
+  const bank = await loadImageBank(options.images, imageSize, options.loadImage);
+  const plans = new Map<number, VisionInputs>();
+  const vision = (count: number): VisionInputs => {
+    let plan = plans.get(count);
+    if (!plan) plans.set(count, (plan = visionInputs(visionPlan(config, new Array<Grid>(count).fill(grid)))));
+    return plan;
+  };
+  const encode = compile(
+    (params: Params, images: Tensor, ids: Tensor, augmentation: Augmentation | null, plan: VisionInputs) => {
+      const chosen = tf.gather(images, ids as tf.Tensor1D);
+      return encodeImages(params, config, toPatches(augmentation ? augment(chosen, augmentation) : chosen, processor.imageConfig), plan);
+    },
+    { name: "images.encode" },
+  );
+  const bucket = options.imageBucket ?? 16;
+  const features = (params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor => {
+    const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
+    const count = augmentation ? paths.length : Math.ceil(paths.length / bucket) * bucket;
+    const ids = tf.tensor1d(Array.from({ length: count }, (_, i) => bank.indexOf(paths[Math.min(i, paths.length - 1)])), "int32");
+    const all = encode(tower, bank.images, ids, augmentation ?? null, vision(count));
+    ids.dispose();
+    return all;
+  };
+  const prompts = new Map<string, PromptRow>();
+  const prompt = (text: string, image: number | null): PromptRow => {
+    const key = `${image === null ? "text" : "image"}:${text}`;
+    let row = prompts.get(key);
+    if (!row) {
+      const content = image === null ? text : [{ type: "image" as const, image: "" }, { type: "text" as const, text }];
+      const { inputIds } = processor.promptIds([{ role: "user", content }], image === null ? [] : [grid]);
+      const { temporal, height, width } = ropePositions(config, inputIds, image === null ? [] : [grid]);
+      let placed = 0;
+      const featureIndex = inputIds.map((id) => (id === config.imageTokenId ? placed++ : -1));
+      prompts.set(key, (row = { inputIds, positionIds: [temporal, height, width].map((axis) => Array.from(axis)), featureIndex }));
+    }
+    if (image === null || image === 0) return row;
+    return { ...row, featureIndex: row.featureIndex.map((index) => (index < 0 ? -1 : index + image * tokensPerImage)) };
+  };
+  return {
+    config,
+    processor,
+    bank,
+    grid,
+    tokensPerImage,
+    generator: createGenerator(config),
+    eosTokenIds: [processor.tokenizer.tokenId("<|im_end|>"), processor.tokenizer.tokenId("<|endoftext|>")],
+    bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"].map((token) => processor.tokenizer.tokenId(token)),
+    vision,
+    features,
+    prompt,
+    dispose: () => {
+      disposeTree([...plans.values()]);
+      plans.clear();
+      bank.dispose();
+    },
+  };
+}

@@ -1,0 +1,18 @@
+/** Where things are in this clone, and the environment that Jupyter and its kernels run in. */
+import * as path from "node:path";
+
+export const root = path.resolve(__dirname, "..");
+export const venvPython = path.join(root, ".venv/bin/python");
+
+/** Environment for Python and Jupyter: the committed kernel spec, this Node, nothing written to the home folder. */
+export function jupyterEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const inherited = process.env.JUPYTER_PATH;
+  return {
+    ...process.env,
+    JUPYTER_PATH: path.join(root, "jupyter") + (inherited ? path.delimiter + inherited : ""),
+    JUPYTER_RUNTIME_DIR: path.join(root, ".setup/jupyter-runtime"),
+    PATH: [path.dirname(process.execPath), process.env.PATH ?? ""].join(path.delimiter),
+    TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? "3",
+    ...extra,
+  };
+}

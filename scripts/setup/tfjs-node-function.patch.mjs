@@ -1,0 +1,136 @@
+/**
+ * Three functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
+ *
+ * - `addFunctionDef(bytes: Uint8Array)`: registers a serialized `FunctionDef`, which `executeOp(name, …)` can then call;
+ * - `removeFunction(name: string)`: forgets it;
+ * - `getOpList(): Buffer`: the serialized `OpList` of every registered op (argument names and types).
+ *
+ * `sha256` is that of the file as published: another content is refused, so the patch never lands on code it was not
+ * written for. Applied by `applyPatch` to a copy; the package in node_modules stays as npm installed it.
+ */
+export const patch = {
+  package: "@tensorflow/tfjs-node-gpu",
+  version: "4.22.0",
+  files: [
+    {
+      path: "binding/tfjs_backend.h",
+      sha256: "51a1cb1db170f78edca4edcd1245b600251f88fba9c5fdea340fb13d9e4cc728",
+      insertions: [
+        {
+          before: "  // Load a SavedModel from a path:\n",
+          text: `  // Registers a function with the eager context:
+  // - bytes (Uint8Array with a serialized FunctionDef)
+  void AddFunctionDef(napi_env env, napi_value bytes);
+
+  // Removes a registered function:
+  // - name (string)
+  void RemoveFunction(napi_env env, napi_value name);
+
+  // Returns the serialized OpList of every registered op.
+  napi_value GetOpList(napi_env env);
+
+`,
+        },
+      ],
+    },
+    {
+      path: "binding/tfjs_backend.cc",
+      sha256: "37a6a6f29e0be5e6ba17fe2b7c943a730f1069eaa8a536fd42ea22b0c56695f7",
+      insertions: [
+        {
+          before: "napi_value TFJSBackend::LoadSavedModel(napi_env env,\n",
+          text: `void TFJSBackend::AddFunctionDef(napi_env env, napi_value bytes) {
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  napi_status nstatus = napi_get_typedarray_info(env, bytes, &type, &length,
+                                                 &data, nullptr, nullptr);
+  ENSURE_NAPI_OK(env, nstatus);
+  if (type != napi_uint8_array) {
+    NAPI_THROW_ERROR(env, "addFunctionDef takes a Uint8Array");
+    return;
+  }
+  TF_AutoStatus tf_status;
+  TFE_ContextAddFunctionDef(tfe_context_, static_cast<const char *>(data),
+                            length, tf_status.status);
+  ENSURE_TF_OK(env, tf_status);
+}
+
+void TFJSBackend::RemoveFunction(napi_env env, napi_value name) {
+  std::string function_name;
+  napi_status nstatus = GetStringParam(env, name, function_name);
+  ENSURE_NAPI_OK(env, nstatus);
+  TF_AutoStatus tf_status;
+  TFE_ContextRemoveFunction(tfe_context_, function_name.c_str(),
+                            tf_status.status);
+  ENSURE_TF_OK(env, tf_status);
+}
+
+napi_value TFJSBackend::GetOpList(napi_env env) {
+  TF_Buffer *list = TF_GetAllOpList();
+  napi_value result;
+  napi_status nstatus = napi_create_buffer_copy(env, list->length, list->data,
+                                                nullptr, &result);
+  TF_DeleteBuffer(list);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  return result;
+}
+
+`,
+        },
+      ],
+    },
+    {
+      path: "binding/tfjs_binding.cc",
+      sha256: "352e096779ac9c9cfe0648ea887e8991828375e2b11955b4e220b7ab5b9fb690",
+      insertions: [
+        {
+          before: "static napi_value LoadSavedModel(napi_env env, napi_callback_info info) {\n",
+          text: `static napi_value AddFunctionDef(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value args[1];
+  napi_value js_this;
+  napi_status nstatus =
+      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  backend->AddFunctionDef(env, args[0]);
+  return js_this;
+}
+
+static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value args[1];
+  napi_value js_this;
+  napi_status nstatus =
+      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  backend->RemoveFunction(env, args[0]);
+  return js_this;
+}
+
+static napi_value GetOpList(napi_env env, napi_callback_info info) {
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  return backend->GetOpList(env);
+}
+
+`,
+        },
+        {
+          before: '      {"getNumOfTensors", nullptr, GetNumOfTensors, nullptr, nullptr,\n',
+          text: `      {"addFunctionDef", nullptr, AddFunctionDef, nullptr, nullptr, nullptr,
+       napi_default, nullptr},
+      {"removeFunction", nullptr, RemoveFunction, nullptr, nullptr, nullptr,
+       napi_default, nullptr},
+      {"getOpList", nullptr, GetOpList, nullptr, nullptr, nullptr,
+       napi_default, nullptr},
+`,
+        },
+      ],
+    },
+  ],
+};

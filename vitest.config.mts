@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts", "test/**/*.test.mjs"],
+    pool: "forks",
+    // Two engines that each spin threads on all cores slow one another by an order of magnitude.
+    maxWorkers: 2,
+    env: { TF_CPP_MIN_LOG_LEVEL: "3", TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" },
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
