@@ -58,7 +58,8 @@ function nearDuplicates(candidates: readonly select.Candidate[], images: Images,
   const found = new Map<string, Duplicate>();
   const role = (key: string): DesignerRole => select.STYLES[key.split("/")[0]].role;
   const isFlag = new Set(candidates.filter((c) => c.domain === "flag").map((c) => c.id));
-  const own = [...images].filter(([key]) => isFlag.has(key.split("/")[1]) === flags);
+  const sorted = [...images].sort(([a], [b]) => (a < b ? -1 : 1)); // they were drawn in no fixed order
+  const own = sorted.filter(([key]) => isFlag.has(key.split("/")[1]) === flags);
   const pool = own.filter(([key]) => role(key) !== "test");
   for (const [key, test] of own) {
     const id = key.split("/")[1];
@@ -75,7 +76,7 @@ function nearDuplicates(candidates: readonly select.Candidate[], images: Images,
 /** Tags that are single words, occur at two concepts or more and share no stem with the name; frequent ones first. */
 function tagWords(c: select.Candidate, frequency: ReadonlyMap<string, number>): string[] {
   const words = [...new Set(c.tags.map((tag) => tag.toLowerCase()))].filter(
-    (tag) => /^[a-z]{2,}$/.test(tag) && (frequency.get(tag) ?? 0) >= 2 && sharesStem(tag, [c.name]) === null,
+    (tag) => /^[a-z]{2,}$/.test(tag) && (frequency.get(tag) ?? 0) >= 2 && sharesStem(tag, [c.name], { compounds: false }) === null,
   );
   const rank = (tag: string): number => Math.min(frequency.get(tag) ?? 0, 12);
   return words.sort((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1));

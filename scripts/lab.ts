@@ -9,9 +9,10 @@ const args = [
   "-m",
   "jupyterlab",
   "--ServerApp.ip=127.0.0.1",
+  "--MultiKernelManager.default_kernel_name=tslab-fine-r1",
   `--ServerApp.root_dir=${root}`,
   // Nothing is fetched from outside, and no output is dropped however fast a cell prints.
-  "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdates",
+  "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
   "--LabApp.news_url=None",
   "--LabApp.extension_manager=readonly",
   "--ZMQChannelsWebsocketConnection.limit_rate=False",

@@ -30,8 +30,6 @@ export function stem(word: string): string {
 /** Both words in lower case. */
 function related(a: string, b: string): boolean {
   if (UNRELATED.some(([word, name]) => word === a && name === b)) return false;
-  const [less, more] = a.length <= b.length ? [a, b] : [b, a];
-  if (less.length >= 4 && more.includes(less)) return true;
   const [x, y] = [stem(a), stem(b)];
   if (x === y) return true;
   const [short, long] = x.length <= y.length ? [x, y] : [y, x];
@@ -44,6 +42,12 @@ function related(a: string, b: string): boolean {
   return common >= 4 && common >= short.length - 2;
 }
 
+/** One word stands whole inside the other: `cake` in `shortcake`. */
+function inside(a: string, b: string): boolean {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  return short.length >= 4 && long.includes(short);
+}
+
 const STOP_WORDS = new Set(["and", "the", "with"]);
 
 /** The words of a name: lower case, at least three letters, no stop words. */
@@ -51,8 +55,14 @@ function words(name: string): string[] {
   return (name.toLowerCase().match(/[a-z]{3,}/g) ?? []).filter((word) => !STOP_WORDS.has(word));
 }
 
-/** The first name that has a word sharing a stem with `word`; null where none has. */
-export function sharesStem(word: string, names: Iterable<string>): string | null {
-  for (const name of names) if (words(name).some((part) => related(word.toLowerCase(), part))) return name;
+/**
+ * The first name that has a word sharing a stem with `word`; null where none has. With `compounds: false` a word whose
+ * stem is shorter than four letters may stand inside a compound (`cake` in `shortcake`): for tags, which give away less.
+ */
+export function sharesStem(word: string, names: Iterable<string>, options: { compounds?: boolean } = {}): string | null {
+  const { compounds = true } = options;
+  const lower = word.toLowerCase();
+  const shares = (part: string): boolean => related(lower, part) || (compounds && inside(lower, part));
+  for (const name of names) if (words(name).some(shares)) return name;
   return null;
 }

@@ -12,7 +12,11 @@ export interface Command {
 }
 
 export const commands: Command[] = [
+  { name: "run", summary: "the main job: all notebooks, the table, the figures [--scale NAME] [--run NAME]", load: () => import("./run") },
   { name: "doctor", summary: "engine, device, versions, threads and measured speed (--json)", load: () => import("./doctor") },
-  { name: "run", summary: "the main job: all notebooks at default scale, then the table", load: () => import("./run") },
   { name: "notebooks", summary: "runs notebooks headless [FILE…] [--scale NAME] [--run NAME] [--verbose]", load: () => import("./notebooks") },
+  { name: "table", summary: "the results table again, from saved predictions [--run NAME]", load: () => import("./table") },
+  { name: "score", summary: "scores a predictions file without a model --predictions FILE --setting closed|open [--json]", load: () => import("./score") },
+  { name: "refresh", summary: "the main job, then figures and the README's table made anew", load: () => import("./refresh") },
+  { name: "pretrain", summary: "trains the tiny base from nothing [--steps N] [--out DIR] [--seed N]", load: () => import("./pretrain") },
 ];

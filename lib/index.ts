@@ -1,0 +1,22 @@
+/** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
+export * from "./settings";
+export * from "./experiment";
+export { compile, engineStats } from "./engine/compile";
+export { foldIn, random } from "./engine/random";
+export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow";
+export { disposeTree } from "./engine/tree";
+export { conceptStatistics, selectConcepts } from "./data/cot/concepts";
+export { compareCandidates, formatRationale, parseRationale } from "./data/rationale";
+export { domainQuestion, loadImage, measure } from "./data/emoji-fgvr";
+export { generateText } from "./rollout/text";
+export { deck, makeGroup, scoreResponse, type Group, type RlPrompt } from "./rollout/groups";
+export { groupAdvantages, keepGroup } from "./loss/advantages";
+export { reward } from "./reward";
+export { sampleGroups } from "./train/rl-rollouts";
+export { RL_METHODS, trainRl, type RlLog, type RlMethod } from "./train/rl";
+export * from "./eval";
+export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
+export { learningCurvesFigure, lossFigure, methodBarsFigure, RL_PANELS, seenUnseenFigure } from "./report/figures";
+export { pretrainingCurve, publish, readLogs, rlCurves } from "./report/publish";
+export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
+export { progress, yieldToEventLoop } from "./report/progress";

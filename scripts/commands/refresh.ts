@@ -1,0 +1,21 @@
+/** `npm run refresh`: the main job, then the README's results block from what it left in `figures/`. */
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { repositoryRoot } from "../../lib/report/static-figures-kaleido";
+import { replaceResults, resultsBlock } from "../../lib/report/readme";
+import { writeText } from "../../lib/run";
+import { run as mainJob } from "./run";
+
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { "readme-only": { type: "boolean", default: false } } });
+  if (!values["readme-only"]) {
+    const code = await mainJob(["--scale", "default", "--run", "main"]);
+    if (code !== 0) return code;
+  }
+  const root = repositoryRoot();
+  const file = path.join(root, "README.md");
+  writeText(file, replaceResults(readFileSync(file, "utf8"), resultsBlock(path.join(root, "figures"))));
+  console.log("README.md: results block written");
+  return 0;
+}
