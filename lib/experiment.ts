@@ -117,7 +117,7 @@ export async function cotData(experiment: Experiment, onProgress?: OnProgress): 
     observations = await observe(
       base,
       bench,
-      examples.map((e) => ({ image: e.path, concept: e.conceptId, domain: e.domain, question: domainQuestion(e.domain), colors: measure(pixels.get(e.path)!).colors })),
+      examples.map((e) => ({ image: e.path, concept: e.conceptId, domain: e.domain, question: domainQuestion(e.domain), colors: measure(pixels.get(e.path)!, e.domain === "flag" ? "flag" : "object").colors })),
       { descriptions: settings.cot.descriptionsPerImage, beliefs: settings.cot.beliefSamples, seed: foldIn(settings.seed, "teacher"), onBatch: (done, total) => onProgress?.(done, total, "images described") },
     );
     writeJsonl(file, observations.map((o): Stored => ({ ...o, beliefs: [...o.beliefs] })));
@@ -167,7 +167,7 @@ function assertTrainable(experiment: Experiment, paths: Iterable<string>): void 
   for (const image of paths) if (!allowed.has(image)) throw new Error(`${image}: is no training image of a seen sub-category`);
 }
 
-const toConversation = ({ image, user, assistant }: SftRecord): Conversation => ({ image, turns: [{ user, assistant }] });
+const toConversation = ({ system, image, user, assistant }: SftRecord): Conversation => ({ ...(system === null ? {} : { system }), image, turns: [{ user, assistant }] });
 
 /** Stage 1: SFT on rationales (`sft`) or on the bare answers to the same questions (`sft-direct`). */
 export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct", onProgress?: OnProgress): Promise<{ params: Params; log: SftLog[] }> {

@@ -26,10 +26,10 @@ export function writeJsonl(file: string, rows: readonly unknown[]): void {
 export function readJsonl<T>(file: string): T[] {
   return readFileSync(file, "utf8")
     .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line, i) => {
+    .flatMap((line, i) => {
+      if (line.trim() === "") return [];
       try {
-        return JSON.parse(line) as T;
+        return [JSON.parse(line) as T];
       } catch (error) {
         throw new Error(`${file}: line ${i + 1} is not JSON (${(error as Error).message})`);
       }

@@ -9,6 +9,8 @@ import { compareCandidates, formatAnswer, formatRationale } from "./rationale";
 
 /** One dialogue about at most one image. */
 export interface Conversation {
+  /** System message; absent for the chat template's default. */
+  system?: string;
   /** Path of the drawing; null for text alone. */
   image: string | null;
   turns: readonly { user: string; assistant: string }[];
@@ -77,11 +79,22 @@ export function rationaleText(truth: Knowledge, seen: { colors: readonly string[
 /** How many candidates a rationale weighs. */
 export const CANDIDATES = { closed: 4, open: 3 } as const;
 
+/**
+ * Candidates of an open question stand in alphabetical order: their place says nothing about which is right, and a model
+ * that continues a sorted list does not name one twice (shuffled lists made the first base repeat its favourite).
+ * Those of a closed question stand as its options do.
+ */
+export function orderCandidates<T extends { name: string }>(candidates: readonly T[]): T[] {
+  return [...candidates].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** A question with or without options, and the candidates that go with it. */
 function ask(truth: Knowledge, random: Random): { options: string[] | undefined; candidates: Knowledge[] } {
-  const closed = random.uniform() < 0.5 && truth.neighbours.length >= CANDIDATES.closed - 1;
-  const candidates = drawCandidates(truth, closed ? CANDIDATES.closed : CANDIDATES.open, random, closed ? 10 : 5);
-  return { options: closed ? candidates.map((c) => c.name) : undefined, candidates };
+  if (random.uniform() < 0.5 && truth.neighbours.length >= CANDIDATES.closed - 1) {
+    const candidates = drawCandidates(truth, CANDIDATES.closed, random, 10);
+    return { options: candidates.map((c) => c.name), candidates };
+  }
+  return { options: undefined, candidates: orderCandidates(drawCandidates(truth, CANDIDATES.open, random, 4)) };
 }
 
 /** Answers to short questions start with a space, so that a word is the same token wherever it stands. */

@@ -22,7 +22,7 @@ export async function emojiKnowledge(data: EmojiFgvr): Promise<Knowledge[]> {
   type Growing = Omit<Knowledge, "neighbours"> & { neighbours: Knowledge[] };
   const all = data.concepts.map((concept): Growing => {
     const drawings = drawingsOf(concept).map((path) => {
-      const { colors, shape } = measure(images.get(path)!);
+      const { colors, shape } = measure(images.get(path)!, concept.kind === "flag" ? "flag" : "object");
       return { path, colors, shape };
     });
     return {

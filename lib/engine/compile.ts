@@ -58,7 +58,8 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
       result = fn(...args);
       return flatten(result).leaves;
     }));
-    return flatten(result!).rebuild(flat.leaves) as R;
+    const given = new Set(flatten(args).leaves);
+    return flatten(result!).rebuild(flat.leaves.map((leaf) => (given.has(leaf) ? leaf.clone() : leaf))) as R;
   };
   if (!canCompile()) return eager;
 

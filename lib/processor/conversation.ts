@@ -23,12 +23,14 @@ export const TINY_TEMPLATE =
   "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}" +
   "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-/** Messages of a conversation: the image before the first user text. */
+/** Messages of a conversation: the system message where there is one, the image before the first user text. */
 export function conversationMessages(conversation: Conversation): Message[] {
-  return conversation.turns.flatMap(({ user, assistant }, i): Message[] => [
+  const system: Message[] = conversation.system === undefined ? [] : [{ role: "system", content: conversation.system }];
+  const turns = conversation.turns.flatMap(({ user, assistant }, i): Message[] => [
     { role: "user", content: i === 0 && conversation.image !== null ? [{ type: "image", image: conversation.image }, { type: "text", text: user }] : user },
     { role: "assistant", content: assistant },
   ]);
+  return [...system, ...turns];
 }
 
 /** Marks what the assistant says: after `<|im_start|>assistant\n`, up to and with `<|im_end|>`. */

@@ -42,7 +42,7 @@ export function sampleToken(probabilities: Float32Array, start: number, size: nu
         break;
       }
     }
-    if (options.bannedTokenIds.includes(token) || probabilities[start + token] <= 0) continue;
+    if (options.bannedTokenIds.includes(token) || !(probabilities[start + token] > 0)) continue; // NaN too: argmax reports it
     if (inNucleus(probabilities, start, size, token, options.topP)) return token;
   }
   return argmax(probabilities, start, size, options.bannedTokenIds);

@@ -130,7 +130,6 @@ export async function run(args: string[]): Promise<number> {
   const started = Date.now();
   let smooth: number[] | null = null;
   for (let i = 0; i < steps; i++) {
-    const begun = Date.now();
     const r = random(foldIn(seed, "step", i));
     const drawn = Array.from({ length: recipe.images }, () => {
       const truth = draw(r.uniform());
@@ -155,10 +154,8 @@ export async function run(args: string[]): Promise<number> {
     const batchPlaces = batch.groups.map((g) => g.targets.size).join("+");
     const rate = recipe.learningRate * cosineSchedule(i, steps, recipe.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);
-    const prepared = Date.now();
     const next = step(params, state, bank.images, { ...batch, vision }, learningRate);
     const numbers = ["loss", "language", "auxiliary", "gradNorm", "loss0", "loss1"].map((name) => (next.metrics as Params)[name].dataSync()[0]);
-    if (process.env.PT) console.log("prep", prepared - begun, "step", Date.now() - prepared);
     disposeTree(params, state, next.metrics, learningRate, batch);
     [params, state] = [next.params, next.state];
     if (!Number.isFinite(numbers[0])) throw new Error(`pretrain: the loss is ${numbers[0]} at step ${i}; nothing was saved after the last checkpoint`);

@@ -3,7 +3,7 @@
  * checked. The teacher never sees the label: a record whose prediction is wrong is rejected (paper, section 3.1).
  */
 import { foldIn, random } from "../../engine/random";
-import { CANDIDATES, type Knowledge } from "../corpus";
+import { CANDIDATES, orderCandidates, type Knowledge } from "../corpus";
 import type { PromptSet, Setting } from "../prompts";
 import { compareCandidates, formatAnswer, formatRationale } from "../rationale";
 import type { SftRecord } from "../sharegpt";
@@ -91,7 +91,7 @@ function buildRecord(observation: Observation, setting: Setting, domain: readonl
   } else {
     candidates = scored(domain).sort((a, b) => b.score - a.score).slice(0, CANDIDATES.open).map(({ candidate }) => candidate);
     if (!candidates.includes(truth)) return "truth not among candidates";
-    candidates = stream.shuffle(candidates);
+    candidates = orderCandidates(candidates);
   }
   const best = scored(candidates).reduce((a, b) => (b.score > a.score ? b : a)).candidate;
   if (best !== truth) return "wrong prediction";

@@ -6,6 +6,7 @@ import type { RgbImage } from "./types";
 
 const SIDE = 32;
 const KEPT = 8;
+const ROUNDING = 1e-6; // coefficients that are equal but for rounding (mirror-symmetric drawings) count as equal
 
 /** cosine[k][x] of a 32-point DCT-II */
 const COSINE = Array.from({ length: KEPT }, (_, k) =>
@@ -42,7 +43,7 @@ export function perceptualHash(image: RgbImage): Uint8Array {
   const sorted = coefficients.slice(1).sort((a, b) => a - b); // without the mean brightness
   const median = sorted[Math.floor(sorted.length / 2)];
   const hash = new Uint8Array(8);
-  coefficients.forEach((c, i) => (hash[i >> 3] |= c > median ? 1 << (i & 7) : 0));
+  coefficients.forEach((c, i) => (hash[i >> 3] |= c > median + ROUNDING ? 1 << (i & 7) : 0));
   return hash;
 }
 

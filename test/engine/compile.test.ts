@@ -1,0 +1,116 @@
+import { execFileSync } from "node:child_process";
+import * as path from "node:path";
+import { describe, expect, it } from "vitest";
+import { compile, engineStats } from "../../lib/engine/compile";
+import { valueAndGradients } from "../../lib/engine/gradients";
+import { adamWDefaults, adamWInit, adamWUpdate, clipByGlobalNorm, type AdamWState } from "../../lib/engine/optimizer";
+import { isNative, tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
+import { TraceError } from "../../lib/engine/trace";
+import { disposeTree } from "../../lib/engine/tree";
+import { rowBatch, type RowBatch } from "../../lib/train/batch";
+import { rowLogProbs } from "../../lib/train/row-log-probs";
+import { relativeError, toyConfig, toyParams, toyProcessor } from "../helpers/tiny";
+
+const statsOf = (name: string) => engineStats().filter((s) => s.name === name);
+const numbers = (t: Tensor): number[] => Array.from(t.dataSync());
+
+describe.skipIf(!isNative)("compile", () => {
+  it("equals eager for a decoder, its loss, gradients and AdamW, traced and replayed", () => {
+    const processor = toyProcessor();
+    const config = toyConfig(processor);
+    const ids = processor.promptIds([{ role: "user", content: [{ type: "image", image: "" }, { type: "text", text: "What animal is this?" }] }], [[1, 4, 4]]).inputIds;
+    const rows = rowBatch([{ inputIds: ids, predicted: ids.map((_, i) => i > 8), image: 0 }, { inputIds: ids.slice(0, 12), predicted: ids.slice(0, 12).map((_, i) => i > 9), image: 1 }], config, { lengthBucket: 8, places: { layout: "flat", size: 8 }, grid: [1, 4, 4], tokensPerImage: 4 });
+    const features = tf.randomNormal([8, 32], 0, 1, "float32", 3);
+    const all = toyParams(config);
+    const params = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("visual.")));
+    const state = adamWInit(params);
+    const rate = tf.scalar(1e-2);
+    const step = (p: Params, s: AdamWState, batch: RowBatch, f: Tensor, learningRate: Tensor) => {
+      const { loss, gradients } = valueAndGradients(p, Object.keys(p), (q) => ({ loss: tf.neg(tf.mean(tf.mul(rowLogProbs(q, config, f, batch, 0.8), batch.weights))), metrics: {} }));
+      const clipped = clipByGlobalNorm(gradients, 1);
+      return { loss, gradients, ...adamWUpdate(p, clipped.gradients, s, learningRate, adamWDefaults) };
+    };
+    const compiled = compile(step, { name: "test.step" });
+    const eager = step(params, state, rows, features, rate);
+    for (let call = 0; call < 2; call++) {
+      const out = compiled(params, state, rows, features, rate);
+      expect(relativeError({ loss: out.loss }, { loss: eager.loss }), `loss, call ${call}`).toBeLessThan(1e-5);
+      expect(relativeError(out.gradients, eager.gradients), `gradients, call ${call}`).toBeLessThan(1e-5);
+      expect(relativeError(out.state.m, eager.state.m)).toBeLessThan(1e-5);
+      expect(relativeError(out.state.v, eager.state.v)).toBeLessThan(1e-5);
+      expect(relativeError(out.params, eager.params)).toBeLessThan(1e-4); // a first AdamW step is the sign of the gradient
+      disposeTree(out);
+    }
+    expect(statsOf("test.step").map((s) => s.calls)).toEqual([1]);
+  });
+
+  it("traces once per shapes, data types, structure and static values, and replays the rest", () => {
+    const f = compile((x: Tensor, options: { scale: number }) => tf.mul(x, options.scale), { name: "test.shapes" });
+    const calls: [Tensor, number][] = [[tf.tensor1d([1, 2]), 2], [tf.tensor1d([3, 4]), 2], [tf.tensor1d([1, 2, 3]), 2], [tf.tensor1d([1, 2]), 3], [tf.tensor1d([5, 6]), 3]];
+    expect(calls.map(([x, scale]) => numbers(f(x, { scale })))).toEqual([[2, 4], [6, 8], [2, 4, 6], [3, 6], [15, 18]]);
+    expect(statsOf("test.shapes").map(({ shapes, calls: n }) => [shapes, n])).toEqual([["float32[2]", 1], ["float32[3]", 0], ["float32[2]", 1]]);
+    expect(statsOf("test.shapes")[0].nodes).toBeGreaterThan(0);
+  });
+
+  it("keeps captured tensors of every data type as constants, with broadcasting and several outputs", () => {
+    const [c, choose, index] = [tf.tensor2d([[1, 2], [3, 4]]), tf.tensor1d([true, false], "bool"), tf.tensor1d([1, 0, 1], "int32")];
+    const f = compile((x: Tensor) => ({ product: tf.mul(x, c), chosen: [tf.where(choose, x, tf.zerosLike(x)), tf.gather(x, index)] }));
+    for (const values of [[1, 10], [2, 20]]) {
+      const { product, chosen } = f(tf.tensor1d(values));
+      expect(numbers(product)).toEqual([values[0], 2 * values[1], 3 * values[0], 4 * values[1]]);
+      expect(chosen.map(numbers)).toEqual([[values[0], 0], [values[1], values[0], values[1]]]);
+    }
+  });
+
+  it("does not merge arguments that share their data, and hands arguments through as tensors of their own", () => {
+    const f = compile((a: Tensor, b: Tensor) => ({ sum: tf.add(tf.mul(a, 2), tf.mul(b, 3)), a }));
+    const [x, y] = [tf.tensor1d([1, 2]), tf.tensor1d([10, 20])];
+    expect(numbers(f(x, x.clone()).sum)).toEqual([5, 10]);
+    const out = f(x, y);
+    expect(numbers(out.sum)).toEqual([32, 64]);
+    x.dispose();
+    expect(numbers(out.a)).toEqual([1, 2]);
+  });
+
+  it("refuses to freeze what is read or drawn, names the line, and leaves everything in order", () => {
+    const reads = compile((x: Tensor) => tf.mul(x, x.dataSync()[0]));
+    const branches = compile((x: Tensor) => (x.arraySync() as number[])[0] > 0 ? tf.neg(x) : x);
+    const draws = compile((x: Tensor) => tf.mul(x, Math.random()));
+    const noise = compile((x: Tensor) => tf.add(x, tf.randomUniform([2])));
+    const x = tf.tensor1d([1, 2]);
+    for (const f of [reads, branches]) {
+      expect(() => f(x)).toThrow(TraceError);
+      expect(() => f(x)).toThrow(/values are read inside a compiled function, at .*compile\.test\.ts:\d+/);
+    }
+    for (const f of [draws, noise]) expect(() => f(x)).toThrow(/Math\.random inside a compiled function .*compile\.test\.ts:\d+/);
+    expect(Math.random()).not.toBe(Math.random());
+    expect(numbers(compile((t: Tensor) => tf.neg(t))(x))).toEqual([-1, -2]);
+  });
+
+  it("keeps the number of tensors flat, also where a trace throws", () => {
+    const f = compile((p: Params) => valueAndGradients(p, ["w"], (q) => ({ loss: tf.sum(tf.square(q.w)), metrics: { mean: tf.mean(q.w) } })));
+    const broken = compile((x: Tensor) => tf.mul(x, tf.neg(x).dataSync()[0]));
+    const params = { w: tf.tensor1d([1, 2, 3]) };
+    disposeTree(f(params));
+    const before = tf.memory().numTensors;
+    for (let i = 0; i < 50; i++) disposeTree(f(params));
+    for (let i = 0; i < 3; i++) expect(() => broken(params.w)).toThrow(TraceError);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+it("without the native engine everything runs on tfjs's own backend, with the same numbers", () => {
+  const script = path.join(__dirname, "../helpers/js-engine.ts");
+  const run = (engine: string): { backend: string; tokens: number[]; losses: number[]; frozen: boolean; leaked: number; traces: number } => {
+    const out = execFileSync(process.execPath, ["--import", "tsx", script], { env: { ...process.env, FINE_R1_ENGINE: engine }, encoding: "utf8" });
+    return JSON.parse(out.trim().split("\n").pop()!) as ReturnType<typeof run>;
+  };
+  const js = run("js");
+  expect(js).toMatchObject({ backend: "cpu", frozen: true, leaked: 0, traces: 0 });
+  expect(js.tokens).toHaveLength(6);
+  if (!isNative) return;
+  const native = run("");
+  expect(native).toMatchObject({ backend: "tensorflow", frozen: true, leaked: 0 });
+  expect(js.tokens).toEqual(native.tokens);
+  js.losses.forEach((loss, i) => expect(Math.abs(loss - native.losses[i])).toBeLessThan(1e-3));
+}, 120_000);

@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { adamWInit } from "../../lib/engine/optimizer";
+import { foldIn, random } from "../../lib/engine/random";
+import { tf, type Params } from "../../lib/engine/tensorflow";
+import { disposeTree } from "../../lib/engine/tree";
+import { deck, type Group, type RlPrompt } from "../../lib/rollout/groups";
+import type { RlSettings } from "../../lib/settings";
+import { trainRl, type RlLog, type RlMethod } from "../../lib/train/rl";
+import { collectGroups, groupRows, sampleGroups } from "../../lib/train/rl-rollouts";
+import { createRlStep, createScoreStep, type RlBatch } from "../../lib/train/rl-step";
+import { trainSft } from "../../lib/train/sft";
+import type { Workbench } from "../../lib/train/workbench";
+import { relativeError, toyBench, toyRl, toySft, values } from "../helpers/tiny";
+
+const LENGTH = 56;
+const images = ["a", "b", "c"];
+const prompts: RlPrompt[] = ["cat", "dog"].flatMap((groundTruth) =>
+  [null, ["cat", "dog"]].map((options) => ({ anchor: "a", positive: "b", negative: "c", user: options ? "Options: cat, dog. Answer." : "Answer.", groundTruth, options, domainNames: ["cat", "dog"] })),
+);
+let bench: Workbench;
+let params: Params;
+
+/** A model that answers cat or dog, either way, whatever it sees. */
+beforeAll(async () => {
+  const made = await toyBench(images);
+  bench = made.bench;
+  const conversations = images.flatMap((image) => prompts.map(({ user, groundTruth }) => ({ image, turns: [{ user, assistant: `<answer> ${groundTruth}</answer>` }] })));
+  ({ params } = await trainSft(made.params, bench, { ...toySft, batchSize: 12, epochs: 40, learningRate: 1e-2 }, { conversations, seed: 0, bf16: false }));
+  disposeTree(made.params);
+});
+afterAll(() => {
+  disposeTree(params);
+  bench.dispose();
+});
+
+async function train(method: RlMethod, settings: Partial<RlSettings> = {}, seed = 5): Promise<{ log: RlLog[]; after: Record<string, number[]>; groups: Group[][] }> {
+  const groups: Group[][] = [];
+  const { params: trained, log } = await trainRl(params, bench, { ...toyRl, ...settings }, { method, prompts, seed, bf16: false, onStep: (_, __, sampled) => void groups.push([...sampled]) });
+  const after = values(trained);
+  disposeTree(trained);
+  return { log, after, groups };
+}
+const untimed = (log: RlLog[]): RlLog[] => log.map((entry) => ({ ...entry, seconds: 0 }));
+
+describe("trainRl", () => {
+  it.each(["cls-rl", "tapo", "tapo-no-intra", "tapo-no-inter"] as const)("%s: two steps, with the augmentations it stands for", async (method) => {
+    const before = values(params);
+    const { log, after, groups } = await train(method);
+    const [intra, inter] = [method === "tapo" || method === "tapo-no-inter", method === "tapo" || method === "tapo-no-intra"];
+    expect(log.map((l) => l.step)).toEqual([1, 2]);
+    const sources = groups.flat().map((g) => g.rollouts.filter((r) => r.source === "positive").length);
+    expect(new Set(sources)).toEqual(new Set([intra ? 2 : 0]));
+    expect(groups.flat().every((g) => g.rollouts.length === 4)).toBe(true);
+    expect(groups.flat(2).some((g) => g.kept)).toBe(true);
+    for (const entry of log) {
+      expect(entry.kl === null).toBe(!inter);
+      expect(entry.negativeEntropy === null).toBe(!inter);
+      expect(entry.conditioningGap === null).toBe(!intra);
+      expect(entry.gradNorm).toBeGreaterThan(0);
+      expect(entry.skipped).toBe(0);
+      expect(entry.accuracy).toBeGreaterThan(0);
+      expect(entry.accuracy).toBeLessThan(1);
+    }
+    // the first update starts from the policy that the old log-probs are of: no ratio is off 1
+    expect([log[0].clipFractionHigh, log[0].clipFractionLow, log[0].clipFractionDual]).toEqual([0, 0, 0]);
+    expect(values(params)).toEqual(before);
+    expect(after).not.toEqual(before);
+    const banned = new Set(bench.bannedTokenIds);
+    expect(groups.flat().some((g) => g.rollouts.some((r) => r.tokenIds.some((id) => banned.has(id))))).toBe(false);
+  });
+
+  it("is the same for the same seed, and leaks nothing", async () => {
+    const first = await train("tapo");
+    const tensors = tf.memory().numTensors;
+    const second = await train("tapo");
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(untimed(second.log)).toEqual(untimed(first.log));
+    expect(second.after).toEqual(first.after);
+    expect(untimed((await train("tapo", {}, 6)).log)).not.toEqual(untimed(first.log));
+  });
+
+  it("takes the release's switches: stale negatives, the sampled image, micro-batches", async () => {
+    const { log } = await train("tapo", { negativeLogProbs: "stale", conditionOn: "sampled", lossAverage: "micro-batch", steps: 1 });
+    expect([log[0].conditioningGap, log[0].skipped]).toEqual([null, 0]);
+    expect(log[0].kl).toBeGreaterThanOrEqual(0);
+  });
+
+  it("raises the reward of what it rewards", async () => {
+    const only = prompts.filter((p) => p.groundTruth === "cat");
+    const { params: trained, log } = await trainRl(params, bench, { ...toyRl, steps: 12, groupsPerStep: 4, groupsPerGeneration: 4, numGenerations: 8, positiveGenerations: 0, learningRate: 3e-3, augmentation: 0, klCoefficient: 0 }, { method: "cls-rl", prompts: only, seed: 1, bf16: false });
+    disposeTree(trained);
+    const mean = (entries: RlLog[]): number => entries.reduce((sum, l) => sum + l.accuracy / entries.length, 0);
+    expect(mean(log.slice(-3))).toBeGreaterThan(mean(log.slice(0, 2)) + 0.15);
+  });
+});
+
+describe("dynamic sampling", () => {
+  const hopeless = prompts.map((p) => ({ ...p, groundTruth: "zebra" }));
+  const collect = (settings: Partial<RlSettings>, from: RlPrompt[]) => collectGroups(params, bench, deck(from, random(1)), { ...toyRl, ...settings }, true, 9);
+
+  it("where no group survives: stops with the counts, keeps all, or skips", () => {
+    expect(() => collect({ whenNoGroupSurvives: "stop" }, hopeless)).toThrow("none of 6 groups in 2 generation batches has a mean accuracy inside (0.01, 0.99)");
+    const all = collect({ whenNoGroupSurvives: "keep-all" }, hopeless);
+    expect([all.groups.length, all.sampled.length]).toEqual([2, 6]);
+    expect(collect({ whenNoGroupSurvives: "skip" }, hopeless).groups).toEqual([]);
+  });
+
+  it("keeps groups that are neither all right nor all wrong, at most as many as a step takes", () => {
+    const { groups, sampled, generationBatches } = collect({ whenNoGroupSurvives: "skip", maxGenerationBatches: 6 }, prompts);
+    expect(groups.length).toBe(2);
+    expect(groups.every((g) => g.kept && sampled.includes(g))).toBe(true);
+    expect(sampled).toHaveLength(3 * generationBatches);
+  });
+
+  it("goes on after a step without groups", async () => {
+    const { params: same, log } = await trainRl(params, bench, { ...toyRl, whenNoGroupSurvives: "skip" }, { method: "tapo", prompts: hopeless, seed: 1, bf16: false });
+    expect(log.map((l) => [l.groups, l.gradNorm, l.accuracy])).toEqual([[0, null, 0], [0, null, 0]]);
+    expect(values(same)).toEqual(values(params));
+    disposeTree(same);
+    await expect(trainRl(params, bench, toyRl, { method: "tapo", prompts: [], seed: 1, bf16: false })).rejects.toThrow("no prompts");
+  });
+});
+
+describe("scoring", () => {
+  const settings: RlSettings = { ...toyRl, temperature: 0.8, topP: 0.9 };
+  const scoredBy = (groups: Group[], conditionOn: RlSettings["conditionOn"]) => {
+    const made = groupRows(groups, bench, { ...settings, conditionOn }, groups.length, LENGTH);
+    const scored = createScoreStep(bench, settings.temperature, false)(params, bench.bank.images, made.images, made.rows).dataSync();
+    const weights = made.rows.weights.dataSync();
+    const differences = Array.from(made.fromPositive, (_, b) => Array.from({ length: made.places }, (_, t) => b * made.places + t).filter((i) => weights[i] > 0).map((i) => scored[i] - made.samplerLogProbs[i]));
+    return { differences, fromPositive: Array.from(made.fromPositive) };
+  };
+
+  it("of a rollout on the image it was sampled from, augmentation included, gives the sampler's log-probs", () => {
+    const groups = sampleGroups(params, bench, prompts, settings, true, 3);
+    const { differences, fromPositive } = scoredBy(groups, "sampled");
+    expect(fromPositive.reduce((a, b) => a + b)).toBe(8);
+    expect(differences.map((d) => d.length)).toEqual(groups.flatMap((g) => g.rollouts.map((r) => r.tokenIds.length)));
+    expect(Math.max(...differences.flat().map(Math.abs))).toBeLessThan(1e-4);
+  });
+
+  it("on the anchor differs for rollouts from the positive alone; the run's old log-probs are these", async () => {
+    const groups = sampleGroups(params, bench, prompts, settings, true, 3);
+    const { differences, fromPositive } = scoredBy(groups, "anchor");
+    const of = (flag: number): number[] => differences.filter((_, b) => fromPositive[b] === flag).flat();
+    expect(Math.max(...of(0).map(Math.abs))).toBeLessThan(1e-4);
+    expect(Math.max(...of(1).map(Math.abs))).toBeGreaterThan(1e-3);
+
+    const { log } = await train("tapo", { ...settings, steps: 1, conditionOn: "anchor" }, 8);
+    const { groups: same } = collectGroups(params, bench, deck(prompts, random(foldIn(8, "rl-deck"))), settings, true, foldIn(foldIn(8, "rl", 0)));
+    const again = collectGroups(params, bench, deck(prompts, random(foldIn(8, "rl-deck"))), settings, true, foldIn(8, "rl", 0)).groups;
+    expect(same.length).toBe(again.length);
+    const { differences: gaps, fromPositive: positive } = scoredBy(again, "anchor");
+    const all = gaps.filter((_, b) => positive[b] === 1).flat();
+    expect(log[0].conditioningGap).toBeCloseTo(all.reduce((a, b) => a + b) / all.length, 4);
+  });
+
+  it("splits an uneven n1:n2 in two calls, and a group keeps its order: anchor first", () => {
+    const [group] = sampleGroups(params, bench, prompts.slice(0, 1), { ...settings, numGenerations: 5, positiveGenerations: 2 }, true, 3);
+    expect(group.rollouts.map((r) => r.source)).toEqual(["anchor", "anchor", "anchor", "positive", "positive"]);
+  });
+});
+
+describe("one update", () => {
+  const settings: RlSettings = { ...toyRl, weightDecay: 0 };
+  const update = (groups: Group[], count: number, change: (advantages: Float32Array) => Float32Array = (a) => a) => {
+    const made = groupRows(groups, bench, settings, count, LENGTH);
+    const shape: [number, number] = [made.advantages.length, made.places];
+    const batch: RlBatch = { images: made.images, rows: made.rows, negativeFeatureIndex: made.negativeRows.featureIndex, oldLogProbs: tf.tensor2d(made.samplerLogProbs, shape), advantages: tf.tensor1d(change(made.advantages)), staleNegativeLogProbs: null };
+    const state = adamWInit(params);
+    return createRlStep(bench, settings, true, false)(params, state, bench.bank.images, batch, tf.scalar(1e-3));
+  };
+  const groups = (): Group[] => sampleGroups(params, bench, prompts, settings, true, 3).filter((g) => g.kept);
+
+  it("is not changed by groups that only pad", () => {
+    const [group] = groups();
+    const [alone, padded] = [update([group], 1), update([group], 2)];
+    expect(padded.metrics.loss.dataSync()[0]).toBeCloseTo(alone.metrics.loss.dataSync()[0], 5);
+    expect(relativeError(padded.state.m, alone.state.m)).toBeLessThan(1e-4); // the first moment is the gradient, clipped
+    expect(alone.metrics.gradNorm.dataSync()[0]).toBeGreaterThan(1e-3);
+  });
+
+  it("is skipped where the gradient is not finite", () => {
+    const out = update(groups().slice(0, 1), 1, (a) => a.map(() => NaN));
+    expect(out.metrics.skipped.dataSync()[0]).toBe(1);
+    expect(values(out.params)).toEqual(values(params));
+    expect(out.state.step.dataSync()[0]).toBe(0);
+    expect(Object.values(out.state.m).every((m) => m.dataSync().every((x) => x === 0))).toBe(true);
+    expect(update(groups().slice(0, 1), 1).metrics.skipped.dataSync()[0]).toBe(0);
+  });
+});

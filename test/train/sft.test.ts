@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Conversation } from "../../lib/data/corpus";
+import { foldIn } from "../../lib/engine/random";
+import { tf, type Params } from "../../lib/engine/tensorflow";
+import { disposeTree } from "../../lib/engine/tree";
+import { trainSft, trainableNames, type SftLog, type SftRun } from "../../lib/train/sft";
+import type { SftSettings } from "../../lib/settings";
+import type { Workbench } from "../../lib/train/workbench";
+import { toyBench, toySft, values } from "../helpers/tiny";
+
+const images = ["a", "b", "c", "d", "e"];
+const conversations: Conversation[] = images.map((image, i) => ({ image, turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i % 3]}` }] }));
+let bench: Workbench;
+let params: Params;
+
+beforeAll(async () => ({ bench, params } = await toyBench(images)) as never);
+afterAll(() => {
+  disposeTree(params);
+  bench.dispose();
+});
+
+async function train(settings: Partial<SftSettings>, run: Partial<SftRun> = {}): Promise<{ after: Record<string, number[]>; log: SftLog[] }> {
+  const { params: trained, log } = await trainSft(params, bench, { ...toySft, ...settings }, { conversations, seed: 3, bf16: false, ...run });
+  const after = values(trained);
+  disposeTree(trained);
+  return { after, log };
+}
+
+describe("trainSft", () => {
+  it("learns which image is which, and leaves the initial parameters alone", async () => {
+    const before = values(params);
+    const { after, log } = await train({ epochs: 30, learningRate: 1e-2 });
+    expect(log).toHaveLength(60); // 5 records, 4 a batch: 2 steps an epoch
+    expect(log[0].loss).toBeGreaterThan(2);
+    const end = log.slice(-4).reduce((sum, l) => sum + l.loss / 4, 0);
+    expect(end).toBeLessThan(0.25); // names by chance: ln 3 at their first token
+    expect(values(params)).toEqual(before);
+    expect(Object.keys(before).every((name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]))).toBe(true);
+    expect(log[0].learningRate).toBeCloseTo(0.5e-2, 8);
+    expect(log[59].learningRate).toBeLessThan(1e-3);
+  });
+
+  it("is the same for the same seed, and another for another", async () => {
+    const settings = { epochs: 2, augmentation: 0.5 };
+    const first = await train(settings);
+    expect(await train(settings)).toEqual(first);
+    expect((await train(settings, { seed: 4 })).after).not.toEqual(first.after);
+  });
+
+  it("freezes the vision tower where its learning rate is 0", async () => {
+    const before = values(params);
+    const { after } = await train({ epochs: 2, visionLearningRateScale: 0 });
+    for (const name of Object.keys(before)) expect(JSON.stringify(after[name]) === JSON.stringify(before[name]), name).toBe(name.startsWith("visual."));
+    expect(trainableNames(params, 0).some((name) => name.startsWith("visual."))).toBe(false);
+    expect(trainableNames(params, 0.1)).toEqual(Object.keys(params));
+  });
+
+  it("mixes replayed rows in, drawn by step and place", async () => {
+    const asked: number[] = [];
+    const replay = (seed: number): Conversation => {
+      asked.push(seed);
+      return { image: "e", turns: [{ user: "Parts?", assistant: " ears." }] };
+    };
+    await train({ replayRows: 2, batchSize: 4 }, { replay });
+    expect(asked).toEqual([0, 1, 2].flatMap((step) => [0, 1].map((place) => foldIn(3, "sft-replay", step, place, 0))));
+  });
+
+  it("keeps the number of tensors flat and reports every step", async () => {
+    await train({});
+    const before = tf.memory().numTensors;
+    const steps: number[] = [];
+    await train({ epochs: 2 }, { onStep: (log, total) => void steps.push(log.step / total) });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(steps).toEqual([0.25, 0.5, 0.75, 1]);
+  });
+
+  it("says why it can't train", async () => {
+    await expect(train({}, { conversations: [] })).rejects.toThrow("no records to train on");
+    await expect(train({}, { conversations: [{ ...conversations[0], image: "z" }] })).rejects.toThrow("z was not loaded");
+    const sick = { ...params, "model.norm.weight": tf.fill([32], NaN) };
+    await expect(trainSft(sick, bench, toySft, { conversations, seed: 0, bf16: false })).rejects.toThrow(/the loss is NaN at step 1; lower sft\.learningRate/);
+  });
+});
