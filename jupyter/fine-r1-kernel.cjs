@@ -27,16 +27,43 @@ const currentCell = () => cellStorage.getStore() ?? lastCell;
  * tslab checks cells with loose options and resolves modules as Node 10 did. `strict` makes cells as safe as lib/;
  * bundler resolution finds the types of packages that only have `exports`.
  */
-function repairCompilerOptions() {
+function repairCompiler() {
   const file = resolveForTslab("@tslab/typescript-for-tslab");
   const ts = require(file);
-  const createWatchCompilerHost = (files, options, ...rest) =>
-    ts.createWatchCompilerHost(
+  const createWatchCompilerHost = (files, options, ...rest) => {
+    const host = ts.createWatchCompilerHost(
       files,
       { ...options, strict: true, experimentalDecorators: false, lib: ["lib.es2023.d.ts"], moduleResolution: ts.ModuleResolutionKind.Bundler },
       ...rest,
     );
+    return { ...host, ...separateTimers(host) };
+  };
   require.cache[file].exports = { ...ts, createWatchCompilerHost };
+}
+
+/**
+ * tslab keeps one pending timer for its compiler host and throws "Unexpected pending rebuildTimer" at a second one. The
+ * compiler has two: rebuilding, and forgetting failed look-ups, which it starts whenever a file appears beside the
+ * sources (a saved edit while a cell runs). Only the first is tslab's to drive; the second gets a timer of its own.
+ */
+function separateTimers(host) {
+  const own = new Set();
+  return {
+    setTimeout: (callback, milliseconds, ...args) => {
+      if (!/FailedLookup/.test(callback.name)) return host.setTimeout(callback, milliseconds, ...args);
+      const timer = setTimeout(() => {
+        own.delete(timer);
+        callback(...args);
+      }, milliseconds);
+      timer.unref();
+      own.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      if (!own.delete(timer)) return host.clearTimeout(timer);
+      clearTimeout(timer);
+    },
+  };
 }
 
 /**
@@ -265,7 +292,7 @@ function main(connectionFile) {
   process.chdir(root);
   assertLoopback(connectionFile);
   exitWithParent();
-  repairCompilerOptions();
+  repairCompiler();
   repairMessageLoss();
   const executor = createCellExecutor();
   process.on("SIGINT", () => executor.interruptCell());

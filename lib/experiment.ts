@@ -12,7 +12,8 @@ import { emojiKnowledge } from "./data/knowledge";
 import { paperPrompts, tinyPrompts, type PromptSet } from "./data/prompts";
 import { writeSharegpt, type SftRecord } from "./data/sharegpt";
 import { foldIn, random } from "./engine/random";
-import type { Params } from "./engine/tensorflow";
+import { withoutNativeEngine } from "./engine/estimate";
+import { isNative, nativeLoadError, type Params } from "./engine/tensorflow";
 import { disposeTree } from "./engine/tree";
 import type { PredictionRow } from "./eval/rows";
 import { predict, type ImageControl } from "./eval/predict";
@@ -50,6 +51,7 @@ export interface Experiment {
 /** Opens the experiment: draws the images where needed, loads base model and processor. */
 export async function openExperiment(settings: Settings): Promise<Experiment> {
   if (settings.scale === "paper") throw new Error("scale paper is for Qwen2.5-VL on the six published image sets; the shipped experiment has the scales smoke and default");
+  if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
   await ensureDrawings();
   const benchmark = loadEmojiFgvr();
   const knowledge = await emojiKnowledge(benchmark);
@@ -253,7 +255,8 @@ export async function methodParams(experiment: Experiment, method: Method, onPro
 /** Evaluation rows of both settings; the same for every method. */
 export function evaluationRows({ benchmark, settings }: Experiment): EvaluationRow[] {
   return (["closed", "open"] as const).flatMap((setting) => {
-    const rows = benchmark.evaluationRows({ role: settings.eval.role, setting, seed: foldIn(settings.seed, "evaluation") });
+    const shuffled = benchmark.evaluationRows({ role: settings.eval.role, setting, seed: foldIn(settings.seed, "evaluation") });
+    const rows = settings.eval.optionOrder === "shuffled" ? shuffled : shuffled.map((row) => (row.options ? { ...row, options: [row.ground_truth, ...row.options.filter((o) => o !== row.ground_truth)] } : row));
     return settings.eval.limit > 0 && settings.eval.limit < rows.length ? random(foldIn(settings.seed, "limit")).sample(rows, settings.eval.limit) : rows;
   });
 }

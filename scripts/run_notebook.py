@@ -60,6 +60,9 @@ def main(source, destination):
         kernel_name=KERNEL,
         timeout=None,
         startup_timeout=120,
+        # By default nbclient waits 4 s for the outputs that follow a cell's reply, then drops the rest without a word.
+        iopub_timeout=600,
+        raise_on_iopub_timeout=True,
         store_widget_state=False,
         record_timing=False,
         shutdown_kernel="graceful",

@@ -34,6 +34,13 @@ export interface Knowledge {
   drawings: readonly { path: string; colors: readonly string[]; shape: readonly string[] }[];
 }
 
+/** How dialogues are drawn. */
+export interface CorpusOptions {
+  corruption: Corruption;
+  order: CandidateOrder;
+  prompts: PromptSet;
+}
+
 /** How far descriptions in the corpus differ from the truth: a base that never saw a wrong one trusts its own blindly. */
 export interface Corruption {
   /** Probability that the words are another concept's altogether. */
@@ -45,6 +52,8 @@ export interface Corruption {
 }
 
 export const defaultCorruption: Corruption = { swap: 0.1, drop: 0.35, replace: 0.25 };
+
+const defaultCorpus: CorpusOptions = { corruption: defaultCorruption, order: "alphabetical", prompts: tinyPrompts };
 
 /** A description in random order, corrupted now and then. */
 export function corruptWords(truth: Knowledge, random: Random, corruption: Corruption): string[] {
@@ -88,13 +97,17 @@ export function orderCandidates<T extends { name: string }>(candidates: readonly
   return [...candidates].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** How open candidates are listed in a phase of pre-training. */
+export type CandidateOrder = "shuffled" | "alphabetical";
+
 /** A question with or without options, and the candidates that go with it. */
-function ask(truth: Knowledge, random: Random): { options: string[] | undefined; candidates: Knowledge[] } {
+function ask(truth: Knowledge, random: Random, order: CandidateOrder): { options: string[] | undefined; candidates: Knowledge[] } {
   if (random.uniform() < 0.5 && truth.neighbours.length >= CANDIDATES.closed - 1) {
     const candidates = drawCandidates(truth, CANDIDATES.closed, random, 10);
     return { options: candidates.map((c) => c.name), candidates };
   }
-  return { options: undefined, candidates: orderCandidates(drawCandidates(truth, CANDIDATES.open, random, 4)) };
+  const candidates = drawCandidates(truth, CANDIDATES.open, random, 4);
+  return { options: undefined, candidates: order === "alphabetical" ? orderCandidates(candidates) : candidates };
 }
 
 /** Answers to short questions start with a space, so that a word is the same token wherever it stands. */
@@ -123,28 +136,29 @@ export function namingConversations(
   truth: Knowledge,
   drawing: Knowledge["drawings"][number],
   random: Random,
-  corruption: Corruption = defaultCorruption,
-  prompts: PromptSet = tinyPrompts,
+  options: Partial<CorpusOptions> = {},
 ): { rationale: Conversation; direct: Conversation } {
-  const reasoned = ask(truth, random);
+  const { corruption, order, prompts } = { ...defaultCorpus, ...options };
+  const reasoned = ask(truth, random, order);
   const concepts = corruptWords(truth, random, corruption);
   const rationale = {
     image: drawing.path,
     turns: [{ user: prompts.reason(truth.question, reasoned.options), assistant: rationaleText(truth, { colors: drawing.colors, concepts }, reasoned.candidates) }],
   };
-  const { options } = ask(truth, random);
-  const turns = [{ user: prompts.direct(truth.question, options), assistant: formatAnswer(truth.name) }, ...perceptionTurns(truth, drawing, random, 1)];
+  const direct = ask(truth, random, order);
+  const turns = [{ user: prompts.direct(truth.question, direct.options), assistant: formatAnswer(truth.name) }, ...perceptionTurns(truth, drawing, random, 1)];
   return { rationale, direct: { image: drawing.path, turns } };
 }
 
 /** Dialogues without an image: what things look like, and reasoning from a description in words. */
-export function textConversation(truth: Knowledge, random: Random, corruption: Corruption = defaultCorruption, prompts: PromptSet = tinyPrompts): Conversation {
+export function textConversation(truth: Knowledge, random: Random, corpus: Partial<CorpusOptions> = {}): Conversation {
+  const { corruption, order, prompts } = { ...defaultCorpus, ...corpus };
   const u = random.uniform();
   const words = random.shuffle(truth.words);
   if (u < 0.35) return { image: null, turns: [{ user: `Describe ${truth.name}.`, assistant: description(truth.colors, words) }] };
   const colors = truth.drawings.length > 0 ? random.choice(truth.drawings).colors : truth.colors;
   const concepts = corruptWords(truth, random, corruption);
-  const { options, candidates } = ask(truth, random);
+  const { options, candidates } = ask(truth, random, order);
   const question = `${description(colors, concepts).trim()} ${truth.question}`;
   if (u < 0.6) return { image: null, turns: [{ user: prompts.direct(question, options), assistant: formatAnswer(truth.name) }] };
   return { image: null, turns: [{ user: prompts.reason(question, options), assistant: rationaleText(truth, { colors, concepts }, candidates) }] };

@@ -9,8 +9,13 @@ import { isNative, tf, type Tensor } from "./tensorflow";
  * @returns `[N,H,W,C]`, bilinear
  */
 export function imageTransform(images: Tensor, transforms: Tensor, fillValue: number): Tensor {
-  const [, height, width] = images.shape;
-  if (!isNative) return tf.image.transform(images as tf.Tensor4D, transforms as tf.Tensor2D, "bilinear", "constant", fillValue, [height, width]);
+  const [count, height, width] = images.shape;
+  if (!isNative) {
+    // one by one: the CPU kernel of tfjs 4.22 returns after the first image of a batch, the others stay `fillValue`
+    const one = (image: Tensor, i: number): Tensor =>
+      tf.image.transform(image as tf.Tensor4D, tf.slice(transforms as tf.Tensor2D, [i, 0], [1, 8]), "bilinear", "constant", fillValue, [height, width]);
+    return tf.tidy(() => tf.concat(tf.split(images, count).map(one)));
+  }
   const backend = nativeBackend();
   const { TF_ATTR_TYPE, TF_ATTR_STRING } = backend.binding;
   return tf.tidy(() =>

@@ -206,6 +206,7 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
   // Two arguments may share one TensorFlow handle (tfjs clones do): give each its own, or the recording would merge them.
   const typeAttribute = (tensor: Tensor): OpAttribute[] => [{ name: "T", type: real.TF_ATTR_TYPE, value: dataTypeNumber(tensor.dtype) }];
   const own = args.map((arg) => backend.executeSingleOutput("Identity", typeAttribute(arg), [arg]));
+  const firstInside = tf.tidy(() => tf.scalar(0).id);
   backend.getInputTensorIds(own).forEach((id, i) => recorder.addArgument(id, `arg${i}`, dataTypeNumber(args[i].dtype)));
 
   const recording: Binding = Object.create(real, {
@@ -262,7 +263,8 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     attributes: options.xla ? { _XlaMustCompile: attrValue.bool(true) } : {},
   });
   real.addFunctionDef!(bytes);
-  const firstOutputs = outputs.map((output) => (own.includes(output) ? output.clone() : output));
+  // an output that was there before the trace (an argument, a captured tensor) or stands twice gets a handle of its own
+  const firstOutputs = outputs.map((output, i) => (output.id < firstInside || outputs.indexOf(output) < i ? output.clone() : output));
   own.forEach((tensor) => tensor.dispose());
   return { name, nodeCount: recorder.nodes.length, firstOutputs, outputCount: outputs.length };
 }

@@ -22,15 +22,15 @@ export interface PredictOptions {
   onBatch?: (done: number, total: number) => void | Promise<void>;
 }
 
-/** Image each row is shown: its own, that of the row half the domain further on, or none. */
+/** Image each row is shown: its own, that of another sub-category of its domain and split, or none. */
 export function controlledImages(rows: readonly EvaluationRow[], control: ImageControl): (string | null)[] {
   if (control === "none") return rows.map(() => null);
   if (control === "own") return rows.map((row) => row.image_path);
   return rows.map((row) => {
-    const domain = rows.filter((other) => other.domain === row.domain && other.split === row.split);
-    const others = domain.filter((other) => other.concept_id !== row.concept_id);
-    if (others.length === 0) throw new Error(`permuted images: ${row.domain}, ${row.split} has one sub-category only`);
-    return others[Math.floor(domain.indexOf(row) + others.length / 2) % others.length].image_path;
+    const kin = rows.filter((other) => other.domain === row.domain && other.split === row.split && other.concept_id !== row.concept_id);
+    const others = kin.length > 0 ? kin : rows.filter((other) => other.concept_id !== row.concept_id); // few rows: any other sub-category
+    if (others.length === 0) throw new Error(`permuted images: every row shows ${row.ground_truth}`);
+    return others[Math.floor(rows.indexOf(row) + others.length / 2) % others.length].image_path;
   });
 }
 

@@ -75,6 +75,7 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
   const { conversations, seed } = run;
   if (conversations.length === 0) throw new Error("SFT: there are no records to train on");
   const replayRows = run.replay ? settings.replayRows : 0;
+  if (replayRows >= settings.batchSize) throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
   const encodeRow = (conversation: Conversation): Omit<TrainingRow, "image"> => conversationRow(conversation, bench.processor, bench.grid);
   const encoded = conversations.map(encodeRow);
   const ownRows = Math.min(settings.batchSize - replayRows, conversations.length);
@@ -98,6 +99,7 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
       const rows: { conversation: Conversation; row: Omit<TrainingRow, "image"> }[] = chosen.map((i) => ({ conversation: conversations[i], row: encoded[i] }));
       for (let i = 0; i < replayRows; i++) {
         for (let attempt = 0; ; attempt++) {
+          if (attempt === 100) throw new Error(`SFT: 100 replayed conversations in a row are longer than ${length} tokens or ${places} of response`);
           const conversation = run.replay!(foldIn(seed, "sft-replay", index, i, attempt));
           const row = encodeRow(conversation);
           if (row.inputIds.length > length || row.predicted.filter(Boolean).length > places) continue;

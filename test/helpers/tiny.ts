@@ -31,7 +31,7 @@ export function toyConfig({ tokenizer }: Processor): ModelConfig {
   return {
     text: { vocabSize: tokenizer.vocabSize, hiddenSize: 32, intermediateSize: 48, numHiddenLayers: 2, numAttentionHeads: 4, numKeyValueHeads: 2, headDim: 8, rmsNormEps: 1e-6, ropeTheta: 10000, mropeSection: [2, 1, 1], maxPositionEmbeddings: 512, initializerRange: 0.2 },
     vision: { depth: 2, hiddenSize: 16, intermediateSize: 24, numHeads: 2, inChannels: 3, patchSize: 4, temporalPatchSize: 2, spatialMergeSize: 2, windowSize: 8, fullattBlockIndexes: [1], outHiddenSize: 32, tokensPerSecond: 2 },
-    tieWordEmbeddings: true,
+    tieWordEmbeddings: false, // tied ones make random parameters repeat one token
     imageTokenId: tokenizer.tokenId("<|image_pad|>"),
     videoTokenId: tokenizer.tokenId("<|video_pad|>"),
     visionStartTokenId: tokenizer.tokenId("<|vision_start|>"),
@@ -69,7 +69,7 @@ export const toyRl: RlSettings = { ...loadSettings({ scale: "smoke", environment
 export function relativeError(a: Record<string, Tensor>, b: Record<string, Tensor>): number {
   let worst = Object.keys(a).length === Object.keys(b).length ? 0 : Infinity;
   for (const [name, tensor] of Object.entries(b)) {
-    const [x, y] = [a[name].dataSync(), tensor.dataSync()];
+    const [x, y] = [a[name], tensor].map((t) => Array.from(t.dataSync()));
     const norm = Math.hypot(...y);
     const difference = Math.sqrt(x.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0));
     worst = Math.max(worst, difference === 0 ? 0 : difference / (norm || 1));

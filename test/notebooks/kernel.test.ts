@@ -39,14 +39,14 @@ describe("the notebook kernel", { timeout: 240_000 }, () => {
   it("runs cells that import lib, await, print much and show things", async () => {
     const { result, printed, outputs } = await runCells("good", [
       '// Import from lib\nimport { random } from "./lib/engine/random";\nimport { showFigure, showTable, showImages } from "./lib/report/notebook";\nimport { progress } from "./lib/report/progress";\nconsole.log(random(1).uniform() < 1);',
-      "// Many messages\nfor (let i = 0; i < 2000; i++) process.stdout.write(`${i}\\n`);",
+      "// Many messages\nfor (let i = 0; i < 5000; i++) process.stdout.write(`${i}\\n`);",
       "// Await first\nconst three = await (async () => 3)();\nconsole.log(three, process.env.FINE_R1_SCALE);",
       '// Show\nshowFigure({ data: [{ y: new Float32Array([1, 2]) }] });\nshowTable([{ a: 1, b: "<x>" }]);\nawait showImages([Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64")], { captions: ["dot"] });\nconst p = progress("Steps", 3); p.update(1); p.finish("done");',
     ]);
     expect(printed).toMatch(/^good {2}cell 1\/4 {2}00:\d\d {2}Import from lib$/m);
     expect(result.ok, printed).toBe(true);
     expect(textOf(outputs[0])).toBe("true\n");
-    expect(textOf(outputs[1])).toBe(Array.from({ length: 2000 }, (_, i) => `${i}\n`).join(""));
+    expect(textOf(outputs[1])).toBe(Array.from({ length: 5000 }, (_, i) => `${i}\n`).join(""));
     expect(textOf(outputs[2])).toBe("3 smoke\n");
     const [figure, table, images, bar] = outputs[3].map((output) => output.data ?? {});
     expect(figure["application/vnd.plotly.v1+json"]).toEqual({ data: [{ y: [1, 2] }] });

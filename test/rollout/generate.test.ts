@@ -29,7 +29,7 @@ afterAll(() => {
   bench.dispose();
 });
 
-const generate = (rows: PromptRow[], options: Partial<GenerateOptions>): Rollout[] => bench.generator.generate(params, { prompts: rows, features }, { ...base, ...options });
+const generate = (rows: PromptRow[], options: Partial<GenerateOptions>): Rollout[] => bench.generator.generate(params, { prompts: rows, features }, { ...base, bannedTokenIds: bench.bannedTokenIds, ...options });
 
 /** Rollouts as training rows: prompt `i` shows image `i`. */
 function rowsOf(rollouts: Rollout[]): RowBatch {
@@ -50,7 +50,7 @@ function rescored(rollouts: Rollout[], temperature: number): number[][] {
 
 describe("log-probs of rollouts", () => {
   it.each([{ temperature: 1, topP: 1 }, { temperature: 0.7, topP: 0.5 }, { temperature: 1.3, topP: 0.9, ban: true }])("equal re-scored ones under the tempered full softmax: %o", ({ temperature, topP, ban }) => {
-    const banned = ban ? bench.bannedTokenIds.concat(prompts[0].inputIds.slice(-3)) : [];
+    const banned = ban ? bench.bannedTokenIds.concat(Array.from({ length: 100 }, (_, i) => 3 * i)) : bench.bannedTokenIds;
     const rollouts = generate(prompts, { numGenerations: 3, temperature, topP, bannedTokenIds: banned, maxNewTokens: 19 });
     const scores = rescored(rollouts, temperature);
     rollouts.forEach(({ tokenIds, logProbs }, i) => {
@@ -71,7 +71,8 @@ describe("greedy decoding", () => {
       const attend = causalAttention();
       const hidden = decode(params, bench.config, embeds, rows.positionIds, () => attend);
       const scored = tf.gather(tf.reshape(hidden, [-1, 32]), rows.hiddenIndex as tf.Tensor1D);
-      return Array.from(tf.argMax(lmHead(params, bench.config, scored), 1).dataSync());
+      const banned = tf.sum(tf.oneHot(tf.tensor1d(bench.bannedTokenIds, "int32"), bench.config.text.vocabSize), 0);
+      return Array.from(tf.argMax(tf.sub(lmHead(params, bench.config, scored), tf.mul(banned, 1e9)), 1).dataSync());
     });
     disposeTree(rows);
     expect(best).toEqual(rollouts.flatMap((r) => r.tokenIds));

@@ -25,7 +25,7 @@ export interface Observation {
 }
 
 /** Why a candidate record was not kept. */
-export type Rejection = "no concepts" | "truth not among candidates" | "wrong prediction" | "duplicate";
+export type Rejection = "no concepts" | "unsupported" | "truth not among candidates" | "wrong prediction" | "duplicate";
 
 /** A record with what led to it. */
 export interface CotRecord {
@@ -95,6 +95,7 @@ function buildRecord(observation: Observation, setting: Setting, domain: readonl
   }
   const best = scored(candidates).reduce((a, b) => (b.score > a.score ? b : a)).candidate;
   if (best !== truth) return "wrong prediction";
+  if (share(truth.words, words) === 0) return "unsupported"; // right by belief alone: nothing that was seen speaks for it
   const assistant = formatRationale({
     colors: observation.colors,
     concepts: words,
@@ -114,7 +115,7 @@ function buildRecord(observation: Observation, setting: Setting, domain: readonl
 
 /** One closed and one open record per image where the teacher gets it right. */
 export function buildCotData(observations: readonly Observation[], knowledge: readonly Knowledge[], domainOf: ReadonlyMap<string, string>, options: BuildOptions): CotData {
-  const rejections: Record<Rejection, number> = { "no concepts": 0, "truth not among candidates": 0, "wrong prediction": 0, duplicate: 0 };
+  const rejections: Record<Rejection, number> = { "no concepts": 0, unsupported: 0, "truth not among candidates": 0, "wrong prediction": 0, duplicate: 0 };
   const records: CotRecord[] = [];
   const seen = new Set<string>();
   let attempts = 0;

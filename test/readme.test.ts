@@ -1,0 +1,50 @@
+/** What the repository shows must be what its code made: the README's table, the figures' stamps, the links. */
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import * as path from "node:path";
+import { describe, expect, it } from "vitest";
+import { resultsFromCsv } from "../lib/eval/results";
+import { readResults, resultsBlock } from "../lib/report/readme";
+import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
+import { provenance } from "../lib/run";
+import { loadSettings } from "../lib/settings";
+
+const root = path.resolve(__dirname, "..");
+const figures = path.join(root, "figures");
+const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
+
+describe("what the repository shows", () => {
+  const names = readdirSync(figures).filter((file) => file.endsWith(".svg")).map((file) => file.slice(0, -4));
+
+  it("has figures that this code, these settings and this data made (npm run refresh makes them anew)", () => {
+    expect(names.length).toBeGreaterThanOrEqual(6);
+    const current = provenance(loadSettings({ environment: {} }));
+    for (const name of names) {
+      const stamp = JSON.parse(read(`figures/${name}.stamp.json`)) as Record<string, string>;
+      expect({ name, code: stamp.code, settings: stamp.settings, data: stamp.data }).toEqual({ name, ...current });
+      expect(readStamp(read(`figures/${name}.svg`)), name).toBe(stampOf(current));
+      expect(stamp.svg, name).toBe(sha256(read(`figures/${name}.svg`)));
+      expect(stamp.csv, name).toBe(sha256(read(`figures/${name}.csv`)));
+    }
+  });
+
+  it("shows in the README the table of those figures", () => {
+    expect(readResults(read("README.md"))).toBe(resultsBlock(figures));
+  });
+
+  it("has a results.csv with every method, split, setting and metric", () => {
+    const rows = resultsFromCsv(read("figures/results.csv"));
+    const pooled = rows.filter((row) => row.domain === "all");
+    expect(new Set(pooled.map((row) => row.method)).size).toBe(8);
+    expect(pooled).toHaveLength(8 * 2 * 2 * 2);
+    for (const row of rows) expect(row.correct / row.n).toBeCloseTo(row.accuracy, 9);
+  });
+
+  it("links to files that exist, and calls npm scripts that exist", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    for (const file of ["README.md", "CONTRIBUTING.md", "docs/log.md", "docs/real-data.md"]) {
+      const text = read(file);
+      for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) expect(existsSync(path.join(root, path.dirname(file), target)), `${file}: ${target}`).toBe(true);
+      for (const [, script] of text.matchAll(/npm run (?:-s )?([a-z][\w-]*)/g)) expect(scripts, `${file}: npm run ${script}`).toHaveProperty(script);
+    }
+  });
+});
