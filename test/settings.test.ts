@@ -39,7 +39,10 @@ describe("loadSettings", () => {
     ["rl.steps", /setting "rl\.steps": expected name=value/],
     ["=3", /expected name=value/],
     ["rl.positiveGenerations=10", /rl\.positiveGenerations=10: expected 0 to 9/],
-    ["rl.positiveGenerations=-1", /expected 0 to 9/],
+    ["rl.positiveGenerations=10", /expected 0 to 9/],
+    ["rl.positiveGenerations=-1", /at least 0/],
+    ["rl.steps=1.5", /whole number/],
+    ["scale=paper", /FINE_R1_SCALE/],
     ["rl.updatesPerStep=3", /rl\.groupsPerStep=16: expected a multiple of rl\.updatesPerStep \(3\)/],
   ])("refuses %s, saying what is wrong", (assignment, message) => expect(set(assignment)).toThrow(message));
 

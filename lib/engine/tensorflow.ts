@@ -6,7 +6,7 @@
  */
 process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"; // must be set before TensorFlow loads
 
-import * as util from "node:util";
+import util from "node:util"; // the module object itself: a namespace import would be a copy
 import * as tf from "@tensorflow/tfjs";
 
 export { tf };
@@ -21,8 +21,8 @@ let loadError: string | null = null;
 /** tfjs-node 4.22 calls two functions that Node 23 removed from `util` (fixed upstream, not released). */
 function restoreRemovedUtilities(): void {
   const legacy = util as unknown as Record<string, unknown>;
-  legacy.isNullOrUndefined ??= (x: unknown) => x === null || x === undefined;
-  legacy.isArray ??= Array.isArray;
+  legacy.isNullOrUndefined = (x: unknown) => x === null || x === undefined;
+  legacy.isArray = Array.isArray;
 }
 
 function loadNativeBackend(): boolean {
