@@ -4,6 +4,7 @@
  * questions on what is to be seen; text alone ties names to attributes.
  */
 import type { Random } from "../engine/random";
+import { drawOptions } from "./options";
 import { tinyPrompts, type PromptSet } from "./prompts";
 import { compareCandidates, formatAnswer, formatRationale } from "./rationale";
 
@@ -68,10 +69,9 @@ export function corruptWords(truth: Knowledge, random: Random, corruption: Corru
   return words;
 }
 
-/** `count` distinct candidates, the truth among them, shuffled: hard ones first of all. */
-export function drawCandidates(truth: Knowledge, count: number, random: Random, hardest = 8): Knowledge[] {
-  const pool = truth.neighbours.slice(0, Math.max(hardest, count));
-  return random.shuffle([truth, ...random.sample(pool, Math.min(count - 1, pool.length))]);
+/** `count` distinct candidates of one neighbourhood, the truth among them, shuffled. */
+export function drawCandidates(truth: Knowledge, count: number, random: Random, near = 8): Knowledge[] {
+  return drawOptions(truth, (concept) => concept.neighbours, Math.min(count, truth.neighbours.length + 1), near, random);
 }
 
 /** The rationale of `truth` among `candidates`, given what was seen. */
@@ -103,7 +103,7 @@ export type CandidateOrder = "shuffled" | "alphabetical";
 /** A question with or without options, and the candidates that go with it. */
 function ask(truth: Knowledge, random: Random, order: CandidateOrder): { options: string[] | undefined; candidates: Knowledge[] } {
   if (random.uniform() < 0.5 && truth.neighbours.length >= CANDIDATES.closed - 1) {
-    const candidates = drawCandidates(truth, CANDIDATES.closed, random, 10);
+    const candidates = drawCandidates(truth, CANDIDATES.closed, random, 8);
     return { options: candidates.map((c) => c.name), candidates };
   }
   const candidates = drawCandidates(truth, CANDIDATES.open, random, 4);

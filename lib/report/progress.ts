@@ -29,7 +29,7 @@ export function progressText(label: string, done: number, total: number, elapsed
 
 export interface Progress {
   /** Shows that `done` of `total` are done; `note` is a short text such as "loss 0.31". */
-  update(done: number, note?: string): void;
+  update(done: number, note?: string, total?: number): void;
   /** Shows the end; the last note stays unless another is given. */
   finish(note?: string): void;
 }
@@ -62,9 +62,10 @@ export function progress(label: string, total: number): Progress {
 
   draw(false);
   return {
-    update(newDone: number, newNote?: string): void {
+    update(newDone: number, newNote?: string, newTotal?: number): void {
       done = newDone;
       note = newNote ?? note;
+      total = newTotal ?? total;
       if (Date.now() - drawn >= interval) draw(false);
     },
     finish(newNote?: string): void {

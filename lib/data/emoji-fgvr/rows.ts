@@ -1,5 +1,6 @@
 /** Evaluation questions: one row a drawing, from a seed. */
 import { foldIn, random } from "../../engine/random";
+import { drawOptions } from "../options";
 import type { EmojiFgvr } from "./benchmark";
 import type { Concept, Domain, EvaluationRow } from "./types";
 
@@ -19,19 +20,17 @@ export function domainQuestion(domain: Domain): string {
   return question;
 }
 
-const HARDEST = 2;
-const FROM = 10;
+const OPTIONS = 4;
+const NEAR = 6;
 
 /**
- * Four names, one of them the truth, shuffled: its two most similar sub-categories, and one drawn from the rest of the
- * ten most similar. All share the truth's domain and split, none contains another. The seed is per row.
+ * Four names of one neighbourhood of similar sub-categories, one of them the truth, shuffled (`drawOptions`). All share
+ * the truth's domain and split, none contains another. The seed is per row.
  */
 export function closedOptions(data: EmojiFgvr, truth: Concept, seed: number): string[] {
-  const stream = random(seed);
-  const near = data.nearestNegatives(truth.id, { split: truth.split, limit: FROM });
-  if (near.length <= HARDEST) throw new Error(`sub-category "${truth.name}": ${near.length} others of its domain and split, 3 needed`);
-  const chosen = [...near.slice(0, HARDEST), stream.choice(near.slice(HARDEST))];
-  return stream.shuffle([truth, ...chosen].map((c) => c.name));
+  const near = (concept: Concept): Concept[] => data.nearestNegatives(concept.id, { split: truth.split });
+  if (near(truth).length < OPTIONS) throw new Error(`sub-category "${truth.name}": ${near(truth).length} others of its domain and split, ${OPTIONS} needed`);
+  return drawOptions(data.concept(truth.id), near, OPTIONS, NEAR, random(seed)).map((c) => c.name);
 }
 
 /** What to ask. */
