@@ -92,6 +92,14 @@ async function checkNotebooks(): Promise<Omit<CheckResult, "milliseconds">> {
   return { name: "notebooks", passed: files.length - failures.length, failed: failures.length, details: failures };
 }
 
+/** Without the native engine `smoke` must run as well, on tfjs's JavaScript backend: generation and CoT construction. */
+async function checkJavaScriptEngine(): Promise<Omit<CheckResult, "milliseconds">> {
+  const file = allNotebooks().find((notebook) => path.basename(notebook).startsWith("01-"));
+  if (file === undefined) throw new Error("notebooks/01-*.ipynb is missing");
+  const { ok } = await runNotebook(file, { scale: "smoke", run: "test-js", environment: { FINE_R1_ENGINE: "js" } });
+  return { name: "js engine", passed: ok ? 1 : 0, failed: ok ? 0 : 1, details: ok ? [] : [`${path.relative(root, file)}: see above`] };
+}
+
 async function main(): Promise<void> {
   const begun = Date.now();
   fs.mkdirSync(logFolder, { recursive: true });
@@ -108,6 +116,7 @@ async function main(): Promise<void> {
   await check("lint     ", () => checkTool("lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"]));
   await check("unit     ", checkUnits);
   await check("notebooks", checkNotebooks, true);
+  await check("js engine", checkJavaScriptEngine, true);
 
   for (const { name, failed, details } of results) {
     if (failed > 0) console.log(`\n── ${name}: failed (.setup/test/${name}.log)\n${details.slice(0, 60).join("\n")}`);

@@ -15,6 +15,8 @@ export interface RunOptions {
   verbose?: boolean;
   /** Where the executed copies go; `data/runs/<run>/notebooks` unless given. */
   folder?: string;
+  /** Further environment variables of the kernel. */
+  environment?: Record<string, string>;
 }
 
 export interface NotebookResult {
@@ -59,7 +61,7 @@ export async function runNotebook(file: string, options: RunOptions, lines = new
   const destination = path.join(folder, `${name}.ipynb`);
   if (path.resolve(destination) === path.resolve(file)) throw new Error(`${file}: the executed copy would overwrite its source`);
   const begun = Date.now();
-  const env = jupyterEnvironment({ FINE_R1_SCALE: options.scale, FINE_R1_RUN: options.run });
+  const env = jupyterEnvironment({ FINE_R1_SCALE: options.scale, FINE_R1_RUN: options.run, ...options.environment });
   const child = spawn(venvPython, [path.join(root, "scripts/run_notebook.py"), path.resolve(file), destination], {
     cwd: root,
     env,
