@@ -59,7 +59,7 @@ export function runFigures(settings: Settings, rows: readonly PredictionRow[]): 
   }
   const logs = readLogs(runFolder(settings));
   const curves = rlCurves(logs);
-  if (curves.length > 0) add("learning-curves", learningCurvesFigure(curves), RL_LOGS.flatMap((method) => (logs.get(method) ?? []).map((row) => ({ method, ...row }))));
+  if (curves.length > 0) add("learning-curves", learningCurvesFigure(curves), RL_LOGS.flatMap((method) => (logs.get(method) ?? []).map(({ seconds: _, ...row }) => ({ method, ...row })))); // wall-clock is no result
   const sft = ["sft-direct", "sft"].filter((name) => logs.has(name));
   if (sft.length > 0) {
     const losses = sft.map((name) => ({ name, step: logs.get(name)!.map((row) => row.step as number), loss: logs.get(name)!.map((row) => row.loss) }));
