@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { createHash } from "node:crypto";
 import { buildCotData, dataCard, type CotData, type Observation } from "./data/cot/build";
-import { namingConversations, type Conversation, type Knowledge } from "./data/corpus";
+import { namedDrawings, namingConversations, type Conversation, type Knowledge } from "./data/corpus";
 import { closedOptions, domainQuestion, ensureDrawings, IMAGE_SIZE, loadEmojiFgvr, loadImage, loadImages, measure, type EmojiFgvr, type EvaluationRow } from "./data/emoji-fgvr";
 import { emojiKnowledge } from "./data/knowledge";
 import { paperPrompts, tinyPrompts, type PromptSet } from "./data/prompts";
@@ -182,7 +182,7 @@ export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct
     const replay = (seed: number): Conversation => {
       const r = random(seed);
       const truth = r.choice(evaluated);
-      const { rationale, direct } = namingConversations(truth, r.choice(truth.drawings), r);
+      const { rationale, direct } = namingConversations(truth, r.choice(namedDrawings(truth)), r);
       return name === "sft" ? rationale : { ...direct, turns: direct.turns.slice(0, 1) };
     };
     return trainSft(base, bench, settings.sft, {

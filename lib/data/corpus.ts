@@ -3,7 +3,7 @@
  * a rationale and with a direct answer, equally often (no prompt style is favoured by construction), and with short
  * questions on what is to be seen; text alone ties names to attributes.
  */
-import type { Random } from "../engine/random";
+import { foldIn, type Random } from "../engine/random";
 import { drawOptions } from "./options";
 import { tinyPrompts, type PromptSet } from "./prompts";
 import { compareCandidates, formatAnswer, formatRationale } from "./rationale";
@@ -38,8 +38,20 @@ export interface Knowledge {
 /** How dialogues are drawn. */
 export interface CorpusOptions {
   corruption: Corruption;
-  order: CandidateOrder;
   prompts: PromptSet;
+}
+
+/**
+ * Drawings of a concept that ever come with its name, in rationales and direct answers alike. Others are only described: web
+ * data names few of the images that it describes, and a model whose names lag behind its perception has something to
+ * deploy by reasoning (the paper's premise, section 1). Infinity names them all.
+ */
+export const NAMED_DRAWINGS = 1;
+
+/** The drawings of a concept that pre-training, and its replay, may name: `NAMED_DRAWINGS` from a start that varies by concept. */
+export function namedDrawings({ id, drawings }: Knowledge): Knowledge["drawings"] {
+  const start = foldIn(0, "named", id) % Math.max(1, drawings.length);
+  return [...drawings.slice(start), ...drawings.slice(0, start)].slice(0, NAMED_DRAWINGS);
 }
 
 /** How far descriptions in the corpus differ from the truth: a base that never saw a wrong one trusts its own blindly. */
@@ -54,7 +66,7 @@ export interface Corruption {
 
 export const defaultCorruption: Corruption = { swap: 0.1, drop: 0.35, replace: 0.25 };
 
-const defaultCorpus: CorpusOptions = { corruption: defaultCorruption, order: "alphabetical", prompts: tinyPrompts };
+const defaultCorpus: CorpusOptions = { corruption: defaultCorruption, prompts: tinyPrompts };
 
 /** A description in random order, corrupted now and then. */
 export function corruptWords(truth: Knowledge, random: Random, corruption: Corruption): string[] {
@@ -97,17 +109,13 @@ export function orderCandidates<T extends { name: string }>(candidates: readonly
   return [...candidates].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** How open candidates are listed in a phase of pre-training. */
-export type CandidateOrder = "shuffled" | "alphabetical";
-
 /** A question with or without options, and the candidates that go with it. */
-function ask(truth: Knowledge, random: Random, order: CandidateOrder): { options: string[] | undefined; candidates: Knowledge[] } {
+function ask(truth: Knowledge, random: Random): { options: string[] | undefined; candidates: Knowledge[] } {
   if (random.uniform() < 0.5 && truth.neighbours.length >= CANDIDATES.closed - 1) {
     const candidates = drawCandidates(truth, CANDIDATES.closed, random, 8);
     return { options: candidates.map((c) => c.name), candidates };
   }
-  const candidates = drawCandidates(truth, CANDIDATES.open, random, 4);
-  return { options: undefined, candidates: order === "alphabetical" ? orderCandidates(candidates) : candidates };
+  return { options: undefined, candidates: orderCandidates(drawCandidates(truth, CANDIDATES.open, random, 4)) };
 }
 
 /** Answers to short questions start with a space, so that a word is the same token wherever it stands. */
@@ -138,27 +146,27 @@ export function namingConversations(
   random: Random,
   options: Partial<CorpusOptions> = {},
 ): { rationale: Conversation; direct: Conversation } {
-  const { corruption, order, prompts } = { ...defaultCorpus, ...options };
-  const reasoned = ask(truth, random, order);
+  const { corruption, prompts } = { ...defaultCorpus, ...options };
+  const reasoned = ask(truth, random);
   const concepts = corruptWords(truth, random, corruption);
   const rationale = {
     image: drawing.path,
     turns: [{ user: prompts.reason(truth.question, reasoned.options), assistant: rationaleText(truth, { colors: drawing.colors, concepts }, reasoned.candidates) }],
   };
-  const direct = ask(truth, random, order);
+  const direct = ask(truth, random);
   const turns = [{ user: prompts.direct(truth.question, direct.options), assistant: formatAnswer(truth.name) }, ...perceptionTurns(truth, drawing, random, 1)];
   return { rationale, direct: { image: drawing.path, turns } };
 }
 
 /** Dialogues without an image: what things look like, and reasoning from a description in words. */
 export function textConversation(truth: Knowledge, random: Random, corpus: Partial<CorpusOptions> = {}): Conversation {
-  const { corruption, order, prompts } = { ...defaultCorpus, ...corpus };
+  const { corruption, prompts } = { ...defaultCorpus, ...corpus };
   const u = random.uniform();
   const words = random.shuffle(truth.words);
   if (u < 0.35) return { image: null, turns: [{ user: `Describe ${truth.name}.`, assistant: description(truth.colors, words) }] };
   const colors = truth.drawings.length > 0 ? random.choice(truth.drawings).colors : truth.colors;
   const concepts = corruptWords(truth, random, corruption);
-  const { options, candidates } = ask(truth, random, order);
+  const { options, candidates } = ask(truth, random);
   const question = `${description(colors, concepts).trim()} ${truth.question}`;
   if (u < 0.6) return { image: null, turns: [{ user: prompts.direct(question, options), assistant: formatAnswer(truth.name) }] };
   return { image: null, turns: [{ user: prompts.reason(question, options), assistant: rationaleText(truth, { colors, concepts }, candidates) }] };

@@ -1,8 +1,21 @@
 /** The configuration of the shipped tiny model. */
+import type { Tokenizer } from "../processor/tokenizer";
 import type { ModelConfig } from "./config";
 
 /** Token ids that a tokenizer fixes for the model. */
 export type TokenIds = Pick<ModelConfig, "imageTokenId" | "videoTokenId" | "visionStartTokenId" | "visionEndTokenId" | "eosTokenId" | "padTokenId">;
+
+/** Where a tokenizer with Qwen's special tokens has them. */
+export function tokenIds(tokenizer: Pick<Tokenizer, "tokenId">): TokenIds {
+  return {
+    imageTokenId: tokenizer.tokenId("<|image_pad|>"),
+    videoTokenId: tokenizer.tokenId("<|video_pad|>"),
+    visionStartTokenId: tokenizer.tokenId("<|vision_start|>"),
+    visionEndTokenId: tokenizer.tokenId("<|vision_end|>"),
+    eosTokenId: tokenizer.tokenId("<|im_end|>"),
+    padTokenId: tokenizer.tokenId("<|endoftext|>"),
+  };
+}
 
 /** Qwen2.5-VL in small: 64 x 64 pixels are 16 tokens. 3.1 M parameters with a vocabulary of 2,500. */
 export function tinyConfig(vocabSize: number, tokens: TokenIds): ModelConfig {

@@ -101,7 +101,7 @@ export async function createWorkbench(options: WorkbenchOptions): Promise<Workbe
     tokensPerImage,
     generator: createGenerator(config),
     eosTokenIds: [processor.tokenizer.tokenId("<|im_end|>"), processor.tokenizer.tokenId("<|endoftext|>")],
-    bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"].map((token) => processor.tokenizer.tokenId(token)),
+    bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"].map((token) => processor.tokenizer.tokenId(token)),
     vision,
     features,
     prompt,

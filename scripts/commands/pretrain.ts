@@ -5,7 +5,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { namingConversations, perceptionConversation, textConversation, type CandidateOrder, type Conversation, type Knowledge } from "../../lib/data/corpus";
+import { NAMED_DRAWINGS, namedDrawings, namingConversations, perceptionConversation, textConversation, type Conversation, type Knowledge } from "../../lib/data/corpus";
 import { ensureDrawings, IMAGE_SIZE, loadEmojiFgvr, loadImage } from "../../lib/data/emoji-fgvr";
 import { emojiKnowledge } from "../../lib/data/knowledge";
 import { engineStats } from "../../lib/engine/compile";
@@ -13,9 +13,9 @@ import { adamWDefaults, adamWInit, cosineSchedule } from "../../lib/engine/optim
 import { foldIn, random } from "../../lib/engine/random";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
-import { loadModel, saveModel } from "../../lib/model/checkpoint";
+import { saveModel } from "../../lib/model/checkpoint";
 import { initParams } from "../../lib/model/init";
-import { tinyConfig } from "../../lib/model/tiny";
+import { tinyConfig, tokenIds } from "../../lib/model/tiny";
 import { visionInputs, visionPlan, type Grid } from "../../lib/model/vision-plan";
 import { chatTemplate } from "../../lib/processor/chat-template";
 import { conversationRow, TINY_TEMPLATE } from "../../lib/processor/conversation";
@@ -28,31 +28,18 @@ import { rowBatch, type RowBatch, type TrainingRow } from "../../lib/train/batch
 import { loadImageBank } from "../../lib/train/images";
 import { AUXILIARY_WEIGHT, createPretrainStep } from "../../lib/train/pretrain";
 
-/** One phase of pre-training. */
-interface Phase {
-  steps: number;
-  learningRate: number;
-  /** How open candidates are listed. */
-  order: CandidateOrder;
-  /** Weight of the concept head's loss. */
-  auxiliaryWeight: number;
-}
-
 /** Every number of the pre-training run. */
 const recipe = {
   vocabSize: 3072,
-  /** Images a step; the first `named` of them come with a rationale and a direct answer, the others with questions on what is seen. */
+  /** Images a step; the first `named` of them come with a rationale and a direct answer, the others with questions on what is to be seen. */
   images: 80,
   named: 32,
   texts: 12,
-  /**
-   * Each phase starts its own AdamW and cosine. The first listed open candidates shuffled, and the base repeated its
-   * favourite in greedy lists; the second teaches the alphabetical list (docs/log.md).
-   */
-  phases: [
-    { steps: 2000, learningRate: 2e-3, order: "shuffled", auxiliaryWeight: 0.2 },
-    { steps: 500, learningRate: 1e-3, order: "alphabetical", auxiliaryWeight: 0 },
-  ] as Phase[],
+  namedDrawings: NAMED_DRAWINGS,
+  steps: 2200,
+  learningRate: 2e-3,
+  /** Weight of the concept head's loss. */
+  auxiliaryWeight: 0.2,
   visionLearningRateScale: 0.5,
   weightDecay: 0.05,
   warmupSteps: 100,
@@ -87,51 +74,31 @@ function* tokenizerCorpus(knowledge: readonly Knowledge[], seed: number): Genera
   for (const k of knowledge) yield `Options: ${k.name}, ${k.name}. ${k.words.join(" ")}`;
 }
 
-const PROCESSOR_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] as const;
-
-/** What `--from` needs of a checkpoint of this command: its tokenizer, its log and the phases it has had. */
-function readEarlier(dir: string): { files: Record<(typeof PROCESSOR_FILES)[number], string>; log: string[]; phases: unknown[] } {
-  const text = (name: string): string => fs.readFileSync(path.join(dir, name), "utf8");
-  const { phases } = JSON.parse(text("pretraining.json")) as { phases?: unknown };
-  if (!Array.isArray(phases)) throw new Error(`${path.join(dir, "pretraining.json")}: phases is not a list`);
-  return { files: Object.fromEntries(PROCESSOR_FILES.map((name) => [name, text(name)])) as Record<(typeof PROCESSOR_FILES)[number], string>, log: text("pretraining.csv").trim().split("\n"), phases };
-}
-
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { from: { type: "string" }, steps: { type: "string" }, out: { type: "string", default: "data/base" }, seed: { type: "string", default: "0" }, every: { type: "string", default: "500" } },
+    options: { steps: { type: "string" }, out: { type: "string", default: "data/base" }, seed: { type: "string", default: "0" }, every: { type: "string", default: "500" } },
   });
   const [seed, every] = [Number(values.seed), Number(values.every)];
-  const limit = values.steps === undefined ? Infinity : Number(values.steps);
-  if (!(limit >= 1)) throw new Error(`--steps is ${JSON.stringify(values.steps)}; expected a positive integer`);
-  const earlier = values.from === undefined ? null : readEarlier(values.from);
-  const phases = recipe.phases.slice(earlier?.phases.length ?? 0);
-  if (phases.length === 0) throw new Error(`${values.from}: has had all ${recipe.phases.length} phases of pre-training`);
+  const steps = values.steps === undefined ? recipe.steps : Number(values.steps);
+  if (!(Number.isInteger(steps) && steps >= 1)) throw new Error(`--steps is ${JSON.stringify(values.steps)}; expected a positive integer`);
 
   await ensureDrawings();
   const benchmark = loadEmojiFgvr();
   const knowledge = await emojiKnowledge(benchmark);
-  const files = earlier?.files ?? trainTokenizer(tokenizerCorpus(knowledge, seed), { vocabSize: recipe.vocabSize, chatTemplate: TINY_TEMPLATE });
+  const files = trainTokenizer(tokenizerCorpus(knowledge, seed), { vocabSize: recipe.vocabSize, chatTemplate: TINY_TEMPLATE });
   const tokenizer = createTokenizer(JSON.parse(files["tokenizer.json"]), JSON.parse(files["tokenizer_config.json"]));
   const preprocessor: PreprocessorConfig = { minPixels: 32 * 32, maxPixels: 128 * 128, patchSize: 8, temporalPatchSize: 2, mergeSize: 2, imageMean: CLIP_MEAN, imageStd: CLIP_STD, rescaleFactor: 1 / 255 };
   const processor = createProcessor(tokenizer, chatTemplate(TINY_TEMPLATE), preprocessor);
-  const config = tinyConfig(tokenizer.vocabSize, {
-    imageTokenId: tokenizer.tokenId("<|image_pad|>"),
-    videoTokenId: tokenizer.tokenId("<|video_pad|>"),
-    visionStartTokenId: tokenizer.tokenId("<|vision_start|>"),
-    visionEndTokenId: tokenizer.tokenId("<|vision_end|>"),
-    eosTokenId: tokenizer.tokenId("<|im_end|>"),
-    padTokenId: tokenizer.tokenId("<|endoftext|>"),
-  });
+  const config = tinyConfig(tokenizer.vocabSize, tokenIds(tokenizer));
   const bank = await loadImageBank(knowledge.flatMap((k) => k.drawings.map((d) => d.path)), IMAGE_SIZE, loadImage);
   const conceptIndex = new Map(knowledge.map((k, i) => [k.id, i]));
   const draw = sampler(knowledge);
   const isFlag = new Set(benchmark.concepts.filter((c) => c.kind === "flag").map((c) => c.id));
 
-  let params: Params = earlier ? loadModel(values.from!).params : initParams(config, seed);
+  let params: Params = initParams(config, seed);
   const size = Object.values(params).reduce((n, p) => n + p.size, 0);
-  console.log(`vocabulary ${tokenizer.vocabSize}, ${(size / 1e6).toFixed(2)} M parameters, ${knowledge.length} concepts, ${bank.images.shape[0]} drawings, ${phases.length} of ${recipe.phases.length} phases`);
+  console.log(`vocabulary ${tokenizer.vocabSize}, ${(size / 1e6).toFixed(2)} M parameters, ${knowledge.length} concepts, ${bank.images.shape[0]} drawings`);
   params[AUXILIARY_WEIGHT] = tf.randomNormal([knowledge.length, config.vision.outHiddenSize], 0, 0.02, "float32", foldIn(seed, "auxiliary"));
   const optimizer = { ...adamWDefaults, beta2: 0.98, weightDecay: recipe.weightDecay, learningRateScale: (name: string) => (name.startsWith("visual.") ? recipe.visionLearningRateScale : 1) };
   const vision = visionInputs(visionPlan(config, new Array<Grid>(recipe.images).fill(GRID)));
@@ -144,8 +111,7 @@ export async function run(args: string[]): Promise<number> {
     }
     throw new Error(`pretrain: no conversation of at most ${limit} tokens in 100 draws`);
   };
-  const log = earlier?.log ?? ["step,seconds,learning_rate,loss,language,auxiliary,grad_norm"];
-  const done = recipe.phases.slice(0, earlier?.phases.length ?? 0);
+  const log = ["step,seconds,learning_rate,loss,language,auxiliary,grad_norm"];
   const save = (dir: string): void => {
     const { [AUXILIARY_WEIGHT]: _, ...model } = params;
     saveModel(dir, {
@@ -153,58 +119,51 @@ export async function run(args: string[]): Promise<number> {
       params: model,
       generationConfig: { eosTokenIds: [config.eosTokenId!], padTokenId: config.padTokenId, doSample: false },
       dtype: "F32",
-      files: { ...files, "preprocessor_config.json": `${JSON.stringify(preprocessorConfigToJson(preprocessor), null, 2)}\n`, "pretraining.csv": `${log.join("\n")}\n`, "pretraining.json": `${JSON.stringify({ ...recipe, phases: done, seed }, null, 2)}\n` },
+      files: { ...files, "preprocessor_config.json": `${JSON.stringify(preprocessorConfigToJson(preprocessor), null, 2)}\n`, "pretraining.csv": `${log.join("\n")}\n`, "pretraining.json": `${JSON.stringify({ ...recipe, steps, seed }, null, 2)}\n` },
     });
   };
   const started = Date.now();
   let smooth: number[] | null = null;
-  for (const phase of phases) {
-    const first = log.length - 1; // steps of earlier phases
-    const steps = Math.min(phase.steps, limit);
-    const step = createPretrainStep(config, preprocessor, { optimizer, maxGradNorm: recipe.maxGradNorm, auxiliaryWeight: phase.auxiliaryWeight, bf16: recipe.bf16 });
-    const corpus = { order: phase.order };
-    let state = adamWInit(params);
-    for (let k = 0; k < steps; k++) {
-      const i = first + k;
-      const r = random(foldIn(seed, "step", i));
-      const drawn = Array.from({ length: recipe.images }, () => {
-        const truth = draw(r.uniform());
-        return { truth, drawing: r.choice(truth.drawings) };
-      });
-      const named = drawn.slice(0, recipe.named);
-      const long = [
-        ...named.map(({ truth, drawing }, n) => fit(() => namingConversations(truth, drawing, r, corpus).rationale, n, recipe.longRow.tokens)),
-        ...Array.from({ length: recipe.texts }, () => fit(() => textConversation(draw(r.uniform()), r, corpus), -1, recipe.longRow.tokens)),
-      ];
-      const short = drawn.map(({ truth, drawing }, n) =>
-        fit(() => (n < recipe.named ? namingConversations(truth, drawing, r, corpus).direct : perceptionConversation(truth, drawing, r)), n, recipe.shortRow.tokens),
-      );
-      const group = (rows: TrainingRow[], { tokens, places }: { tokens: number; places: number }): RowBatch =>
-        rowBatch(rows, config, { lengthBucket: tokens, places: { layout: "flat", size: places }, grid: GRID, tokensPerImage: TOKENS_PER_IMAGE });
-      const batch = {
-        imageIds: tf.tensor1d(drawn.map((d) => bank.indexOf(d.drawing.path)), "int32"),
-        augmentation: drawAugmentation(drawn.map((_, n) => foldIn(foldIn(seed, "augment", i), n)), IMAGE_SIZE, recipe.augmentation, drawn.map((d) => !isFlag.has(d.truth.id))),
-        conceptIds: tf.tensor1d(drawn.map((d) => conceptIndex.get(d.truth.id)!), "int32"),
-        groups: [group(long, recipe.longRow), group(short, recipe.shortRow)],
-      };
-      const batchPlaces = batch.groups.map((g) => g.targets.size).join("+");
-      const rate = phase.learningRate * cosineSchedule(k, steps, recipe.warmupSteps, 0.02);
-      const learningRate = tf.scalar(rate);
-      const next = step(params, state, bank.images, { ...batch, vision }, learningRate);
-      const numbers = ["loss", "language", "auxiliary", "gradNorm", "loss0", "loss1"].map((name) => (next.metrics as Params)[name].dataSync()[0]);
-      disposeTree(params, state, next.metrics, learningRate, batch);
-      [params, state] = [next.params, next.state];
-      if (!Number.isFinite(numbers[0])) throw new Error(`pretrain: the loss is ${numbers[0]} at step ${i}; nothing was saved after the last checkpoint`);
-      smooth = smooth ? smooth.map((s, n) => 0.95 * s + 0.05 * numbers[n]) : numbers;
-      log.push([i + 1, ((Date.now() - started) / 1000).toFixed(1), rate.toExponential(3), ...numbers.slice(0, 4).map((x) => x.toFixed(4))].join(","));
-      if ((i + 1) % 25 === 0 || k === 0) {
-        console.log(`${i + 1}/${first + steps}  ${((Date.now() - started) / 1000).toFixed(0)} s  loss ${smooth[0].toFixed(3)}  rationale+text ${smooth[4].toFixed(3)}  short ${smooth[5].toFixed(3)}  concept head ${smooth[2].toFixed(3)}  grad ${numbers[3].toFixed(2)}  places ${batchPlaces}`);
-      }
-      if ((k + 1) % every === 0 && k + 1 < steps) save(path.join("data/cache/pretraining", `step-${i + 1}`));
+  const step = createPretrainStep(config, preprocessor, { optimizer, maxGradNorm: recipe.maxGradNorm, auxiliaryWeight: recipe.auxiliaryWeight, bf16: recipe.bf16 });
+  let state = adamWInit(params);
+  for (let i = 0; i < steps; i++) {
+    const r = random(foldIn(seed, "step", i));
+    const drawn = Array.from({ length: recipe.images }, (_, n) => {
+      const truth = draw(r.uniform());
+      return { truth, drawing: r.choice(n < recipe.named ? namedDrawings(truth) : truth.drawings) };
+    });
+    const named = drawn.slice(0, recipe.named);
+    const long = [
+      ...named.map(({ truth, drawing }, n) => fit(() => namingConversations(truth, drawing, r).rationale, n, recipe.longRow.tokens)),
+      ...Array.from({ length: recipe.texts }, () => fit(() => textConversation(draw(r.uniform()), r), -1, recipe.longRow.tokens)),
+    ];
+    const short = drawn.map(({ truth, drawing }, n) =>
+      fit(() => (n < recipe.named ? namingConversations(truth, drawing, r).direct : perceptionConversation(truth, drawing, r)), n, recipe.shortRow.tokens),
+    );
+    const group = (rows: TrainingRow[], { tokens, places }: { tokens: number; places: number }): RowBatch =>
+      rowBatch(rows, config, { lengthBucket: tokens, places: { layout: "flat", size: places }, grid: GRID, tokensPerImage: TOKENS_PER_IMAGE });
+    const batch = {
+      imageIds: tf.tensor1d(drawn.map((d) => bank.indexOf(d.drawing.path)), "int32"),
+      augmentation: drawAugmentation(drawn.map((_, n) => foldIn(foldIn(seed, "augment", i), n)), IMAGE_SIZE, recipe.augmentation, drawn.map((d) => !isFlag.has(d.truth.id))),
+      conceptIds: tf.tensor1d(drawn.map((d) => conceptIndex.get(d.truth.id)!), "int32"),
+      groups: [group(long, recipe.longRow), group(short, recipe.shortRow)],
+    };
+    const batchPlaces = batch.groups.map((g) => g.targets.size).join("+");
+    const rate = recipe.learningRate * cosineSchedule(i, steps, recipe.warmupSteps, 0.02);
+    const learningRate = tf.scalar(rate);
+    const next = step(params, state, bank.images, { ...batch, vision }, learningRate);
+    const numbers = ["loss", "language", "auxiliary", "gradNorm", "loss0", "loss1"].map((name) => (next.metrics as Params)[name].dataSync()[0]);
+    disposeTree(params, state, next.metrics, learningRate, batch);
+    [params, state] = [next.params, next.state];
+    if (!Number.isFinite(numbers[0])) throw new Error(`pretrain: the loss is ${numbers[0]} at step ${i}; nothing was saved after the last checkpoint`);
+    smooth = smooth ? smooth.map((s, n) => 0.95 * s + 0.05 * numbers[n]) : numbers;
+    log.push([i + 1, ((Date.now() - started) / 1000).toFixed(1), rate.toExponential(3), ...numbers.slice(0, 4).map((x) => x.toFixed(4))].join(","));
+    if ((i + 1) % 25 === 0 || i === 0) {
+      console.log(`${i + 1}/${steps}  ${((Date.now() - started) / 1000).toFixed(0)} s  loss ${smooth[0].toFixed(3)}  rationale+text ${smooth[4].toFixed(3)}  short ${smooth[5].toFixed(3)}  concept head ${smooth[2].toFixed(3)}  grad ${numbers[3].toFixed(2)}  places ${batchPlaces}`);
     }
-    disposeTree(state);
-    done.push({ ...phase, steps });
+    if ((i + 1) % every === 0 && i + 1 < steps) save(path.join("data/cache/pretraining", `step-${i + 1}`));
   }
+  disposeTree(state);
   save(values.out);
   disposeTree(params, vision);
   bank.dispose();

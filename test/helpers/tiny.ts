@@ -3,6 +3,7 @@ import { foldIn, random } from "../../lib/engine/random";
 import type { Params, Tensor } from "../../lib/engine/tensorflow";
 import type { ModelConfig } from "../../lib/model/config";
 import { initParams } from "../../lib/model/init";
+import { tokenIds } from "../../lib/model/tiny";
 import { chatTemplate } from "../../lib/processor/chat-template";
 import { TINY_TEMPLATE } from "../../lib/processor/conversation";
 import { CLIP_MEAN, CLIP_STD, type PreprocessorConfig } from "../../lib/processor/preprocessor-config";
@@ -32,12 +33,7 @@ export function toyConfig({ tokenizer }: Processor): ModelConfig {
     text: { vocabSize: tokenizer.vocabSize, hiddenSize: 32, intermediateSize: 48, numHiddenLayers: 2, numAttentionHeads: 4, numKeyValueHeads: 2, headDim: 8, rmsNormEps: 1e-6, ropeTheta: 10000, mropeSection: [2, 1, 1], maxPositionEmbeddings: 512, initializerRange: 0.2 },
     vision: { depth: 2, hiddenSize: 16, intermediateSize: 24, numHeads: 2, inChannels: 3, patchSize: 4, temporalPatchSize: 2, spatialMergeSize: 2, windowSize: 8, fullattBlockIndexes: [1], outHiddenSize: 32, tokensPerSecond: 2 },
     tieWordEmbeddings: false, // tied ones make random parameters repeat one token
-    imageTokenId: tokenizer.tokenId("<|image_pad|>"),
-    videoTokenId: tokenizer.tokenId("<|video_pad|>"),
-    visionStartTokenId: tokenizer.tokenId("<|vision_start|>"),
-    visionEndTokenId: tokenizer.tokenId("<|vision_end|>"),
-    eosTokenId: tokenizer.tokenId("<|im_end|>"),
-    padTokenId: tokenizer.tokenId("<|endoftext|>"),
+    ...tokenIds(tokenizer),
   };
 }
 
