@@ -13,6 +13,7 @@ import { paperPrompts, tinyPrompts, type PromptSet } from "./data/prompts";
 import { writeSharegpt, type SftRecord } from "./data/sharegpt";
 import { foldIn, random } from "./engine/random";
 import { withoutNativeEngine } from "./engine/estimate";
+import { useBf16 } from "./engine/precision";
 import { isNative, nativeLoadError, type Params } from "./engine/tensorflow";
 import { disposeTree } from "./engine/tree";
 import type { PredictionRow } from "./eval/rows";
@@ -39,6 +40,8 @@ export type OnProgress = (done: number, total: number, note: string) => void | P
 /** An open experiment; `close` frees every tensor. */
 export interface Experiment {
   settings: Settings;
+  /** Whether matrix products of the training steps run in bfloat16 on this machine. */
+  bf16: boolean;
   folder: string;
   benchmark: EmojiFgvr;
   knowledge: readonly Knowledge[];
@@ -64,6 +67,7 @@ export async function openExperiment(settings: Settings): Promise<Experiment> {
   const bench = await createWorkbench({ config, processor: loadProcessor(settings.model), images, imageSize: IMAGE_SIZE, loadImage });
   return {
     settings,
+    bf16: useBf16(settings.precision),
     folder: runFolder(settings),
     benchmark,
     knowledge,
@@ -81,8 +85,8 @@ export async function openExperiment(settings: Settings): Promise<Experiment> {
 function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
   const { code, data } = provenance(experiment.settings);
   const chosen = Object.fromEntries(parts.map((part) => [part, experiment.settings[part]]));
-  const { seed, bf16, model, prompts } = experiment.settings;
-  return createHash("sha256").update(JSON.stringify({ stage, code, data, seed, bf16, model, prompts, chosen })).digest("hex");
+  const { seed, model, prompts } = experiment.settings;
+  return createHash("sha256").update(JSON.stringify({ stage, code, data, seed, bf16: experiment.bf16, model, prompts, chosen })).digest("hex");
 }
 
 const stampFile = (target: string): string => `${target}.stamp`;
@@ -189,7 +193,7 @@ export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct
       conversations,
       replay: settings.sft.replayRows > 0 ? replay : undefined,
       seed: foldIn(settings.seed, "sft"),
-      bf16: settings.bf16,
+      bf16: experiment.bf16,
       onStep: (log, total) => onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`),
     });
   });
@@ -232,7 +236,7 @@ export async function rlModel(experiment: Experiment, method: RlMethod, onProgre
       method,
       prompts,
       seed: foldIn(settings.seed, "rl"),
-      bf16: settings.bf16,
+      bf16: experiment.bf16,
       onStep: async (log, total) => {
         onLog?.(log);
         await onProgress?.(log.step, total, `reward ${log.reward.toFixed(3)}, format ${log.format.toFixed(2)}, kept ${(100 * log.kept).toFixed(0)} %`);

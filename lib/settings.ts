@@ -5,6 +5,7 @@
  * The scale comes from `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code:
  * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong types are errors.
  */
+import type { Precision } from "./engine/precision";
 
 /** The scales. */
 export const SCALES = ["smoke", "default", "paper"] as const;
@@ -110,8 +111,8 @@ export interface Settings {
   model: string;
   /** `tiny` (short prompts of the shipped base) or `paper`. */
   prompts: "tiny" | "paper";
-  /** Matrix products in bfloat16 while training. */
-  bf16: boolean;
+  /** Matrix products while training: bfloat16 where the device has it (`auto`), or always one of the two. */
+  precision: Precision;
   cot: CotSettings;
   sft: SftSettings;
   rl: RlSettings;
@@ -124,7 +125,7 @@ const defaults: Settings = {
   seed: 0,
   model: "data/base",
   prompts: "tiny",
-  bf16: true,
+  precision: "auto",
   cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0 },
   sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, visionLearningRateScale: 0.3, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, replayRows: 8 },
   rl: {
@@ -211,6 +212,7 @@ function merge<T extends object>(base: T, change: DeepPartial<T>): T {
 const CHOICES: Record<string, readonly string[]> = {
   scale: SCALES,
   prompts: ["tiny", "paper"],
+  precision: ["auto", "float32", "bfloat16"] satisfies Precision[],
   "rl.schedule": ["constant", "cosine"],
   "rl.conditionOn": ["anchor", "sampled"],
   "rl.negativeLogProbs": ["recomputed", "stale"],
@@ -246,9 +248,6 @@ function assign(settings: Settings, assignment: string): Settings {
     if (text === "" || !Number.isFinite(value)) throw new Error(`setting ${name}=${text}: expected a number`);
     if ((value as number) < 0) throw new Error(`setting ${name}=${text}: expected a number of at least 0`);
     if (COUNTS.test(name) && !(Number.isInteger(value) && (value as number) >= (MAY_BE_ZERO.test(name) ? 0 : 1))) throw new Error(`setting ${name}=${text}: expected a whole number of at least ${MAY_BE_ZERO.test(name) ? 0 : 1}`);
-  } else if (typeof old === "boolean") {
-    if (text !== "true" && text !== "false") throw new Error(`setting ${name}=${text}: expected true or false`);
-    value = text === "true";
   } else if (CHOICES[name] && !CHOICES[name].includes(text)) throw new Error(`setting ${name}=${text}: expected one of ${CHOICES[name].join(", ")}`);
   return merge(settings, keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as DeepPartial<Settings>);
 }

@@ -15,11 +15,11 @@ describe("loadSettings", () => {
   });
 
   it("applies the environment first, assignments last, and leaves the defaults alone", () => {
-    const environment = { FINE_R1_RUN: "mine", FINE_R1_SET: "rl.steps=8, seed=3 ,,bf16=false" };
-    expect(load({ environment })).toMatchObject({ run: "mine", seed: 3, bf16: false, rl: { steps: 8, topP: 0.99 } });
+    const environment = { FINE_R1_RUN: "mine", FINE_R1_SET: "rl.steps=8, seed=3 ,,precision=float32" };
+    expect(load({ environment })).toMatchObject({ run: "mine", seed: 3, precision: "float32", rl: { steps: 8, topP: 0.99 } });
     expect(load({ environment, run: "yours", set: ["rl.steps=9", "rl.schedule=constant", "model=models/x=y"] })).toMatchObject({ run: "yours", seed: 3, model: "models/x=y", rl: { steps: 9, schedule: "constant" } });
     expect(load({ set: ["sft.learningRate=1e-5"] }).sft.learningRate).toBe(1e-5);
-    expect(load()).toMatchObject({ seed: 0, bf16: true, rl: { steps: 24 } });
+    expect(load()).toMatchObject({ seed: 0, precision: "auto", rl: { steps: 24 } });
   });
 
   it.each([
@@ -33,7 +33,7 @@ describe("loadSettings", () => {
     ["rl.steps=many", /setting rl\.steps=many: expected a number/],
     ["rl.steps=", /setting rl\.steps=: expected a number/],
     ["rl.topP=Infinity", /expected a number/],
-    ["bf16=1", /setting bf16=1: expected true or false/],
+    ["precision=half", /setting precision=half: expected one of auto, float32, bfloat16/],
     ["rl.reward=kind", /setting rl\.reward=kind: expected one of substring, strict/],
     ["eval.role=fewshot", /expected one of dev, test/],
     ["rl.steps", /setting "rl\.steps": expected name=value/],

@@ -1,6 +1,8 @@
 /** From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
+import { useBf16 } from "../engine/precision";
 import { overview } from "../eval/overview";
 import { resultsTable, resultsToCsv } from "../eval/results";
 import { readPredictions, type PredictionRow } from "../eval/rows";
@@ -83,6 +85,6 @@ export async function publish(settings: Settings): Promise<PredictionRow[]> {
   if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));
   await saveFigures(runFigures(settings, rows), target);
   const { node, v8 } = process.versions;
-  writeText(path.join(folder, "manifest.json"), `${JSON.stringify({ settings, ...{ provenance: provenance(settings) }, versions: { node, v8 }, predictions: rows.length, finished: new Date().toISOString() }, null, 2)}\n`);
+  writeText(path.join(folder, "manifest.json"), `${JSON.stringify({ settings, ...{ provenance: provenance(settings) }, versions: { node, v8 }, machine: { processor: os.cpus()[0]?.model ?? "unknown", bf16: useBf16(settings.precision) }, predictions: rows.length, finished: new Date().toISOString() }, null, 2)}\n`);
   return rows;
 }

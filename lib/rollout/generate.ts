@@ -1,16 +1,17 @@
 /**
  * Generation: the prompts are read once (prefill), each prompt's cache is shared by its group of samples, and tokens are
  * produced one compiled call at a time. A row's own keys and values live in chunks: only the chunk being filled is
- * rewritten each step; full chunks are joined to the past.
+ * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`).
  */
 import { compile, type CompileOptions } from "../engine/compile";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { disposeTree } from "../engine/tree";
+import { disposeTree, flatten } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, mergeImageFeatures } from "../model/decoder";
 import { decodeAttention, prefillAttention, type DecodeCache, type LayerTensors } from "./attention";
 import { sampleToken, type SamplingOptions } from "./sample";
+import { firstSlots, packSlots } from "./slots";
 import type { PromptRow, Rollout } from "./types";
 
 /** Settings of one `generate` call. */
@@ -63,6 +64,15 @@ function padPrompts(prompts: readonly PromptRow[]): { inputIds: Tensor; position
 
 function textParams(params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
+}
+
+/** Rows `index` of every tensor of `tree`, along its first axis. */
+function takeRows<T>(tree: T, index: readonly number[]): T {
+  const { leaves, rebuild } = flatten(tree);
+  const rows = tf.tensor1d([...index], "int32");
+  const taken = leaves.map((leaf) => tf.gather(leaf, rows));
+  rows.dispose();
+  return rebuild(taken) as T;
 }
 
 /** A generator for `config`; its compiled functions are cached by shape across calls. */
@@ -123,30 +133,36 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     const vocabulary = config.text.vocabSize;
     const nextPosition = prompts.map((p) => Math.max(...p.positionIds.map((axis) => axis.reduce((a, b) => Math.max(a, b), -1))) + 1);
 
-    const takeTokens = (probabilityTensor: Tensor, rowsPerLine: number): number => {
+    const isOpen = (row: number): boolean => !rollouts[row].finished && rollouts[row].tokenIds.length < maxNewTokens;
+
+    /** Draws the next token of each open row; `line(slot)` is its row of the probabilities. Returns how many stay open. */
+    const takeTokens = (probabilityTensor: Tensor, line: (slot: number) => number): number => {
       const data = probabilityTensor.dataSync() as Float32Array;
       probabilityTensor.dispose();
       let open = 0;
-      rollouts.forEach((rollout, row) => {
-        if (rollout.finished || rollout.tokenIds.length >= maxNewTokens) return;
-        const start = Math.floor(row / rowsPerLine) * vocabulary;
+      slots.rows.forEach((row, slot) => {
+        if (row < 0 || !isOpen(row)) return;
+        const rollout = rollouts[row];
+        const start = line(slot) * vocabulary;
         const token = sampleToken(data, start, vocabulary, sampling, streams[row].uniform);
         rollout.tokenIds.push(token);
         rollout.logProbs.push(Math.log(Math.max(data[start + token], 1e-38)));
         rollout.finished = eosTokenIds.includes(token);
-        if (!rollout.finished && rollout.tokenIds.length < maxNewTokens) open++;
+        if (isOpen(row)) open++;
       });
       return open;
     };
 
     const temperatureTensor = tf.scalar(sampling.greedy && temperature === 0 ? 1 : temperature);
     const { mask, ...batch } = padPrompts(prompts);
-    const first = prefill(params, batch, features, temperatureTensor);
+    const read = prefill(params, batch, features, temperatureTensor);
     disposeTree(batch);
-    const promptCache = { promptKeys: first.keys, promptValues: first.values, promptMask: mask };
+    const first = firstSlots(prompts.length, n);
+    let slots = first;
+    let promptCache = { promptKeys: read.keys, promptValues: read.values, promptMask: mask };
     let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
     let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
-    let open = takeTokens(first.probabilities, n);
+    let open = takeTokens(read.probabilities, (slot) => Math.floor(slot / n));
     settings.onToken?.(1, open);
 
     for (let t = 1; open > 0; t++) {
@@ -156,17 +172,28 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
         const joined = { keys: join(past.keys, chunk.keys), values: join(past.values, chunk.values) };
         if (past.keys.length > 0) disposeTree(past, chunk);
         past = joined;
-        chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
+        const packed = packSlots(slots, first, isOpen);
+        if (packed) {
+          const placeOf = new Map(slots.rows.map((row, slot) => [row, slot]));
+          const entryOf = new Map(slots.prompts.map((prompt, entry) => [prompt, entry]));
+          const kept = { past, promptCache };
+          past = takeRows(past, packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!)));
+          promptCache = takeRows(promptCache, packed.prompts.map((prompt) => entryOf.get(prompt)!));
+          disposeTree(kept);
+          slots = packed;
+        }
+        chunk = { keys: emptyChunk(slots.rows.length), values: emptyChunk(slots.rows.length) };
       }
       const slot = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i === slotIndex ? 1 : 0)));
       const chunkMask = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i <= slotIndex ? 0 : MASKED)));
-      const tokens = tf.tensor1d(rollouts.map((r) => r.tokenIds[r.tokenIds.length - 1]), "int32");
-      const positions = tf.tensor1d(rollouts.map((r) => nextPosition[r.promptIndex] + t - 1), "int32");
+      const inSlots = (value: (rollout: Rollout) => number): Tensor => tf.tensor1d(slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))), "int32");
+      const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
+      const positions = inSlots((r) => nextPosition[r.promptIndex] + t - 1);
       const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot, chunkMask };
       const next = step(params, cache, tokens, positions, temperatureTensor);
       disposeTree([chunk, slot, chunkMask, tokens, positions]);
       chunk = { keys: next.keys, values: next.values };
-      open = takeTokens(next.probabilities, 1);
+      open = takeTokens(next.probabilities, (s) => s);
       settings.onToken?.(t + 1, open);
     }
     disposeTree([promptCache, past, chunk, temperatureTensor]);

@@ -6,12 +6,15 @@ import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout
 import type { PromptRow, Rollout } from "../rollout/types";
 import type { RlSettings } from "../settings";
 import { drawAugmentation } from "./augment";
-import { rowBatch, type RowBatch, type TrainingRow } from "./batch";
+import { placesPerRow, rowBatch, type RowBatch, type TrainingRow } from "./batch";
 import type { BatchImages } from "./rl-step";
 import type { Workbench } from "./workbench";
 
 /** Anchor, positive, negative: the three images of a group in a batch, in this order. */
 const IMAGES_PER_GROUP = 3;
+
+/** Rows and responses are as long as the longest of the update, rounded up to this, so that few shapes are compiled. */
+const BUCKET = 16;
 
 /** Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. */
 export function sampleGroups(params: Params, bench: Workbench, prompts: readonly RlPrompt[], settings: RlSettings, intra: boolean, seed: number): Group[] {
@@ -114,7 +117,7 @@ export interface GroupRows {
  * Rows of groups for scoring and update. Each group brings three images; a row points at the anchor (paper) or at the
  * image it was sampled from (deviation 1).
  */
-export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number, length: number): GroupRows {
+export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number): GroupRows {
   const padded = [...groups];
   while (padded.length < count) padded.push(groups[0]);
   const entries = padded.flatMap((group, g) => group.rollouts.map((rollout, i) => ({ group, g, rollout, advantage: g < groups.length ? group.advantages[i] : 0, real: g < groups.length })));
@@ -127,8 +130,9 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
       image: entry.g * IMAGES_PER_GROUP + image,
     };
   };
-  const places = settings.maxNewTokens;
-  const shape = { lengthBucket: length, places: { layout: "rows" as const, size: places }, grid: bench.grid, tokensPerImage: bench.tokensPerImage };
+  const rows = entries.map((entry) => row(entry, own(entry.rollout.source)));
+  const places = placesPerRow(rows, BUCKET);
+  const shape = { lengthBucket: BUCKET, places: { layout: "rows" as const, size: BUCKET }, grid: bench.grid, tokensPerImage: bench.tokensPerImage };
   const samplerLogProbs = new Float32Array(entries.length * places);
   entries.forEach((entry, b) => {
     if (entry.real) samplerLogProbs.set(entry.rollout.logProbs, b * places);
@@ -140,7 +144,7 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
       augmentation: drawAugmentation(padded.flatMap((group) => group.augmentationSeeds), bench.bank.size, settings.augmentation, paths.map(() => false)),
       vision: bench.vision(paths.length),
     },
-    rows: rowBatch(entries.map((entry) => row(entry, own(entry.rollout.source))), bench.config, shape),
+    rows: rowBatch(rows, bench.config, shape),
     negativeRows: rowBatch(entries.map((entry) => row(entry, 2)), bench.config, shape),
     advantages: Float32Array.from(entries, (entry) => entry.advantage),
     samplerLogProbs,

@@ -107,10 +107,8 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
   if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
   const { intra, inter } = RL_METHODS[run.method];
   const next = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
-  const step = createRlStep(bench, settings, inter, run.bf16);
-  const score = createScoreStep(bench, settings.temperature, run.bf16);
-  const longestPrompt = Math.max(...run.prompts.map((prompt) => bench.prompt(prompt.user, 0).inputIds.length));
-  const length = Math.ceil((longestPrompt + settings.maxNewTokens) / 8) * 8;
+  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, run.bf16));
+  const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () => createScoreStep(bench, settings.temperature, run.bf16));
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
   const bank = bench.bank.images;
 
@@ -129,7 +127,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
       if (groups.length === 0) continue;
-      const prepared = groupRows(groups, bench, settings, groupsPerUpdate, length);
+      const prepared = groupRows(groups, bench, settings, groupsPerUpdate);
       const shape: [number, number] = [prepared.advantages.length, prepared.places];
       let oldLogProbs = prepared.samplerLogProbs;
       if (intra && settings.conditionOn === "anchor") {

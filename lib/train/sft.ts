@@ -85,7 +85,7 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
   const places = roundUp(Math.max(...encoded.map((r) => r.predicted.filter(Boolean).length)) + (replayRows > 0 ? 8 : 0), 8);
   const perEpoch = Math.ceil(conversations.length / ownRows);
   const total = perEpoch * settings.epochs;
-  const step = createSftStep(bench, settings, run.bf16);
+  const step = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, run.bf16));
   const vision = bench.vision(batchRows);
 
   let params = mapParams(initial, (p) => p.clone());

@@ -33,6 +33,8 @@ export interface Workbench {
   features(params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor;
   /** The tokens of a user turn after an image (null: no image), with the assistant's turn opened. */
   prompt(text: string, image: number | null): PromptRow;
+  /** What `make` returned for an equal `key`: training runs of equal settings share their compiled steps. */
+  compiled<F>(key: readonly unknown[], make: () => F): F;
   dispose(): void;
 }
 
@@ -78,6 +80,7 @@ export async function createWorkbench(options: WorkbenchOptions): Promise<Workbe
     ids.dispose();
     return all;
   };
+  const steps = new Map<string, unknown>();
   const prompts = new Map<string, PromptRow>();
   const prompt = (text: string, image: number | null): PromptRow => {
     const key = `${image === null ? "text" : "image"}:${text}`;
@@ -105,6 +108,11 @@ export async function createWorkbench(options: WorkbenchOptions): Promise<Workbe
     vision,
     features,
     prompt,
+    compiled: <F>(key: readonly unknown[], make: () => F): F => {
+      const name = JSON.stringify(key);
+      if (!steps.has(name)) steps.set(name, make());
+      return steps.get(name) as F;
+    },
     dispose: () => {
       disposeTree([...plans.values()]);
       plans.clear();

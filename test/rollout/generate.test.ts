@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { engineStats } from "../../lib/engine/compile";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { causalAttention, decode, embedTokens, lmHead, mergeImageFeatures } from "../../lib/model/decoder";
@@ -59,6 +60,26 @@ describe("log-probs of rollouts", () => {
       expect(tokenIds.some((id) => banned.includes(id))).toBe(false);
     });
     expect(new Set(rollouts.flatMap((r) => r.tokenIds)).size).toBeGreaterThan(4);
+  });
+});
+
+describe("rows that ended", () => {
+  it("leave the batch, and the others' tokens and log-probs are as if they had not", () => {
+    const ending = Array.from({ length: bench.config.text.vocabSize }, (_, id) => id).filter((id) => id % 25 === 3);
+    const settings = { numGenerations: 12, maxNewTokens: 60, seed: 2 };
+    const all = generate(prompts, settings);
+    const traced = engineStats().length;
+    const some = generate(prompts, { ...settings, eosTokenIds: ending });
+    expect(engineStats().slice(traced).map((s) => Number(/int32\[(\d+)\]/.exec(s.shapes)![1])).every((rows) => rows < 24)).toBe(true);
+    expect(engineStats().length).toBeGreaterThan(traced);
+    const lengths = some.map((r) => r.tokenIds.length);
+    expect(lengths.filter((n) => n < 17).length).toBeGreaterThan(4);
+    expect(lengths.filter((n) => n > 33).length).toBeGreaterThan(1);
+    some.forEach((r, i) => {
+      expect(r.tokenIds).toEqual(all[i].tokenIds.slice(0, r.tokenIds.length));
+      expect(r.tokenIds.findIndex((id) => ending.includes(id))).toBe(r.finished ? r.tokenIds.length - 1 : -1);
+      r.logProbs.forEach((p, t) => expect(Math.abs(p - all[i].logProbs[t])).toBeLessThan(1e-4));
+    });
   });
 });
 

@@ -12,7 +12,6 @@ import { trainSft } from "../../lib/train/sft";
 import type { Workbench } from "../../lib/train/workbench";
 import { relativeError, toyBench, toyRl, toySft, values } from "../helpers/tiny";
 
-const LENGTH = 56;
 const images = ["a", "b", "c"];
 const prompts: RlPrompt[] = ["cat", "dog"].flatMap((groundTruth) =>
   [null, ["cat", "dog"]].map((options) => ({ anchor: "a", positive: "b", negative: "c", user: options ? "Options: cat, dog. Answer." : "Answer.", groundTruth, options, domainNames: ["cat", "dog"] })),
@@ -124,7 +123,7 @@ describe("dynamic sampling", () => {
 describe("scoring", () => {
   const settings: RlSettings = { ...toyRl, temperature: 0.8, topP: 0.9 };
   const scoredBy = (groups: Group[], conditionOn: RlSettings["conditionOn"]) => {
-    const made = groupRows(groups, bench, { ...settings, conditionOn }, groups.length, LENGTH);
+    const made = groupRows(groups, bench, { ...settings, conditionOn }, groups.length);
     const scored = createScoreStep(bench, settings.temperature, false)(params, bench.bank.images, made.images, made.rows).dataSync();
     const weights = made.rows.weights.dataSync();
     const differences = Array.from(made.fromPositive, (_, b) => Array.from({ length: made.places }, (_, t) => b * made.places + t).filter((i) => weights[i] > 0).map((i) => scored[i] - made.samplerLogProbs[i]));
@@ -162,7 +161,7 @@ describe("scoring", () => {
 describe("one update", () => {
   const settings: RlSettings = { ...toyRl, weightDecay: 0 };
   const update = (groups: Group[], count: number, change: (advantages: Float32Array) => Float32Array = (a) => a) => {
-    const made = groupRows(groups, bench, settings, count, LENGTH);
+    const made = groupRows(groups, bench, settings, count);
     const shape: [number, number] = [made.advantages.length, made.places];
     const batch: RlBatch = { images: made.images, rows: made.rows, negativeFeatureIndex: made.negativeRows.featureIndex, oldLogProbs: tf.tensor2d(made.samplerLogProbs, shape), advantages: tf.tensor1d(change(made.advantages)), staleNegativeLogProbs: null };
     const state = adamWInit(params);

@@ -1,0 +1,58 @@
+/**
+ * One step of TAPO as `trainRl` runs it: 32 prompts, groups of 10 (5 samples from the anchor, 5 from the positive) of 60 tokens,
+ * rewards, re-scoring on the anchor, then updates on all 320 responses with the negative image's log-probs and their gradient:
+ * four of 80 responses, the size that is shipped (`u=N` for another number; one of 320 needs more than 24 GB, since the run that
+ * is recorded keeps every intermediate tensor). `p=N`: fewer prompts. The loop is the shipped one, held between its steps.
+ *
+ * Against GRPO in TRL: 32 prompts x 10 completions of the same length, rewards, one update on all 320. Equal: weights,
+ * questions, anchor images, sampling, how much is generated and trained on, every second response rewarded. Not equal: the
+ * peer has no triplets, hence half the images in its rollouts, no scoring pass, one forward pass per update instead of two, one
+ * optimizer step instead of four, no augmentation; and it tokenizes its prompts and processes its images in every step, as its
+ * users do.
+ */
+import { foldIn } from "../../../lib/engine/random";
+import { trainRl } from "../../../lib/train/rl";
+import type { BenchCase } from "../types";
+import { NEW_TOKENS, open, parameters, triplets, words } from "./vlm";
+
+const GROUPS = 32;
+
+export async function setUp(variant: string): Promise<BenchCase> {
+  const { p = GROUPS, u = 4, bf16 } = words(variant);
+  const groups = Number(p);
+  const experiment = await open();
+  const { bench, base, settings } = experiment;
+  const { tokenizer } = bench.processor;
+  // Every second response is right, so that dynamic sampling keeps every group.
+  let answers = 0;
+  const decode: typeof tokenizer.decode = (...args) => `<answer> ${answers++ % 2 ? "right" : "wrong"}</answer>${tokenizer.decode(...args)}`;
+  const prompts = triplets(experiment, groups).map((prompt) => ({ ...prompt, groundTruth: "right" }));
+  const rl = { ...settings.rl, steps: Infinity, groupsPerStep: groups, groupsPerGeneration: groups, updatesPerStep: Number(u), maxGenerationBatches: 1, maxNewTokens: NEW_TOKENS, schedule: "constant" as const, reward: "substring" as const };
+
+  let report: (tokens: number) => void = () => undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  let resume: (() => void) | null = null;
+  const start = (): void => {
+    trainRl(base, { ...bench, eosTokenIds: [], processor: { ...bench.processor, tokenizer: { ...tokenizer, decode } } }, rl, {
+      method: "tapo",
+      prompts,
+      seed: foldIn(0, "bench"),
+      bf16: bf16 === true,
+      onStep: (log) => {
+        if (log.groups !== groups || log.skipped > 0) throw new Error(`tapo-step: ${log.groups} of ${groups} groups, ${log.skipped} updates skipped`);
+        report(log.length * groups * rl.numGenerations);
+        return new Promise<void>((go) => (resume = go));
+      },
+    }).catch((error: unknown) => fail(error));
+  };
+  const rows = groups * rl.numGenerations;
+  return {
+    run: () =>
+      new Promise<number>((resolve, reject) => {
+        [report, fail] = [resolve, reject];
+        if (resume) resume();
+        else start();
+      }),
+    work: { groups, rows, promptTokens: prompts.reduce((n, { user }) => n + bench.prompt(user, 0).inputIds.length, 0), newTokens: rows * NEW_TOKENS, parameters: parameters(base) },
+  };
+}
