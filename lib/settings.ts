@@ -29,6 +29,8 @@ export interface CotSettings {
 export interface SftSettings {
   epochs: number;
   batchSize: number;
+  /** Parts that a batch is computed in, one after another; less memory, the same update. */
+  gradientAccumulationSteps: number;
   learningRate: number;
   /** Factor on the learning rate of the vision tower; 0 freezes it (paper). */
   visionLearningRateScale: number;
@@ -48,6 +50,8 @@ export interface RlSettings {
   groupsPerStep: number;
   /** Updates per step, each on groupsPerStep / updatesPerStep groups. */
   updatesPerStep: number;
+  /** Parts that an update's groups are computed in, one after another; less memory, the same update. */
+  gradientAccumulationSteps: number;
   /** Groups sampled per generation batch. */
   groupsPerGeneration: number;
   /** n1 + n2 of the paper. */
@@ -127,11 +131,12 @@ const defaults: Settings = {
   prompts: "tiny",
   precision: "auto",
   cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0 },
-  sft: { epochs: 3, batchSize: 32, learningRate: 3e-4, visionLearningRateScale: 0.3, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, replayRows: 8 },
+  sft: { epochs: 3, batchSize: 32, gradientAccumulationSteps: 1, learningRate: 3e-4, visionLearningRateScale: 0.3, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, replayRows: 8 },
   rl: {
     steps: 24,
     groupsPerStep: 16,
     updatesPerStep: 2,
+    gradientAccumulationSteps: 1,
     groupsPerGeneration: 12,
     numGenerations: 10,
     positiveGenerations: 5,
@@ -178,11 +183,12 @@ const paper: DeepPartial<Settings> = {
   model: "models/Qwen2.5-VL-3B-Instruct",
   prompts: "paper",
   cot: { descriptionsPerImage: 10, beliefSamples: 16 },
-  sft: { epochs: 10, batchSize: 64, learningRate: 5e-6, visionLearningRateScale: 0, weightDecay: 0.1, warmupSteps: 6, augmentation: 0, replayRows: 0 },
+  sft: { epochs: 10, batchSize: 64, gradientAccumulationSteps: 16, learningRate: 5e-6, visionLearningRateScale: 0, weightDecay: 0.1, warmupSteps: 6, augmentation: 0, replayRows: 0 },
   rl: {
     steps: 47, // 10 epochs over 4 images of each of the six sets' 452 seen sub-categories
     groupsPerStep: 384,
     updatesPerStep: 3,
+    gradientAccumulationSteps: 128,
     groupsPerGeneration: 384,
     maxNewTokens: 4096,
     learningRate: 1e-6,
@@ -224,7 +230,7 @@ const CHOICES: Record<string, readonly string[]> = {
 };
 
 /** Settings that count something: whole numbers, 0 where it means "none" or "all". */
-const COUNTS = /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|warmupSteps|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|groupsPerGeneration|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|eval\.(maxNewTokens|batchSize|limit))$/;
+const COUNTS = /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|gradientAccumulationSteps|warmupSteps|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|gradientAccumulationSteps|groupsPerGeneration|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|eval\.(maxNewTokens|batchSize|limit))$/;
 const MAY_BE_ZERO = /^(seed|cot\.subCategories|sft\.(warmupSteps|replayRows)|rl\.(positiveGenerations|warmupSteps)|eval\.limit)$/;
 
 /** Applies one `name=value`. */
@@ -277,5 +283,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep } = settings.rl;
   if (positiveGenerations < 0 || positiveGenerations >= numGenerations) throw new Error(`setting rl.positiveGenerations=${positiveGenerations}: expected 0 to ${numGenerations - 1} (rl.numGenerations - 1)`);
   if (groupsPerStep % updatesPerStep !== 0) throw new Error(`setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`);
+  const groupsPerUpdate = groupsPerStep / updatesPerStep;
+  if (groupsPerUpdate % settings.rl.gradientAccumulationSteps !== 0) throw new Error(`setting rl.gradientAccumulationSteps=${settings.rl.gradientAccumulationSteps}: expected a divisor of the ${groupsPerUpdate} groups of an update`);
   return settings;
 }

@@ -8,14 +8,20 @@ export type Average =
    * whole mini-batch's token count as `normaliser` and sum the parts' losses: the update is then the same.
    */
   | { kind: "token"; normaliser?: number | tf.Scalar }
-  /** Release: a mean per micro-batch of `size` sequences (4), then over micro-batches. Depends on the split. */
-  | { kind: "micro-batch"; size: number };
+  /**
+   * Release: a mean per micro-batch of `size` sequences (4), then over micro-batches. Depends on the split. Where the batch at
+   * hand is one of `parts` equal ones, say so: their losses add up to the mini-batch's.
+   */
+  | { kind: "micro-batch"; size: number; parts?: number };
 
 /** The paper's average. */
 export const TOKEN_MEAN: Average = { kind: "token" };
 
+/** Sequences of a micro-batch in the release. */
+export const MICRO_BATCH_SIZE = 4;
+
 /** The release's average. */
-export const MICRO_BATCH_MEAN: Average = { kind: "micro-batch", size: 4 };
+export const MICRO_BATCH_MEAN: Average = { kind: "micro-batch", size: MICRO_BATCH_SIZE };
 
 /**
  * `sum(values * mask) / normaliser`; the normaliser is `sum(mask)` unless given. An empty mask gives 0.
@@ -44,5 +50,5 @@ export function microBatchMean(values: tf.Tensor, mask: tf.Tensor, size: number)
 
 /** The average of `values` over the tokens of `mask`, in the paper's or the release's way. */
 export function average(values: tf.Tensor, mask: tf.Tensor, how: Average = TOKEN_MEAN): tf.Scalar {
-  return how.kind === "token" ? tokenMean(values, mask, how.normaliser) : microBatchMean(values, mask, how.size);
+  return how.kind === "token" ? tokenMean(values, mask, how.normaliser) : tf.tidy(() => tf.div(microBatchMean(values, mask, how.size), how.parts ?? 1));
 }

@@ -75,17 +75,27 @@ export function groupedAttention(q: Tensor, keys: Tensor, values: Tensor, mask: 
   });
 }
 
+/** Added to the score of what must not be seen. */
+export const MASKED = -1e9;
+
 /** [length, length], 0 where a row may see a column (column <= row) and -1e9 elsewhere. */
 export function causalMask(length: number): tf.Tensor2D {
   return tf.tidy(() => {
     const position = tf.range(0, length, 1, "int32");
-    return position.expandDims(1).less(position).cast("float32").mul(-1e9) as tf.Tensor2D;
+    return position.expandDims(1).less(position).cast("float32").mul(MASKED) as tf.Tensor2D;
   });
 }
 
 /** Causal self-attention for rows padded on the right: a query never sees the later padding, so that needs no mask. */
 export function causalAttention(): Attend {
   return (q, k, v) => tf.tidy(() => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), causalMask(q.shape[1] as number)));
+}
+
+/** Causal self-attention within each of the rows that were packed into one. @param segmentIds int32 [B, T], -1 for padding */
+export function packedAttention(segmentIds: Tensor): Attend {
+  const [batch, length] = segmentIds.shape as [number, number];
+  const other = tf.tidy(() => segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)).reshape([batch, 1, 1, length, length]));
+  return (q, k, v) => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), other);
 }
 
 /** One decoder layer, [B, T, hiddenSize] -> the same. @param attend how this layer attends */
@@ -114,6 +124,29 @@ export function decode(params: Params, config: ModelConfig, embeds: Tensor, posi
     let hidden = embeds;
     for (let layer = 0; layer < config.text.numHiddenLayers; layer++) hidden = decoderLayer(params, config, layer, hidden, tables, attend(layer));
     return rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps);
+  });
+}
+
+/**
+ * `decode` with causal attention that also hands out what later tokens attend to.
+ * @param embeds [B, T, hiddenSize], padded on the right
+ * @returns hidden [B, T, hiddenSize]; keys and values [B, kvHeads, T, headDim] per layer, rotated
+ */
+export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor): { hidden: Tensor; keys: Tensor[]; values: Tensor[] } {
+  return tf.tidy(() => {
+    const mask = causalMask(embeds.shape[1] as number);
+    const tables = rotaryTables(config, positionIds);
+    const keys: Tensor[] = [];
+    const values: Tensor[] = [];
+    let hidden = embeds;
+    for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
+      hidden = decoderLayer(params, config, layer, hidden, tables, (q, k, v) => {
+        keys.push(k.transpose([0, 2, 1, 3]));
+        values.push(v.transpose([0, 2, 1, 3]));
+        return groupedAttention(q, keys[layer], values[layer], mask);
+      });
+    }
+    return { hidden: rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps), keys, values };
   });
 }
 

@@ -1,27 +1,10 @@
-/**
- * Attention closures for generation: prefill keeps the prompt's keys and values, decoding attends to the prompt's cache
- * (one per prompt, shared by its whole group) and to the row's own tokens.
- */
+/** Attention of a decoding step: to the prompt's cache (one per prompt, shared by its whole group) and to the row's own tokens. */
 import { tf, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
-import { causalAttention, type Attend } from "../model/decoder";
+import type { Attend } from "../model/decoder";
 
 /** Keys or values per layer. */
 export type LayerTensors = Tensor[];
-
-/** `[B,T,heads,hd]` to `[B,heads,T,hd]`. */
-function headsFirst(x: Tensor): Tensor {
-  return tf.transpose(x, [0, 2, 1, 3]);
-}
-
-/** Causal attention that hands each layer's rotated keys and values, `[B,kvHeads,T,hd]`, to `keep`. */
-export function prefillAttention(keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
-  const attend = causalAttention();
-  return (layer) => (q, k, v) => {
-    keep(layer, headsFirst(k), headsFirst(v));
-    return attend(q, k, v);
-  };
-}
 
 /** What one decoding step attends to. B = P prompts x n rows each, a prompt's rows side by side. */
 export interface DecodeCache {

@@ -8,8 +8,9 @@ import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, flatten } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
-import { decode, embedTokens, lmHead, mergeImageFeatures } from "../model/decoder";
-import { decodeAttention, prefillAttention, type DecodeCache, type LayerTensors } from "./attention";
+import { decode, embedTokens, lmHead, MASKED, mergeImageFeatures, prefill } from "../model/decoder";
+import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
+import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
 import { sampleToken, type SamplingOptions } from "./sample";
 import { firstSlots, packSlots } from "./slots";
 import type { PromptRow, Rollout } from "./types";
@@ -42,25 +43,7 @@ export interface Generator {
   generate(params: Params, inputs: GenerateInputs, options: GenerateOptions): Rollout[];
 }
 
-const MASKED = -1e9;
 const CHUNK = 16;
-/** Prompt lengths are padded to a multiple of this, so that few shapes are compiled. */
-const PROMPT_BUCKET = 16;
-
-/** Right-padded tensors of prompts: `inputIds [P,T]`, `positionIds [3,P,T]`, `featureIndex [P,T]`, `mask [P,1,1,T]`, `last [P]`. */
-function padPrompts(prompts: readonly PromptRow[]): { inputIds: Tensor; positionIds: Tensor; featureIndex: Tensor; mask: Tensor; last: Tensor } {
-  const longest = Math.max(...prompts.map((p) => p.inputIds.length));
-  const length = Math.ceil(longest / PROMPT_BUCKET) * PROMPT_BUCKET;
-  const pad = (row: readonly number[], value: number): number[] => [...row, ...new Array<number>(length - row.length).fill(value)];
-  const matrix = (rows: number[][]): Tensor => tf.tensor2d(rows, [rows.length, length], "int32");
-  return {
-    inputIds: matrix(prompts.map((p) => pad(p.inputIds, 0))),
-    positionIds: tf.tensor3d([0, 1, 2].map((axis) => prompts.map((p) => pad(p.positionIds[axis], 0))), [3, prompts.length, length], "int32"),
-    featureIndex: matrix(prompts.map((p) => pad(p.featureIndex, -1))),
-    mask: tf.tensor4d(prompts.map((p) => [[p.inputIds.map(() => 0).concat(new Array<number>(length - p.inputIds.length).fill(MASKED))]]), [prompts.length, 1, 1, length]),
-    last: tf.tensor1d(prompts.map((p, i) => i * length + p.inputIds.length - 1), "int32"),
-  };
-}
 
 function textParams(params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
@@ -81,16 +64,10 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
 
   const probabilities = (params: Params, hidden: Tensor, temperature: Tensor): Tensor => tf.softmax(tf.div(lmHead(params, config, hidden), temperature));
 
-  const prefill = compile(
-    (params: Params, batch: { inputIds: Tensor; positionIds: Tensor; featureIndex: Tensor; last: Tensor }, features: Tensor, temperature: Tensor) => {
-      const keys: LayerTensors = [];
-      const values: LayerTensors = [];
-      const attention = prefillAttention((layer, key, value) => {
-        keys[layer] = tf.keep(key); // results of this function: they outlive the model's own tidy scopes
-        values[layer] = tf.keep(value);
-      });
+  const read = compile(
+    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
-      const hidden = decode(params, config, embeds, batch.positionIds, attention);
+      const { hidden, keys, values } = prefill(params, config, embeds, batch.positionIds);
       const last = tf.gather(tf.reshape(hidden, [-1, hiddenSize]), batch.last as tf.Tensor1D);
       return { probabilities: probabilities(params, last, temperature), keys, values };
     },
@@ -117,9 +94,6 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
 
   function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
     if (prompts.length === 0) return [];
-    prompts.forEach((p, i) => {
-      if (p.inputIds.length === 0) throw new Error(`generate: prompt ${i} has no tokens`);
-    });
     const params = textParams(allParams);
     const { numGenerations: n, maxNewTokens, temperature, eosTokenIds } = settings;
     const sampling: SamplingOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false };
@@ -131,7 +105,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       return random(foldIn(settings.seed, promptIndex, row % n));
     });
     const vocabulary = config.text.vocabSize;
-    const nextPosition = prompts.map((p) => Math.max(...p.positionIds.map((axis) => axis.reduce((a, b) => Math.max(a, b), -1))) + 1);
+    const firstPosition = prompts.map(nextPosition);
 
     const isOpen = (row: number): boolean => !rollouts[row].finished && rollouts[row].tokenIds.length < maxNewTokens;
 
@@ -153,16 +127,17 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       return open;
     };
 
+    const batch = promptBatch(prompts);
     const temperatureTensor = tf.scalar(sampling.greedy && temperature === 0 ? 1 : temperature);
-    const { mask, ...batch } = padPrompts(prompts);
-    const read = prefill(params, batch, features, temperatureTensor);
-    disposeTree(batch);
+    const prompt = read(params, batch, features, temperatureTensor);
+    const { mask, ...unused } = batch;
+    disposeTree(unused);
     const first = firstSlots(prompts.length, n);
     let slots = first;
-    let promptCache = { promptKeys: read.keys, promptValues: read.values, promptMask: mask };
+    let promptCache = { promptKeys: prompt.keys, promptValues: prompt.values, promptMask: mask };
     let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
     let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
-    let open = takeTokens(read.probabilities, (slot) => Math.floor(slot / n));
+    let open = takeTokens(prompt.probabilities, (slot) => Math.floor(slot / n));
     settings.onToken?.(1, open);
 
     for (let t = 1; open > 0; t++) {
@@ -188,7 +163,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       const chunkMask = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i <= slotIndex ? 0 : MASKED)));
       const inSlots = (value: (rollout: Rollout) => number): Tensor => tf.tensor1d(slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))), "int32");
       const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
-      const positions = inSlots((r) => nextPosition[r.promptIndex] + t - 1);
+      const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
       const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot, chunkMask };
       const next = step(params, cache, tokens, positions, temperatureTensor);
       disposeTree([chunk, slot, chunkMask, tokens, positions]);

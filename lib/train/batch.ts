@@ -13,7 +13,7 @@ export interface TrainingRow {
   image: number;
 }
 
-/** Tensors of a batch of B rows of length T with S scored places. */
+/** Tensors of a batch of B rows of length T with S scored places. Several training rows may be packed into one. */
 export interface RowBatch {
   /** int32 `[B,T]` */
   inputIds: Tensor;
@@ -21,6 +21,8 @@ export interface RowBatch {
   positionIds: Tensor;
   /** int32 `[B,T]`, -1 for text */
   featureIndex: Tensor;
+  /** int32 `[B,T]`: which of the packed rows a token belongs to, -1 for padding; null where each row holds one. */
+  segmentIds: Tensor | null;
   /** int32 `[S]`: where in the flattened `[B*T]` the hidden state stands that predicts each scored token. */
   hiddenIndex: Tensor;
   /** int32 `[S]` */
@@ -33,8 +35,10 @@ export interface RowBatch {
 export interface BatchShape {
   /** T is a multiple of this. */
   lengthBucket: number;
-  /** `flat`: S is a multiple of `size` over all rows. `rows`: each row has a multiple of `size` places, S = B x that. */
-  places: { layout: "flat" | "rows"; size: number };
+  /** S is a multiple of this. */
+  placesBucket: number;
+  /** B is a multiple of this (1 unless given); the rows added hold padding alone. */
+  rowsBucket?: number;
   /** Grid of every image in patches and its number of tokens. */
   grid: Grid;
   tokensPerImage: number;
@@ -42,56 +46,56 @@ export interface BatchShape {
 
 const roundUp = (n: number, multiple: number): number => Math.max(multiple, Math.ceil(n / multiple) * multiple);
 
-/** Places per row in the `rows` layout. */
-export function placesPerRow(rows: readonly TrainingRow[], size: number): number {
-  return roundUp(Math.max(...rows.map((row) => row.predicted.reduce((n, p) => n + (p ? 1 : 0), 0))), size);
-}
-
 /**
- * Pads rows on the right.
+ * Pads on the right.
+ * @param packed the training rows of each row of the batch; several stand one after another and do not see each other
  * @throws Error where a row predicts its first token or its lengths differ
  */
-export function rowBatch(rows: readonly TrainingRow[], config: ModelConfig, shape: BatchShape): RowBatch {
-  const length = roundUp(Math.max(...rows.map((row) => row.inputIds.length)), shape.lengthBucket);
-  const count = rows.length;
+export function rowBatch(packed: readonly (readonly TrainingRow[])[], config: ModelConfig, shape: BatchShape): RowBatch {
+  const sum = (rows: readonly TrainingRow[]): number => rows.reduce((n, row) => n + row.inputIds.length, 0);
+  const length = roundUp(Math.max(...packed.map(sum)), shape.lengthBucket);
+  const count = roundUp(packed.length, shape.rowsBucket ?? 1);
   const inputIds = new Int32Array(count * length);
   const positionIds = new Int32Array(3 * count * length);
   const featureIndex = new Int32Array(count * length).fill(-1);
-  const scored: { index: number; target: number }[][] = rows.map(() => []);
-  rows.forEach((row, b) => {
-    const { inputIds: ids, predicted, image } = row;
-    if (ids.length !== predicted.length) throw new Error(`rowBatch: row ${b} has ${ids.length} tokens and ${predicted.length} flags`);
-    if (predicted[0]) throw new Error(`rowBatch: row ${b} predicts its first token, which nothing precedes`);
-    const positions = ropePositions(config, ids, image >= 0 ? [shape.grid] : []);
-    let placed = 0;
-    for (let t = 0; t < ids.length; t++) {
-      const at = b * length + t;
-      inputIds[at] = ids[t];
-      positionIds[at] = positions.temporal[t];
-      positionIds[count * length + at] = positions.height[t];
-      positionIds[2 * count * length + at] = positions.width[t];
-      if (ids[t] === config.imageTokenId) featureIndex[at] = image * shape.tokensPerImage + placed++;
-      if (predicted[t]) scored[b].push({ index: at - 1, target: ids[t] });
-    }
+  const segmentIds = packed.some((rows) => rows.length > 1) ? new Int32Array(count * length).fill(-1) : null;
+  const scored: { index: number; target: number }[] = [];
+  let number = 0;
+  packed.forEach((rows, b) => {
+    let start = b * length;
+    rows.forEach(({ inputIds: ids, predicted, image }, segment) => {
+      const name = `rowBatch: row ${number++}`;
+      if (ids.length !== predicted.length) throw new Error(`${name} has ${ids.length} tokens and ${predicted.length} flags`);
+      if (predicted[0]) throw new Error(`${name} predicts its first token, which nothing precedes`);
+      const positions = ropePositions(config, ids, image >= 0 ? [shape.grid] : []);
+      let placed = 0;
+      for (let t = 0; t < ids.length; t++) {
+        const at = start + t;
+        inputIds[at] = ids[t];
+        positionIds[at] = positions.temporal[t];
+        positionIds[count * length + at] = positions.height[t];
+        positionIds[2 * count * length + at] = positions.width[t];
+        if (segmentIds) segmentIds[at] = segment;
+        if (ids[t] === config.imageTokenId) featureIndex[at] = image * shape.tokensPerImage + placed++;
+        if (predicted[t]) scored.push({ index: at - 1, target: ids[t] });
+      }
+      start += ids.length;
+    });
   });
-  const perRow = shape.places.layout === "rows" ? placesPerRow(rows, shape.places.size) : 0;
-  const total = perRow > 0 ? count * perRow : roundUp(scored.reduce((n, s) => n + s.length, 0), shape.places.size);
+  const total = roundUp(scored.length, shape.placesBucket);
   const hiddenIndex = new Int32Array(total);
   const targets = new Int32Array(total);
   const weights = new Float32Array(total);
-  let next = 0;
-  scored.forEach((row, b) => {
-    if (perRow > 0) next = b * perRow;
-    for (const { index, target } of row) {
-      hiddenIndex[next] = index;
-      targets[next] = target;
-      weights[next++] = 1;
-    }
+  scored.forEach(({ index, target }, i) => {
+    hiddenIndex[i] = index;
+    targets[i] = target;
+    weights[i] = 1;
   });
   return {
     inputIds: tf.tensor2d(inputIds, [count, length], "int32"),
     positionIds: tf.tensor3d(positionIds, [3, count, length], "int32"),
     featureIndex: tf.tensor2d(featureIndex, [count, length], "int32"),
+    segmentIds: segmentIds && tf.tensor2d(segmentIds, [count, length], "int32"),
     hiddenIndex: tf.tensor1d(hiddenIndex, "int32"),
     targets: tf.tensor1d(targets, "int32"),
     weights: tf.tensor1d(weights),

@@ -1,20 +1,18 @@
 /** Sampling for Stage 2: prompts to groups, with dynamic sampling, and groups to the rows of an update. */
 import { foldIn, random } from "../engine/random";
-import { tf, type Params } from "../engine/tensorflow";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout } from "../rollout/groups";
+import { promptFeatureIndex } from "../rollout/prompts";
 import type { PromptRow, Rollout } from "../rollout/types";
 import type { RlSettings } from "../settings";
 import { drawAugmentation } from "./augment";
-import { placesPerRow, rowBatch, type RowBatch, type TrainingRow } from "./batch";
+import { groupBatch, responsePlaces, type GroupBatch, type GroupRow } from "./group-batch";
 import type { BatchImages } from "./rl-step";
 import type { Workbench } from "./workbench";
 
 /** Anchor, positive, negative: the three images of a group in a batch, in this order. */
 const IMAGES_PER_GROUP = 3;
-
-/** Rows and responses are as long as the longest of the update, rounded up to this, so that few shapes are compiled. */
-const BUCKET = 16;
 
 /** Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. */
 export function sampleGroups(params: Params, bench: Workbench, prompts: readonly RlPrompt[], settings: RlSettings, intra: boolean, seed: number): Group[] {
@@ -98,44 +96,42 @@ export function collectGroups(params: Params, bench: Workbench, next: () => RlPr
   return { groups: random(foldIn(seed, "order")).shuffle(kept).slice(0, settings.groupsPerStep), sampled, generationBatches };
 }
 
-/** Rows, images and host arrays of some groups, padded to `count` groups with rows that score nothing. */
+/** Some groups as one batch, padded to `count` groups with rows that score nothing; host arrays beside the tensors. */
 export interface GroupRows {
   images: BatchImages;
-  rows: RowBatch;
-  /** Rows conditioned on the negative image. */
-  negativeRows: RowBatch;
+  rows: GroupBatch;
+  /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
+  negativeFeatureIndex: Tensor;
   /** `[B]` */
   advantages: Float32Array;
-  /** `[B * R]`: the sampler's log-probs, at the rows' scored places. */
+  /** `[B * R]`: the sampler's log-probs. */
   samplerLogProbs: Float32Array;
   /** `[B]`: 1 where the row was sampled from the positive. */
   fromPositive: Uint8Array;
+  /** R */
   places: number;
+  /** Response tokens that are scored. */
+  tokens: number;
 }
 
 /**
- * Rows of groups for scoring and update. Each group brings three images; a row points at the anchor (paper) or at the
- * image it was sampled from (deviation 1).
+ * Groups for scoring and update. Each group brings three images and its prompt: once with the anchor (paper), or once with
+ * each image that it was sampled from (deviation 1).
  */
 export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number): GroupRows {
   const padded = [...groups];
   while (padded.length < count) padded.push(groups[0]);
-  const entries = padded.flatMap((group, g) => group.rollouts.map((rollout, i) => ({ group, g, rollout, advantage: g < groups.length ? group.advantages[i] : 0, real: g < groups.length })));
-  const own = (source: "anchor" | "positive"): number => (settings.conditionOn === "sampled" && source === "positive" ? 1 : 0);
-  const row = (entry: (typeof entries)[number], image: number): TrainingRow => {
-    const prompt = bench.prompt(entry.group.prompt.user, 0).inputIds;
-    return {
-      inputIds: [...prompt, ...entry.rollout.tokenIds],
-      predicted: [...prompt.map(() => false), ...entry.rollout.tokenIds.map(() => entry.real)],
-      image: entry.g * IMAGES_PER_GROUP + image,
-    };
-  };
-  const rows = entries.map((entry) => row(entry, own(entry.rollout.source)));
-  const places = placesPerRow(rows, BUCKET);
-  const shape = { lengthBucket: BUCKET, places: { layout: "rows" as const, size: BUCKET }, grid: bench.grid, tokensPerImage: bench.tokensPerImage };
+  const sources = settings.conditionOn === "sampled" ? (["anchor", "positive"] as const) : (["anchor"] as const);
+  const entries = padded.flatMap((group, g) => group.rollouts.map((rollout, i) => ({ g, rollout, advantage: g < groups.length ? group.advantages[i] : 0, scored: g < groups.length })));
+  const prompts = (image: (source: number) => number): PromptRow[] => padded.flatMap(({ prompt }, g) => sources.map((_, source) => bench.prompt(prompt.user, g * IMAGES_PER_GROUP + image(source))));
+  const rows = entries.map(({ g, rollout, scored }): GroupRow => {
+    const source = sources.length > 1 && rollout.source === "positive" ? 1 : 0;
+    return { prompt: g * sources.length + source, tokenIds: rollout.tokenIds, scored };
+  });
+  const places = responsePlaces(rows);
   const samplerLogProbs = new Float32Array(entries.length * places);
-  entries.forEach((entry, b) => {
-    if (entry.real) samplerLogProbs.set(entry.rollout.logProbs, b * places);
+  entries.forEach(({ rollout, scored }, b) => {
+    if (scored) samplerLogProbs.set(rollout.logProbs, b * places);
   });
   const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
   return {
@@ -144,11 +140,12 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
       augmentation: drawAugmentation(padded.flatMap((group) => group.augmentationSeeds), bench.bank.size, settings.augmentation, paths.map(() => false)),
       vision: bench.vision(paths.length),
     },
-    rows: rowBatch(rows, bench.config, shape),
-    negativeRows: rowBatch(entries.map((entry) => row(entry, 2)), bench.config, shape),
+    rows: groupBatch(prompts((source) => source), rows),
+    negativeFeatureIndex: promptFeatureIndex(prompts(() => 2)),
     advantages: Float32Array.from(entries, (entry) => entry.advantage),
     samplerLogProbs,
-    fromPositive: Uint8Array.from(entries, (entry) => (entry.real && entry.rollout.source === "positive" ? 1 : 0)),
+    fromPositive: Uint8Array.from(entries, ({ scored, rollout }) => (scored && rollout.source === "positive" ? 1 : 0)),
     places,
+    tokens: rows.reduce((n, row) => n + (row.scored ? row.tokenIds.length : 0), 0),
   };
 }

@@ -11,7 +11,7 @@ import { disposeTree, mapParams } from "../engine/tree";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
 import type { RlSettings } from "../settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
-import { createRlStep, createScoreStep, type RlBatch } from "./rl-step";
+import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import type { Workbench } from "./workbench";
 
 /** The methods of Stage 2 by the two augmentations. */
@@ -85,7 +85,7 @@ function rolloutLog({ sampled, generationBatches, groups }: Collected): Pick<RlL
 }
 
 /** Replaces the sampler's log-probs of rows from the positive by scored ones; returns the mean difference. */
-function conditionOnAnchor(batch: GroupRows, scored: Float32Array, weights: Float32Array): { oldLogProbs: Float32Array; gap: number | null } {
+function conditionOnAnchor(batch: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">, scored: Float32Array, weights: Float32Array): { oldLogProbs: Float32Array; gap: number | null } {
   const oldLogProbs = batch.samplerLogProbs.slice();
   const differences: number[] = [];
   batch.fromPositive.forEach((positive, b) => {
@@ -97,6 +97,15 @@ function conditionOnAnchor(batch: GroupRows, scored: Float32Array, weights: Floa
     }
   });
   return { oldLogProbs, gap: mean(differences) };
+}
+
+/**
+ * A mini-batch of `count` groups as `parts` equal parts; the last may hold fewer than `size`, to be padded. Parts without
+ * groups are left out.
+ */
+function split(groups: readonly Group[], count: number, parts: number): { part: readonly Group[]; size: number }[] {
+  const size = count / parts;
+  return Array.from({ length: parts }, (_, i) => ({ part: groups.slice(i * size, (i + 1) * size), size })).filter(({ part }) => part.length > 0);
 }
 
 /**
@@ -123,40 +132,32 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     const gaps: number[] = [];
 
     // everything that needs the policy before its updates comes first
-    const batches: RlBatch[] = [];
+    const batches: { parts: RlBatch[]; tokens: number }[] = [];
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
       if (groups.length === 0) continue;
-      const prepared = groupRows(groups, bench, settings, groupsPerUpdate);
-      const shape: [number, number] = [prepared.advantages.length, prepared.places];
-      let oldLogProbs = prepared.samplerLogProbs;
-      if (intra && settings.conditionOn === "anchor") {
-        const scored = score(params, bank, prepared.images, prepared.rows);
-        const conditioned = conditionOnAnchor(prepared, scored.dataSync() as Float32Array, prepared.rows.weights.dataSync() as Float32Array);
-        scored.dispose();
-        oldLogProbs = conditioned.oldLogProbs;
-        if (conditioned.gap !== null) gaps.push(conditioned.gap);
-      }
-      const stale = inter && settings.negativeLogProbs === "stale" ? score(params, bank, prepared.images, prepared.negativeRows) : null;
-      const { featureIndex, ...unused } = prepared.negativeRows;
-      disposeTree(unused);
-      batches.push({
-        images: prepared.images,
-        rows: prepared.rows,
-        negativeFeatureIndex: featureIndex,
-        oldLogProbs: tf.tensor2d(oldLogProbs, shape),
-        advantages: tf.tensor1d(prepared.advantages),
-        staleNegativeLogProbs: stale && tf.tidy(() => tf.mul(tf.reshape(stale, shape), tf.reshape(prepared.rows.weights, shape))),
+      const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) => groupRows(part, bench, settings, size));
+      const parts = prepared.map(({ images, rows, negativeFeatureIndex, samplerLogProbs, ...host }): RlBatch => {
+        let oldLogProbs = samplerLogProbs;
+        if (intra && settings.conditionOn === "anchor") {
+          const scored = score(params, bank, images, rows);
+          const conditioned = conditionOnAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array, rows.weights.dataSync() as Float32Array);
+          scored.dispose();
+          oldLogProbs = conditioned.oldLogProbs;
+          if (conditioned.gap !== null) gaps.push(conditioned.gap);
+        }
+        const stale = inter && settings.negativeLogProbs === "stale" ? score(params, bank, images, withNegative(rows, negativeFeatureIndex)) : null;
+        return { images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs: stale };
       });
-      stale?.dispose();
+      batches.push({ parts, tokens: prepared.reduce((n, { tokens }) => n + tokens, 0) });
     }
 
     const updates: Record<string, number>[] = [];
-    for (const batch of batches) {
-      const out = step(params, state, bank, batch, learningRate);
-      updates.push(Object.fromEntries(Object.entries(out.metrics as Params).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
-      const { images, ...rest } = batch;
-      disposeTree(params, state, out.metrics, rest, images.imageIds, images.augmentation);
+    for (const { parts, tokens } of batches) {
+      const out = step(params, state, bank, parts, tokens, learningRate);
+      updates.push(Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
+      disposeTree(params, state, out.metrics);
+      for (const { images, ...rest } of parts) disposeTree(rest, images.imageIds, images.augmentation); // the vision plan is the bench's
       [params, state] = [out.params, out.state];
     }
     learningRate.dispose();

@@ -1,8 +1,8 @@
-/** From a batch of rows to the log-probabilities of its scored tokens: the part SFT, scoring and RL share. */
+/** From a batch of rows to the log-probabilities of its scored tokens: the part SFT and pre-training share. */
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { tokenLogProbs } from "../loss/log-probs";
 import type { ModelConfig } from "../model/config";
-import { causalAttention, decode, embedTokens, lmHead, mergeImageFeatures } from "../model/decoder";
+import { causalAttention, decode, embedTokens, lmHead, mergeImageFeatures, packedAttention } from "../model/decoder";
 import type { RowBatch } from "./batch";
 
 /**
@@ -12,7 +12,7 @@ import type { RowBatch } from "./batch";
  */
 export function rowLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: RowBatch, temperature: number): Tensor {
   const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
-  const attend = causalAttention();
+  const attend = batch.segmentIds ? packedAttention(batch.segmentIds) : causalAttention();
   const hidden = decode(params, config, embeds, batch.positionIds, () => attend);
   const scored = tf.gather(tf.reshape(hidden, [-1, config.text.hiddenSize]), batch.hiddenIndex as tf.Tensor1D);
   return tokenLogProbs(lmHead(params, config, scored) as tf.Tensor2D, batch.targets as tf.Tensor1D, temperature);

@@ -1,8 +1,6 @@
 /** Stage 1: supervised fine-tuning on records, loss on the assistant's turn only. */
 import type { Conversation } from "../data/corpus";
-import { compile } from "../engine/compile";
-import { valueAndGradients } from "../engine/gradients";
-import { adamWDefaults, adamWInit, adamWUpdate, clipByGlobalNorm, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -12,8 +10,10 @@ import type { VisionInputs } from "../model/vision-plan";
 import { conversationRow } from "../processor/conversation";
 import type { SftSettings } from "../settings";
 import { augment, drawAugmentation, toPatches, type Augmentation } from "./augment";
-import { rowBatch, type RowBatch, type TrainingRow } from "./batch";
+import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
+import { packLengths } from "./pack";
 import { rowLogProbs } from "./row-log-probs";
+import { createUpdate, type Update } from "./update";
 import type { Workbench } from "./workbench";
 
 /** What one SFT run is told besides its settings. */
@@ -35,8 +35,6 @@ export interface SftLog {
   learningRate: number;
 }
 
-const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
-
 /** The optimizer's settings for a run: the vision tower has its own factor. */
 export function optimizerOptions(weightDecay: number, visionLearningRateScale: number, beta2 = 0.98): AdamWOptions {
   return { ...adamWDefaults, beta2, weightDecay, learningRateScale: (name) => (name.startsWith("visual.") ? visionLearningRateScale : 1) };
@@ -47,85 +45,125 @@ export function trainableNames(params: Params, visionLearningRateScale: number):
   return Object.keys(params).filter((name) => visionLearningRateScale > 0 || !name.startsWith("visual."));
 }
 
-/** A compiled SFT step. */
-export function createSftStep(bench: Workbench, settings: SftSettings, bf16: boolean) {
+/** A part of a mini-batch: packed rows and their images. */
+export interface SftBatch {
+  imageIds: Tensor;
+  augmentation: Augmentation;
+  vision: VisionInputs;
+  rows: RowBatch;
+}
+
+/** One SFT update. */
+export function createSftStep(bench: Workbench, settings: SftSettings, bf16: boolean): Update<SftBatch> {
   const { config, processor } = bench;
-  const optimizer = optimizerOptions(settings.weightDecay, settings.visionLearningRateScale);
-  const step = (params: Params, state: AdamWState, bank: Tensor, batch: { imageIds: Tensor; augmentation: Augmentation; vision: VisionInputs; rows: RowBatch }, learningRate: Tensor) => {
-    const patches = toPatches(augment(tf.gather(bank, batch.imageIds as tf.Tensor1D), batch.augmentation), processor.imageConfig);
-    const { loss, gradients } = valueAndGradients(params, trainableNames(params, settings.visionLearningRateScale), (p) => {
-      const features = encodeImages(p, config, patches, batch.vision);
-      const [places] = batch.rows.targets.shape;
-      const logProbs = tf.reshape(rowLogProbs(p, config, features, batch.rows, 1), [1, places]);
-      return { loss: sftLoss(logProbs, tf.reshape(batch.rows.weights, [1, places])), metrics: {} };
-    });
-    const clipped = clipByGlobalNorm(gradients, settings.maxGradNorm);
-    const updated = adamWUpdate(params, clipped.gradients, state, learningRate, optimizer);
-    return { params: updated.params, state: updated.state, metrics: { loss, gradNorm: clipped.norm } };
+  return createUpdate<SftBatch>({
+    name: "sft.step",
+    trainable: (params) => trainableNames(params, settings.visionLearningRateScale),
+    optimizer: optimizerOptions(settings.weightDecay, settings.visionLearningRateScale),
+    maxGradNorm: settings.maxGradNorm,
+    skipNotFinite: false,
+    parts: settings.gradientAccumulationSteps,
+    bf16,
+    loss: (params, bank, batch, { tokens }) => {
+      const patches = toPatches(augment(tf.gather(bank, batch.imageIds as tf.Tensor1D), batch.augmentation), processor.imageConfig);
+      const logProbs = rowLogProbs(params, config, encodeImages(params, config, patches, batch.vision), batch.rows, 1);
+      return { loss: sftLoss(logProbs, batch.rows.weights, { kind: "token", normaliser: tokens as tf.Scalar }), tokens: tf.sum(batch.rows.weights), metrics: {} };
+    },
+  });
+}
+
+/** The rows of one part of a mini-batch, packed. */
+interface PlannedPart {
+  images: string[];
+  augmentationSeeds: number[];
+  packed: TrainingRow[][];
+}
+
+/** Every part of every mini-batch of a run, and the one shape that all of them fit in. */
+function planRun(bench: Workbench, settings: SftSettings, run: SftRun): { steps: PlannedPart[][]; shape: BatchShape } {
+  const { conversations, seed } = run;
+  const replayRows = run.replay ? settings.replayRows : 0;
+  if (replayRows >= settings.batchSize) throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
+  const encode = (conversation: Conversation): Omit<TrainingRow, "image"> => conversationRow(conversation, bench.processor, bench.grid);
+  const encoded = conversations.map(encode);
+  const parts = settings.gradientAccumulationSteps;
+  // a batch larger than what there is takes every record once
+  const ownRows = Math.min(settings.batchSize - replayRows, conversations.length);
+  const perPart = Math.ceil((ownRows + replayRows) / parts);
+  const perEpoch = Math.ceil(conversations.length / ownRows);
+  const drawn = Array.from({ length: settings.epochs * perEpoch }, (_, index) => {
+    const [epoch, b] = [Math.floor(index / perEpoch), index % perEpoch];
+    const order = random(foldIn(seed, "sft-order", epoch)).shuffle(conversations.map((_, i) => i));
+    const own = Array.from({ length: ownRows }, (_, i) => order[(b * ownRows + i) % order.length]);
+    const rows = own.map((i) => ({ image: conversations[i].image!, row: encoded[i] }));
+    for (let i = 0; i < replayRows; i++) {
+      const conversation = run.replay!(foldIn(seed, "sft-replay", index, i));
+      rows.push({ image: conversation.image!, row: encode(conversation) });
+    }
+    return rows.map((row, i) => ({ ...row, augmentationSeed: foldIn(seed, "sft-augment", index, i) }));
+  });
+  const capacity = ROWS_PER_PACK * Math.max(...drawn.flat().map(({ row }) => row.inputIds.length));
+  const steps = drawn.map((rows) =>
+    Array.from({ length: Math.ceil(rows.length / perPart) }, (_, p): PlannedPart => {
+      const part = rows.slice(p * perPart, (p + 1) * perPart);
+      const bins = packLengths(part.map(({ row }) => row.inputIds.length), capacity);
+      return { images: part.map(({ image }) => image), augmentationSeeds: part.map((row) => row.augmentationSeed), packed: bins.map((bin) => bin.map((i) => ({ ...part[i].row, image: i }))) };
+    }),
+  );
+  const all = steps.flat();
+  const most = (count: (part: PlannedPart) => number): number => Math.max(...all.map(count));
+  return {
+    steps,
+    shape: {
+      lengthBucket: most(({ packed }) => Math.max(...packed.map((rows) => rows.reduce((n, row) => n + row.inputIds.length, 0)))),
+      rowsBucket: most(({ packed }) => packed.length),
+      placesBucket: most(scoredTokens),
+      grid: bench.grid,
+      tokensPerImage: bench.tokensPerImage,
+    },
   };
-  return compile(step, { name: "sft.step", bf16 });
+}
+
+/** Rows are packed into rows as long as this many of the longest: longer packs waste less and cost more attention. */
+const ROWS_PER_PACK = 2;
+
+function scoredTokens({ packed }: PlannedPart): number {
+  return packed.flat().reduce((n, row) => n + row.predicted.filter(Boolean).length, 0);
 }
 
 /**
- * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is.
- * Every batch has the same shape: the last one of an epoch is filled from its beginning.
+ * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is. The last batch of an epoch is filled
+ * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
  * @throws Error without conversations, or where a loss is not finite
  */
 export async function trainSft(initial: Params, bench: Workbench, settings: SftSettings, run: SftRun): Promise<{ params: Params; log: SftLog[] }> {
-  const { conversations, seed } = run;
-  if (conversations.length === 0) throw new Error("SFT: there are no records to train on");
-  const replayRows = run.replay ? settings.replayRows : 0;
-  if (replayRows >= settings.batchSize) throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
-  const encodeRow = (conversation: Conversation): Omit<TrainingRow, "image"> => conversationRow(conversation, bench.processor, bench.grid);
-  const encoded = conversations.map(encodeRow);
-  const ownRows = Math.min(settings.batchSize - replayRows, conversations.length);
-  const batchRows = ownRows + replayRows;
-  // replayed rows may be longer than the records: room for them, the same in every batch
-  const length = roundUp(Math.max(...encoded.map((r) => r.inputIds.length)) + (replayRows > 0 ? 16 : 0), 8);
-  const places = roundUp(Math.max(...encoded.map((r) => r.predicted.filter(Boolean).length)) + (replayRows > 0 ? 8 : 0), 8);
-  const perEpoch = Math.ceil(conversations.length / ownRows);
-  const total = perEpoch * settings.epochs;
-  const step = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, run.bf16));
-  const vision = bench.vision(batchRows);
-
+  if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
+  const { steps, shape } = planRun(bench, settings, run);
+  const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, run.bf16));
   let params = mapParams(initial, (p) => p.clone());
   let state = adamWInit(params);
   const log: SftLog[] = [];
-  for (let epoch = 0; epoch < settings.epochs; epoch++) {
-    const order = random(foldIn(seed, "sft-order", epoch)).shuffle(conversations.map((_, i) => i));
-    for (let b = 0; b < perEpoch; b++) {
-      const index = log.length;
-      const chosen = Array.from({ length: ownRows }, (_, i) => order[(b * ownRows + i) % order.length]);
-      const rows: { conversation: Conversation; row: Omit<TrainingRow, "image"> }[] = chosen.map((i) => ({ conversation: conversations[i], row: encoded[i] }));
-      for (let i = 0; i < replayRows; i++) {
-        for (let attempt = 0; ; attempt++) {
-          if (attempt === 100) throw new Error(`SFT: 100 replayed conversations in a row are longer than ${length} tokens or ${places} of response`);
-          const conversation = run.replay!(foldIn(seed, "sft-replay", index, i, attempt));
-          const row = encodeRow(conversation);
-          if (row.inputIds.length > length || row.predicted.filter(Boolean).length > places) continue;
-          rows.push({ conversation, row });
-          break;
-        }
-      }
-      const batch = {
-        imageIds: tf.tensor1d(rows.map(({ conversation }) => bench.bank.indexOf(conversation.image!)), "int32"),
-        augmentation: drawAugmentation(rows.map((_, i) => foldIn(seed, "sft-augment", index, i)), bench.bank.size, settings.augmentation, new Array<boolean>(batchRows).fill(false)),
-        rows: rowBatch(rows.map(({ row }, i) => ({ ...row, image: i })), bench.config, { lengthBucket: length, places: { layout: "rows", size: places }, grid: bench.grid, tokensPerImage: bench.tokensPerImage }),
-      };
-      const rate = settings.learningRate * cosineSchedule(index, total, settings.warmupSteps, 0.02);
-      const learningRate = tf.scalar(rate);
-      const next = step(params, state, bench.bank.images, { ...batch, vision }, learningRate);
-      const [loss, gradNorm] = [next.metrics.loss.dataSync()[0], next.metrics.gradNorm.dataSync()[0]];
-      disposeTree(params, state, next.metrics, learningRate, batch);
-      [params, state] = [next.params, next.state];
-      if (!Number.isFinite(loss)) {
-        disposeTree(params, state);
-        throw new Error(`SFT: the loss is ${loss} at step ${index + 1}; lower sft.learningRate (${settings.learningRate})`);
-      }
-      const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
-      log.push(entry);
-      await run.onStep?.(entry, total);
+  for (const [index, parts] of steps.entries()) {
+    const batches = parts.map(({ images, augmentationSeeds, packed }): SftBatch => ({
+      imageIds: tf.tensor1d(images.map((image) => bench.bank.indexOf(image)), "int32"),
+      augmentation: drawAugmentation(augmentationSeeds, bench.bank.size, settings.augmentation, images.map(() => false)),
+      vision: bench.vision(images.length),
+      rows: rowBatch(packed, bench.config, shape),
+    }));
+    const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
+    const learningRate = tf.scalar(rate);
+    const next = update(params, state, bench.bank.images, batches, parts.reduce((n, part) => n + scoredTokens(part), 0), learningRate);
+    const [loss, gradNorm] = [next.metrics.loss.dataSync()[0], next.metrics.gradNorm.dataSync()[0]];
+    disposeTree(params, state, next.metrics, learningRate);
+    for (const { vision: _, ...rest } of batches) disposeTree(rest); // the vision plan is the bench's
+    [params, state] = [next.params, next.state];
+    if (!Number.isFinite(loss)) {
+      disposeTree(params, state);
+      throw new Error(`SFT: the loss is ${loss} at step ${index + 1}; lower sft.learningRate (${settings.learningRate})`);
     }
+    const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
+    log.push(entry);
+    await run.onStep?.(entry, steps.length);
   }
   disposeTree(state);
   return { params, log };

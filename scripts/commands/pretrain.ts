@@ -141,7 +141,7 @@ export async function run(args: string[]): Promise<number> {
       fit(() => (n < recipe.named ? namingConversations(truth, drawing, r).direct : perceptionConversation(truth, drawing, r)), n, recipe.shortRow.tokens),
     );
     const group = (rows: TrainingRow[], { tokens, places }: { tokens: number; places: number }): RowBatch =>
-      rowBatch(rows, config, { lengthBucket: tokens, places: { layout: "flat", size: places }, grid: GRID, tokensPerImage: TOKENS_PER_IMAGE });
+      rowBatch(rows.map((row) => [row]), config, { lengthBucket: tokens, placesBucket: places, grid: GRID, tokensPerImage: TOKENS_PER_IMAGE });
     const batch = {
       imageIds: tf.tensor1d(drawn.map((d) => bank.indexOf(d.drawing.path)), "int32"),
       augmentation: drawAugmentation(drawn.map((_, n) => foldIn(foldIn(seed, "augment", i), n)), IMAGE_SIZE, recipe.augmentation, drawn.map((d) => !isFlag.has(d.truth.id))),

@@ -38,15 +38,14 @@ function rowsOf(rollouts: Rollout[]): RowBatch {
     const prompt = prompts[promptIndex].inputIds;
     return { inputIds: [...prompt, ...tokenIds], predicted: [...prompt.map(() => false), ...tokenIds.map(() => true)], image: promptIndex };
   });
-  return rowBatch(rows, bench.config, { lengthBucket: 8, places: { layout: "rows", size: 1 }, grid: bench.grid, tokensPerImage: bench.tokensPerImage });
+  return rowBatch(rows.map((row) => [row]), bench.config, { lengthBucket: 8, placesBucket: 1, grid: bench.grid, tokensPerImage: bench.tokensPerImage });
 }
 
 function rescored(rollouts: Rollout[], temperature: number): number[][] {
   const rows = rowsOf(rollouts);
   const flat = tf.tidy(() => Array.from(rowLogProbs(params, bench.config, features, rows, temperature).dataSync()));
-  const places = flat.length / rollouts.length;
   disposeTree(rows);
-  return rollouts.map((r, b) => flat.slice(b * places, b * places + r.tokenIds.length));
+  return rollouts.map((r) => flat.splice(0, r.tokenIds.length));
 }
 
 describe("log-probs of rollouts", () => {

@@ -159,15 +159,23 @@ describe("scoring", () => {
 });
 
 describe("one update", () => {
-  const settings: RlSettings = { ...toyRl, weightDecay: 0 };
-  const update = (groups: Group[], count: number, change: (advantages: Float32Array) => Float32Array = (a) => a) => {
-    const made = groupRows(groups, bench, settings, count);
-    const shape: [number, number] = [made.advantages.length, made.places];
-    const batch: RlBatch = { images: made.images, rows: made.rows, negativeFeatureIndex: made.negativeRows.featureIndex, oldLogProbs: tf.tensor2d(made.samplerLogProbs, shape), advantages: tf.tensor1d(change(made.advantages)), staleNegativeLogProbs: null };
-    const state = adamWInit(params);
-    return createRlStep(bench, settings, true, false)(params, state, bench.bank.images, batch, tf.scalar(1e-3));
+  const base: RlSettings = { ...toyRl, weightDecay: 0 };
+  const parts = (groups: readonly Group[], count: number, settings: RlSettings, change: (advantages: Float32Array) => Float32Array = (a) => a): { batches: RlBatch[]; tokens: number } => {
+    const size = count / settings.gradientAccumulationSteps;
+    const made = Array.from({ length: Math.ceil(groups.length / size) }, (_, i) => groupRows(groups.slice(i * size, (i + 1) * size), bench, settings, size));
+    return {
+      tokens: made.reduce((n, { tokens }) => n + tokens, 0),
+      batches: made.map(({ images, rows, negativeFeatureIndex, ...host }) => {
+        const shape: [number, number] = [host.advantages.length, host.places];
+        return { images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(host.samplerLogProbs, shape), advantages: tf.tensor1d(change(host.advantages)), staleNegativeLogProbs: null };
+      }),
+    };
   };
-  const groups = (): Group[] => sampleGroups(params, bench, prompts, settings, true, 3).filter((g) => g.kept);
+  const update = (groups: readonly Group[], count: number, change?: (advantages: Float32Array) => Float32Array, settings = base) => {
+    const { batches, tokens } = parts(groups, count, settings, change);
+    return createRlStep(bench, settings, true, false)(params, adamWInit(params), bench.bank.images, batches, tokens, tf.scalar(1e-3));
+  };
+  const groups = (): Group[] => sampleGroups(params, bench, prompts, base, true, 3).filter((g) => g.kept);
 
   it("is not changed by groups that only pad", () => {
     const [group] = groups();
@@ -175,6 +183,18 @@ describe("one update", () => {
     expect(padded.metrics.loss.dataSync()[0]).toBeCloseTo(alone.metrics.loss.dataSync()[0], 5);
     expect(relativeError(padded.state.m, alone.state.m)).toBeLessThan(1e-4); // the first moment is the gradient, clipped
     expect(alone.metrics.gradNorm.dataSync()[0]).toBeGreaterThan(1e-3);
+  });
+
+  it.each(["token", "micro-batch"] as const)("is the same in parts (gradient accumulation), a part that is missing included: average by %s", (lossAverage) => {
+    const some = groups().slice(0, 3);
+    expect(some).toHaveLength(3);
+    const settings = { ...base, lossAverage };
+    const whole = update(some, 4, undefined, settings);
+    for (const gradientAccumulationSteps of [2, 4]) {
+      const split = update(some, 4, undefined, { ...settings, gradientAccumulationSteps });
+      expect(relativeError(split.state.m, whole.state.m)).toBeLessThan(1e-5);
+      for (const [name, metric] of Object.entries(whole.metrics)) expect(Math.abs(split.metrics[name].dataSync()[0] - metric.dataSync()[0]), name).toBeLessThan(1e-4);
+    }
   });
 
   it("is skipped where the gradient is not finite", () => {

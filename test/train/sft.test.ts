@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Conversation } from "../../lib/data/corpus";
 import { foldIn } from "../../lib/engine/random";
-import { tf, type Params } from "../../lib/engine/tensorflow";
+import { engineStats } from "../../lib/engine/compile";
+import { isNative, tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { trainSft, trainableNames, type SftLog, type SftRun } from "../../lib/train/sft";
 import type { SftSettings } from "../../lib/settings";
@@ -47,6 +48,26 @@ describe("trainSft", () => {
     expect((await train(settings, { seed: 4 })).after).not.toEqual(first.after);
   });
 
+  it("is the same in parts (gradient accumulation), to rounding", async () => {
+    const run = async (gradientAccumulationSteps: number) => {
+      const { params: trained, log } = await trainSft(params, bench, { ...toySft, batchSize: 5, epochs: 2, gradientAccumulationSteps }, { conversations, seed: 3, bf16: false });
+      return { trained, log };
+    };
+    const [whole, split] = [await run(1), await run(2)]; // parts of 3 and 2 rows
+    split.log.forEach(({ loss, gradNorm }, i) => {
+      expect(Math.abs(loss / whole.log[i].loss - 1)).toBeLessThan(1e-4);
+      expect(Math.abs(gradNorm / whole.log[i].gradNorm - 1)).toBeLessThan(1e-3);
+    });
+    disposeTree(whole.trained, split.trained);
+  });
+
+  it("compiles one function, however its rows are packed", async () => {
+    const traces = (): number => engineStats().filter(({ name }) => name.startsWith("sft.")).length;
+    const before = traces();
+    await train({ epochs: 4, batchSize: 3, learningRate: 2e-3 });
+    expect(traces() - before).toBe(isNative ? 1 : 0);
+  });
+
   it("freezes the vision tower where its learning rate is 0", async () => {
     const before = values(params);
     const { after } = await train({ epochs: 2, visionLearningRateScale: 0 });
@@ -62,7 +83,7 @@ describe("trainSft", () => {
       return { image: "e", turns: [{ user: "Parts?", assistant: " ears." }] };
     };
     await train({ replayRows: 2, batchSize: 4 }, { replay });
-    expect(asked).toEqual([0, 1, 2].flatMap((step) => [0, 1].map((place) => foldIn(3, "sft-replay", step, place, 0))));
+    expect(asked).toEqual([0, 1, 2].flatMap((step) => [0, 1].map((place) => foldIn(3, "sft-replay", step, place))));
   });
 
   it("keeps the number of tensors flat and reports every step", async () => {
