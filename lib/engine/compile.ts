@@ -12,12 +12,19 @@ import { performance } from "node:perf_hooks";
 import { canCompile } from "./native";
 import { tf, type Tensor } from "./tensorflow";
 import { callTraced, trace, type TracedFunction, type TraceOptions } from "./trace";
-import { flatten, type FlatTree } from "./tree";
+import { disposeTree, flatten, type FlatTree } from "./tree";
 
 /** Options of `compile`. */
 export interface CompileOptions extends TraceOptions {
   /** Name in `engineStats()`; the function's own name by default. */
   name?: string;
+  /**
+   * Positions of arguments that the call uses up: their tensors are disposed as soon as the results exist (JAX's
+   * `donate_argnums`). TensorFlow holds a call's inputs until it returns, so this shortens their life, not the call's own peak.
+   */
+  donate?: readonly number[];
+  /** Run `fn` as it is, untraced: for debugging, and for tests of what tracing must not change. */
+  eager?: boolean;
 }
 
 /** One traced variant of a compiled function. */
@@ -61,9 +68,14 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     const given = new Set(flatten(args).leaves);
     return flatten(result!).rebuild(flat.leaves.map((leaf) => (given.has(leaf) ? leaf.clone() : leaf))) as R;
   };
-  if (!canCompile()) return eager;
+  const donating = (call: (...args: A) => R): ((...args: A) => R) => (...args) => {
+    const result = call(...args);
+    options.donate?.forEach((i) => disposeTree(args[i]));
+    return result;
+  };
+  if (!canCompile() || options.eager) return donating(eager);
 
-  return (...args: A): R => {
+  return donating((...args: A): R => {
     const input = flatten(args);
     const key = `${input.key}|${input.leaves.map(signature).join(";")}`;
     const known = variants.get(key);
@@ -92,7 +104,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     const first = traced.firstOutputs;
     traced.firstOutputs = [];
     return rebuild(first) as R;
-  };
+  });
 }
 
 function signature(tensor: Tensor): string {

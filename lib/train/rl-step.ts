@@ -13,7 +13,7 @@ import { augment, toPatches, type Augmentation } from "./augment";
 import type { GroupBatch } from "./group-batch";
 import { groupLogProbs } from "./group-log-probs";
 import { optimizerOptions, trainableNames } from "./sft";
-import { createUpdate, type Update } from "./update";
+import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { Workbench } from "./workbench";
 
 /** The images of a batch: rows of the bank and their augmentation. */
@@ -58,7 +58,7 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
  * One update on groups. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
  * @param contrast whether the negative image enters the loss (inter-class augmentation)
  */
-export function createRlStep(bench: Workbench, settings: RlSettings, contrast: boolean, bf16: boolean): Update<RlBatch> {
+export function createRlStep(bench: Workbench, settings: RlSettings, contrast: boolean, how: UpdateOptions<RlBatch>["compile"]): Update<RlBatch> {
   const { config } = bench;
   const coefficients = {
     clipRatioLow: settings.clipRatioLow,
@@ -76,7 +76,7 @@ export function createRlStep(bench: Workbench, settings: RlSettings, contrast: b
     maxGradNorm: settings.maxGradNorm,
     skipNotFinite: true,
     parts: settings.gradientAccumulationSteps,
-    bf16,
+    compile: how,
     loss: (params, bank, batch, { tokens, parts }) => {
       const mask = batch.rows.weights;
       const features = batchFeatures(params, bench, bank, batch.images);

@@ -116,7 +116,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
   if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
   const { intra, inter } = RL_METHODS[run.method];
   const next = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
-  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, run.bf16));
+  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, { bf16: run.bf16 }));
   const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () => createScoreStep(bench, settings.temperature, run.bf16));
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
   const bank = bench.bank.images;
@@ -156,7 +156,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     for (const { parts, tokens } of batches) {
       const out = step(params, state, bank, parts, tokens, learningRate);
       updates.push(Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
-      disposeTree(params, state, out.metrics);
+      disposeTree(out.metrics);
       for (const { images, ...rest } of parts) disposeTree(rest, images.imageIds, images.augmentation); // the vision plan is the bench's
       [params, state] = [out.params, out.state];
     }

@@ -13,7 +13,7 @@ import { augment, drawAugmentation, toPatches, type Augmentation } from "./augme
 import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
 import { packLengths } from "./pack";
 import { rowLogProbs } from "./row-log-probs";
-import { createUpdate, type Update } from "./update";
+import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { Workbench } from "./workbench";
 
 /** What one SFT run is told besides its settings. */
@@ -54,7 +54,7 @@ export interface SftBatch {
 }
 
 /** One SFT update. */
-export function createSftStep(bench: Workbench, settings: SftSettings, bf16: boolean): Update<SftBatch> {
+export function createSftStep(bench: Workbench, settings: SftSettings, how: UpdateOptions<SftBatch>["compile"]): Update<SftBatch> {
   const { config, processor } = bench;
   return createUpdate<SftBatch>({
     name: "sft.step",
@@ -63,7 +63,7 @@ export function createSftStep(bench: Workbench, settings: SftSettings, bf16: boo
     maxGradNorm: settings.maxGradNorm,
     skipNotFinite: false,
     parts: settings.gradientAccumulationSteps,
-    bf16,
+    compile: how,
     loss: (params, bank, batch, { tokens }) => {
       const patches = toPatches(augment(tf.gather(bank, batch.imageIds as tf.Tensor1D), batch.augmentation), processor.imageConfig);
       const logProbs = rowLogProbs(params, config, encodeImages(params, config, patches, batch.vision), batch.rows, 1);
@@ -139,7 +139,7 @@ function scoredTokens({ packed }: PlannedPart): number {
 export async function trainSft(initial: Params, bench: Workbench, settings: SftSettings, run: SftRun): Promise<{ params: Params; log: SftLog[] }> {
   if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
   const { steps, shape } = planRun(bench, settings, run);
-  const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, run.bf16));
+  const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16 }));
   let params = mapParams(initial, (p) => p.clone());
   let state = adamWInit(params);
   const log: SftLog[] = [];
@@ -154,7 +154,7 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
     const learningRate = tf.scalar(rate);
     const next = update(params, state, bench.bank.images, batches, parts.reduce((n, part) => n + scoredTokens(part), 0), learningRate);
     const [loss, gradNorm] = [next.metrics.loss.dataSync()[0], next.metrics.gradNorm.dataSync()[0]];
-    disposeTree(params, state, next.metrics, learningRate);
+    disposeTree(next.metrics, learningRate);
     for (const { vision: _, ...rest } of batches) disposeTree(rest); // the vision plan is the bench's
     [params, state] = [next.params, next.state];
     if (!Number.isFinite(loss)) {

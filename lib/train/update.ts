@@ -2,11 +2,11 @@
  * One optimizer update: forward, loss, backward, clipping and AdamW. A mini-batch that comes in one part is one compiled call;
  * in several (gradient accumulation) their gradients are summed first, which changes memory and nothing else.
  */
-import { compile } from "../engine/compile";
+import { compile, type CompileOptions } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
 import { adamWUpdate, clipByGlobalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { disposeTree, mapParams } from "../engine/tree";
+import { mapParams } from "../engine/tree";
 
 /** The mini-batch that a part belongs to. */
 export interface Whole {
@@ -39,7 +39,7 @@ export interface UpdateOptions<B> {
   skipNotFinite: boolean;
   /** Parts of a full mini-batch. */
   parts: number;
-  bf16: boolean;
+  compile: Pick<CompileOptions, "bf16" | "eager">;
 }
 
 /** New parameters, optimizer state, and metrics (scalars, `loss`, `gradNorm` and `skipped` among them). */
@@ -56,8 +56,8 @@ export interface Updated {
  */
 export type Update<B> = (params: Params, state: AdamWState, bank: Tensor, batches: readonly B[], tokens: number, learningRate: Tensor) => Updated;
 
-/** The arguments of an update stay the caller's. */
-export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, bf16 }: UpdateOptions<B>): Update<B> {
+/** An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the caller's. */
+export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how }: UpdateOptions<B>): Update<B> {
   const differentiate = (params: Params, bank: Tensor, batch: B, whole: Whole): { gradients: Params; metrics: Params } => {
     const out = valueAndGradients(params, trainable(params), (p) => {
       const part = loss(p, bank, batch, whole);
@@ -79,11 +79,11 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
       const updated = apply(params, state, gradients, learningRate);
       return { ...updated, metrics: { ...metrics, ...updated.metrics } };
     },
-    { name, bf16 },
+    { ...how, name, donate: [0, 1] },
   );
-  const part = compile(differentiate, { name: `${name}.gradients`, bf16 });
-  const sum = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { name: `${name}.sum` });
-  const finish = compile(apply, { name: `${name}.apply` });
+  const part = compile(differentiate, { ...how, name: `${name}.gradients` });
+  const sum = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
+  const finish = compile(apply, { eager: how.eager, name: `${name}.apply`, donate: [0, 1, 2] });
 
   return (params, state, bank, batches, tokenCount, learningRate) => {
     const tokens = tf.scalar(tokenCount);
@@ -94,12 +94,9 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
       let total = part(params, bank, first, of);
       for (const batch of others) {
         const next = part(params, bank, batch, of);
-        const added = { gradients: sum(total.gradients, next.gradients), metrics: sum(total.metrics, next.metrics) };
-        disposeTree(total, next);
-        total = added;
+        total = { gradients: sum(total.gradients, next.gradients), metrics: sum(total.metrics, next.metrics) };
       }
       const updated = finish(params, state, total.gradients, learningRate);
-      disposeTree(total.gradients);
       return { ...updated, metrics: { ...total.metrics, ...updated.metrics } };
     } finally {
       tokens.dispose();

@@ -87,6 +87,17 @@ describe.skipIf(!isNative)("compile", () => {
     expect(numbers(compile((t: Tensor) => tf.neg(t))(x))).toEqual([-1, -2]);
   });
 
+  it.each([false, true])("uses up what it is given to, also where it hands it through (eager: %s)", (eager) => {
+    const f = compile((p: Params, x: Tensor) => ({ moved: tf.add(p.w, x), kept: p.v }), { donate: [0], eager });
+    for (let call = 0; call < 2; call++) {
+      const [p, x] = [{ w: tf.tensor1d([1, 2]), v: tf.tensor1d([3]) }, tf.tensor1d([10, 20])];
+      const out = f(p, x);
+      expect([p.w.isDisposed, p.v.isDisposed, x.isDisposed]).toEqual([true, true, false]);
+      expect([numbers(out.moved), numbers(out.kept)]).toEqual([[11, 22], [3]]);
+      disposeTree(out, x);
+    }
+  });
+
   it("keeps the number of tensors flat, also where a trace throws", () => {
     const f = compile((p: Params) => valueAndGradients(p, ["w"], (q) => ({ loss: tf.sum(tf.square(q.w)), metrics: { mean: tf.mean(q.w) } })));
     const broken = compile((x: Tensor) => tf.mul(x, tf.neg(x).dataSync()[0]));

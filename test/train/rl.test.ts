@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adamWInit } from "../../lib/engine/optimizer";
 import { foldIn, random } from "../../lib/engine/random";
 import { tf, type Params } from "../../lib/engine/tensorflow";
-import { disposeTree } from "../../lib/engine/tree";
+import { disposeTree, mapParams } from "../../lib/engine/tree";
 import { deck, type Group, type RlPrompt } from "../../lib/rollout/groups";
 import type { RlSettings } from "../../lib/settings";
 import { trainRl, type RlLog, type RlMethod } from "../../lib/train/rl";
@@ -173,7 +173,7 @@ describe("one update", () => {
   };
   const update = (groups: readonly Group[], count: number, change?: (advantages: Float32Array) => Float32Array, settings = base) => {
     const { batches, tokens } = parts(groups, count, settings, change);
-    return createRlStep(bench, settings, true, false)(params, adamWInit(params), bench.bank.images, batches, tokens, tf.scalar(1e-3));
+    return createRlStep(bench, settings, true, {})(mapParams(params, (p) => p.clone()), adamWInit(params), bench.bank.images, batches, tokens, tf.scalar(1e-3));
   };
   const groups = (): Group[] => sampleGroups(params, bench, prompts, base, true, 3).filter((g) => g.kept);
 
@@ -195,6 +195,28 @@ describe("one update", () => {
       expect(relativeError(split.state.m, whole.state.m)).toBeLessThan(1e-5);
       for (const [name, metric] of Object.entries(whole.metrics)) expect(Math.abs(split.metrics[name].dataSync()[0] - metric.dataSync()[0]), name).toBeLessThan(1e-4);
     }
+  });
+
+  it("ends fifty compiled updates on recorded rollouts where fifty eager ones end, within 1e-2 of the way", () => {
+    const recorded = sampleGroups(params, bench, prompts, base, true, 3);
+    const run = (eager: boolean): Record<string, number[]> => {
+      const { batches, tokens } = parts(recorded, 4, base);
+      const step = createRlStep(bench, base, true, { eager });
+      let now = { params: mapParams(params, (p) => p.clone()), state: adamWInit(params) };
+      const rate = tf.scalar(1e-3);
+      for (let i = 0; i < 50; i++) {
+        const { metrics, ...next } = step(now.params, now.state, bench.bank.images, batches, tokens, rate);
+        disposeTree(metrics);
+        now = next;
+      }
+      const after = values(now.params);
+      disposeTree(now, rate);
+      return after;
+    };
+    const [start, compiled, eager] = [values(params), run(false), run(true)];
+    const distance = (a: Record<string, number[]>, b: Record<string, number[]>): number => Math.hypot(...Object.keys(a).flatMap((name) => a[name].map((x, i) => x - b[name][i])));
+    expect(distance(eager, start)).toBeGreaterThan(0.5);
+    expect(distance(compiled, eager) / distance(eager, start)).toBeLessThan(1e-2);
   });
 
   it("is skipped where the gradient is not finite", () => {

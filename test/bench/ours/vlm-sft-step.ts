@@ -31,17 +31,17 @@ export async function setUp(variant: string): Promise<BenchCase> {
     rows: rowBatch(packLengths(lengths, pack * Math.max(...lengths)).map((bin) => bin.map((image) => ({ ...rows[image], image }))), bench.config, { lengthBucket: 8, placesBucket: 8, grid: bench.grid, tokensPerImage: bench.tokensPerImage }),
   };
   const responseTokens = rows.reduce((n, { predicted }) => n + predicted.filter(Boolean).length, 0);
-  const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, bf16 === true);
+  const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, { bf16: bf16 === true });
   const learningRate = tf.scalar(settings.sft.learningRate);
   let params = mapParams(base, (p) => p.clone());
   let state = adamWInit(params);
-  disposeTree(step(params, state, bench.bank.images, [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well
+  disposeTree(step(mapParams(base, (p) => p.clone()), adamWInit(base), bench.bank.images, [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well
   const work = { rows: ROWS, images: ROWS, tokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0), responseTokens, parameters: parameters(base) };
   return {
     run: () => {
       const next = step(params, state, bench.bank.images, [batch], responseTokens, learningRate);
       const [loss] = [next.metrics.loss, next.metrics.gradNorm].map((metric) => metric.dataSync()[0]);
-      disposeTree(params, state, next.metrics);
+      disposeTree(next.metrics);
       [params, state] = [next.params, next.state];
       return loss;
     },
