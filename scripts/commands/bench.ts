@@ -7,6 +7,7 @@ import { measure } from "../../test/bench/driver";
 import { ensureJaxJs, ensurePython } from "../../test/bench/environment";
 import { benchFigure, growthFigure, saveBenchFigure } from "../../test/bench/figure";
 import { growthFile, measureGrowth, series, writeGrowth, type GrowthSeries } from "../../test/bench/growth";
+import { measureMemory, writeMemory } from "../../test/bench/memory";
 import { busyProcessors, inputsHash, machine, mergeRows, readResults, resultsTable, writeResults } from "../../test/bench/results";
 
 const USAGE = "npm run bench -- [--only NAME,NAME] [--rounds N] [--list] [--growth]";
@@ -39,6 +40,11 @@ export async function run(args: string[]): Promise<number> {
     writeGrowth(rows);
     const table = rows.flatMap(({ name, points }) => points.map(({ variant, x, seconds }) => ({ series: name, variant, x, seconds })));
     await saveBenchFigure("bench-growth", growthFigure(rows), table, around.inputs, series);
+    if (!only) {
+      const memory = await measureMemory(around);
+      writeMemory(memory);
+      console.log(`memory       ${memory.resident_mb[1]} MB after ${memory.steps / 5} steps, ${memory.resident_mb[9]} MB after ${memory.steps} (${(100 * memory.drift).toFixed(1)} %)`);
+    }
     for (const { name, exponent } of rows) console.log(`${name.padEnd(12)} time grows as x^${exponent.toFixed(2)}`);
     return 0;
   }

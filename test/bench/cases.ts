@@ -70,7 +70,7 @@ export const cases: readonly CaseSpec[] = [
       ...python("vlm_sft_step", "f32", { "transformers eager": "f32", "transformers, torch.compile": "compile" }),
       ...python("vlm_sft_step", "bf16", { "transformers bf16": "bf16", "transformers bf16, torch.compile": "compile,bf16" }),
     ],
-    unit: "ms", must: null, aim: null, rounds: 7, tolerance: { f32: 1e-3, bf16: 5e-2 },
+    unit: "ms", must: 1.8, aim: 2.5, rounds: 7, tolerance: { f32: 1e-3, bf16: 5e-2 },
   },
   {
     name: "rollout",
@@ -80,7 +80,7 @@ export const cases: readonly CaseSpec[] = [
       ...python("rollout", "f32", { "transformers generate": "dynamic", "transformers generate, static cache": "static" }),
       ...python("rollout", "bf16", { "transformers generate bf16": "dynamic,bf16", "transformers generate bf16, static cache": "static,bf16" }),
     ],
-    unit: "s", must: null, aim: null, rounds: 5, tolerance: 0,
+    unit: "s", must: 3, aim: 5, rounds: 5, tolerance: 0,
   },
   {
     name: "rollout-group",
@@ -90,13 +90,13 @@ export const cases: readonly CaseSpec[] = [
       ...python("rollout_group", "f32", { "transformers generate": "dynamic", "transformers generate, static cache": "static", "transformers generate, prompts once": "prefix" }),
       ...python("rollout_group", "bf16", { "transformers generate bf16": "dynamic,bf16", "transformers generate bf16, static cache": "static,bf16", "transformers generate bf16, prompts once": "prefix,bf16" }),
     ],
-    unit: "s", must: null, aim: null, rounds: 5, tolerance: 0,
+    unit: "s", must: 2.5, aim: 5, rounds: 5, tolerance: 0,
   },
   {
     name: "tapo-step",
     description: "a whole step of TAPO on 32 groups of 10, against GRPO in TRL without triplets",
     ours: [...ours("tapo-step", "f32", "f32"), ...ours("tapo-step", "bf16", "bf16")],
     peers: [...python("tapo_step", "f32", { "TRL GRPO": "f32,b=80" }), ...python("tapo_step", "bf16", { "TRL GRPO bf16": "bf16,b=80" })],
-    unit: "s", must: null, aim: null, rounds: 3, tolerance: 0,
+    unit: "s", must: 3, aim: 6, rounds: 3, tolerance: 0,
   },
 ];

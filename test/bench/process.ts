@@ -26,6 +26,8 @@ export interface Ready {
 export interface Run {
   seconds: number;
   value: number;
+  /** Resident set of the process after the run; ours and Node's peers say it. */
+  residentBytes?: number;
 }
 
 /** A side that failed: what it said last, and where its log is. */

@@ -39,7 +39,7 @@ async function main([name, variant = ""]: string[]): Promise<void> {
   const first = await timed(one);
   say({ ready: true, setUpSeconds: (performance.now() - start) / 1000, firstSeconds: first.seconds, value: first.value, work: one.work, versions });
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    if (line === "run") say({ ...(await timed(one)) });
+    if (line === "run") say({ ...(await timed(one)), residentBytes: process.memoryUsage.rss() });
     else if (line === "exit") break;
   }
   one.dispose?.();

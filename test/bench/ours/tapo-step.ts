@@ -1,14 +1,13 @@
 /**
  * One step of TAPO as `trainRl` runs it: 32 prompts, groups of 10 (5 samples from the anchor, 5 from the positive) of 60 tokens,
- * rewards, re-scoring on the anchor, then updates on all 320 responses with the negative image's log-probs and their gradient:
- * four of 80 responses, the size that is shipped (`u=N` for another number; one of 320 needs more than 24 GB, since the run that
- * is recorded keeps every intermediate tensor). `p=N`: fewer prompts. The loop is the shipped one, held between its steps.
+ * rewards, re-scoring on the anchor, then one update on all 320 responses with the negative image's log-probs and their gradient,
+ * computed in four parts (`a=N` for another number; `p=N`: fewer prompts). The loop is the shipped one, held between its steps.
  *
- * Against GRPO in TRL: 32 prompts x 10 completions of the same length, rewards, one update on all 320. Equal: weights,
- * questions, anchor images, sampling, how much is generated and trained on, every second response rewarded. Not equal: the
- * peer has no triplets, hence half the images in its rollouts, no scoring pass, one forward pass per update instead of two, one
- * optimizer step instead of four, no augmentation; and it tokenizes its prompts and processes its images in every step, as its
- * users do.
+ * Against GRPO in TRL: 32 prompts x 10 completions of the same length, rewards, one update on all 320, accumulated over four passes.
+ * Equal: weights, questions, anchor images, sampling, how much is generated and trained on, every second response rewarded. Not
+ * equal: the peer has no triplets, hence half the images in its rollouts, no scoring pass, one forward pass per update instead of
+ * two, no augmentation; it tokenizes its prompts and processes its images in every step, as its users do; and it trains on whole
+ * rows, where this side reads a group's prompt once.
  */
 import { foldIn } from "../../../lib/engine/random";
 import { trainRl } from "../../../lib/train/rl";
@@ -18,7 +17,7 @@ import { NEW_TOKENS, open, parameters, triplets, words } from "./vlm";
 const GROUPS = 32;
 
 export async function setUp(variant: string): Promise<BenchCase> {
-  const { p = GROUPS, u = 4, bf16 } = words(variant);
+  const { p = GROUPS, a = 4, bf16 } = words(variant);
   const groups = Number(p);
   const experiment = await open();
   const { bench, base, settings } = experiment;
@@ -27,7 +26,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
   let answers = 0;
   const decode: typeof tokenizer.decode = (...args) => `<answer> ${answers++ % 2 ? "right" : "wrong"}</answer>${tokenizer.decode(...args)}`;
   const prompts = triplets(experiment, groups).map((prompt) => ({ ...prompt, groundTruth: "right" }));
-  const rl = { ...settings.rl, steps: Infinity, groupsPerStep: groups, groupsPerGeneration: groups, updatesPerStep: Number(u), maxGenerationBatches: 1, maxNewTokens: NEW_TOKENS, schedule: "constant" as const, reward: "substring" as const };
+  const rl = { ...settings.rl, steps: Infinity, groupsPerStep: groups, groupsPerGeneration: groups, updatesPerStep: 1, gradientAccumulationSteps: Number(a), maxGenerationBatches: 1, maxNewTokens: NEW_TOKENS, schedule: "constant" as const, reward: "substring" as const };
 
   let report: (tokens: number) => void = () => undefined;
   let fail: (error: unknown) => void = () => undefined;
