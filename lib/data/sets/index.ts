@@ -1,0 +1,40 @@
+/** Photographic image sets in their published layouts, as one kind of record. */
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { readAircraft } from "./aircraft";
+import { readBird } from "./bird";
+import { readCar } from "./car";
+import { setsFolder, SETS } from "./catalog";
+import { readDog } from "./dog";
+import { readFlower } from "./flower";
+import { readPet } from "./pet";
+import { SET_NAMES, type ImageSet, type SetName } from "./types";
+
+const READERS: Readonly<Record<SetName, (root: string) => ImageSet>> = { aircraft: readAircraft, bird: readBird, car: readCar, dog: readDog, flower: readFlower, pet: readPet };
+
+/** Whether a text names one of the six sets. */
+export function isSetName(text: string): text is SetName {
+  return (SET_NAMES as readonly string[]).includes(text);
+}
+
+/**
+ * Reads the annotations of one of the six sets.
+ * @param root its folder; `data/sets/<name>` unless given
+ * @throws Error where the folder is missing (with where to get the set), or naming file and line
+ */
+export function readImageSet(name: SetName, root = path.join(setsFolder(), name)): ImageSet {
+  const { title, publisher, page, url } = SETS[name];
+  if (!existsSync(root)) throw new Error(`${title} is not at ${root}; get it from ${publisher}, "${page}" (${url})`);
+  return READERS[name](path.resolve(root));
+}
+
+export { releasedVariant } from "./aircraft";
+export { SETS, setsFolder, type SetFacts } from "./catalog";
+export { FLOWER_NAMES } from "./flower-names";
+export { readFolders, type FolderOptions } from "./folders";
+export { checkedPath, resolveImage, titleCase } from "./paths";
+export { PORTIONS, SET_NAMES, type ImageSet, type Portion, type SetImage, type SetName } from "./types";
+export { closedWorldOptions, linkReleased, questionRows, rankNames, releasedQuestions, type QuestionRequest, type SetRow, type Similarity } from "./questions";
+export { namesContain, orderOptions, readReleased, releasedFile, summariseReleased, type BadRow, type OptionOrder, type ReleasedFile, type ReleasedRow, type ReleasedSummary } from "./released";
+export { assertDisjoint, fewShots } from "./shots";
+export { SEEN_SHARE, seededSplit, splitSubcategories, stage1File, stage1Subcategories, type SubcategorySplit } from "./splits";

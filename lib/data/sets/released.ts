@@ -1,0 +1,136 @@
+/** The released evaluation rows: JSON Lines of `{image_path, question, options, ground_truth}`, the truth always first. */
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
+import { foldIn, random } from "../../engine/random";
+import { repositoryRoot } from "../emoji-fgvr/paths";
+import { checkedPath } from "./paths";
+import type { SetName } from "./types";
+
+/** A question with its options, as in the file. */
+export interface ReleasedRow {
+  image_path: string;
+  question: string;
+  ground_truth: string;
+  options: string[];
+}
+
+/** A line that cannot be used. */
+export interface BadRow {
+  file: string;
+  line: number;
+  reason: string;
+}
+
+/** What a file holds; `skipped` is in every summary. */
+export interface ReleasedFile {
+  rows: ReleasedRow[];
+  skipped: BadRow[];
+}
+
+export type OptionOrder = "shuffled" | "released";
+
+const isText = (x: unknown): x is string => typeof x === "string" && x.trim() !== "";
+
+/** The reason why a value is no evaluation row, or null. */
+function problem(value: unknown, where: string): string | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "not a JSON object";
+  const row = value as Partial<Record<keyof ReleasedRow, unknown>>;
+  for (const field of ["image_path", "question", "ground_truth"] as const) {
+    if (!isText(row[field])) return `field "${field}" is ${row[field] === undefined ? "missing" : "no text, or empty"}`;
+  }
+  try {
+    checkedPath(row.image_path as string, where);
+  } catch {
+    return 'field "image_path" is no relative path without ".."';
+  }
+  const { options } = row;
+  if (!Array.isArray(options) || options.length < 2 || !options.every(isText)) return 'field "options" is no list of at least two texts';
+  if (new Set(options).size !== options.length) return 'field "options" has an option twice';
+  if (!(options as unknown[]).includes(row.ground_truth)) return 'field "options" lacks the ground truth';
+  return null;
+}
+
+/**
+ * Reads a file of evaluation rows.
+ * @param onBadRow `stop` (default) throws at the first bad line; `skip` goes on and returns all of them
+ * @throws Error naming file, line and field
+ */
+export function readReleased(file: string, onBadRow: "stop" | "skip" = "stop"): ReleasedFile {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
+  }
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const rows: ReleasedRow[] = [];
+  const skipped: BadRow[] = [];
+  const first = new Map<string, number>();
+  for (let start = 0, line = 1; start < bytes.length; line++) {
+    const newline = bytes.indexOf(10, start);
+    const end = newline < 0 ? bytes.length : newline;
+    let reason: string | null = null;
+    try {
+      const text = decoder.decode(bytes.subarray(start, end)).trim();
+      if (text !== "") {
+        const value: unknown = JSON.parse(text);
+        reason = problem(value, file);
+        if (reason === null) {
+          const { image_path, question, ground_truth, options } = value as ReleasedRow;
+          const before = first.get(image_path);
+          if (before !== undefined) reason = `image ${image_path} stands in line ${before} already`;
+          else {
+            first.set(image_path, line);
+            rows.push({ image_path, question, ground_truth, options });
+          }
+        }
+      }
+    } catch (error) {
+      reason = error instanceof SyntaxError ? `not JSON (${error.message})` : "not UTF-8";
+    }
+    if (reason !== null && onBadRow === "stop") throw new Error(`${file}, line ${line}: ${reason}; mend the line, or skip bad rows`);
+    if (reason !== null) skipped.push({ file, line, reason });
+    start = end + 1;
+  }
+  return { rows, skipped };
+}
+
+/** The committed file of a set and split, absolute; it need not exist. */
+export function releasedFile(name: SetName, split: "seen" | "unseen"): string {
+  return path.join(repositoryRoot(), "data/released/eval", `${name}_${split}.jsonl`);
+}
+
+/** Lower case, `_` read as a space: as scoring compares names. */
+const plain = (name: string): string => name.toLowerCase().replace(/_/g, " ").trim();
+
+/** Whether one of two different names contains the other: an answer with the longer one would count as the shorter. */
+export function namesContain(a: string, b: string): boolean {
+  return plain(a).includes(plain(b)) || plain(b).includes(plain(a));
+}
+
+/** What a file of rows is like. */
+export interface ReleasedSummary {
+  rows: number;
+  skipped: number;
+  subcategories: number;
+  /** Rows whose first option is the truth. */
+  truthFirst: number;
+  /** Rows of which a wrong option contains the truth's name, and would count as right. */
+  ambiguous: number;
+}
+
+/** Counts of a file, `skipped` among them. */
+export function summariseReleased({ rows, skipped }: ReleasedFile): ReleasedSummary {
+  return {
+    rows: rows.length,
+    skipped: skipped.length,
+    subcategories: new Set(rows.map((row) => row.ground_truth)).size,
+    truthFirst: rows.filter((row) => row.options[0] === row.ground_truth).length,
+    ambiguous: rows.filter((row) => row.options.some((option) => option !== row.ground_truth && plain(option).includes(plain(row.ground_truth)))).length,
+  };
+}
+
+/** The rows with their options in another order: by a seed per image, or (`released`) as in the file, the truth first. */
+export function orderOptions(rows: readonly ReleasedRow[], order: OptionOrder, seed = 0): ReleasedRow[] {
+  return rows.map((row) => ({ ...row, options: order === "released" ? [...row.options] : random(foldIn(seed, "options", row.image_path)).shuffle(row.options) }));
+}

@@ -1,0 +1,68 @@
+/** `data check [SET] [--root DIR] [--json]`: what of the image sets is on disk, and where to get the rest. */
+import { existsSync, readdirSync } from "node:fs";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { SET_NAMES, setsFolder } from "../../lib/data/sets";
+import { checkImageSet, type SetReport, type SideReport } from "../../lib/data/sets/check";
+
+const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] [--json]";
+const SHOWN = 5;
+
+const listed = (items: readonly string[]): string[] => [...items.slice(0, SHOWN).map((item) => `    ${item}`), ...(items.length > SHOWN ? [`    … and ${items.length - SHOWN} more (--json has all)`] : [])];
+
+function sideLine(name: string, side: SideReport): string {
+  const { released } = side;
+  const rows = released === null ? "" : `; released rows ${released.rows}: ${released.missing} without their image, ${released.disagree} under another name`;
+  return `  ${name}: ${side.subcategories} sub-categories (paper ${side.paperSubcategories}), ${side.testImages} test images (paper ${side.paperTestImages})${rows}`;
+}
+
+/** A report for people. */
+export function describeReport(report: SetReport): string {
+  const { source, problem, portions, subcategories, missing, unreadable, duplicates, leaks, split } = report;
+  const lines = [`${report.set}: ${report.title}: ${report.status}`, `  at ${report.root}`];
+  if (source && report.status !== "whole") lines.push(`  get it from ${source.publisher}, "${source.page}", ${source.url}`, `  as the publisher packs it: ${source.unpack}`);
+  if (problem !== null) lines.push(`  ${problem}`);
+  if (report.status === "absent" || report.status === "broken") return lines.join("\n");
+  const counts = Object.entries(portions).filter(([, { listed: n, published }]) => n > 0 || (published ?? 0) > 0);
+  lines.push(`  sub-categories: ${subcategories.listed}${subcategories.published === null ? "" : ` (published ${subcategories.published})`}`);
+  for (const [portion, { found, listed: n, published }] of counts) lines.push(`  ${portion}: ${found} of ${n} listed images${published === null ? "" : ` (published ${published})`}`);
+  if (missing.length > 0) lines.push(`  missing: ${missing.length}`, ...listed(missing));
+  if (unreadable.length > 0) lines.push(`  unreadable: ${unreadable.length}`, ...listed(unreadable.map((image) => `${image.path}: ${image.reason}`)));
+  if (duplicates.length > 0) lines.push(`  the same bytes: ${duplicates.length} groups, ${leaks.length} of them across training and test`, ...listed([...leaks, ...duplicates.filter((group) => !leaks.includes(group))].map((group) => group.join(" = "))));
+  if (split) lines.push(`  split: ${split.source}`, sideLine("seen", split.seen), sideLine("unseen", split.unseen));
+  return lines.join("\n");
+}
+
+/**
+ * Without SET all six, and any other folder below the root; `--root` is then the folder of all sets, with SET that set's own.
+ * A SET that is none of the six is read as a folder per class.
+ * @returns exit code: 0 where every set asked for is whole; 1 where an argument is wrong; 2 where a set is absent, broken or incomplete
+ */
+export async function run(args: string[]): Promise<number> {
+  let names: string[];
+  let rootOf: (name: string) => string;
+  let json: boolean;
+  try {
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { root: { type: "string" }, json: { type: "boolean", default: false } } });
+    const [verb, set, ...rest] = positionals;
+    if (verb !== "check" || rest.length > 0) throw new Error(`${verb === undefined ? "nothing to do" : `"${positionals.join(" ")}" is not known`}; ${USAGE}`);
+    if (set !== undefined && !/^\w[\w.-]*$/.test(set)) throw new Error(`the set "${set}": letters, digits, -, _ and . only; ${USAGE}`);
+    if (values.root !== undefined && !existsSync(values.root)) throw new Error(`--root ${values.root}: no such folder`);
+    const base = path.resolve(values.root ?? setsFolder());
+    const others = set === undefined && existsSync(base) ? readdirSync(base, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !(SET_NAMES as readonly string[]).includes(entry.name)).map((entry) => entry.name).sort() : [];
+    names = set === undefined ? [...SET_NAMES, ...others] : [set];
+    rootOf = (name) => (set !== undefined && values.root !== undefined ? base : path.join(base, name));
+    json = values.json!;
+  } catch (error) {
+    process.stderr.write(`data: ${(error as Error).message}\n`);
+    return 1;
+  }
+  const reports: SetReport[] = [];
+  for (const name of names) {
+    const report = await checkImageSet(name, rootOf(name));
+    reports.push(report);
+    if (!json) process.stdout.write(`${describeReport(report)}\n\n`);
+  }
+  if (json) process.stdout.write(`${JSON.stringify(reports, null, 1)}\n`);
+  return reports.every((report) => report.status === "whole") ? 0 : 2;
+}

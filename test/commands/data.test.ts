@@ -1,0 +1,72 @@
+/** `data check` on miniature sets: what is missing, unreadable or the same twice; exit codes. */
+import * as path from "node:path";
+import { symlinkSync } from "node:fs";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import type { SetReport } from "../../lib/data/sets/check";
+import { run } from "../../scripts/commands/data";
+import { temporaryFolder, trees, writeTree } from "../data/sets/trees";
+import { capture } from "./capture";
+
+const folder = temporaryFolder();
+const jpeg = (value: number): Promise<Buffer> => sharp({ create: { width: 8, height: 6, channels: 3, background: { r: value, g: value, b: value } } }).jpeg().toBuffer();
+const check = async (...args: string[]): Promise<{ code: number; reports: SetReport[] }> => {
+  const { code, out } = await capture(run, ["check", ...args, "--json"]);
+  return { code, reports: JSON.parse(out) as SetReport[] };
+};
+
+describe("data check", () => {
+  it("a folder per class: whole, with duplicates across portions counted", async () => {
+    const root = writeTree(path.join(folder, "mine"), { "train/fox/1.jpg": await jpeg(1), "train/fox/2.jpg": await jpeg(200), "test/fox/1.jpg": await jpeg(1), "test/wolf/1.jpg": await jpeg(90) });
+    const { code, reports } = await check("mine", "--root", root);
+    expect(code).toBe(0);
+    expect(reports[0]).toMatchObject({ set: "mine", status: "whole", missing: [], unreadable: [], subcategories: { listed: 2, published: null }, portions: { train: { found: 2, listed: 2 }, test: { found: 2, listed: 2 } } });
+    expect(reports[0].duplicates).toEqual([["test/fox/1.jpg", "train/fox/1.jpg"]]);
+    expect(reports[0].leaks).toEqual(reports[0].duplicates);
+    const { out } = await capture(run, ["check", "mine", "--root", root]);
+    expect(out).toMatch(/mine: mine: whole\n.*\n {2}sub-categories: 2\n {2}train: 2 of 2 listed images/);
+    expect(out).toMatch(/the same bytes: 1 groups, 1 of them across training and test/);
+  });
+
+  it("missing, unreadable and linked-away images, by path", async () => {
+    const root = writeTree(path.join(folder, "flower"), {
+      ...trees.flower, "jpg/image_00001.jpg": await jpeg(1), "jpg/image_00002.jpg": "no image", "jpg/image_00003.jpg": (await jpeg(3)).subarray(0, 12),
+    });
+    writeTree(folder, { "outside.jpg": await jpeg(4) });
+    symlinkSync("../../outside.jpg", path.join(root, "jpg/image_00004.jpg"));
+    const { code, reports } = await check("flower", "--root", root);
+    expect(code).toBe(2);
+    const [report] = reports;
+    expect(report).toMatchObject({ status: "incomplete", missing: ["jpg/image_00005.jpg"], portions: { train: { found: 1, listed: 2, published: 1020 }, validation: { found: 0, listed: 1 }, test: { found: 0, listed: 2, published: 6149 } } });
+    expect(report.unreadable.map((image) => image.path).sort()).toEqual(["jpg/image_00002.jpg", "jpg/image_00003.jpg", "jpg/image_00004.jpg"]);
+    expect(report.unreadable.find((image) => image.path.endsWith("4.jpg"))!.reason).toMatch(/a link that leads out/);
+    expect(report.split).toMatchObject({ source: "complement", seen: { subcategories: 61, testImages: 0, paperTestImages: 4028, released: null }, unseen: { subcategories: 41, testImages: 2, released: { rows: 2121, missing: 2121, disagree: 0 } } });
+    const { out } = await capture(run, ["check", "flower", "--root", root]);
+    expect(out).toMatch(/get it from Visual Geometry Group, University of Oxford, "102 Category Flower Dataset", https/);
+    expect(out).toMatch(/missing: 1\n {4}jpg\/image_00005\.jpg/);
+  });
+
+  it("without a set: all six, absent ones with where to get them, and other folders", async () => {
+    const root = path.join(folder, "all");
+    writeTree(root, { "aircraft/fgvc-aircraft-2013b/data/variants.txt": "707-320\n", "aircraft/fgvc-aircraft-2013b/data/images_variant_train.txt": "x\n", "own/a/1.jpg": await jpeg(1) });
+    const { code, reports } = await check("--root", root);
+    expect(code).toBe(2);
+    expect(reports.map(({ set, status }) => `${set} ${status}`)).toEqual(["aircraft broken", "bird absent", "car absent", "dog absent", "flower absent", "pet absent", "own whole"]);
+    expect(reports[0].problem).toMatch(/images_variant_train\.txt, line 1: "x"/);
+    expect(reports[1].source?.url).toMatch(/^https:/);
+  });
+
+  it("a set whose names are not those of the released files is broken, not half read", async () => {
+    const { reports } = await check("pet", "--root", writeTree(path.join(folder, "pet"), trees.pet));
+    expect(reports[0]).toMatchObject({ status: "broken", missing: [] });
+    expect(reports[0].problem).toMatch(/pet_seen\.jsonl: ".*" is no sub-category of the set pet; are its annotation files whole\?/);
+  });
+
+  it.each([[[], /nothing to do/], [["fetch"], /"fetch" is not known/], [["check", "../x"], /the set "\.\.\/x"/], [["check", "pet", "extra"], /is not known/], [["check", "--root", path.join(folder, "none")], /no such folder/], [["check", "--wrong"], /--wrong/]])(
+    "exits 1 on %j", async (args, message) => {
+      const { code, err } = await capture(run, args);
+      expect(code).toBe(1);
+      expect(err).toMatch(message);
+    },
+  );
+});
