@@ -9,6 +9,7 @@ export { conceptStatistics, selectConcepts } from "./data/cot/concepts";
 export { compareCandidates, formatRationale, parseRationale } from "./data/rationale";
 export { domainQuestion, loadImage, measure } from "./data/emoji-fgvr";
 export { generateText } from "./rollout/text";
+export { createTextGenerator } from "./rollout/text-generator";
 export { deck, makeGroup, scoreResponse, type Group, type RlPrompt } from "./rollout/groups";
 export { groupAdvantages, keepGroup } from "./loss/advantages";
 export { reward } from "./reward";

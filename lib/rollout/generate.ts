@@ -10,7 +10,7 @@ import { disposeTree, flatten } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, mergeImageFeatures } from "../model/decoder";
 import { decodeAttention, prefillAttention, type DecodeCache, type LayerTensors } from "./attention";
-import { sampleToken, type SamplingOptions } from "./sample";
+import { logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "./sample";
 import { firstSlots, packSlots } from "./slots";
 import type { PromptRow, Rollout } from "./types";
 
@@ -26,8 +26,14 @@ export interface GenerateOptions {
   eosTokenIds: readonly number[];
   bannedTokenIds: readonly number[];
   seed: number;
-  /** Called after each produced token with how many rows are still open. */
-  onToken?: (step: number, openRows: number) => void;
+  /** Only the k most probable tokens; 0 (default) for all. */
+  topK?: number;
+  /** Penalty on tokens of prompt and response (`LogitsOptions`); 1 (default) for none. */
+  repetitionPenalty?: number;
+  /** Log-probs under the tempered softmax (default), or under the model's own. */
+  logProbsOf?: "tempered" | "model";
+  /** Called after each produced token with how many rows are still open, and the rows so far. */
+  onToken?: (step: number, openRows: number, rollouts: readonly Rollout[]) => void;
 }
 
 /** Image features `[N, hiddenSize]` and the prompts that point into them. */
@@ -79,10 +85,14 @@ function takeRows<T>(tree: T, index: readonly number[]): T {
 export function createGenerator(config: ModelConfig, options: CompileOptions = {}): Generator {
   const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
 
-  const probabilities = (params: Params, hidden: Tensor, temperature: Tensor): Tensor => tf.softmax(tf.div(lmHead(params, config, hidden), temperature));
+  /** Probabilities of the next token; its logits where there is no temperature. */
+  const probabilities = (params: Params, hidden: Tensor, temperature: Tensor | null): Tensor => {
+    const logits = lmHead(params, config, hidden);
+    return temperature ? tf.softmax(tf.div(logits, temperature)) : logits;
+  };
 
   const prefill = compile(
-    (params: Params, batch: { inputIds: Tensor; positionIds: Tensor; featureIndex: Tensor; last: Tensor }, features: Tensor, temperature: Tensor) => {
+    (params: Params, batch: { inputIds: Tensor; positionIds: Tensor; featureIndex: Tensor; last: Tensor }, features: Tensor, temperature: Tensor | null) => {
       const keys: LayerTensors = [];
       const values: LayerTensors = [];
       const attention = prefillAttention((layer, key, value) => {
@@ -98,7 +108,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
   );
 
   const step = compile(
-    (params: Params, cache: DecodeCache, tokens: Tensor, positions: Tensor, temperature: Tensor) => {
+    (params: Params, cache: DecodeCache, tokens: Tensor, positions: Tensor, temperature: Tensor | null) => {
       const rows = tokens.shape[0];
       const keys: LayerTensors = [];
       const values: LayerTensors = [];
@@ -122,7 +132,9 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     });
     const params = textParams(allParams);
     const { numGenerations: n, maxNewTokens, temperature, eosTokenIds } = settings;
-    const sampling: SamplingOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false };
+    const { topK = 0, repetitionPenalty = 1, logProbsOf = "tempered" } = settings;
+    const sampling: LogitsOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false, temperature, topK, repetitionPenalty };
+    const onLogits = topK > 0 || repetitionPenalty !== 1 || logProbsOf === "model";
     const rows = prompts.length * n;
     const rollouts: Rollout[] = [];
     const streams = Array.from({ length: rows }, (_, row) => {
@@ -135,6 +147,8 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
 
     const isOpen = (row: number): boolean => !rollouts[row].finished && rollouts[row].tokenIds.length < maxNewTokens;
 
+    const divisor = sampling.greedy && temperature === 0 ? 1 : temperature;
+
     /** Draws the next token of each open row; `line(slot)` is its row of the probabilities. Returns how many stay open. */
     const takeTokens = (probabilityTensor: Tensor, line: (slot: number) => number): number => {
       const data = probabilityTensor.dataSync() as Float32Array;
@@ -144,16 +158,18 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
         if (row < 0 || !isOpen(row)) return;
         const rollout = rollouts[row];
         const start = line(slot) * vocabulary;
-        const token = sampleToken(data, start, vocabulary, sampling, streams[row].uniform);
+        const draw = streams[row].uniform;
+        const seen = repetitionPenalty === 1 ? [] : new Set([...prompts[rollout.promptIndex].inputIds, ...rollout.tokenIds]);
+        const token = onLogits ? sampleFromLogits(data, start, vocabulary, seen, sampling, draw) : sampleToken(data, start, vocabulary, sampling, draw);
         rollout.tokenIds.push(token);
-        rollout.logProbs.push(Math.log(Math.max(data[start + token], 1e-38)));
+        rollout.logProbs.push(onLogits ? logProbOf(data, start, vocabulary, token, logProbsOf === "model" ? 1 : divisor) : Math.log(Math.max(data[start + token], 1e-38)));
         rollout.finished = eosTokenIds.includes(token);
         if (isOpen(row)) open++;
       });
       return open;
     };
 
-    const temperatureTensor = tf.scalar(sampling.greedy && temperature === 0 ? 1 : temperature);
+    const temperatureTensor = onLogits ? null : tf.scalar(divisor);
     const { mask, ...batch } = padPrompts(prompts);
     const read = prefill(params, batch, features, temperatureTensor);
     disposeTree(batch);
@@ -163,7 +179,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
     let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
     let open = takeTokens(read.probabilities, (slot) => Math.floor(slot / n));
-    settings.onToken?.(1, open);
+    settings.onToken?.(1, open, rollouts);
 
     for (let t = 1; open > 0; t++) {
       const slotIndex = (t - 1) % CHUNK;
@@ -194,7 +210,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       disposeTree([chunk, slot, chunkMask, tokens, positions]);
       chunk = { keys: next.keys, values: next.values };
       open = takeTokens(next.probabilities, (s) => s);
-      settings.onToken?.(t + 1, open);
+      settings.onToken?.(t + 1, open, rollouts);
     }
     disposeTree([promptCache, past, chunk, temperatureTensor]);
     return rollouts;
