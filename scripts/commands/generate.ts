@@ -1,6 +1,7 @@
 /** `generate`: what a checkpoint says to a prompt with images of any size. */
 import { parseArgs } from "node:util";
 import { disposeTree } from "../../lib/engine/tree";
+import { loadAdapter } from "../../lib/model/adapter";
 import { loadModel } from "../../lib/model/checkpoint";
 import type { Message } from "../../lib/processor/chat-template";
 import { loadProcessor } from "../../lib/processor/processor";
@@ -8,7 +9,7 @@ import { createTextGenerator } from "../../lib/rollout/text-generator";
 
 const USAGE =
   "npm run -s fine-r1 -- generate --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--system TEXT] [--temperature T] [--top-p P] [--top-k K] " +
-  "[--repetition-penalty R] [--seed S] [--ignore-eos] [--json]";
+  "[--repetition-penalty R] [--seed S] [--adapter DIR] [--ignore-eos] [--json]";
 
 /** The number an option holds; undefined where it is not given. @throws Error naming the option */
 function numberOf(option: string, text: string | undefined): number | undefined {
@@ -30,7 +31,7 @@ export async function run(args: string[]): Promise<number> {
       args,
       options: {
         model: text, image: { type: "string", multiple: true, default: [] }, prompt: text, system: text, "max-new-tokens": text, temperature: text, "top-p": text, "top-k": text,
-        "repetition-penalty": text, seed: text, "ignore-eos": { type: "boolean", default: false }, json: { type: "boolean", default: false },
+        "repetition-penalty": text, seed: text, adapter: text, "ignore-eos": { type: "boolean", default: false }, json: { type: "boolean", default: false },
       },
     });
     const missing = (["model", "prompt", "max-new-tokens"] as const).find((name) => values[name] === undefined);
@@ -39,12 +40,14 @@ export async function run(args: string[]): Promise<number> {
     const seed = numberOf("seed", values.seed) ?? 0;
     if (!Number.isInteger(seed)) throw new Error(`--seed is ${seed}; expected an integer`);
     const processor = loadProcessor(dir);
-    const { config, params, generationConfig } = loadModel(dir);
+    const { config, params: base, generationConfig } = loadModel(dir);
+    let params = base;
     const messages: Message[] = [
       ...(system === undefined ? [] : [{ role: "system" as const, content: system }]),
       { role: "user", content: images.length === 0 ? prompt : [...images.map((image) => ({ type: "image" as const, image })), { type: "text" as const, text: prompt }] },
     ];
     try {
+      if (values.adapter !== undefined) params = { ...base, ...loadAdapter(values.adapter, config).params };
       const result = await createTextGenerator(config, processor, generationConfig).generate(params, messages, {
         maxNewTokens: numberOf("max-new-tokens", values["max-new-tokens"])!,
         temperature: numberOf("temperature", values.temperature),
