@@ -43,7 +43,7 @@ export function clipByGlobalNorm(gradients: Params, maxNorm: number): { gradient
 }
 
 /**
- * One AdamW step. Tensors without a gradient pass through unchanged.
+ * One AdamW step. Tensors without a gradient pass through unchanged; they need no state.
  * Where `apply` (scalar, 0 or 1) is 0 - a gradient norm that is not finite - nothing changes.
  * @param learningRate float32 scalar
  */
@@ -58,8 +58,10 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
     const g = gradients[name];
     if (!g) {
       out.params[name] = p;
-      out.m[name] = state.m[name];
-      out.v[name] = state.v[name];
+      if (state.m[name]) {
+        out.m[name] = state.m[name];
+        out.v[name] = state.v[name];
+      }
       continue;
     }
     const m = tf.add(tf.mul(state.m[name], beta1), tf.mul(g, 1 - beta1));

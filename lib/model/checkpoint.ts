@@ -3,8 +3,10 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
+import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
-import { readHeader, readTensor, readValues, writeSafetensors, type SafetensorsHeader } from "./safetensors";
+import { isLora } from "./lora";
+import { readHeader, readTensor, readValues, writeSafetensors, type ReadOptions, type SafetensorsHeader } from "./safetensors";
 import { paramShapes } from "./shapes";
 
 /** A loaded model; the caller disposes the parameters. */
@@ -36,22 +38,29 @@ export function publishedName(name: string): string {
   return name;
 }
 
-/** The safetensors files of a directory: those of its index, else `model.safetensors`. */
-function shardFiles(dir: string): string[] {
+/** Whether a record has this key itself: names in a file may be those of every object's properties. */
+const isOwn = (record: object, key: string): boolean => Object.prototype.hasOwnProperty.call(record, key);
+
+/** Headers of the safetensors files of a directory: `model.safetensors`, else the shards of its index. */
+function readHeaders(dir: string): SafetensorsHeader[] {
   const single = path.join(dir, "model.safetensors");
   const index = path.join(dir, "model.safetensors.index.json");
-  if (fs.existsSync(single)) return [single];
+  if (fs.existsSync(single)) return [readHeader(single)];
   if (!fs.existsSync(index)) throw new Error(`${dir}: neither model.safetensors nor model.safetensors.index.json is there`);
   const map = (readJson(index) as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== "object" || map === null) throw new Error(`${index}: weight_map is missing`);
   const files = [...new Set(Object.values(map as Record<string, unknown>))];
-  return files.map((file) => {
+  const headers = files.map((file) => {
     if (typeof file !== "string" || path.basename(file) !== file || file === ".." || !file.endsWith(".safetensors")) {
       throw new Error(`${index}: weight_map names ${JSON.stringify(file)}; expected a .safetensors file in the same folder`);
     }
     if (!fs.existsSync(path.join(dir, file))) throw new Error(`${index}: the shard ${file} is missing`);
-    return path.join(dir, file);
+    return readHeader(path.join(dir, file));
   });
+  for (const [tensor, file] of Object.entries(map as Record<string, string>)) {
+    if (!isOwn(headers[files.indexOf(file)].entries, tensor)) throw new Error(`${index}: weight_map has tensor ${tensor} in ${file}, which doesn't hold it; index and shards belong to different checkpoints`);
+  }
+  return headers;
 }
 
 interface Place {
@@ -77,7 +86,7 @@ function locate(dir: string, config: ModelConfig, headers: SafetensorsHeader[]):
   if (missing.length > 0) throw new Error(`${dir}: ${missing.length} tensors are missing, the first is ${missing[0]} [${shapes[missing[0]].join(", ")}]`);
   for (const [name, { header, stored }] of places) {
     const { shape } = header.entries[stored];
-    if (!shapes[name]) throw new Error(`${header.file}: tensor ${stored} [${shape.join(", ")}] belongs to no part of this model`);
+    if (!isOwn(shapes, name)) throw new Error(`${header.file}: tensor ${stored} [${shape.join(", ")}] belongs to no part of this model`);
     if (shape.join() !== shapes[name].join()) throw new Error(`${header.file}: tensor ${stored} has shape [${shape.join(", ")}]; config.json asks for [${shapes[name].join(", ")}]`);
   }
   return places;
@@ -97,19 +106,20 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
 
 /**
  * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time; f16 and bf16
- * become f32.
+ * become f32. Names and shapes are checked before any weight is read, NaN and infinite weights while they are
+ * (`checkFinite`, default true).
  * @throws Error naming file, tensor and both shapes; nothing stays loaded then
  */
-export function loadModel(dir: string): LoadedModel {
+export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
   const config = parseConfig(readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
   const generationFile = path.join(dir, "generation_config.json");
   const generationConfig = fs.existsSync(generationFile) ? parseGenerationConfig(readJson(generationFile), generationFile) : {};
-  const places = locate(dir, config, shardFiles(dir).map(readHeader));
+  const places = locate(dir, config, readHeaders(dir));
   const params: Params = {};
   try {
     for (const name of Object.keys(paramShapes(config))) {
       const { header, stored } = places.get(name) as Place;
-      params[name] = readTensor(header, stored);
+      params[name] = readTensor(header, stored, options);
     }
   } catch (error) {
     Object.values(params).forEach((tensor) => tensor.dispose());
@@ -137,7 +147,7 @@ export function checkParams(config: ModelConfig, params: Params): void {
     if (params[name].shape.join() !== shape.join()) throw new Error(`parameter ${name} has shape [${params[name].shape.join(", ")}]; the configuration asks for [${shape.join(", ")}]`);
   }
   const extra = Object.keys(params).find((name) => !shapes[name]);
-  if (extra) throw new Error(`parameter ${extra} [${params[extra].shape.join(", ")}] belongs to no part of this model`);
+  if (extra) throw new Error(`parameter ${extra} [${params[extra].shape.join(", ")}] belongs to no part of this model${isLora(extra) ? "; merge the adapter (mergeLora) or save it on its own (saveAdapter)" : ""}`);
 }
 
 /**
@@ -147,29 +157,16 @@ export function checkParams(config: ModelConfig, params: Params): void {
  */
 export function saveModel(dir: string, model: SavedModel): void {
   checkParams(model.config, model.params);
-  const exists = fs.existsSync(dir);
-  if (exists && fs.readdirSync(dir).length > 0 && !fs.existsSync(path.join(dir, "config.json"))) throw new Error(`${dir}: exists and is no checkpoint (no config.json); nothing was written`);
   const config = configToJson(model.config);
   config.torch_dtype = { F32: "float32", F16: "float16", BF16: "bfloat16" }[model.dtype ?? "F32"];
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const files: Record<string, string> = { ...model.files, "config.json": json(config), "generation_config.json": json(generationConfigToJson(model.generationConfig ?? {})) };
   const badName = Object.keys(files).find((name) => path.basename(name) !== name);
   if (badName) throw new Error(`saveModel: ${badName} is no plain file name`);
-  const temporary = `${path.resolve(dir)}.${process.pid}.tmp`;
-  const old = `${path.resolve(dir)}.${process.pid}.old`;
-  fs.rmSync(temporary, { recursive: true, force: true });
-  fs.mkdirSync(temporary, { recursive: true });
-  try {
+  replaceDirectory(dir, "config.json", "checkpoint", (temporary) => {
     for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(temporary, name), text);
     // The published order, whatever the order of the record: equal parameters give equal files.
     const ordered = Object.fromEntries(Object.keys(paramShapes(model.config)).map((name) => [name, model.params[name]]));
     writeSafetensors(path.join(temporary, "model.safetensors"), ordered, { dtype: model.dtype });
-    if (exists) fs.renameSync(dir, old);
-    fs.renameSync(temporary, dir);
-    fs.rmSync(old, { recursive: true, force: true });
-  } catch (error) {
-    fs.rmSync(temporary, { recursive: true, force: true });
-    if (!fs.existsSync(dir) && fs.existsSync(old)) fs.renameSync(old, dir);
-    throw error;
-  }
+  });
 }

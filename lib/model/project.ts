@@ -1,6 +1,6 @@
 /** Access to parameters by name; the one place through which every linear layer of the model goes. */
 import { linear } from "../engine/ops";
-import type { Params, Tensor } from "../engine/tensorflow";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
 
 /** The parameter `name`. @throws Error when it is missing */
 export function param(params: Params, name: string): Tensor {
@@ -9,7 +9,13 @@ export function param(params: Params, name: string): Tensor {
   return tensor;
 }
 
-/** The linear layer `name`: `${name}.weight` [out, in] and, where there is one, `${name}.bias` [out]. */
+/**
+ * The linear layer `name`: `${name}.weight` [out, in], `${name}.bias` [out] where there is one, and where the record holds
+ * an adapter of it (lora.ts) `+ scaling · B · A · x`.
+ */
 export function project(params: Params, name: string, x: Tensor): Tensor {
-  return linear(x, param(params, `${name}.weight`), params[`${name}.bias`] ?? null);
+  const y = linear(x, param(params, `${name}.weight`), params[`${name}.bias`] ?? null);
+  const a = params[`${name}.lora_A.weight`];
+  if (!a) return y;
+  return tf.tidy(() => y.add(linear(linear(x, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`))));
 }

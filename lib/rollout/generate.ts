@@ -11,7 +11,7 @@ import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, MASKED, mergeImageFeatures, prefill } from "../model/decoder";
 import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
 import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
-import { sampleToken, type SamplingOptions } from "./sample";
+import { logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "./sample";
 import { firstSlots, packSlots } from "./slots";
 import type { PromptRow, Rollout } from "./types";
 
@@ -27,8 +27,14 @@ export interface GenerateOptions {
   eosTokenIds: readonly number[];
   bannedTokenIds: readonly number[];
   seed: number;
-  /** Called after each produced token with how many rows are still open. */
-  onToken?: (step: number, openRows: number) => void;
+  /** Only the k most probable tokens; 0 (default) for all. */
+  topK?: number;
+  /** Penalty on tokens of prompt and response (`LogitsOptions`); 1 (default) for none. */
+  repetitionPenalty?: number;
+  /** Log-probs under the tempered softmax (default), or under the model's own. */
+  logProbsOf?: "tempered" | "model";
+  /** Called after each produced token with how many rows are still open, and the rows so far. */
+  onToken?: (step: number, openRows: number, rollouts: readonly Rollout[]) => void;
 }
 
 /** Image features `[N, hiddenSize]` and the prompts that point into them. */
@@ -62,10 +68,14 @@ function takeRows<T>(tree: T, index: readonly number[]): T {
 export function createGenerator(config: ModelConfig, options: CompileOptions = {}): Generator {
   const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
 
-  const probabilities = (params: Params, hidden: Tensor, temperature: Tensor): Tensor => tf.softmax(tf.div(lmHead(params, config, hidden), temperature));
+  /** Probabilities of the next token; its logits where there is no temperature. */
+  const probabilities = (params: Params, hidden: Tensor, temperature: Tensor | null): Tensor => {
+    const logits = lmHead(params, config, hidden);
+    return temperature ? tf.softmax(tf.div(logits, temperature)) : logits;
+  };
 
   const read = compile(
-    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor) => {
+    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
       const { hidden, keys, values } = prefill(params, config, embeds, batch.positionIds);
       const last = tf.gather(tf.reshape(hidden, [-1, hiddenSize]), batch.last as tf.Tensor1D);
@@ -75,7 +85,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
   );
 
   const step = compile(
-    (params: Params, cache: DecodeCache, tokens: Tensor, positions: Tensor, temperature: Tensor) => {
+    (params: Params, cache: DecodeCache, tokens: Tensor, positions: Tensor, temperature: Tensor | null) => {
       const rows = tokens.shape[0];
       const keys: LayerTensors = [];
       const values: LayerTensors = [];
@@ -96,7 +106,9 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     if (prompts.length === 0) return [];
     const params = textParams(allParams);
     const { numGenerations: n, maxNewTokens, temperature, eosTokenIds } = settings;
-    const sampling: SamplingOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false };
+    const { topK = 0, repetitionPenalty = 1, logProbsOf = "tempered" } = settings;
+    const sampling: LogitsOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false, temperature, topK, repetitionPenalty };
+    const onLogits = topK > 0 || repetitionPenalty !== 1 || logProbsOf === "model";
     const rows = prompts.length * n;
     const rollouts: Rollout[] = [];
     const streams = Array.from({ length: rows }, (_, row) => {
@@ -109,6 +121,8 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
 
     const isOpen = (row: number): boolean => !rollouts[row].finished && rollouts[row].tokenIds.length < maxNewTokens;
 
+    const divisor = sampling.greedy && temperature === 0 ? 1 : temperature;
+
     /** Draws the next token of each open row; `line(slot)` is its row of the probabilities. Returns how many stay open. */
     const takeTokens = (probabilityTensor: Tensor, line: (slot: number) => number): number => {
       const data = probabilityTensor.dataSync() as Float32Array;
@@ -118,9 +132,11 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
         if (row < 0 || !isOpen(row)) return;
         const rollout = rollouts[row];
         const start = line(slot) * vocabulary;
-        const token = sampleToken(data, start, vocabulary, sampling, streams[row].uniform);
+        const draw = streams[row].uniform;
+        const seen = repetitionPenalty === 1 ? [] : new Set([...prompts[rollout.promptIndex].inputIds, ...rollout.tokenIds]);
+        const token = onLogits ? sampleFromLogits(data, start, vocabulary, seen, sampling, draw) : sampleToken(data, start, vocabulary, sampling, draw);
         rollout.tokenIds.push(token);
-        rollout.logProbs.push(Math.log(Math.max(data[start + token], 1e-38)));
+        rollout.logProbs.push(onLogits ? logProbOf(data, start, vocabulary, token, logProbsOf === "model" ? 1 : divisor) : Math.log(Math.max(data[start + token], 1e-38)));
         rollout.finished = eosTokenIds.includes(token);
         if (isOpen(row)) open++;
       });
@@ -128,7 +144,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     };
 
     const batch = promptBatch(prompts);
-    const temperatureTensor = tf.scalar(sampling.greedy && temperature === 0 ? 1 : temperature);
+    const temperatureTensor = onLogits ? null : tf.scalar(divisor);
     const prompt = read(params, batch, features, temperatureTensor);
     const { mask, ...unused } = batch;
     disposeTree(unused);
@@ -138,7 +154,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
     let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
     let open = takeTokens(prompt.probabilities, (slot) => Math.floor(slot / n));
-    settings.onToken?.(1, open);
+    settings.onToken?.(1, open, rollouts);
 
     for (let t = 1; open > 0; t++) {
       const slotIndex = (t - 1) % CHUNK;
@@ -169,7 +185,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       disposeTree([chunk, slot, chunkMask, tokens, positions]);
       chunk = { keys: next.keys, values: next.values };
       open = takeTokens(next.probabilities, (s) => s);
-      settings.onToken?.(t + 1, open);
+      settings.onToken?.(t + 1, open, rollouts);
     }
     disposeTree([promptCache, past, chunk, temperatureTensor]);
     return rollouts;

@@ -62,3 +62,81 @@ export function argmax(probabilities: Float32Array, start: number, size: number,
   if (best < 0) throw new Error("sampling: the probabilities are not numbers (NaN); the model's parameters have diverged");
   return best;
 }
+
+/** How `sampleFromLogits` changes logits before it draws. */
+export interface LogitsOptions extends SamplingOptions {
+  /** Divides the logits; not looked at when greedy. */
+  temperature: number;
+  /** Only the k most probable tokens; 0 for all. */
+  topK: number;
+  /** Divides the positive logits of seen tokens and multiplies their negative ones (Keskar et al. 2019, section 4.1); 1 for none. */
+  repetitionPenalty: number;
+}
+
+/** The natural logarithm of `sum(exp(logits / temperature))` of a row. @throws Error where logits are not numbers */
+function logSumExp(logits: Float32Array, start: number, size: number, temperature: number): number {
+  let largest = -Infinity;
+  for (let i = start; i < start + size; i++) largest = Math.max(largest, logits[i]); // NaN stays
+  let total = 0;
+  for (let i = start; i < start + size; i++) total += Math.exp((logits[i] - largest) / temperature);
+  if (!Number.isFinite(largest) || !Number.isFinite(total)) throw new Error("sampling: the logits are not numbers (NaN); the model's parameters have diverged");
+  return largest / temperature + Math.log(total);
+}
+
+/** Log-probability of `token` under the softmax of a row of logits, all tokens of the vocabulary in the sum. */
+export function logProbOf(logits: Float32Array, start: number, size: number, token: number, temperature = 1): number {
+  return logits[start + token] / temperature - logSumExp(logits, start, size, temperature);
+}
+
+/** Logits of a row after the repetition penalty, -Infinity for banned tokens. */
+function penalised(logits: Float32Array, start: number, size: number, seen: Iterable<number>, { repetitionPenalty, bannedTokenIds }: LogitsOptions): Float64Array {
+  const scores = Float64Array.from(logits.subarray(start, start + size));
+  if (repetitionPenalty !== 1) for (const token of seen) scores[token] = scores[token] < 0 ? scores[token] * repetitionPenalty : scores[token] / repetitionPenalty;
+  for (const token of bannedTokenIds) scores[token] = -Infinity;
+  return scores;
+}
+
+/**
+ * Chooses one token from a row of logits in transformers' order: repetition penalty, bans, temperature, top-k, top-p.
+ * At both cuts a token stays whose value equals the last kept one's.
+ * @param logits rows of `size` values as the model gave them, this row at `start`
+ * @param seen tokens of prompt and response so far, each once
+ * @param uniform source of uniform numbers in [0, 1); asked once, and not at all when greedy
+ * @throws Error where the logits are not numbers, or every token is banned
+ */
+export function sampleFromLogits(logits: Float32Array, start: number, size: number, seen: Iterable<number>, options: LogitsOptions, uniform: () => number): number {
+  logSumExp(logits, start, size, 1);
+  const scores = penalised(logits, start, size, seen, options);
+  let best = 0;
+  for (let i = 1; i < size; i++) if (scores[i] > scores[best]) best = i;
+  if (scores[best] === -Infinity) throw new Error("sampling: every token is banned");
+  if (options.greedy) return best;
+
+  const { temperature, topK, topP } = options;
+  const largest = scores[best];
+  const weightOf = (score: number): number => Math.exp((score - largest) / temperature);
+  let threshold = -Infinity; // the lowest score that stays
+  if ((topK > 0 && topK < size) || topP < 1) {
+    const ascending = scores.slice().sort();
+    const first = topK > 0 ? Math.max(0, size - topK) : 0;
+    threshold = ascending[first];
+    if (topP < 1) {
+      let total = 0;
+      for (let i = size - 1; i >= 0 && ascending[i] >= threshold; i--) total += weightOf(ascending[i]);
+      let above = 0;
+      let i = size - 1;
+      for (; i > first && above + weightOf(ascending[i]) < topP * total; i--) above += weightOf(ascending[i]);
+      threshold = ascending[i];
+    }
+  }
+  const weights = scores.map((score) => (score >= threshold ? weightOf(score) : 0));
+  let remaining = uniform() * weights.reduce((a, b) => a + b, 0);
+  let last = best;
+  for (let i = 0; i < size; i++) {
+    if (weights[i] === 0) continue;
+    last = i;
+    remaining -= weights[i];
+    if (remaining < 0) return i;
+  }
+  return last; // what rounding left over
+}

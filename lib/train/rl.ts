@@ -4,7 +4,7 @@
  * A step: sample groups until enough survive (`collectGroups`), take the old log-probs - for rollouts from the positive
  * re-scored on the anchor, which the paper conditions the update on - then `updatesPerStep` updates on shuffled groups.
  */
-import { adamWInit, cosineSchedule } from "../engine/optimizer";
+import { cosineSchedule } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -12,6 +12,7 @@ import { deck, type Group, type RlPrompt } from "../rollout/groups";
 import type { RlSettings } from "../settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
+import { trainedState } from "./sft";
 import type { Workbench } from "./workbench";
 
 /** The methods of Stage 2 by the two augmentations. */
@@ -122,7 +123,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
   const bank = bench.bank.images;
 
   let params = mapParams(initial, (p) => p.clone());
-  let state = adamWInit(params);
+  let state = trainedState(params, settings.visionLearningRateScale);
   const log: RlLog[] = [];
   for (let index = 0; index < settings.steps; index++) {
     const started = Date.now();

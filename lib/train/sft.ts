@@ -1,10 +1,11 @@
 /** Stage 1: supervised fine-tuning on records, loss on the assistant's turn only. */
 import type { Conversation } from "../data/corpus";
-import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions } from "../engine/optimizer";
+import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { sftLoss } from "../loss/sft";
+import { isLora, isLoraWeight } from "../model/lora";
 import { encodeImages } from "../model/vision";
 import type { VisionInputs } from "../model/vision-plan";
 import { conversationRow } from "../processor/conversation";
@@ -40,9 +41,16 @@ export function optimizerOptions(weightDecay: number, visionLearningRateScale: n
   return { ...adamWDefaults, beta2, weightDecay, learningRateScale: (name) => (name.startsWith("visual.") ? visionLearningRateScale : 1) };
 }
 
-/** Names that a run trains: all, or all but the vision tower where its learning rate is 0. */
+/** Names that a run trains: the adapter where there is one, else all; none of the vision tower where its learning rate is 0. */
 export function trainableNames(params: Params, visionLearningRateScale: number): string[] {
-  return Object.keys(params).filter((name) => visionLearningRateScale > 0 || !name.startsWith("visual."));
+  const names = Object.keys(params);
+  const trained = names.some(isLora) ? names.filter(isLoraWeight) : names;
+  return trained.filter((name) => visionLearningRateScale > 0 || !name.startsWith("visual."));
+}
+
+/** The optimizer's state for what a run trains. */
+export function trainedState(params: Params, visionLearningRateScale: number): AdamWState {
+  return adamWInit(Object.fromEntries(trainableNames(params, visionLearningRateScale).map((name) => [name, params[name]])));
 }
 
 /** A part of a mini-batch: packed rows and their images. */
@@ -141,7 +149,7 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
   const { steps, shape } = planRun(bench, settings, run);
   const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16 }));
   let params = mapParams(initial, (p) => p.clone());
-  let state = adamWInit(params);
+  let state = trainedState(params, settings.visionLearningRateScale);
   const log: SftLog[] = [];
   for (const [index, parts] of steps.entries()) {
     const batches = parts.map(({ images, augmentationSeeds, packed }): SftBatch => ({

@@ -12,7 +12,8 @@ import { collate, modelInputs } from "../../lib/processor/collate";
 import { loadProcessor } from "../../lib/processor/processor";
 import { loadTokenizer } from "../../lib/processor/tokenizer";
 
-interface ReferenceRow {
+/** One prompt of a case. */
+export interface ReferenceRow {
   messages: Message[];
   text: string;
   images: string[];
@@ -39,7 +40,8 @@ export interface CaseReport {
   largestLogit: number;
 }
 
-const withPaths = (messages: Message[], dir: string): Message[] =>
+/** Messages whose images are files of the case. */
+export const withPaths = (messages: Message[], dir: string): Message[] =>
   messages.map((message) => {
     if (typeof message.content === "string") return message;
     const content = message.content.map((part): ContentPart => (part.type === "image" ? { ...part, image: path.join(dir, "images", part.image) } : part));

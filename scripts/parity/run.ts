@@ -1,8 +1,8 @@
 /**
- * Parity with Hugging Face transformers, end to end:
+ * Parity with Hugging Face transformers and PEFT, end to end:
  *   FINE_R1_PARITY_PYTHON=/path/to/python npx tsx scripts/parity/run.ts [--fixtures]
  * Builds random-weight models with transformers in a temporary folder, runs both sides on the same directory, saves each
- * model from TypeScript and has transformers load that. `--fixtures` writes test/fixtures/parity anew instead.
+ * model from TypeScript and has transformers load that; the same with LoRA adapters and PEFT. `--fixtures` writes test/fixtures/parity anew instead.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -11,6 +11,7 @@ import * as path from "node:path";
 import { disposeTree } from "../../lib/engine/tree";
 import { loadModel, saveModel } from "../../lib/model/checkpoint";
 import { trainTokenizer } from "../../lib/processor/tokenizer-files";
+import { adaptersOf, compareAdapter, loraViolations, saveBoth } from "./compare-lora";
 import { compareCase, compareTokens, violations } from "./compare";
 
 const CORPUS = [
@@ -20,10 +21,31 @@ const CORPUS = [
 ];
 
 const python = process.env.FINE_R1_PARITY_PYTHON ?? "python3";
-const reference = path.join(__dirname, "reference.py");
-const runPython = (...args: string[]): void => {
-  execFileSync(python, [reference, ...args], { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, HF_HUB_OFFLINE: "1", TRANSFORMERS_VERBOSITY: "error" } });
+const runPython = (script: "reference.py" | "lora.py", ...args: string[]): void => {
+  execFileSync(python, [path.join(__dirname, script), ...args], { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, HF_HUB_OFFLINE: "1", TRANSFORMERS_VERBOSITY: "error" } });
 };
+
+/** Runs the adapters of a case on both sides; returns how many comparisons failed. Fixtures keep two adapters in all. */
+async function compareAdapters(dir: string, fixtures: boolean): Promise<number> {
+  runPython("lora.py", "build", dir, ...(fixtures ? ["--small"] : []));
+  const kept = path.basename(dir) === "fixture-tied" ? "all-linear" : "attention";
+  let failed = 0;
+  for (const name of adaptersOf(dir)) {
+    const report = await compareAdapter(dir, name);
+    const problems = loraViolations(report);
+    failed += problems.length;
+    console.log(`${path.basename(dir)}, adapter ${name}: ${problems.length === 0 ? "equal" : problems.join("; ")}`, JSON.stringify(report));
+    if (fixtures) {
+      if (name !== kept) fs.rmSync(path.join(dir, "adapters", name), { recursive: true });
+      continue;
+    }
+    const [adapter, merged] = [path.join(dir, "saved-adapter"), path.join(dir, "saved-merged")];
+    saveBoth(dir, name, adapter, merged);
+    runPython("lora.py", "check", dir, name, adapter, merged);
+    for (const made of [adapter, merged]) fs.rmSync(made, { recursive: true });
+  }
+  return failed;
+}
 
 async function main(): Promise<void> {
   const fixtures = process.argv.includes("--fixtures");
@@ -31,7 +53,7 @@ async function main(): Promise<void> {
   try {
     fs.mkdirSync(path.join(out, "tokenizer"));
     for (const [name, text] of Object.entries(trainTokenizer(CORPUS, { vocabSize: 400 }))) fs.writeFileSync(path.join(out, "tokenizer", name), text);
-    runPython("build", out, ...(fixtures ? ["--only", "fixture"] : []));
+    runPython("reference.py", "build", out, ...(fixtures ? ["--only", "fixture"] : []));
     const cases = fs.readdirSync(out).filter((name) => name !== "tokenizer");
     let failed = 0;
     for (const name of cases) {
@@ -46,8 +68,9 @@ async function main(): Promise<void> {
       const { config, params, generationConfig } = loadModel(path.join(dir, "model"));
       saveModel(path.join(dir, "saved"), { config, params, generationConfig });
       disposeTree(params);
-      runPython("check", path.join(dir, "saved"), dir);
+      runPython("reference.py", "check", path.join(dir, "saved"), dir);
       fs.rmSync(path.join(dir, "saved"), { recursive: true });
+      failed += await compareAdapters(dir, fixtures);
     }
     if (failed > 0) throw new Error(`${failed} comparisons failed`);
     if (fixtures) {

@@ -105,12 +105,35 @@ describe("a bad checkpoint is refused, naming file and tensor, and leaves nothin
     ["missing shard", "fixture-untied", (d) => fs.rmSync(path.join(d, "model-00003-of-00005.safetensors")), /shard model-00003-of-00005\.safetensors is missing/],
     ["shard outside", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["x"] = "../../other.safetensors")), /expected a \.safetensors file in the same folder/],
   ];
+  const shard = (dir: string, name: string): string => path.join(dir, `model-0000${name}-of-00005.safetensors`);
+  /** Overwrites bytes of a shard. */
+  const poke = (file: string, at: number, bytes: Buffer): void => {
+    const fd = fs.openSync(file, "r+");
+    fs.writeSync(fd, bytes, 0, bytes.length, at);
+    fs.closeSync(fd);
+  };
+  bad.push(
+    ["shard in a folder above by absolute path", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["x"] = path.join(d, "model.safetensors"))), /expected a \.safetensors file in the same folder/],
+    ["shard that is no safetensors file", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["x"] = "config.json")), /weight_map names "config\.json"/],
+    ["index of another checkpoint", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["model.extra"] = "model-00001-of-00005.safetensors")), /weight_map has tensor model\.extra in model-00001-of-00005\.safetensors, which doesn't hold it/],
+    ["truncated shard", "fixture-untied", (d) => fs.truncateSync(shard(d, "3"), fs.statSync(shard(d, "3")).size - 2), /model-00003-of-00005\.safetensors: tensor .* truncated/],
+    ["shard's header larger than the file", "fixture-untied", (d) => poke(shard(d, "4"), 0, Buffer.from([255, 255, 255, 255, 255, 0, 0, 0])), /model-00004-of-00005\.safetensors: the header claims 1099511627775 bytes, the file has \d+/],
+    ["infinite weight in the last shard", "fixture-untied", (d) => poke(shard(d, "5"), fs.statSync(shard(d, "5")).size - 2, Buffer.from([0x80, 0x7f])), /model-00005-of-00005\.safetensors: tensor .* holds Infinity at index \d+/],
+    ["tensor named like a property of every object", "fixture-tied", (d) => editTensors(d, (p) => (p["constructor"] = tf.zeros([3]))), /tensor constructor \[3\] belongs to no part/],
+  );
   it.each(bad)("%s", (_, fixture, spoil, message) => {
     const dir = copyOf(fixture);
     spoil(dir);
     const before = tf.memory().numTensors;
     expect(() => loadModel(dir)).toThrow(message);
     expect(tf.memory().numTensors).toBe(before);
+  });
+  it("NaN weights load where the check is switched off", () => {
+    const dir = copyOf("fixture-tied");
+    editTensors(dir, (p) => (p["model.norm.weight"] = tf.fill([32], NaN)));
+    const { params } = loadModel(dir, { checkFinite: false });
+    expect(params["model.norm.weight"].dataSync()[31]).toBeNaN();
+    disposeTree(params);
   });
   it("a tied model may carry an equal lm_head", () => {
     const dir = copyOf("fixture-tied");

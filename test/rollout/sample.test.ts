@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { random } from "../../lib/engine/random";
-import { argmax, sampleToken } from "../../lib/rollout/sample";
+import { argmax, logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "../../lib/rollout/sample";
 
 const row = Float32Array.from([0.05, 0.3, 0.02, 0.4, 0.13, 0.1]);
 const draw = (topP: number, bannedTokenIds: number[], n = 20_000): number[] => {
@@ -62,5 +62,67 @@ describe("sampleToken", () => {
   it.each([true, false])("reports probabilities that are not numbers (greedy %s)", (greedy) => {
     const nan = new Float32Array(4).fill(NaN);
     for (const topP of [1, 0.5]) expect(() => sampleToken(nan, 0, 4, { topP, bannedTokenIds: [], greedy }, random(0).uniform)).toThrow(/not numbers \(NaN\).*diverged/);
+  });
+});
+
+describe("sampleFromLogits", () => {
+  const logits = Float32Array.from([9, 9, 1, 3, -2, 2, 0]); // a row of five at 2
+  const plain: LogitsOptions = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, bannedTokenIds: [], greedy: false };
+  const counts = (options: Partial<LogitsOptions>, seen: number[] = [], n = 20_000): number[] => {
+    const drawn = new Array<number>(5).fill(0);
+    const { uniform } = random(5);
+    for (let i = 0; i < n; i++) drawn[sampleFromLogits(logits, 2, 5, seen, { ...plain, ...options }, uniform)]++;
+    return drawn;
+  };
+  /** Chi-square against softmax(scores), -Infinity for what must never come. */
+  const expectSoftmax = (drawn: number[], scores: number[]): void => {
+    const weights = scores.map(Math.exp);
+    const total = weights.reduce((a, b) => a + b);
+    const n = drawn.reduce((a, b) => a + b);
+    drawn.forEach((count, i) => weights[i] === 0 && expect(count, `token ${i}`).toBe(0));
+    const chiSquare = drawn.reduce((sum, count, i) => sum + (weights[i] === 0 ? 0 : (count - (n * weights[i]) / total) ** 2 / ((n * weights[i]) / total)), 0);
+    expect(chiSquare).toBeLessThan(20); // 4 degrees of freedom: p = 0.0005
+  };
+  const none = -Infinity;
+
+  it("draws the softmax, tempered", () => {
+    expectSoftmax(counts({}), [1, 3, -2, 2, 0]);
+    expectSoftmax(counts({ temperature: 2 }), [0.5, 1.5, -1, 1, 0]);
+  });
+  it("top-k keeps the k best, and those that equal the k-th", () => {
+    expectSoftmax(counts({ topK: 2 }), [none, 3, none, 2, none]);
+    expect(counts({ topK: 1 }, [], 50)).toEqual([0, 50, 0, 0, 0]);
+    expectSoftmax(counts({ topK: 99 }), [1, 3, -2, 2, 0]);
+    const equal = Float32Array.from([1, 2, 1, 0]);
+    const drawn = new Set(Array.from({ length: 200 }, (_, i) => sampleFromLogits(equal, 0, 4, [], { ...plain, topK: 2 }, random(i).uniform)));
+    expect([...drawn].sort()).toEqual([0, 1, 2]);
+  });
+  it("top-p is taken after top-k and temperature", () => {
+    // top-3 are logits 3, 2, 1: probabilities 0.665, 0.245, 0.090. 0.9 < 0.665 + 0.245, so two stay; of all five those two hold 0.871 < 0.9.
+    expectSoftmax(counts({ topK: 3, topP: 0.9 }), [none, 3, none, 2, none]);
+    expectSoftmax(counts({ topP: 0.9 }), [1, 3, none, 2, none]);
+    // at temperature 0.5 the scores are 6, 4, 2: 0.867 alone exceeds 0.8
+    expectSoftmax(counts({ temperature: 0.5, topP: 0.8 }), [none, 6, none, none, none]);
+    expect(counts({ topP: 1e-9 }, [], 20)).toEqual([0, 20, 0, 0, 0]);
+  });
+  it("the repetition penalty divides positive and multiplies negative logits of seen tokens", () => {
+    // 3 / 2 = 1.5, -2 * 2 = -4, 0 stays
+    expectSoftmax(counts({ repetitionPenalty: 2 }, [1, 2, 4]), [1, 1.5, -4, 2, 0]);
+    expect(sampleFromLogits(logits, 2, 5, [1], { ...plain, repetitionPenalty: 2, greedy: true }, () => 0)).toBe(3); // 1.5 < 2
+    expect(sampleFromLogits(logits, 2, 5, [], { ...plain, repetitionPenalty: 2, greedy: true }, () => 0)).toBe(1);
+  });
+  it("never takes a banned token, and counts top-k among the others", () => {
+    expectSoftmax(counts({ bannedTokenIds: [1], topK: 2 }), [1, none, none, 2, none]);
+    expect(() => sampleFromLogits(logits, 2, 5, [], { ...plain, bannedTokenIds: [0, 1, 2, 3, 4] }, () => 0)).toThrow(/every token is banned/);
+  });
+  it("is greedy at tiny temperatures, without overflow", () => expect(counts({ temperature: 1e-6 }, [], 20)).toEqual([0, 20, 0, 0, 0]));
+  it.each([true, false])("reports logits that are not numbers (greedy %s)", (greedy) => {
+    expect(() => sampleFromLogits(Float32Array.from([1, NaN, 2]), 0, 3, [], { ...plain, greedy }, () => 0)).toThrow(/not numbers \(NaN\).*diverged/);
+  });
+  it("log-probs by hand", () => {
+    // ln(e^1 + e^3 + e^-2 + e^2 + e^0) = 3.44469...
+    const sum = Math.log(Math.exp(1) + Math.exp(3) + Math.exp(-2) + Math.exp(2) + 1);
+    expect(logProbOf(logits, 2, 5, 3)).toBeCloseTo(2 - sum, 12);
+    expect(logProbOf(Float32Array.from([1000, 998]), 0, 2, 1, 2)).toBeCloseTo(-1 - Math.log(1 + Math.exp(-1)), 12);
   });
 });

@@ -4,7 +4,9 @@ import { foldIn } from "../../lib/engine/random";
 import { engineStats } from "../../lib/engine/compile";
 import { isNative, tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
-import { trainSft, trainableNames, type SftLog, type SftRun } from "../../lib/train/sft";
+import { initLora, isLoraWeight } from "../../lib/model/lora";
+import { LORA_DEFAULTS } from "../../lib/model/lora-config";
+import { trainedState, trainSft, trainableNames, type SftLog, type SftRun } from "../../lib/train/sft";
 import type { SftSettings } from "../../lib/settings";
 import type { Workbench } from "../../lib/train/workbench";
 import { toyBench, toySft, values } from "../helpers/tiny";
@@ -74,6 +76,26 @@ describe("trainSft", () => {
     for (const name of Object.keys(before)) expect(JSON.stringify(after[name]) === JSON.stringify(before[name]), name).toBe(name.startsWith("visual."));
     expect(trainableNames(params, 0).some((name) => name.startsWith("visual."))).toBe(false);
     expect(trainableNames(params, 0.1)).toEqual(Object.keys(params));
+  });
+
+  it("trains an adapter alone: the base stays, A and B move, the optimizer holds no more", async () => {
+    const lora = { ...LORA_DEFAULTS, rank: 4, alpha: 16, targetModules: "all-linear" };
+    const adapter = initLora(bench.config, lora, 5);
+    const all = { ...params, ...adapter };
+    expect(Object.keys(trainedState(all, 1).m).sort()).toEqual(Object.keys(adapter).filter(isLoraWeight).sort());
+    const before = values(all);
+    const count = tf.memory().numTensors;
+    const { params: trained, log } = await trainSft(all, bench, { ...toySft, epochs: 30, learningRate: 2e-2 }, { conversations, seed: 3, bf16: false });
+    const after = values(trained);
+    for (const name of Object.keys(before)) expect(JSON.stringify(after[name]) !== JSON.stringify(before[name]), name).toBe(isLoraWeight(name));
+    expect(log.slice(-4).reduce((sum, l) => sum + l.loss / 4, 0)).toBeLessThan(0.25 * log[0].loss);
+    disposeTree(trained);
+    expect(tf.memory().numTensors).toBe(count);
+    const frozenVision = await trainSft(all, bench, { ...toySft, visionLearningRateScale: 0 }, { conversations, seed: 3, bf16: false });
+    const kept = values(frozenVision.params);
+    for (const name of Object.keys(before)) if (name.startsWith("visual.") || !isLoraWeight(name)) expect(kept[name], name).toEqual(before[name]);
+    expect(kept["model.layers.0.mlp.up_proj.lora_B.weight"]).not.toEqual(before["model.layers.0.mlp.up_proj.lora_B.weight"]);
+    disposeTree(frozenVision.params, adapter);
   });
 
   it("mixes replayed rows in, drawn by step and place", async () => {

@@ -1,0 +1,137 @@
+/**
+ * Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) as further tensors of the parameter record, beside the layer they
+ * adapt: `<module>.lora_A.weight` [rank, in], `<module>.lora_B.weight` [out, rank], and the constant `<module>.lora_scaling`.
+ * `project` (project.ts) adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
+ */
+import { foldIn, random } from "../engine/random";
+import { tf, type Params } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import type { ModelConfig } from "./config";
+import type { LoraConfig } from "./lora-config";
+import { paramShapes } from "./shapes";
+
+/** What LoRA makes of one layer. */
+export interface LoraModule {
+  /** [out, in] of the layer. */
+  shape: [number, number];
+  rank: number;
+  scaling: number;
+}
+
+const LORA_NAME = /\.lora_(A\.weight|B\.weight|scaling)$/;
+
+/** Whether a parameter belongs to an adapter. */
+export const isLora = (name: string): boolean => LORA_NAME.test(name);
+
+/** Whether a parameter is trained when an adapter is: A or B. */
+export const isLoraWeight = (name: string): boolean => isLora(name) && !name.endsWith(".lora_scaling");
+
+/** A module's name in current versions of transformers, from its name in the published files. */
+export function currentName(name: string): string {
+  if (name.startsWith("visual.")) return `model.${name}`;
+  return name.startsWith("model.") ? `model.language_model.${name.slice("model.".length)}` : name;
+}
+
+/** Whether PEFT's `target_modules` or `exclude_modules` name a module, spelled as one version of transformers does. */
+function named(by: readonly string[] | string, spelling: string, field: string): boolean {
+  if (typeof by !== "string") return by.some((name) => spelling === name || spelling.endsWith(`.${name}`));
+  try {
+    return new RegExp(`^(?:${by})$`).test(spelling);
+  } catch {
+    throw new Error(`LoRA: ${field} is ${JSON.stringify(by)}; it is no regular expression that JavaScript knows`);
+  }
+}
+
+/** The value of a `rank_pattern` or `alpha_pattern` for a module (PEFT's `get_pattern_key`). */
+function patterned(pattern: Record<string, number>, spellings: readonly string[], fallback: number): number {
+  const key = Object.keys(pattern).find((ending) => spellings.some((spelling) => new RegExp(`^(?:.*\\.)?(?:${ending})$`).test(spelling)));
+  return key === undefined ? fallback : pattern[key];
+}
+
+/**
+ * The layers that an adapter has, by published name, in the order of the forward pass.
+ * @throws Error where nothing is named, or something that can't be adapted (a convolution, an embedding, a tied output layer)
+ */
+export function loraModules(config: ModelConfig, lora: LoraConfig): Record<string, LoraModule> {
+  const shapes = paramShapes(config);
+  const modules = Object.keys(shapes).filter((name) => name.endsWith(".weight") && shapes[name].length > 1).map((name) => name.slice(0, -".weight".length));
+  const isLinear = (name: string): boolean => shapes[`${name}.weight`].length === 2 && name !== "model.embed_tokens";
+  const all = config.tieWordEmbeddings ? [...modules, "lm_head"] : modules;
+  const chosen = (spell: (name: string) => string): string[] => all.filter((name) => {
+    if (lora.excludeModules !== null && named(lora.excludeModules, spell(name), "exclude_modules")) return false;
+    if (typeof lora.targetModules === "string" && lora.targetModules.toLowerCase() === "all-linear") return name !== "lm_head" && isLinear(name);
+    return named(lora.targetModules, spell(name), "target_modules");
+  });
+  const current = chosen(currentName);
+  const found = current.length > 0 ? current : chosen((name) => name);
+  if (found.length === 0) throw new Error(`LoRA: target_modules ${JSON.stringify(lora.targetModules)} name no layer of this model; its layers are called like ${currentName("model.layers.0.self_attn.q_proj")}`);
+  return Object.fromEntries(found.map((name): [string, LoraModule] => {
+    if (name === "lm_head" && config.tieWordEmbeddings) throw new Error("LoRA: target_modules name lm_head, which is tied to the embeddings; leave it out or untie the model");
+    if (!isLinear(name)) throw new Error(`LoRA: target_modules name ${currentName(name)} [${shapes[`${name}.weight`].join(", ")}], which is no linear layer; leave it out with exclude_modules`);
+    const spellings = [currentName(name), name];
+    const rank = patterned(lora.rankPattern, spellings, lora.rank);
+    const alpha = patterned(lora.alphaPattern, spellings, lora.alpha);
+    return [name, { shape: shapes[`${name}.weight`] as [number, number], rank, scaling: alpha / (lora.useRslora ? Math.sqrt(rank) : rank) }];
+  }));
+}
+
+/** Shapes of an adapter's tensors by name. */
+export function loraShapes(modules: Record<string, LoraModule>): Record<string, number[]> {
+  return Object.fromEntries(Object.entries(modules).flatMap(([name, { shape, rank }]): [string, number[]][] => [
+    [`${name}.lora_A.weight`, [rank, shape[1]]],
+    [`${name}.lora_B.weight`, [shape[0], rank]],
+    [`${name}.lora_scaling`, []],
+  ]));
+}
+
+/** The constant tensors `<module>.lora_scaling`. */
+export function loraScalings(modules: Record<string, LoraModule>): Params {
+  return Object.fromEntries(Object.entries(modules).map(([name, { scaling }]) => [`${name}.lora_scaling`, tf.scalar(scaling)]));
+}
+
+/**
+ * A fresh adapter as PEFT makes it: A uniform within 1 / sqrt(in) (Kaiming with a = sqrt 5), B zero, so that it changes
+ * nothing yet. A tensor depends on the seed and its name only. The caller disposes them.
+ * @throws Error for a dropout other than 0
+ */
+export function initLora(config: ModelConfig, lora: LoraConfig, seed: number): Params {
+  if (lora.dropout !== 0) throw new Error(`LoRA: dropout is ${lora.dropout}; only 0 can be trained here`);
+  const modules = loraModules(config, lora);
+  const adapter = loraScalings(modules);
+  for (const [name, { shape: [outSize, inSize], rank }] of Object.entries(modules)) {
+    const draw = random(foldIn(seed, "lora", name));
+    const bound = 1 / Math.sqrt(inSize);
+    adapter[`${name}.lora_A.weight`] = tf.tensor2d(Float32Array.from({ length: rank * inSize }, () => bound * (2 * draw.uniform() - 1)), [rank, inSize]);
+    adapter[`${name}.lora_B.weight`] = tf.zeros([outSize, rank]);
+  }
+  return adapter;
+}
+
+/** The adapter's tensors of a record, and the others; the same tensors, no copies. */
+export function splitAdapter(params: Params): { base: Params; adapter: Params } {
+  const pick = (wanted: boolean): Params => Object.fromEntries(Object.entries(params).filter(([name]) => isLora(name) === wanted));
+  return { base: pick(false), adapter: pick(true) };
+}
+
+/**
+ * The model with its adapter merged, `W + scaling · B · A`, under the names of a plain model.
+ * All tensors are new handles that the caller disposes; `params` stays as it is.
+ * @throws Error where an adapted layer is missing or has another shape
+ */
+export function mergeLora(params: Params): Params {
+  const { base, adapter } = splitAdapter(params);
+  const merged: Params = {};
+  try {
+    for (const [name, tensor] of Object.entries(base)) {
+      const module = name.replace(/\.weight$/, "");
+      const [a, b, scaling] = ["lora_A.weight", "lora_B.weight", "lora_scaling"].map((part) => adapter[`${module}.${part}`]);
+      merged[name] = name.endsWith(".weight") && a ? tf.tidy(() => tensor.add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling))) : tensor.clone();
+    }
+    const orphan = Object.keys(adapter).find((name) => !base[name.replace(LORA_NAME, ".weight")]);
+    if (orphan) throw new Error(`LoRA: ${orphan} adapts a layer that these parameters don't have`);
+  } catch (error) {
+    disposeTree(merged);
+    throw error;
+  }
+  return merged;
+}

@@ -1,0 +1,115 @@
+/**
+ * What a run needs in memory, from shapes alone. Parameters and weights' gradients are exact; activations are what the
+ * backward pass keeps (no checkpointing, float32), counted per layer, so an estimate from below.
+ */
+import type { ModelConfig } from "./config";
+import { loraModules } from "./lora";
+import type { LoraConfig } from "./lora-config";
+import { paramShapes } from "./shapes";
+
+/** Bytes of a float32. */
+const FLOAT = 4;
+
+/** A line of a plan. */
+export interface PlanItem {
+  name: string;
+  bytes: number;
+  /** How the number comes about. */
+  how: string;
+}
+
+/** One phase of a run. */
+export interface Phase {
+  name: string;
+  items: PlanItem[];
+  bytes: number;
+}
+
+/** Rows of equal length, and the distinct images they show. */
+export interface RowsShape {
+  rows: number;
+  /** Tokens of prompt (image tokens included) and response. */
+  promptTokens: number;
+  responseTokens: number;
+  images: number;
+  /** Patches of one image. */
+  imagePatches: number;
+}
+
+/** Numbers of parameters: all, and those that a run trains. */
+export interface ParameterCounts {
+  model: number;
+  adapter: number;
+  trained: number;
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Counts parameters. @param lora the adapter that is trained in place of the model, or null @param visionTrained whether the vision tower learns */
+export function parameterCounts(config: ModelConfig, lora: LoraConfig | null, visionTrained: boolean): ParameterCounts {
+  const counts = { model: 0, adapter: 0, trained: 0 };
+  const learns = (name: string): boolean => visionTrained || !name.startsWith("visual.");
+  for (const [name, shape] of Object.entries(paramShapes(config))) {
+    counts.model += sizeOf(shape);
+    if (!lora && learns(name)) counts.trained += sizeOf(shape);
+  }
+  for (const [name, { shape, rank }] of lora ? Object.entries(loraModules(config, lora)) : []) {
+    counts.adapter += rank * (shape[0] + shape[1]);
+    if (learns(name)) counts.trained += rank * (shape[0] + shape[1]);
+  }
+  return counts;
+}
+
+/**
+ * Floats that the backward pass of one decoder row of `tokens` keeps: per layer and token two norms (each its input scaled
+ * and its output), q, k, v, the attention's output and probabilities, four of the MLP's width.
+ */
+export function decoderActivations({ text }: ModelConfig, tokens: number): number {
+  const kv = text.numKeyValueHeads * text.headDim;
+  const perToken = 6 * text.hiddenSize + 2 * kv + text.numAttentionHeads * tokens + 4 * text.intermediateSize;
+  return text.numHiddenLayers * tokens * perToken;
+}
+
+/** The same of one image of `patches` in the vision tower; blocks with windows attend within them. */
+export function visionActivations({ vision }: ModelConfig, patches: number): number {
+  const window = Math.min(patches, (vision.windowSize / vision.patchSize) ** 2);
+  const full = vision.fullattBlockIndexes.filter((block) => block < vision.depth).length;
+  const perPatch = vision.depth * (8 * vision.hiddenSize + 4 * vision.intermediateSize) + vision.numHeads * (full * patches + (vision.depth - full) * window);
+  return patches * perPatch;
+}
+
+/** Floats of the keys and values of `tokens`. */
+export const cacheFloats = ({ text }: ModelConfig, tokens: number): number => 2 * text.numHiddenLayers * text.numKeyValueHeads * text.headDim * tokens;
+
+const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes: items.reduce((total, item) => total + item.bytes, 0) });
+
+/**
+ * A training step: a step returns new parameters and moments before the old ones are disposed.
+ * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
+ */
+export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean): Phase {
+  const { rows, promptTokens, responseTokens, images, imagePatches } = shape;
+  const tokens = promptTokens + responseTokens;
+  return phase(name, [
+    { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
+    { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters` },
+    { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
+    { name: "new copies", bytes: 3 * FLOAT * counts.trained, how: "weights and moments, before the old ones go" },
+    { name: "activations", bytes: FLOAT * rows * passes * decoderActivations(config, tokens), how: `${rows} rows of ${tokens} tokens, ${passes} ${passes === 1 ? "pass" : "passes"}` },
+    ...(visionTrained ? [{ name: "vision activations", bytes: FLOAT * images * visionActivations(config, imagePatches), how: `${images} images of ${imagePatches} patches` }] : []),
+    { name: "logits", bytes: 2 * FLOAT * rows * passes * responseTokens * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places, and their gradient` },
+  ]);
+}
+
+/** Generation of `shape.rows` rows, `perPrompt` to a prompt, which share its cache. */
+export function generationPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, perPrompt: number): Phase {
+  const { rows, promptTokens, responseTokens } = shape;
+  const prompts = Math.ceil(rows / perPrompt);
+  return phase(name, [
+    { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
+    { name: "prompts' attention", bytes: 2 * FLOAT * prompts * config.text.numAttentionHeads * promptTokens ** 2, how: `scores and probabilities of one layer, ${prompts} prompts at once` },
+    { name: "prompts' KV cache", bytes: FLOAT * prompts * cacheFloats(config, promptTokens), how: `${prompts} prompts of ${promptTokens} tokens` },
+    { name: "rows' KV cache", bytes: 2 * FLOAT * rows * cacheFloats(config, responseTokens), how: `${rows} rows of ${responseTokens} tokens, twice while chunks are joined` },
+    { name: "probabilities", bytes: 2 * FLOAT * rows * config.text.vocabSize, how: `${rows} rows of the vocabulary` },
+  ]);
+}

@@ -1,0 +1,100 @@
+/** Chat messages with images of any size in, text out: the general way through processor, vision tower and generator. */
+import { compile } from "../engine/compile";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import type { ModelConfig } from "../model/config";
+import type { GenerationConfig } from "../model/generation-config";
+import { encodeImages } from "../model/vision";
+import type { Grid, VisionInputs } from "../model/vision-plan";
+import type { Message } from "../processor/chat-template";
+import { collate, modelInputs } from "../processor/collate";
+import type { Processor, Prompt } from "../processor/processor";
+import { textStream } from "../processor/text-stream";
+import { createGenerator } from "./generate";
+import { resolveSampling, type SamplingRequest } from "./sampling-defaults";
+import type { PromptRow } from "./types";
+
+/** Options of one call; what is absent comes from the checkpoint's generation config. */
+export interface TextOptions extends SamplingRequest {
+  maxNewTokens: number;
+  /** Default 0. */
+  seed?: number;
+  /** Called with each piece of text as it is produced; the pieces, joined, are the response's text. */
+  onText?: (piece: string) => void;
+}
+
+/** A response with what it was made from. */
+export interface GeneratedText {
+  /** The prompt's tokens, image placeholders expanded. */
+  promptTokenIds: number[];
+  /** Grids of the prompt's images in patches: frames, height, width. */
+  imageGridThw: Grid[];
+  /** Produced tokens, the end token included where there is one. */
+  tokenIds: number[];
+  /** Log-probabilities of those tokens under the model's own softmax: no temperature, penalty or cut. */
+  logProbs: number[];
+  /** The tokens' text without special tokens. */
+  text: string;
+  /** Whether an end token was produced within the limit. */
+  finished: boolean;
+}
+
+/** Generation for one checkpoint; parameters travel as arguments. */
+export interface TextGenerator {
+  /** Answers a chat whose images are file paths. @throws Error naming the image, message or option that is wrong */
+  generate(params: Params, messages: readonly Message[], options: TextOptions): Promise<GeneratedText>;
+  /** The same from a prompt that is tokenized already. */
+  generateFromPrompt(params: Params, prompt: Pick<Prompt, "inputIds" | "images">, options: TextOptions): GeneratedText;
+}
+
+/** The prompt as the generator takes it, with the features of its images `[N, hiddenSize]` (one row of zeros without images). */
+function readPrompt(config: ModelConfig, prompt: Pick<Prompt, "inputIds" | "images">, encode: (pixels: Tensor, vision: VisionInputs) => Tensor): { row: PromptRow; features: Tensor } {
+  const host = collate(config, [prompt], { padTokenId: config.padTokenId ?? 0 });
+  const { length } = host;
+  const row = {
+    inputIds: prompt.inputIds,
+    positionIds: [0, 1, 2].map((axis) => Array.from(host.positionIds.subarray(axis * length, (axis + 1) * length))),
+    featureIndex: Array.from(host.featureIndex),
+  };
+  const inputs = modelInputs(config, host);
+  const features = inputs.pixelValues && inputs.vision ? encode(inputs.pixelValues, inputs.vision) : tf.zeros([1, config.text.hiddenSize]);
+  disposeTree(inputs);
+  return { row, features };
+}
+
+/** A generator of text for `config`; its compiled functions are kept by shape. */
+export function createTextGenerator(config: ModelConfig, processor: Processor, generationConfig: GenerationConfig = {}): TextGenerator {
+  const generator = createGenerator(config);
+  const encode = compile((tower: Params, pixels: Tensor, vision: VisionInputs) => encodeImages(tower, config, pixels, vision), { name: "text.images" });
+
+  const generateFromPrompt: TextGenerator["generateFromPrompt"] = (params, prompt, options) => {
+    const { maxNewTokens, seed = 0, onText } = options;
+    if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) throw new Error(`generate: max new tokens is ${maxNewTokens}; expected a positive integer`);
+    const sampling = resolveSampling(options, generationConfig, config);
+    const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
+    const { row, features } = readPrompt(config, prompt, (pixels, vision) => encode(tower, pixels, vision));
+    const stream = textStream(processor.tokenizer);
+    let text = "";
+    const emit = (piece: string): void => {
+      text += piece;
+      if (piece !== "") onText?.(piece);
+    };
+    try {
+      const [rollout] = generator.generate(params, { prompts: [row], features }, {
+        ...sampling,
+        numGenerations: 1,
+        maxNewTokens,
+        bannedTokenIds: [config.imageTokenId, config.videoTokenId], // a placeholder stands for a feature; there would be none
+        logProbsOf: "model",
+        seed,
+        onToken: (_, __, [one]) => emit(stream.push(one.tokenIds[one.tokenIds.length - 1])),
+      });
+      emit(stream.end());
+      const { tokenIds, logProbs, finished } = rollout;
+      return { promptTokenIds: [...prompt.inputIds], imageGridThw: prompt.images.map((image) => image.grid), tokenIds, logProbs, text, finished };
+    } finally {
+      features.dispose();
+    }
+  };
+  return { generateFromPrompt, generate: async (params, messages, options) => generateFromPrompt(params, await processor.prompt(messages), options) };
+}

@@ -1,0 +1,71 @@
+/** `generate`: what a checkpoint says to a prompt with images of any size. */
+import { parseArgs } from "node:util";
+import { disposeTree } from "../../lib/engine/tree";
+import { loadAdapter } from "../../lib/model/adapter";
+import { loadModel } from "../../lib/model/checkpoint";
+import type { Message } from "../../lib/processor/chat-template";
+import { loadProcessor } from "../../lib/processor/processor";
+import { createTextGenerator } from "../../lib/rollout/text-generator";
+
+const USAGE =
+  "npm run -s fine-r1 -- generate --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--system TEXT] [--temperature T] [--top-p P] [--top-k K] " +
+  "[--repetition-penalty R] [--seed S] [--adapter DIR] [--ignore-eos] [--json]";
+
+/** The number an option holds; undefined where it is not given. @throws Error naming the option */
+function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new Error(`--${option} is ${JSON.stringify(text)}; expected a number`);
+  return value;
+}
+
+/**
+ * Streams the response's text; `--json` prints `{promptTokenIds, imageGridThw, tokenIds, logProbs, text}` on one line
+ * instead. What is not given comes from the checkpoint's `generation_config.json`.
+ * @returns exit code: 0; 1 where the checkpoint, an image or an argument is bad
+ */
+export async function run(args: string[]): Promise<number> {
+  try {
+    const text = { type: "string" } as const;
+    const { values } = parseArgs({
+      args,
+      options: {
+        model: text, image: { type: "string", multiple: true, default: [] }, prompt: text, system: text, "max-new-tokens": text, temperature: text, "top-p": text, "top-k": text,
+        "repetition-penalty": text, seed: text, adapter: text, "ignore-eos": { type: "boolean", default: false }, json: { type: "boolean", default: false },
+      },
+    });
+    const missing = (["model", "prompt", "max-new-tokens"] as const).find((name) => values[name] === undefined);
+    if (missing) throw new Error(`--${missing} is missing; ${USAGE}`);
+    const { model: dir, prompt, system, image: images } = values as typeof values & { model: string; prompt: string };
+    const seed = numberOf("seed", values.seed) ?? 0;
+    if (!Number.isInteger(seed)) throw new Error(`--seed is ${seed}; expected an integer`);
+    const processor = loadProcessor(dir);
+    const { config, params: base, generationConfig } = loadModel(dir);
+    let params = base;
+    const messages: Message[] = [
+      ...(system === undefined ? [] : [{ role: "system" as const, content: system }]),
+      { role: "user", content: images.length === 0 ? prompt : [...images.map((image) => ({ type: "image" as const, image })), { type: "text" as const, text: prompt }] },
+    ];
+    try {
+      if (values.adapter !== undefined) params = { ...base, ...loadAdapter(values.adapter, config).params };
+      const result = await createTextGenerator(config, processor, generationConfig).generate(params, messages, {
+        maxNewTokens: numberOf("max-new-tokens", values["max-new-tokens"])!,
+        temperature: numberOf("temperature", values.temperature),
+        topP: numberOf("top-p", values["top-p"]),
+        topK: numberOf("top-k", values["top-k"]),
+        repetitionPenalty: numberOf("repetition-penalty", values["repetition-penalty"]),
+        seed,
+        eosTokenIds: values["ignore-eos"] ? [] : undefined,
+        onText: values.json ? undefined : (piece) => void process.stdout.write(piece),
+      });
+      const { promptTokenIds, imageGridThw, tokenIds, logProbs } = result;
+      process.stdout.write(values.json ? `${JSON.stringify({ promptTokenIds, imageGridThw, tokenIds, logProbs, text: result.text })}\n` : "\n");
+    } finally {
+      disposeTree(params);
+    }
+    return 0;
+  } catch (error) {
+    process.stderr.write(`generate: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
