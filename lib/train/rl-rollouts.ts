@@ -1,6 +1,6 @@
 /** Sampling for Stage 2: prompts to groups, with dynamic sampling, and groups to the rows of an update. */
 import { foldIn, random } from "../engine/random";
-import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import type { Params, Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout } from "../rollout/groups";
 import { promptFeatureIndex } from "../rollout/prompts";
@@ -134,12 +134,11 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
     if (scored) samplerLogProbs.set(rollout.logProbs, b * places);
   });
   const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
+  const augmentation = drawAugmentation(padded.flatMap((group) => group.augmentationSeeds), bench.bank.size, settings.augmentation, paths.map(() => false));
+  const pixelValues = bench.patches(paths, augmentation);
+  disposeTree(augmentation);
   return {
-    images: {
-      imageIds: tf.tensor1d(paths.map((path) => bench.bank.indexOf(path)), "int32"),
-      augmentation: drawAugmentation(padded.flatMap((group) => group.augmentationSeeds), bench.bank.size, settings.augmentation, paths.map(() => false)),
-      vision: bench.vision(paths.length),
-    },
+    images: { pixelValues, vision: bench.vision(paths.length) },
     rows: groupBatch(prompts((source) => source), rows),
     negativeFeatureIndex: promptFeatureIndex(prompts(() => 2)),
     advantages: Float32Array.from(entries, (entry) => entry.advantage),

@@ -9,18 +9,15 @@ import { tapoLoss } from "../loss/tapo";
 import { encodeImages } from "../model/vision";
 import type { VisionInputs } from "../model/vision-plan";
 import type { RlSettings } from "../settings";
-import { augment, toPatches, type Augmentation } from "./augment";
 import type { GroupBatch } from "./group-batch";
 import { groupLogProbs } from "./group-log-probs";
 import { optimizerOptions, trainableNames } from "./sft";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { Workbench } from "./workbench";
 
-/** The images of a batch: rows of the bank and their augmentation. */
+/** The images of a batch, cut into patches. */
 export interface BatchImages {
-  /** int32 `[N]` */
-  imageIds: Tensor;
-  augmentation: Augmentation;
+  pixelValues: Tensor;
   vision: VisionInputs;
 }
 
@@ -38,19 +35,14 @@ export interface RlBatch {
   staleNegativeLogProbs: Tensor | null;
 }
 
-function batchFeatures(params: Params, bench: Workbench, bank: Tensor, images: BatchImages): Tensor {
-  const pixels = augment(tf.gather(bank, images.imageIds as tf.Tensor1D), images.augmentation);
-  return encodeImages(params, bench.config, toPatches(pixels, bench.processor.imageConfig), images.vision);
-}
-
 /** The same groups with the negative image in place of theirs. */
 export function withNegative(rows: GroupBatch, featureIndex: Tensor): GroupBatch {
   return { ...rows, prompts: { ...rows.prompts, featureIndex } };
 }
 
-/** `(params, bank, images, rows)` to log-probs `[B,R]`, 0 in free places. */
+/** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places. */
 export function createScoreStep(bench: Workbench, temperature: number, bf16: boolean) {
-  const score = (params: Params, bank: Tensor, images: BatchImages, rows: GroupBatch) => tf.mul(groupLogProbs(params, bench.config, batchFeatures(params, bench, bank, images), rows, temperature), rows.weights);
+  const score = (params: Params, images: BatchImages, rows: GroupBatch) => tf.mul(groupLogProbs(params, bench.config, encodeImages(params, bench.config, images.pixelValues, images.vision), rows, temperature), rows.weights);
   return compile(score, { name: "rl.score", bf16 });
 }
 
@@ -77,9 +69,9 @@ export function createRlStep(bench: Workbench, settings: RlSettings, contrast: b
     skipNotFinite: true,
     parts: settings.gradientAccumulationSteps,
     compile: how,
-    loss: (params, bank, batch, { tokens, parts }) => {
+    loss: (params, batch, { tokens, parts }) => {
       const mask = batch.rows.weights;
-      const features = batchFeatures(params, bench, bank, batch.images);
+      const features = encodeImages(params, config, batch.images.pixelValues, batch.images.vision);
       const score = (rows: GroupBatch): Tensor => tf.mul(groupLogProbs(params, config, features, rows, settings.temperature), mask);
       const logProbs = score(batch.rows);
       const negativeLogProbs = contrast ? (batch.staleNegativeLogProbs ?? score(withNegative(batch.rows, batch.negativeFeatureIndex))) : null;

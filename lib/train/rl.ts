@@ -120,7 +120,6 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
   const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, { bf16: run.bf16 }));
   const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () => createScoreStep(bench, settings.temperature, run.bf16));
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
-  const bank = bench.bank.images;
 
   let params = mapParams(initial, (p) => p.clone());
   let state = trainedState(params, settings.visionLearningRateScale);
@@ -141,13 +140,13 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
       const parts = prepared.map(({ images, rows, negativeFeatureIndex, samplerLogProbs, ...host }): RlBatch => {
         let oldLogProbs = samplerLogProbs;
         if (intra && settings.conditionOn === "anchor") {
-          const scored = score(params, bank, images, rows);
+          const scored = score(params, images, rows);
           const conditioned = conditionOnAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array, rows.weights.dataSync() as Float32Array);
           scored.dispose();
           oldLogProbs = conditioned.oldLogProbs;
           if (conditioned.gap !== null) gaps.push(conditioned.gap);
         }
-        const stale = inter && settings.negativeLogProbs === "stale" ? score(params, bank, images, withNegative(rows, negativeFeatureIndex)) : null;
+        const stale = inter && settings.negativeLogProbs === "stale" ? score(params, images, withNegative(rows, negativeFeatureIndex)) : null;
         return { images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs: stale };
       });
       batches.push({ parts, tokens: prepared.reduce((n, { tokens }) => n + tokens, 0) });
@@ -155,10 +154,10 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
 
     const updates: Record<string, number>[] = [];
     for (const { parts, tokens } of batches) {
-      const out = step(params, state, bank, parts, tokens, learningRate);
+      const out = step(params, state, parts, tokens, learningRate);
       updates.push(Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
       disposeTree(out.metrics);
-      for (const { images, ...rest } of parts) disposeTree(rest, images.imageIds, images.augmentation); // the vision plan is the bench's
+      for (const { images, ...rest } of parts) disposeTree(rest, images.pixelValues); // the vision plan is the bench's
       [params, state] = [out.params, out.state];
     }
     learningRate.dispose();

@@ -30,7 +30,7 @@ export interface PartLoss {
 export interface UpdateOptions<B> {
   /** As `engineStats()` calls it. */
   name: string;
-  loss: (params: Params, bank: Tensor, batch: B, whole: Whole) => PartLoss;
+  loss: (params: Params, batch: B, whole: Whole) => PartLoss;
   /** Names that are trained. */
   trainable: (params: Params) => string[];
   optimizer: AdamWOptions;
@@ -39,7 +39,7 @@ export interface UpdateOptions<B> {
   skipNotFinite: boolean;
   /** Parts of a full mini-batch. */
   parts: number;
-  compile: Pick<CompileOptions, "bf16" | "eager">;
+  compile: Pick<CompileOptions, "bf16" | "xla" | "eager">;
 }
 
 /** New parameters, optimizer state, and metrics (scalars, `loss`, `gradNorm` and `skipped` among them). */
@@ -54,13 +54,13 @@ export interface Updated {
  * @param tokens scored tokens of all parts
  * @param learningRate scalar
  */
-export type Update<B> = (params: Params, state: AdamWState, bank: Tensor, batches: readonly B[], tokens: number, learningRate: Tensor) => Updated;
+export type Update<B> = (params: Params, state: AdamWState, batches: readonly B[], tokens: number, learningRate: Tensor) => Updated;
 
 /** An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the caller's. */
 export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how }: UpdateOptions<B>): Update<B> {
-  const differentiate = (params: Params, bank: Tensor, batch: B, whole: Whole): { gradients: Params; metrics: Params } => {
+  const differentiate = (params: Params, batch: B, whole: Whole): { gradients: Params; metrics: Params } => {
     const out = valueAndGradients(params, trainable(params), (p) => {
-      const part = loss(p, bank, batch, whole);
+      const part = loss(p, batch, whole);
       const share = tf.div(part.tokens, tf.maximum(whole.tokens, 1));
       return { loss: part.loss, metrics: mapParams(part.metrics, (metric) => tf.mul(metric, share)) };
     });
@@ -74,8 +74,8 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     return { ...adamWUpdate(params, safe, state, learningRate, optimizer, finite), metrics: { gradNorm: clipped.norm, skipped: tf.sub(1, finite) } };
   };
   const whole = compile(
-    (params: Params, state: AdamWState, bank: Tensor, batch: B, tokens: Tensor, learningRate: Tensor): Updated => {
-      const { gradients, metrics } = differentiate(params, bank, batch, { tokens, parts });
+    (params: Params, state: AdamWState, batch: B, tokens: Tensor, learningRate: Tensor): Updated => {
+      const { gradients, metrics } = differentiate(params, batch, { tokens, parts });
       const updated = apply(params, state, gradients, learningRate);
       return { ...updated, metrics: { ...metrics, ...updated.metrics } };
     },
@@ -85,15 +85,15 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
   const sum = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
   const finish = compile(apply, { eager: how.eager, name: `${name}.apply`, donate: [0, 1, 2] });
 
-  return (params, state, bank, batches, tokenCount, learningRate) => {
+  return (params, state, batches, tokenCount, learningRate) => {
     const tokens = tf.scalar(tokenCount);
     const [first, ...others] = batches;
     try {
-      if (others.length === 0) return whole(params, state, bank, first, tokens, learningRate);
+      if (others.length === 0) return whole(params, state, first, tokens, learningRate);
       const of = { tokens, parts };
-      let total = part(params, bank, first, of);
+      let total = part(params, first, of);
       for (const batch of others) {
-        const next = part(params, bank, batch, of);
+        const next = part(params, batch, of);
         total = { gradients: sum(total.gradients, next.gradients), metrics: sum(total.metrics, next.metrics) };
       }
       const updated = finish(params, state, total.gradients, learningRate);

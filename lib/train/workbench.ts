@@ -29,6 +29,8 @@ export interface Workbench {
   bannedTokenIds: number[];
   /** The plan of `count` images, kept; don't dispose. */
   vision(count: number): VisionInputs;
+  /** Patches of images of the bank, augmented where asked: what the vision tower reads. */
+  patches(paths: readonly string[], augmentation?: Augmentation): Tensor;
   /** Features `[paths.length * tokensPerImage, hiddenSize]` of images of the bank, augmented where asked. */
   features(params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor;
   /** The tokens of a user turn after an image (null: no image), with the assistant's turn opened. */
@@ -64,20 +66,27 @@ export async function createWorkbench(options: WorkbenchOptions): Promise<Workbe
     if (!plan) plans.set(count, (plan = visionInputs(visionPlan(config, new Array<Grid>(count).fill(grid)))));
     return plan;
   };
-  const encode = compile(
-    (params: Params, images: Tensor, ids: Tensor, augmentation: Augmentation | null, plan: VisionInputs) => {
+  const cut = compile(
+    (images: Tensor, ids: Tensor, augmentation: Augmentation | null) => {
       const chosen = tf.gather(images, ids as tf.Tensor1D);
-      return encodeImages(params, config, toPatches(augmentation ? augment(chosen, augmentation) : chosen, processor.imageConfig), plan);
+      return toPatches(augmentation ? augment(chosen, augmentation) : chosen, processor.imageConfig);
     },
-    { name: "images.encode" },
+    { name: "images.patches" },
   );
+  const encode = compile((params: Params, pixelValues: Tensor, plan: VisionInputs) => encodeImages(params, config, pixelValues, plan), { name: "images.encode" });
+  const patches = (paths: readonly string[], augmentation?: Augmentation): Tensor => {
+    const ids = tf.tensor1d(paths.map((path) => bank.indexOf(path)), "int32");
+    const cutOut = cut(bank.images, ids, augmentation ?? null);
+    ids.dispose();
+    return cutOut;
+  };
   const bucket = options.imageBucket ?? 16;
   const features = (params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor => {
     const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
     const count = augmentation ? paths.length : Math.ceil(paths.length / bucket) * bucket;
-    const ids = tf.tensor1d(Array.from({ length: count }, (_, i) => bank.indexOf(paths[Math.min(i, paths.length - 1)])), "int32");
-    const all = encode(tower, bank.images, ids, augmentation ?? null, vision(count));
-    ids.dispose();
+    const pixelValues = patches(Array.from({ length: count }, (_, i) => paths[Math.min(i, paths.length - 1)]), augmentation);
+    const all = encode(tower, pixelValues, vision(count));
+    pixelValues.dispose();
     return all;
   };
   const steps = new Map<string, unknown>();
@@ -106,6 +115,7 @@ export async function createWorkbench(options: WorkbenchOptions): Promise<Workbe
     eosTokenIds: [processor.tokenizer.tokenId("<|im_end|>"), processor.tokenizer.tokenId("<|endoftext|>")],
     bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"].map((token) => processor.tokenizer.tokenId(token)),
     vision,
+    patches,
     features,
     prompt,
     compiled: <F>(key: readonly unknown[], make: () => F): F => {

@@ -5,6 +5,8 @@ import { parseArgs } from "node:util";
 import { cases } from "../../test/bench/cases";
 import { measure } from "../../test/bench/driver";
 import { ensureJaxJs, ensurePython } from "../../test/bench/environment";
+import { useBf16 } from "../../lib/engine/precision";
+import type { CaseSpec, Side } from "../../test/bench/types";
 import { benchFigure, growthFigure, saveBenchFigure } from "../../test/bench/figure";
 import { growthFile, measureGrowth, series, writeGrowth, type GrowthSeries } from "../../test/bench/growth";
 import { measureMemory, writeMemory } from "../../test/bench/memory";
@@ -16,6 +18,12 @@ const USAGE = "npm run bench -- [--only NAME,NAME] [--rounds N] [--list] [--grow
 function checkNames(only: readonly string[] | undefined, known: readonly string[]): void {
   const unknown = only?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`bench: no ${JSON.stringify(unknown)}; --only takes ${known.join(", ")}`);
+}
+
+/** A case without its bfloat16 group. */
+function withoutBf16(spec: CaseSpec): CaseSpec {
+  const kept = <T extends Side>(sides: readonly T[]): T[] => sides.filter(({ group }) => group !== "bf16");
+  return { ...spec, ours: Array.isArray(spec.ours) ? kept(spec.ours as Side[]) : spec.ours, peers: kept(spec.peers) };
 }
 
 export async function run(args: string[]): Promise<number> {
@@ -54,9 +62,11 @@ export async function run(args: string[]): Promise<number> {
   if (kinds.has("python")) ensurePython();
   if (kinds.has("node")) ensureJaxJs();
   const failed: string[] = [];
+  const bf16 = useBf16("auto");
+  if (!bf16) console.log("bench: bfloat16 is left out: this processor has no instructions for it, and every library emulates it");
   for (const spec of chosen) {
     try {
-      const row = await measure(spec, { rounds, ...around, onPair: (line) => console.log(line) });
+      const row = await measure(bf16 ? spec : withoutBf16(spec), { rounds, ...around, onPair: (line) => console.log(line) });
       writeResults(mergeRows(readResults(), [row]));
     } catch (error) {
       failed.push((error as Error).message);

@@ -11,7 +11,7 @@ export const cases: readonly CaseSpec[] = [
   {
     name: "train-step",
     description: "training step of a 1.2 M-parameter decoder on 2,048 tokens, float32, against PyTorch without a compiler",
-    ours: { case: "train-step", variant: "f32" },
+    ours: ["f32", "f32,xla"].map((variant) => ({ case: "train-step", variant })),
     peers: python("train_step", undefined, { "PyTorch eager": "eager", "PyTorch eager, fused Adam": "eager,fused" }),
     unit: "ms", per: "steps", must: 1.8, aim: 2.5, rounds: 7, tolerance: 1e-3,
   },
@@ -65,7 +65,7 @@ export const cases: readonly CaseSpec[] = [
   {
     name: "vlm-sft-step",
     description: "SFT step of the committed base on 16 rows with an image each",
-    ours: [...ours("vlm-sft-step", "f32", "f32"), ...ours("vlm-sft-step", "bf16", "bf16")],
+    ours: [...ours("vlm-sft-step", "f32", "f32", "f32,xla"), ...ours("vlm-sft-step", "bf16", "bf16", "bf16,xla")],
     peers: [
       ...python("vlm_sft_step", "f32", { "transformers eager": "f32", "transformers, torch.compile": "compile" }),
       ...python("vlm_sft_step", "bf16", { "transformers bf16": "bf16", "transformers bf16, torch.compile": "compile,bf16" }),

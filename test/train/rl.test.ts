@@ -124,7 +124,7 @@ describe("scoring", () => {
   const settings: RlSettings = { ...toyRl, temperature: 0.8, topP: 0.9 };
   const scoredBy = (groups: Group[], conditionOn: RlSettings["conditionOn"]) => {
     const made = groupRows(groups, bench, { ...settings, conditionOn }, groups.length);
-    const scored = createScoreStep(bench, settings.temperature, false)(params, bench.bank.images, made.images, made.rows).dataSync();
+    const scored = createScoreStep(bench, settings.temperature, false)(params, made.images, made.rows).dataSync();
     const weights = made.rows.weights.dataSync();
     const differences = Array.from(made.fromPositive, (_, b) => Array.from({ length: made.places }, (_, t) => b * made.places + t).filter((i) => weights[i] > 0).map((i) => scored[i] - made.samplerLogProbs[i]));
     return { differences, fromPositive: Array.from(made.fromPositive) };
@@ -173,7 +173,7 @@ describe("one update", () => {
   };
   const update = (groups: readonly Group[], count: number, change?: (advantages: Float32Array) => Float32Array, settings = base) => {
     const { batches, tokens } = parts(groups, count, settings, change);
-    return createRlStep(bench, settings, true, {})(mapParams(params, (p) => p.clone()), adamWInit(params), bench.bank.images, batches, tokens, tf.scalar(1e-3));
+    return createRlStep(bench, settings, true, {})(mapParams(params, (p) => p.clone()), adamWInit(params), batches, tokens, tf.scalar(1e-3));
   };
   const groups = (): Group[] => sampleGroups(params, bench, prompts, base, true, 3).filter((g) => g.kept);
 
@@ -205,7 +205,7 @@ describe("one update", () => {
       let now = { params: mapParams(params, (p) => p.clone()), state: adamWInit(params) };
       const rate = tf.scalar(1e-3);
       for (let i = 0; i < 50; i++) {
-        const { metrics, ...next } = step(now.params, now.state, bench.bank.images, batches, tokens, rate);
+        const { metrics, ...next } = step(now.params, now.state, batches, tokens, rate);
         disposeTree(metrics);
         now = next;
       }

@@ -8,6 +8,6 @@ import type { BenchCase } from "../types";
 import { rolloutCase, words } from "./vlm";
 
 export function setUp(variant: string): Promise<BenchCase> {
-  const { g = 10, bf16 } = words(variant);
-  return rolloutCase(16, Number(g), bf16 === true);
+  const { g = 10, bf16, xla } = words(variant);
+  return rolloutCase(16, Number(g), { bf16: bf16 === true, xla: xla === true });
 }

@@ -9,5 +9,6 @@ import type { BenchCase } from "../types";
 import { rolloutCase, words } from "./vlm";
 
 export function setUp(variant: string): Promise<BenchCase> {
-  return rolloutCase(64, 1, words(variant).bf16 === true);
+  const { bf16, xla } = words(variant);
+  return rolloutCase(64, 1, { bf16: bf16 === true, xla: xla === true });
 }

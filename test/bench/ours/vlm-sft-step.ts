@@ -3,13 +3,12 @@
  * clipping, AdamW, loss and norm read back.
  *
  * Equal on both sides: weights, rows, images, optimizer (betas, decay on matrices only), float32 or bf16 matrix products; the
- * losses of the first steps agree. Not equal: this side packs its rows (two of the longest in one), the peer pads them; this side cuts patches from pixels and runs its image augmentation (at strength 0)
- * within the time, the peer gets them ready made. Both get positions ready made, and leave out the logits of the prompts.
+ * losses of the first steps agree. Not equal: this side packs short rows together, the peer pads
+ * them. Both get patches and positions ready made, and leave out the logits of the prompts.
  */
 import { adamWInit } from "../../../lib/engine/optimizer";
 import { tf } from "../../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../../lib/engine/tree";
-import { drawAugmentation } from "../../../lib/train/augment";
 import { rowBatch } from "../../../lib/train/batch";
 import { packLengths } from "../../../lib/train/pack";
 import { createSftStep } from "../../../lib/train/sft";
@@ -23,23 +22,22 @@ export async function setUp(variant: string): Promise<BenchCase> {
   const { bench, settings, base } = experiment;
   const rows = sftRows(experiment, ROWS);
   const lengths = rows.map(({ inputIds }) => inputIds.length);
-  const { pack = 2, bf16 } = words(variant) as { pack?: number; bf16?: boolean };
+  const { pack = 1, bf16, xla } = words(variant) as { pack?: number; bf16?: boolean; xla?: boolean };
   const batch = {
-    imageIds: tf.tensor1d(rows.map(({ image }) => bench.bank.indexOf(image)), "int32"),
-    augmentation: drawAugmentation(rows.map((_, i) => i), bench.bank.size, 0, rows.map(() => false)),
+    pixelValues: bench.patches(rows.map(({ image }) => image)),
     vision: bench.vision(ROWS),
     rows: rowBatch(packLengths(lengths, pack * Math.max(...lengths)).map((bin) => bin.map((image) => ({ ...rows[image], image }))), bench.config, { lengthBucket: 8, placesBucket: 8, grid: bench.grid, tokensPerImage: bench.tokensPerImage }),
   };
   const responseTokens = rows.reduce((n, { predicted }) => n + predicted.filter(Boolean).length, 0);
-  const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, { bf16: bf16 === true });
+  const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, { bf16: bf16 === true, xla: xla === true });
   const learningRate = tf.scalar(settings.sft.learningRate);
   let params = mapParams(base, (p) => p.clone());
   let state = adamWInit(params);
-  disposeTree(step(mapParams(base, (p) => p.clone()), adamWInit(base), bench.bank.images, [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well
+  disposeTree(step(mapParams(base, (p) => p.clone()), adamWInit(base), [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well
   const work = { rows: ROWS, images: ROWS, tokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0), responseTokens, parameters: parameters(base) };
   return {
     run: () => {
-      const next = step(params, state, bench.bank.images, [batch], responseTokens, learningRate);
+      const next = step(params, state, [batch], responseTokens, learningRate);
       const [loss] = [next.metrics.loss, next.metrics.gradNorm].map((metric) => metric.dataSync()[0]);
       disposeTree(next.metrics);
       [params, state] = [next.params, next.state];
@@ -47,7 +45,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
     },
     work,
     dispose: () => {
-      disposeTree(params, state, batch.imageIds, batch.augmentation, batch.rows, learningRate);
+      disposeTree(params, state, batch.pixelValues, batch.rows, learningRate);
       experiment.close();
     },
   };

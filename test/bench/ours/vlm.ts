@@ -61,12 +61,12 @@ export function prompts(experiment: Experiment, count: number) {
 export const parameters = (params: Params): number => Object.values(params).reduce((n, p) => n + p.size, 0);
 
 /** `count` prompts x `group` samples of `NEW_TOKENS` tokens: vision tower, prefill, decoding. The checksum is how many tokens were made. */
-export async function rolloutCase(count: number, group: number, bf16: boolean): Promise<BenchCase> {
+export async function rolloutCase(count: number, group: number, options: { bf16: boolean; xla: boolean }): Promise<BenchCase> {
   const experiment = await open();
   const { bench, base, settings } = experiment;
   const asked = prompts(experiment, count);
   const rows = asked.map(({ user }, i) => bench.prompt(user, i));
-  const generator = bf16 ? createGenerator(bench.config, { bf16: true }) : bench.generator;
+  const generator = options.bf16 || options.xla ? createGenerator(bench.config, options) : bench.generator;
   let seed = 0;
   return {
     run: () => {
