@@ -3,17 +3,20 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { resultsFromCsv } from "../lib/eval/results";
-import { readResults, resultsBlock } from "../lib/report/readme";
+import { readBlock, resultsBlock } from "../lib/report/readme";
 import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
 import { provenance } from "../lib/run";
 import { loadSettings } from "../lib/settings";
+import { benchBlock } from "../scripts/bench-block";
+import { readResults } from "./bench/results";
 
 const root = path.resolve(__dirname, "..");
 const figures = path.join(root, "figures");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
 
 describe("what the repository shows", () => {
-  const names = readdirSync(figures).filter((file) => file.endsWith(".svg")).map((file) => file.slice(0, -4));
+  const all = readdirSync(figures).filter((file) => file.endsWith(".svg")).map((file) => file.slice(0, -4));
+  const names = all.filter((name) => !name.startsWith("bench"));
 
   it("has figures that this code, these settings and this data made (npm run refresh makes them anew)", () => {
     expect(names.length).toBeGreaterThanOrEqual(6);
@@ -27,8 +30,16 @@ describe("what the repository shows", () => {
     }
   });
 
+  it("has figures of the benchmark that belong to their tables, and in the README its saved rows", () => {
+    for (const name of all.filter((one) => one.startsWith("bench"))) {
+      const stamp = JSON.parse(read(`figures/${name}.stamp.json`)) as Record<string, string>;
+      expect([stamp.svg, stamp.csv], name).toEqual([sha256(read(`figures/${name}.svg`)), sha256(read(`figures/${name}.csv`))]);
+    }
+    expect(readBlock(read("README.md"), "bench")).toBe(benchBlock(readResults()));
+  });
+
   it("shows in the README the table of those figures", () => {
-    expect(readResults(read("README.md"))).toBe(resultsBlock(figures));
+    expect(readBlock(read("README.md"), "results")).toBe(resultsBlock(figures));
   });
 
   it("has a results.csv with every method, split, setting and metric", () => {

@@ -22,60 +22,85 @@ function bicubic(x: number): number {
   return 0;
 }
 
+/** For each output sample the first input sample, how many there are, and where their weights begin in `weights`. */
 interface Taps {
-  start: number;
-  /** Fixed-point weights with PRECISION_BITS fractional bits. */
+  starts: Int32Array;
+  counts: Int32Array;
+  offsets: Int32Array;
+  /** Fixed-point, PRECISION_BITS fractional bits. */
   weights: Int32Array;
 }
 
-function tapsOf(inSize: number, outSize: number): Taps[] {
+function tapsOf(inSize: number, outSize: number): Taps {
   const scale = inSize / outSize;
   const filterScale = Math.max(scale, 1);
   const support = 2 * filterScale;
-  return Array.from({ length: outSize }, (_, i) => {
+  const [starts, counts, offsets] = [new Int32Array(outSize), new Int32Array(outSize), new Int32Array(outSize)];
+  const all: number[] = [];
+  for (let i = 0; i < outSize; i++) {
     const center = (i + 0.5) * scale;
     const start = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(inSize, Math.trunc(center + support + 0.5));
-    const weights = Array.from({ length: end - start }, (_unused, j) => bicubic((j + start - center + 0.5) * (1 / filterScale)));
-    const total = weights.reduce((a, b) => a + b, 0);
-    const fixed = weights.map((w) => {
+    const weights = Array.from({ length: end - start }, (_, j) => bicubic((j + start - center + 0.5) * (1 / filterScale)));
+    const total = weights.reduce((sum, w) => sum + w, 0);
+    [starts[i], counts[i], offsets[i]] = [start, end - start, all.length];
+    for (const w of weights) {
       const scaled = (total === 0 ? w : w / total) * (1 << PRECISION_BITS);
-      return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
-    });
-    return { start, weights: Int32Array.from(fixed) };
-  });
-}
-
-const clip8 = (sum: number): number => Math.min(255, Math.max(0, sum >> PRECISION_BITS));
-
-/** Resamples lines: `lines` of them, `lineStride` apart, their samples `step` apart. */
-function resample(data: Uint8Array, out: Uint8Array, taps: Taps[], lines: number, inStride: number, inStep: number, outStride: number, outStep: number): void {
-  for (let line = 0; line < lines; line++) {
-    for (let i = 0; i < taps.length; i++) {
-      const { start, weights } = taps[i];
-      for (let c = 0; c < CHANNELS; c++) {
-        let sum = 1 << (PRECISION_BITS - 1);
-        let source = line * inStride + start * inStep + c;
-        for (let j = 0; j < weights.length; j++, source += inStep) sum += data[source] * weights[j];
-        out[line * outStride + i * outStep + c] = clip8(sum);
-      }
+      all.push(Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5));
     }
   }
+  return { starts, counts, offsets, weights: Int32Array.from(all) };
 }
 
-function horizontal(image: RgbImage, width: number): RgbImage {
-  if (width === image.width) return image;
-  const data = new Uint8Array(image.height * width * CHANNELS);
-  resample(image.data, data, tapsOf(image.width, width), image.height, image.width * CHANNELS, CHANNELS, width * CHANNELS, CHANNELS);
-  return { width, height: image.height, data };
+/** Half of a unit, so that the shift rounds. */
+const HALF = 1 << (PRECISION_BITS - 1);
+
+/** Sums are below 2^31: weights add up to 2^PRECISION_BITS, their negative lobes to less than a third of that. */
+function clip8(sum: number): number {
+  const value = sum >> PRECISION_BITS;
+  return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-function vertical(image: RgbImage, height: number): RgbImage {
-  if (height === image.height) return image;
-  const row = image.width * CHANNELS;
-  const data = new Uint8Array(height * row);
-  resample(image.data, data, tapsOf(image.height, height), image.width, CHANNELS, row, CHANNELS, row);
-  return { width: image.width, height, data };
+function horizontal({ data, width: inWidth, height }: RgbImage, width: number): RgbImage {
+  if (width === inWidth) return { data, width, height };
+  const out = new Uint8Array(height * width * CHANNELS);
+  const { starts, counts, offsets, weights } = tapsOf(inWidth, width);
+  let to = 0;
+  for (let line = 0; line < height; line++) {
+    for (let i = 0; i < width; i++, to += CHANNELS) {
+      let [red, green, blue] = [HALF, HALF, HALF];
+      let from = (line * inWidth + starts[i]) * CHANNELS;
+      for (let j = offsets[i], end = offsets[i] + counts[i]; j < end; j++, from += CHANNELS) {
+        const w = weights[j];
+        red = (red + Math.imul(data[from], w)) | 0;
+        green = (green + Math.imul(data[from + 1], w)) | 0;
+        blue = (blue + Math.imul(data[from + 2], w)) | 0;
+      }
+      out[to] = clip8(red);
+      out[to + 1] = clip8(green);
+      out[to + 2] = clip8(blue);
+    }
+  }
+  return { width, height, data: out };
+}
+
+/** Row by row, so that memory is read in order. */
+function vertical({ data, width, height: inHeight }: RgbImage, height: number): RgbImage {
+  if (height === inHeight) return { data, width, height };
+  const row = width * CHANNELS;
+  const out = new Uint8Array(height * row);
+  const sums = new Int32Array(row);
+  const { starts, counts, offsets, weights } = tapsOf(inHeight, height);
+  for (let i = 0; i < height; i++) {
+    sums.fill(HALF);
+    for (let j = 0; j < counts[i]; j++) {
+      const w = weights[offsets[i] + j];
+      const from = (starts[i] + j) * row;
+      for (let x = 0; x < row; x++) sums[x] = (sums[x] + Math.imul(data[from + x], w)) | 0;
+    }
+    for (let x = 0, to = i * row; x < row; x++) out[to + x] = clip8(sums[x]);
+  }
+  return { width, height, data: out };
 }
 
 /**

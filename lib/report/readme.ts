@@ -1,11 +1,15 @@
-/** The README's results block, made from the committed files in `figures/` alone. */
+/** The README's generated blocks; that of the results is made from the committed files in `figures/` alone. */
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import * as aq from "arquero";
 import { toMarkdown, withLabels, type TableRow } from "./tables";
 
-const BEGIN = "<!-- results: made by `npm run refresh`, checked by `npm test` -->";
-const END = "<!-- end of results -->";
+/** The lines around each block. */
+const MARKS = {
+  results: ["<!-- results: made by `npm run refresh`, checked by `npm test` -->", "<!-- end of results -->"],
+  bench: ["<!-- bench: made by `npm run bench`, checked by `npm test` -->", "<!-- end of bench -->"],
+} as const;
+export type BlockName = keyof typeof MARKS;
 
 interface MethodCell {
   method: string;
@@ -30,16 +34,21 @@ export function resultsBlock(figures: string): string {
   return `${toMarkdown(withLabels([...rows.values()]))}\nFrom \`figures/results.csv\`; stamp of code, settings and data: \`${stamp.stamp.slice(0, 16)}\`.\n`;
 }
 
-/** The README with its results block replaced. @throws Error where the markers are missing */
-export function replaceResults(readme: string, block: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`README.md: the markers "${BEGIN}" and "${END}" are missing or out of order`);
-  return `${readme.slice(0, begin + BEGIN.length)}\n${block}${readme.slice(end)}`;
+/** Where a block's text begins and ends. @throws Error where the markers are missing or out of order */
+function placeOf(readme: string, name: BlockName): [number, number] {
+  const [begin, end] = MARKS[name];
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`README.md: the markers "${begin}" and "${end}" are missing or out of order`);
+  return [from + begin.length + 1, to];
 }
 
-/** The results block of a README. */
-export function readResults(readme: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`README.md: the markers "${BEGIN}" and "${END}" are missing or out of order`);
-  return readme.slice(begin + BEGIN.length + 1, end);
+/** The README with a block replaced. @throws Error where its markers are missing */
+export function replaceBlock(readme: string, name: BlockName, block: string): string {
+  const [from, to] = placeOf(readme, name);
+  return `${readme.slice(0, from)}${block}${readme.slice(to)}`;
+}
+
+/** A block of a README. @throws Error where its markers are missing */
+export function readBlock(readme: string, name: BlockName): string {
+  return readme.slice(...placeOf(readme, name));
 }

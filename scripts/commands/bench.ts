@@ -1,10 +1,15 @@
 /** `npm run bench`: this project against others on the same work (test/bench). Reports ratios as they come out. */
 import { existsSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
+import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { cases } from "../../test/bench/cases";
 import { measure } from "../../test/bench/driver";
 import { ensureJaxJs, ensurePython } from "../../test/bench/environment";
+import { replaceBlock } from "../../lib/report/readme";
+import { writeText } from "../../lib/run";
+import { benchBlock } from "../bench-block";
+import { root } from "../environment";
 import { useBf16 } from "../../lib/engine/precision";
 import type { CaseSpec, Side } from "../../test/bench/types";
 import { benchFigure, growthFigure, saveBenchFigure } from "../../test/bench/figure";
@@ -76,6 +81,8 @@ export async function run(args: string[]): Promise<number> {
   const rows = readResults();
   const table = rows.map(({ name, ours, peer, unit, ratio, peer_name, must, aim }) => ({ name, ours, peer, unit, ratio, peer_name, must, aim }));
   if (rows.length > 0) await saveBenchFigure("bench", benchFigure(rows), table, around.inputs, cases);
+  const readme = path.join(root, "README.md");
+  writeText(readme, replaceBlock(readFileSync(readme, "utf8"), "bench", benchBlock(rows)));
   console.log(`\n${resultsTable(rows, around.inputs)}`);
   if (failed.length > 0) console.log(`${failed.length} of the cases could not be measured:\n${failed.map((line) => `  ${line}`).join("\n")}`);
   return failed.length > 0 ? 1 : 0;

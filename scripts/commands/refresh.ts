@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "../../lib/report/static-figures-kaleido";
-import { replaceResults, resultsBlock } from "../../lib/report/readme";
+import { replaceBlock, resultsBlock } from "../../lib/report/readme";
 import { writeText } from "../../lib/run";
 import { run as mainJob } from "./run";
 
@@ -15,7 +15,7 @@ export async function run(args: string[]): Promise<number> {
   }
   const root = repositoryRoot();
   const file = path.join(root, "README.md");
-  writeText(file, replaceResults(readFileSync(file, "utf8"), resultsBlock(path.join(root, "figures"))));
+  writeText(file, replaceBlock(readFileSync(file, "utf8"), "results", resultsBlock(path.join(root, "figures"))));
   console.log("README.md: results block written");
   return 0;
 }

@@ -30,7 +30,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
   };
   const responseTokens = rows.reduce((n, { predicted }) => n + predicted.filter(Boolean).length, 0);
   const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, { bf16: bf16 === true, xla: xla === true });
-  const learningRate = tf.scalar(settings.sft.learningRate);
+  const learningRate = tf.scalar(3e-4); // as the peer, whatever the experiment uses
   let params = mapParams(base, (p) => p.clone());
   let state = adamWInit(params);
   disposeTree(step(mapParams(base, (p) => p.clone()), adamWInit(base), [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well

@@ -1,0 +1,16 @@
+/** The README's block on speed, from the rows that `npm run bench` left. */
+import { toMarkdown, type TableRow } from "../lib/report/tables";
+import { shortNumber } from "../test/bench/driver";
+import { verdict } from "../test/bench/results";
+import type { ResultRow } from "../test/bench/types";
+
+/** Ratios above 1 mean that this project is faster. */
+export function benchBlock(rows: readonly ResultRow[]): string {
+  const table = rows.map((row): TableRow => ({
+    case: row.name, ours: shortNumber(row.ours), peer: shortNumber(row.peer), unit: row.unit, ratio: row.ratio.toFixed(2), must: row.must, "": verdict(row), "fastest peer": row.peer_name,
+  }));
+  const machines = [...new Set(rows.map(({ machine: { processor, threads } }) => `${processor}, ${threads} threads`))].join("; ");
+  const versions = [...new Set(rows.flatMap(({ versions: { ours, peer } }) => Object.entries({ ...ours, ...peer }).map(([name, version]) => `${name} ${version}`)))].sort().join(", ");
+  const inputs = [...new Set(rows.map((row) => row.inputs.slice(0, 16)))].map((hash) => `\`${hash}\``).join(", ");
+  return `${toMarkdown(table)}\nMeasured on ${machines}; ${versions}. From \`test/bench/results.json\`; hash of the code measured: ${inputs}.\n`;
+}
