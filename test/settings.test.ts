@@ -19,7 +19,7 @@ describe("loadSettings", () => {
     expect(load({ environment })).toMatchObject({ run: "mine", seed: 3, precision: "float32", rl: { steps: 8, topP: 0.99 } });
     expect(load({ environment, run: "yours", set: ["rl.steps=9", "rl.schedule=constant", "model=models/x=y"] })).toMatchObject({ run: "yours", seed: 3, model: "models/x=y", rl: { steps: 9, schedule: "constant" } });
     expect(load({ set: ["sft.learningRate=1e-5"] }).sft.learningRate).toBe(1e-5);
-    expect(load()).toMatchObject({ seed: 0, precision: "auto", rl: { steps: 24 } });
+    expect(load()).toMatchObject({ seed: 0, precision: "auto", rl: { steps: 16 } });
   });
 
   it.each([
