@@ -6,8 +6,7 @@ export default defineConfig({
     pool: "forks",
     // Two engines that each spin threads on all cores slow one another by an order of magnitude.
     maxWorkers: 2,
-    // oneDNN's kernels repeat only to rounding (docs/log.md, 2026-11-24); tests that compare to the bit run on TensorFlow's own.
-    env: { TF_ENABLE_ONEDNN_OPTS: "0", TF_CPP_MIN_LOG_LEVEL: "3", TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" },
+    env: { TF_CPP_MIN_LOG_LEVEL: "3", TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

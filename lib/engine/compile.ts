@@ -32,7 +32,7 @@ export interface TraceStats {
   name: string;
   shapes: string;
   nodes: number;
-  /** Seconds spent tracing (which includes running the function once, eagerly). */
+  /** Seconds of the first call: tracing, which runs the function once, kernel by kernel, and the first replay. */
   traceSeconds: number;
   calls: number;
   /** Seconds spent in later calls, as seen by the caller: kernels may run on behind an asynchronous device. */
@@ -48,7 +48,7 @@ export function engineStats(): readonly TraceStats[] {
 
 interface Variant {
   traced: TracedFunction;
-  output: FlatTree;
+  rebuild: FlatTree["rebuild"];
   stats: TraceStats;
 }
 
@@ -84,7 +84,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
       const outputs = callTraced(known.traced, input.leaves);
       known.stats.calls++;
       known.stats.callSeconds += (performance.now() - start) / 1000;
-      return known.output.rebuild(outputs) as R;
+      return known.rebuild(outputs) as R;
     }
     const start = performance.now();
     let output: FlatTree | null = null;
@@ -96,14 +96,12 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
       input.leaves,
       options,
     );
+    const { rebuild } = output as unknown as FlatTree;
+    const outputs = callTraced(traced, input.leaves);
     const stats: TraceStats = { name, shapes: summary(input.leaves), nodes: traced.nodeCount, traceSeconds: (performance.now() - start) / 1000, calls: 0, callSeconds: 0 };
     registry.push(stats);
-    const structure = output as unknown as FlatTree;
-    const rebuild = structure.rebuild;
-    variants.set(key, { traced, output: { ...structure, leaves: [], rebuild }, stats });
-    const first = traced.firstOutputs;
-    traced.firstOutputs = [];
-    return rebuild(first) as R;
+    variants.set(key, { traced, rebuild, stats });
+    return rebuild(outputs) as R;
   });
 }
 

@@ -22,8 +22,6 @@ export interface TraceOptions {
 export interface TracedFunction {
   name: string;
   nodeCount: number;
-  /** Outputs of the tracing run itself, owned by the caller. */
-  firstOutputs: Tensor[];
   outputCount: number;
 }
 
@@ -192,7 +190,9 @@ class Recorder {
 }
 
 /**
- * Traces `fn` on `args` and registers the recording.
+ * Traces `fn` on `args` and registers the recording. The recording's own results are dropped: TensorFlow optimizes a function as
+ * a whole (it fuses kernels), so that a replay may differ from them in the last digit, and a result must not depend on whether its
+ * call was the first.
  * @param args tensors the function takes; their shapes and data types are fixed in the result.
  * @param fn takes tensors standing for `args`, returns the outputs; must be pure.
  * @throws TraceError where `fn` reads a tensor's values or draws from `Math.random`.
@@ -263,10 +263,12 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     attributes: options.xla ? { _XlaMustCompile: attrValue.bool(true) } : {},
   });
   real.addFunctionDef!(bytes);
-  // an output that was there before the trace (an argument, a captured tensor) or stands twice gets a handle of its own
-  const firstOutputs = outputs.map((output, i) => (output.id < firstInside || outputs.indexOf(output) < i ? output.clone() : output));
+  // What was there before the trace (an argument, a captured tensor) stays.
+  outputs.forEach((output) => {
+    if (output.id >= firstInside) output.dispose();
+  });
   own.forEach((tensor) => tensor.dispose());
-  return { name, nodeCount: recorder.nodes.length, firstOutputs, outputCount: outputs.length };
+  return { name, nodeCount: recorder.nodes.length, outputCount: outputs.length };
 }
 
 /** Runs a traced function. The outputs belong to the caller. */
