@@ -150,6 +150,41 @@ export function permuteRows(x: Tensor, index: Tensor, inverse: Tensor): Tensor {
   );
 }
 
+/** Which places of padded rows hold a token, and where it stands among the packed ones. S packed places, N padded ones. */
+export interface Packing {
+  /** int32 `[S]`: the padded place of each packed token; 0 for a free one. */
+  index: Tensor;
+  /** `[S]`: 1 for a token, 0 for a free place. */
+  packed: Tensor;
+  /** int32 `[N]`: the packed place of each padded token; 0 for a free one. */
+  place: Tensor;
+  /** `[N]`: 1 for a token, 0 for a free place. */
+  padded: Tensor;
+}
+
+/** Rows `index` of `x`, 0 where `mask` is 0: both directions of `Packing`, and each the gradient of the other. */
+function move(x: Tensor, to: { index: Tensor; mask: Tensor }, back: { index: Tensor; mask: Tensor }): Tensor {
+  const along = (y: Tensor, { index, mask }: typeof to): Tensor => tf.mul(tf.gather(y, index as tf.Tensor1D), tf.reshape(mask, [-1, ...new Array<number>(y.rank - 1).fill(1)]));
+  return withGradient(
+    [x],
+    (save) => {
+      save([back.index, back.mask]);
+      return along(x, to);
+    },
+    (dy, [index, mask]) => [along(dy, { index, mask })],
+  );
+}
+
+/** The tokens of padded rows, one after another (flash-attention's `unpad_input`). @param x [N, ...] @returns [S, ...], 0 in free places */
+export function packRows(x: Tensor, { index, packed, place, padded }: Packing): Tensor {
+  return move(x, { index, mask: packed }, { index: place, mask: padded });
+}
+
+/** Packed tokens back in padded rows (`pad_input`). @param x [S, ...] @returns [N, ...], 0 in free places */
+export function padRows(x: Tensor, { index, packed, place, padded }: Packing): Tensor {
+  return move(x, { index: place, mask: padded }, { index, mask: packed });
+}
+
 /**
  * `softmax(q kᵀ / sqrt(d) + mask) v`. The queries are scaled before the product: on CPU, Grappler would fuse
  * product, scaling and mask into a slow reference kernel.

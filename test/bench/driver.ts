@@ -1,4 +1,4 @@
-/** Measures a case: both sides in processes of their own, in turns, never at once. */
+/** Measures a case: both sides in processes of their own, in turns; the one whose turn it is not is stopped. */
 import { BenchProcess, SideError, type Ready, type Run } from "./process";
 import type { CaseSpec, Failure, Machine, Measurement, Peer, ResultRow, Side } from "./types";
 
@@ -9,7 +9,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Milliseconds between two turns, in which the threads of the last one stop spinning. */
+/** Milliseconds between two turns. */
 const REST = 250;
 /** A peer that is slower than this times the fastest so far after two rounds is not measured further. */
 const HOPELESS = 1.5;
@@ -66,8 +66,11 @@ async function pair(spec: CaseSpec, side: Side, peer: Peer, rounds: number, best
       const times = (name: "ours" | "peer"): number[] => runs[name].map((run) => value(name, run));
       for (let round = 0; round < rounds; round++) {
         for (const turn of round % 2 === 0 ? (["ours", "peer"] as const) : (["peer", "ours"] as const)) {
+          const [{ process: active }, { process: idle }] = turn === "ours" ? [ours, theirs] : [theirs, ours];
+          idle.pause();
+          active.resume();
           await rest();
-          runs[turn].push(await (turn === "ours" ? ours : theirs).process.run());
+          runs[turn].push(await active.run());
         }
         if (round === 1 && Math.min(...times("peer")) > HOPELESS * best) break;
       }

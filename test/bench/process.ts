@@ -94,9 +94,19 @@ export class BenchProcess {
     return this.answer<Run>();
   }
 
+  /** Stops the process where it is: threads that spin between runs (OpenMP's, Eigen's) would take time from the other side. */
+  pause(): void {
+    this.child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.child.kill("SIGCONT");
+  }
+
   /** Ends the process and waits until it is gone. */
   async stop(): Promise<void> {
     if (!running.has(this.child)) return;
+    this.resume();
     const gone = new Promise<void>((resolve) => this.child.once("close", () => resolve()));
     this.child.stdin!.end("exit\n");
     const timer = setTimeout(() => this.child.kill("SIGKILL"), 10_000);

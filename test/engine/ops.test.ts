@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { geluExact, linear, permuteRows, rmsNorm, rotary, rotaryTablesOf, softmaxAttention, swiglu } from "../../lib/engine/ops";
+import { geluExact, linear, packRows, padRows, permuteRows, rmsNorm, rotary, rotaryTablesOf, softmaxAttention, swiglu } from "../../lib/engine/ops";
 import { random } from "../../lib/engine/random";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 
@@ -28,6 +28,9 @@ function checkGradient(f: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]): vo
   tf.dispose([probe, weights, ...gradients]);
 }
 
+// tokens in the padded places 0, 1 and 3 of five; four packed places, the last free
+const packing = { index: tf.tensor1d([0, 1, 3, 0], "int32"), packed: tf.tensor1d([1, 1, 1, 0]), place: tf.tensor1d([0, 1, 0, 2, 0], "int32"), padded: tf.tensor1d([1, 1, 0, 1, 0]) };
+
 describe("gradients agree with finite differences", () => {
   it("linear", () => checkGradient((x, w, b) => linear(x, w, b), [draw(1, [2, 3, 4]), draw(2, [5, 4]), draw(3, [5])]));
   it("rmsNorm", () => checkGradient((x, w) => rmsNorm(x, w, 1e-6), [draw(1, [2, 3, 4]), draw(2, [4])]));
@@ -43,6 +46,10 @@ describe("gradients agree with finite differences", () => {
     const keep = tf.tensor2d([[1], [1], [1], [0]]);
     checkGradient((x) => permuteRows(x, index, inverse).mul(keep), [draw(1, [3, 2])]);
   });
+  it("packRows and padRows, whatever stands in free places", () => {
+    checkGradient((x) => packRows(x, packing), [draw(1, [5, 2])]);
+    checkGradient((x) => padRows(x, packing), [draw(1, [4, 2])]);
+  });
   it("softmaxAttention", () => {
     const mask = tf.tensor2d([[0, -1e9, -1e9], [0, 0, -1e9]]);
     checkGradient((q, k, v) => softmaxAttention(q, k, v, mask), [draw(1, [2, 2, 4]), draw(2, [2, 3, 4]), draw(3, [2, 3, 2])]);
@@ -55,6 +62,10 @@ describe("values", () => {
   it("rmsNorm of a hand-worked row", () => expectClose(rmsNorm(tf.tensor2d([[3, 4]]), tf.tensor1d([1, 2]), 0), [3 / Math.sqrt(12.5), 8 / Math.sqrt(12.5)]));
   it("geluExact is x Φ(x), not its tanh approximation", () => expectClose(geluExact(tf.tensor1d([-2, 0, 1, 3])), [-0.0455003, 0, 0.8413447, 2.9959503]));
   it("swiglu", () => expectClose(swiglu(tf.tensor1d([1, -2]), tf.tensor1d([3, 5])), [3 / (1 + Math.exp(-1)), -10 / (1 + Math.exp(2))]));
+  it("packRows takes the tokens, padRows puts them back", () => {
+    expectClose(packRows(tf.tensor1d([10, 11, 12, 13, 14]), packing), [10, 11, 13, 0]);
+    expectClose(padRows(tf.tensor1d([10, 11, 13, 99]), packing), [10, 11, 0, 13, 0]);
+  });
   it("rotary turns the pair (x_i, x_{i + d/2}) by the angle", () => {
     const tables = rotaryTablesOf(tf.tensor2d([[Math.PI / 2, 0]]));
     expectClose(rotary(tf.tensor2d([[1, 2, 3, 4]]), tables), [-3, 2, 1, 4]);

@@ -57,8 +57,9 @@ describe("prompts that are shared, rows that are packed", () => {
     const one = Array.from(rowLogProbs(params, bench.config, features, plain, 0.7).dataSync());
     const shared = Array.from(groupLogProbs(params, bench.config, features, group, 0.7).dataSync());
     const weights = group.weights.dataSync();
-    const [, places] = group.responseIds.shape;
-    expect(places).toBe(32);
+    const [, places] = group.weights.shape;
+    expect(places).toBe(24);
+    expect(group.inputIds.shape).toEqual([1, 23]); // 2 + 0 + 17 + 1 tokens are read, in a quarter of 4 x 23 places
     shared.filter((_, i) => weights[i] > 0).forEach((p, i) => expect(Math.abs(p - one[i])).toBeLessThan(1e-5));
     expect(Array.from(weights).reduce((a, b) => a + b)).toBe(22); // 3 + 1 + 18
   });
