@@ -15,7 +15,7 @@ export interface OpAttribute {
   value: unknown;
 }
 
-/** The addon. `addFunctionDef`, `removeFunction` and `getOpList` come from this project's patch (`scripts/`). */
+/** The addon. `addFunctionDef`, `removeFunction`, `getOpList` and `inferShapes` come from this project's patch (`scripts/`). */
 export interface Binding {
   TF_FLOAT: number;
   TF_INT32: number;
@@ -33,6 +33,7 @@ export interface Binding {
   addFunctionDef?(bytes: Uint8Array): void;
   removeFunction?(name: string): void;
   getOpList?(): Uint8Array;
+  inferShapes?(graph: Uint8Array, node: string): { shape: number[] | null; dtype: number }[];
 }
 
 /** tfjs-node's backend with the members that are private in its types. */
@@ -52,7 +53,9 @@ export function nativeBackend(): NativeBackend {
 
 /** Whether functions can be registered: the addon is there and carries the patch. */
 export function canCompile(): boolean {
-  return isNative && typeof nativeBackend().binding.addFunctionDef === "function" && typeof nativeBackend().binding.getOpList === "function";
+  if (!isNative) return false;
+  const { addFunctionDef, getOpList, inferShapes } = nativeBackend().binding;
+  return [addFunctionDef, getOpList, inferShapes].every((added) => typeof added === "function");
 }
 
 /** TensorFlow's numbers of the data types used here (tensorflow/core/framework/types.proto). */

@@ -80,6 +80,30 @@ export interface FunctionSpec {
   attributes?: Record<string, AttrValue>;
 }
 
+function nodeDef({ name, op, inputs, attributes }: Node): any {
+  const message = new (messages().NodeDef)();
+  message.setName(name);
+  message.setOp(op);
+  message.setInputList(inputs);
+  const map = message.getAttrMap();
+  for (const [key, value] of Object.entries(attributes)) map.set(key, value);
+  return message;
+}
+
+/** A version of graphs that all of today's ops know; below it some would follow rules of their first years. */
+const PRODUCER = 1395;
+
+/** Serializes a GraphDef; its nodes' inputs are names of nodes. */
+export function graphDef(nodes: readonly Node[]): Uint8Array {
+  const pb = messages();
+  const def = new pb.GraphDef();
+  def.setNodeList(nodes.map(nodeDef));
+  const versions = new pb.VersionDef();
+  versions.setProducer(PRODUCER);
+  def.setVersions(versions);
+  return def.serializeBinary() as Uint8Array;
+}
+
 /** Serializes a FunctionDef. */
 export function functionDef(spec: FunctionSpec): Uint8Array {
   const pb = messages();
@@ -95,17 +119,7 @@ export function functionDef(spec: FunctionSpec): Uint8Array {
   signature.setInputArgList(spec.args.map((a) => argument(a.name, a.dtype)));
   signature.setOutputArgList(spec.results.map((r, i) => argument(`result${i}`, r.dtype)));
   def.setSignature(signature);
-  def.setNodeDefList(
-    spec.nodes.map((node) => {
-      const message = new pb.NodeDef();
-      message.setName(node.name);
-      message.setOp(node.op);
-      message.setInputList(node.inputs);
-      const map = message.getAttrMap();
-      for (const [key, value] of Object.entries(node.attributes)) map.set(key, value);
-      return message;
-    }),
-  );
+  def.setNodeDefList(spec.nodes.map(nodeDef));
   spec.results.forEach((r, i) => def.getRetMap().set(`result${i}`, r.source));
   for (const [key, value] of Object.entries(spec.attributes ?? {})) def.getAttrMap().set(key, value);
   return def.serializeBinary() as Uint8Array;

@@ -1,13 +1,15 @@
 /**
- * Tracing: run a function once on the native backend, record every kernel it calls, and register the recording as one
- * TensorFlow function. What `tf.function` does in Python, for TypeScript.
+ * Tracing: call a function once with stand-ins for its arguments, record every kernel it asks for, and register the recording
+ * as one TensorFlow function. What `tf.function` does in Python, for TypeScript.
  *
  * The recording is of kernels, not of JavaScript: gradients taken inside (`tf.grads`) are recorded like everything else,
  * JavaScript control flow is unrolled, and anything JavaScript computed becomes a constant. What would be frozen by
  * mistake - a tensor's value read on the host, `Math.random` - throws instead, naming the line that did it.
  */
+import { createInference, type Inferred, type Known } from "./infer";
 import { DT, dataTypeNumber, nativeBackend, type Binding, type OpAttribute, type TensorHandle } from "./native";
-import { attrValue, functionDef, parseOpList, type AttrValue, type Node, type OpArgument, type OpSignature } from "./proto";
+import { convertAttribute, inferredAttributes, outputNames } from "./op-registry";
+import { attrValue, functionDef, type AttrValue, type Node } from "./proto";
 import { tf, type Tensor } from "./tensorflow";
 
 /** How a traced function is to run. */
@@ -25,53 +27,14 @@ export interface TracedFunction {
   outputCount: number;
 }
 
-let opSignatures: Map<string, OpSignature> | null = null;
 let functionCount = 0;
-
-/** TensorFlow's own registration of an op. */
-function signatureOf(op: string): OpSignature {
-  opSignatures ??= parseOpList(nativeBackend().binding.getOpList!());
-  const signature = opSignatures.get(op);
-  if (!signature) throw new Error(`trace: TensorFlow has no op named ${op}`);
-  return signature;
-}
-
-const copiesOf = (arg: OpArgument, attributes: readonly OpAttribute[]): number | undefined =>
-  arg.numberAttr === "" ? 1 : (attributes.find((a) => a.name === arg.numberAttr)?.value as number | undefined);
-
-/** Names of the outputs of one node: `node:output_arg:index` (function.proto). */
-function outputNames(node: string, op: string, attributes: readonly OpAttribute[], count: number): string[] {
-  const names: string[] = [];
-  for (const arg of signatureOf(op).outputs) {
-    const copies = copiesOf(arg, attributes) ?? count;
-    for (let i = 0; i < copies; i++) names.push(`${node}:${arg.name}:${i}`);
-  }
-  if (names.length !== count) throw new Error(`trace: ${op} was called for ${count} outputs, its registration gives ${names.length}`);
-  return names;
-}
-
-/** Attributes that eager execution infers from the tensors and a function's node must state: types and list lengths. */
-function inferredAttributes(op: string, given: readonly OpAttribute[], inputTypes: readonly number[], outputTypes: readonly number[]): Record<string, AttrValue> {
-  const inferred: Record<string, AttrValue> = {};
-  const has = (name: string): boolean => given.some((a) => a.name === name && a.value !== null && a.value !== undefined);
-  const visit = (args: readonly OpArgument[], types: readonly number[]): void => {
-    let next = 0;
-    for (const arg of args) {
-      const copies = copiesOf(arg, given) ?? types.length - (args.length - 1); // at most one list among the ops tfjs calls
-      if (arg.typeAttr !== "" && !has(arg.typeAttr)) inferred[arg.typeAttr] = attrValue.type(types[next]);
-      if (arg.numberAttr !== "" && !has(arg.numberAttr)) inferred[arg.numberAttr] = attrValue.int(copies);
-      next += copies;
-    }
-  };
-  const { inputs, outputs } = signatureOf(op);
-  visit(inputs, inputTypes);
-  visit(outputs, outputTypes);
-  return inferred;
-}
 
 /** The first line outside the engine and tfjs in the current stack: where the user's code did it. */
 function callSite(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 100; // tfjs's own frames come first
   const lines = (new Error().stack ?? "").split("\n").slice(1);
+  Error.stackTraceLimit = limit;
   const own = lines.find((line) => !/lib[\\/]engine[\\/]|node_modules|tfjs-core|node:internal/.test(line));
   return own ? own.trim().replace(/^at /, "") : "an unknown line";
 }
@@ -86,27 +49,6 @@ export class TraceError extends Error {
   override name = "TraceError";
 }
 
-function convertAttribute(binding: Binding, attribute: OpAttribute): AttrValue | null {
-  const { type, value } = attribute;
-  if (value === null || value === undefined) return null;
-  switch (type) {
-    case binding.TF_ATTR_TYPE:
-      return attrValue.type(value as number);
-    case binding.TF_ATTR_BOOL:
-      return attrValue.bool(Boolean(value));
-    case binding.TF_ATTR_INT:
-      return Array.isArray(value) ? attrValue.ints(value as number[]) : attrValue.int(value as number);
-    case binding.TF_ATTR_FLOAT:
-      return attrValue.float(value as number);
-    case binding.TF_ATTR_STRING:
-      return attrValue.string(value as string);
-    case binding.TF_ATTR_SHAPE:
-      return attrValue.shape(value as number[]);
-    default:
-      throw new TraceError(`trace: attribute ${attribute.name} has a type (${type}) that tracing does not know`);
-  }
-}
-
 function constantBytes(dtype: number, values: ArrayLike<number> | string[]): Uint8Array {
   const numbers = values as ArrayLike<number>;
   if (dtype === DT.bool) return Uint8Array.from(numbers);
@@ -115,22 +57,35 @@ function constantBytes(dtype: number, values: ArrayLike<number> | string[]): Uin
   throw new TraceError(`trace: a constant of data type number ${dtype} can't be captured`);
 }
 
-/** Records kernel calls as the nodes of a function. */
+/** What the recorder knows of a tensor, and where in the function it comes from. */
+interface Recorded extends Known {
+  source: string;
+}
+
+/** Records kernel calls as the nodes of a function. Tensors made in it are stand-ins: a negative id, a shape and a type. */
 class Recorder {
   readonly nodes: Node[] = [];
-  private readonly sourceOf = new Map<number, string>();
-  private readonly hostConstants = new Map<number, { shape: number[]; dtype: number; values: ArrayLike<number> }>();
-  private readonly types = new Map<number, number>();
+  private readonly recorded = new Map<number, Recorded>();
   private readonly handles = new Map<number, { shape: number[]; dtype: number }>();
+  private readonly hostValues = new Map<number, ArrayLike<number>>();
+  private readonly infer: ReturnType<typeof createInference>;
 
   constructor(
     private readonly binding: Binding,
     private readonly options: TraceOptions,
-  ) {}
+  ) {
+    this.infer = createInference(binding);
+  }
 
-  addArgument(id: number, name: string, dtype: number): void {
-    this.sourceOf.set(id, name);
-    this.types.set(id, dtype);
+  /** A new stand-in. */
+  private standIn(source: string, { shape, dtype }: Inferred): TensorHandle {
+    const id = -1 - this.recorded.size; // tfjs-node deletes no tensor of a negative id
+    this.recorded.set(id, { source, shape, dtype, bytes: null });
+    return { id, shape: [...shape], dtype };
+  }
+
+  addArgument(name: string, shape: number[], dtype: number): TensorHandle {
+    return this.standIn(name, { shape, dtype });
   }
 
   seeTensor(id: number, shape: number[], dtype: number): void {
@@ -138,28 +93,22 @@ class Recorder {
   }
 
   seeHostConstant(id: number, shape: number[], dtype: number, values: ArrayLike<number>): void {
-    this.hostConstants.set(id, { shape, dtype, values });
+    this.handles.set(id, { shape, dtype });
+    this.hostValues.set(id, values);
   }
 
-  /** Where tensor `id` comes from; a tensor made outside the trace becomes a constant. */
-  source(id: number): string {
-    const known = this.sourceOf.get(id);
+  /** What is known of tensor `id`; one made outside the trace becomes a constant. */
+  lookUp(id: number): Recorded {
+    const known = this.recorded.get(id);
     if (known !== undefined) return known;
-    const host = this.hostConstants.get(id);
-    const meta = host ?? this.handles.get(id);
+    const meta = this.handles.get(id);
     if (!meta) throw new TraceError("trace: a kernel used a tensor that the trace has not seen");
-    const values = host ? host.values : this.binding.tensorDataSync(id);
+    const bytes = constantBytes(meta.dtype, this.hostValues.get(id) ?? this.binding.tensorDataSync(id));
     const name = `const_${this.nodes.length}`;
-    this.nodes.push({
-      name,
-      op: "Const",
-      inputs: [],
-      attributes: { dtype: attrValue.type(meta.dtype), value: attrValue.tensor(meta.dtype, meta.shape, constantBytes(meta.dtype, values)) },
-    });
-    const source = `${name}:output:0`;
-    this.sourceOf.set(id, source);
-    this.types.set(id, meta.dtype);
-    return source;
+    this.nodes.push({ name, op: "Const", inputs: [], attributes: { dtype: attrValue.type(meta.dtype), value: attrValue.tensor(meta.dtype, meta.shape, bytes) } });
+    const recorded = { source: `${name}:output:0`, ...meta, bytes };
+    this.recorded.set(id, recorded);
+    return recorded;
   }
 
   private cast(name: string, source: string, from: number, to: number): string {
@@ -167,35 +116,43 @@ class Recorder {
     return `${name}:y:0`;
   }
 
-  record(op: string, attributes: readonly OpAttribute[], inputIds: readonly number[], outputs: readonly TensorHandle[]): void {
-    const inputs = inputIds.map((id) => this.source(id));
+  private inferred(op: string, attributes: Record<string, AttrValue>, inputs: readonly Known[]): readonly Inferred[] {
+    try {
+      return this.infer(op, attributes, inputs);
+    } catch (error) {
+      const reason = (error as Error).message.replace(/^Invalid TF_Status: \d+\s*Message: /, "").replace(/ for '{{node node}} = .*' with input shapes/, "; input shapes");
+      throw new TraceError(`compile: ${op}: ${reason} (at ${callSite()})`);
+    }
+  }
+
+  /** Records a call; returns stand-ins for its outputs. */
+  record(op: string, given: readonly OpAttribute[], inputIds: readonly number[], outputCount: number): TensorHandle[] {
+    const inputs = inputIds.map((id) => this.lookUp(id));
+    const sources = inputs.map(({ source }) => source);
     const name = `${op}_${this.nodes.length}`;
-    const inputTypes = inputIds.map((id) => this.types.get(id)!);
-    const converted = inferredAttributes(op, attributes, inputTypes, outputs.map((output) => output.dtype));
-    outputs.forEach((output) => this.types.set(output.id, output.dtype));
-    for (const attribute of attributes) {
+    const attributes = inferredAttributes(op, given, inputs.map(({ dtype }) => dtype));
+    for (const attribute of given) {
       const value = convertAttribute(this.binding, attribute);
-      if (value !== null) converted[attribute.name] = value;
+      if (value !== null) attributes[attribute.name] = value;
     }
-    const inBf16 = this.options.bf16 === true && (op === "MatMul" || op === "BatchMatMulV2" || op === "BatchMatMul") && outputs[0].dtype === DT.float32;
-    if (inBf16) {
-      const halves = inputs.map((input, i) => this.cast(`${name}_in${i}`, input, DT.float32, DT.bfloat16));
-      this.nodes.push({ name, op, inputs: halves, attributes: { ...converted, T: attrValue.type(DT.bfloat16) } });
-      this.sourceOf.set(outputs[0].id, this.cast(`${name}_out`, outputNames(name, op, attributes, 1)[0], DT.bfloat16, DT.float32));
-      return;
+    const outputs = this.inferred(op, attributes, inputs);
+    const names = outputNames(name, op, given, outputCount);
+    if (outputs.length !== outputCount) throw new TraceError(`trace: ${op} was called for ${outputCount} outputs, TensorFlow tells of ${outputs.length}`);
+    if (this.options.bf16 === true && (op === "MatMul" || op === "BatchMatMulV2" || op === "BatchMatMul") && outputs[0].dtype === DT.float32) {
+      const halves = sources.map((source, i) => this.cast(`${name}_in${i}`, source, DT.float32, DT.bfloat16));
+      this.nodes.push({ name, op, inputs: halves, attributes: { ...attributes, T: attrValue.type(DT.bfloat16) } });
+      return [this.standIn(this.cast(`${name}_out`, names[0], DT.bfloat16, DT.float32), outputs[0])];
     }
-    this.nodes.push({ name, op, inputs, attributes: converted });
-    outputNames(name, op, attributes, outputs.length).forEach((source, i) => this.sourceOf.set(outputs[i].id, source));
+    this.nodes.push({ name, op, inputs: sources, attributes });
+    return outputs.map((output, i) => this.standIn(names[i], output));
   }
 }
 
 /**
- * Traces `fn` on `args` and registers the recording. The recording's own results are dropped: TensorFlow optimizes a function as
- * a whole (it fuses kernels), so that a replay may differ from them in the last digit, and a result must not depend on whether its
- * call was the first.
+ * Traces `fn` and registers the recording. `fn` runs on stand-ins, tensors with a shape and a type but no values: nothing is computed.
  * @param args tensors the function takes; their shapes and data types are fixed in the result.
- * @param fn takes tensors standing for `args`, returns the outputs; must be pure.
- * @throws TraceError where `fn` reads a tensor's values or draws from `Math.random`.
+ * @param fn takes stand-ins for `args`, returns the outputs; must be pure.
+ * @throws TraceError where `fn` reads a tensor's values or draws from `Math.random`, where shapes don't fit, or where one depends on values
  */
 export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[], options: TraceOptions = {}): TracedFunction {
   const backend = nativeBackend();
@@ -203,11 +160,8 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
   const recorder = new Recorder(real, options);
   const name = `fine_r1_${functionCount++}`;
 
-  // Two arguments may share one TensorFlow handle (tfjs clones do): give each its own, or the recording would merge them.
-  const typeAttribute = (tensor: Tensor): OpAttribute[] => [{ name: "T", type: real.TF_ATTR_TYPE, value: dataTypeNumber(tensor.dtype) }];
-  const own = args.map((arg) => backend.executeSingleOutput("Identity", typeAttribute(arg), [arg]));
+  const standIns = args.map((arg, i) => backend.createOutputTensor(recorder.addArgument(`arg${i}`, arg.shape, dataTypeNumber(arg.dtype))));
   const firstInside = tf.tidy(() => tf.scalar(0).id);
-  backend.getInputTensorIds(own).forEach((id, i) => recorder.addArgument(id, `arg${i}`, dataTypeNumber(args[i].dtype)));
 
   const recording: Binding = Object.create(real, {
     createTensor: {
@@ -218,57 +172,50 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
       },
     },
     executeOp: {
-      value: (op: string, attributes: OpAttribute[], inputIds: number[], outputCount: number) => {
-        const outputs = real.executeOp(op, attributes, inputIds, outputCount);
-        recorder.record(op, attributes, inputIds, outputs);
-        return outputs;
-      },
+      value: (op: string, attributes: OpAttribute[], inputIds: number[], outputCount: number) => recorder.record(op, attributes, inputIds, outputCount),
     },
     tensorDataSync: {
       value: (id: number) => {
-        if (readIsValidation()) return real.tensorDataSync(id);
+        if (readIsValidation()) return id < 0 ? new Int32Array(recorder.lookUp(id).shape.reduce((a, b) => a * b, 1)) : real.tensorDataSync(id);
         throw new TraceError(`compile: a tensor's values are read inside a compiled function, at ${callSite()}; return the tensor and read it outside, or pass what depends on it as an argument`);
       },
     },
   });
   const getInputTensorIds = backend.getInputTensorIds;
   const drawRandom = Math.random;
-  let outputs: Tensor[];
-  let outputIds: number[];
   try {
     backend.binding = recording;
     backend.getInputTensorIds = (tensors) => {
       const ids = getInputTensorIds.call(backend, tensors);
-      tensors.forEach((tensor, i) => recorder.seeTensor(ids[i], tensor.shape, dataTypeNumber(tensor.dtype)));
+      tensors.forEach((tensor, i) => {
+        if (ids[i] >= 0) recorder.seeTensor(ids[i], tensor.shape, dataTypeNumber(tensor.dtype));
+      });
       return ids;
     };
     Math.random = () => {
       throw new TraceError(`compile: Math.random inside a compiled function would be drawn once and frozen, at ${callSite()}; pass a seed tensor`);
     };
-    outputs = tf.tidy(() => fn(own));
-    outputIds = backend.getInputTensorIds(outputs);
-  } catch (error) {
-    own.forEach((tensor) => tensor.dispose());
-    throw error;
+    const outputs = tf.tidy(() => fn(standIns));
+    const sources = backend.getInputTensorIds(outputs).map((id) => recorder.lookUp(id).source);
+    const bytes = functionDef({
+      name,
+      args: args.map((arg, i) => ({ name: `arg${i}`, dtype: arg.dtype })),
+      results: outputs.map((output, i) => ({ dtype: output.dtype, source: sources[i] })),
+      nodes: recorder.nodes,
+      attributes: options.xla ? { _XlaMustCompile: attrValue.bool(true) } : {},
+    });
+    real.addFunctionDef!(bytes);
+    // what was there before the trace (a captured tensor) stays
+    outputs.forEach((output) => {
+      if (output.id >= firstInside) output.dispose();
+    });
+    return { name, nodeCount: recorder.nodes.length, outputCount: outputs.length };
   } finally {
     backend.binding = real;
     backend.getInputTensorIds = getInputTensorIds;
     Math.random = drawRandom;
+    standIns.forEach((tensor) => tensor.dispose());
   }
-  const bytes = functionDef({
-    name,
-    args: args.map((arg, i) => ({ name: `arg${i}`, dtype: arg.dtype })),
-    results: outputs.map((output, i) => ({ dtype: output.dtype, source: recorder.source(outputIds[i]) })),
-    nodes: recorder.nodes,
-    attributes: options.xla ? { _XlaMustCompile: attrValue.bool(true) } : {},
-  });
-  real.addFunctionDef!(bytes);
-  // What was there before the trace (an argument, a captured tensor) stays.
-  outputs.forEach((output) => {
-    if (output.id >= firstInside) output.dispose();
-  });
-  own.forEach((tensor) => tensor.dispose());
-  return { name, nodeCount: recorder.nodes.length, outputCount: outputs.length };
 }
 
 /** Runs a traced function. The outputs belong to the caller. */

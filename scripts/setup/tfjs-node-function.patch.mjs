@@ -1,9 +1,11 @@
 /**
- * Three functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
+ * Four functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
  *
  * - `addFunctionDef(bytes: Uint8Array)`: registers a serialized `FunctionDef`, which `executeOp(name, …)` can then call;
  * - `removeFunction(name: string)`: forgets it;
- * - `getOpList(): Buffer`: the serialized `OpList` of every registered op (argument names and types).
+ * - `getOpList(): Buffer`: the serialized `OpList` of every registered op (argument names and types);
+ * - `inferShapes(bytes: Uint8Array, node: string)`: `{ shape, dtype }[]` of the outputs of a node of a serialized `GraphDef`, as
+ *   TensorFlow infers them; a size that it can't tell is -1, a shape of unknown rank null.
  *
  * `sha256` is that of the file as published: another content is refused, so the patch never lands on code it was not
  * written for. Applied by `applyPatch` to a copy; the package in node_modules stays as npm installed it.
@@ -28,6 +30,11 @@ export const patch = {
 
   // Returns the serialized OpList of every registered op.
   napi_value GetOpList(napi_env env);
+
+  // Infers the shapes of a node's outputs, without running anything:
+  // - bytes (Uint8Array with a serialized GraphDef)
+  // - node (string)
+  napi_value InferShapes(napi_env env, napi_value bytes, napi_value node);
 
 `,
         },
@@ -76,6 +83,76 @@ napi_value TFJSBackend::GetOpList(napi_env env) {
   return result;
 }
 
+napi_value TFJSBackend::InferShapes(napi_env env, napi_value bytes,
+                                    napi_value node) {
+  napi_typedarray_type array_type;
+  size_t length;
+  void *data;
+  napi_status nstatus = napi_get_typedarray_info(env, bytes, &array_type,
+                                                 &length, &data, nullptr,
+                                                 nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  std::string name;
+  nstatus = GetStringParam(env, node, name);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+
+  TF_AutoStatus tf_status;
+  std::unique_ptr<TF_Graph, decltype(&TF_DeleteGraph)> graph(TF_NewGraph(),
+                                                             TF_DeleteGraph);
+  std::unique_ptr<TF_Buffer, decltype(&TF_DeleteBuffer)> buffer(
+      TF_NewBufferFromString(data, length), TF_DeleteBuffer);
+  std::unique_ptr<TF_ImportGraphDefOptions,
+                  decltype(&TF_DeleteImportGraphDefOptions)>
+      options(TF_NewImportGraphDefOptions(), TF_DeleteImportGraphDefOptions);
+  TF_GraphImportGraphDef(graph.get(), buffer.get(), options.get(),
+                         tf_status.status);
+  ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
+  TF_Operation *operation = TF_GraphOperationByName(graph.get(), name.c_str());
+  if (operation == nullptr) {
+    NAPI_THROW_ERROR(env, "inferShapes: the graph has no such node");
+    return nullptr;
+  }
+
+  const int count = TF_OperationNumOutputs(operation);
+  napi_value infos;
+  nstatus = napi_create_array_with_length(env, count, &infos);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  for (int i = 0; i < count; i++) {
+    const TF_Output output = {operation, i};
+    const int rank =
+        TF_GraphGetTensorNumDims(graph.get(), output, tf_status.status);
+    ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
+    napi_value shape;
+    if (rank < 0) {
+      nstatus = napi_get_null(env, &shape);
+    } else {
+      std::vector<int64_t> sizes(rank);
+      TF_GraphGetTensorShape(graph.get(), output, sizes.data(), rank,
+                             tf_status.status);
+      ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
+      nstatus = napi_create_array_with_length(env, rank, &shape);
+      for (int d = 0; d < rank && nstatus == napi_ok; d++) {
+        napi_value size;
+        nstatus = napi_create_int64(env, sizes[d], &size);
+        if (nstatus == napi_ok) nstatus = napi_set_element(env, shape, d, size);
+      }
+    }
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+    napi_value info, dtype;
+    nstatus = napi_create_object(env, &info);
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+    nstatus = napi_create_int32(env, TF_OperationOutputType(output), &dtype);
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+    nstatus = napi_set_named_property(env, info, "shape", shape);
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+    nstatus = napi_set_named_property(env, info, "dtype", dtype);
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+    nstatus = napi_set_element(env, infos, i, info);
+    ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  }
+  return infos;
+}
+
 `,
         },
       ],
@@ -118,6 +195,18 @@ static napi_value GetOpList(napi_env env, napi_callback_info info) {
   return backend->GetOpList(env);
 }
 
+static napi_value InferShapes(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_value js_this;
+  napi_status nstatus =
+      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  return backend->InferShapes(env, args[0], args[1]);
+}
+
 `,
         },
         {
@@ -127,6 +216,8 @@ static napi_value GetOpList(napi_env env, napi_callback_info info) {
       {"removeFunction", nullptr, RemoveFunction, nullptr, nullptr, nullptr,
        napi_default, nullptr},
       {"getOpList", nullptr, GetOpList, nullptr, nullptr, nullptr,
+       napi_default, nullptr},
+      {"inferShapes", nullptr, InferShapes, nullptr, nullptr, nullptr,
        napi_default, nullptr},
 `,
         },

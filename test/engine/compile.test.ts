@@ -94,6 +94,20 @@ describe.skipIf(!isNative)("compile", () => {
     expect(numbers(compile((t: Tensor) => tf.neg(t))(x))).toEqual([-1, -2]);
   });
 
+  it("names op, shapes and line where shapes don't fit or depend on values, and computes nothing while tracing", () => {
+    const x = tf.zeros([2, 3]);
+    expect(() => compile((t: Tensor) => tf.matMul(t as tf.Tensor2D, tf.zeros([5, 4])))(x)).toThrow(/BatchMatMulV2: Dimensions must be equal, but are 3 and 5; input shapes: \[2,3\], \[5,4\]\. \(at .*compile\.test\.ts:\d+/);
+    expect(() => compile((t: Tensor) => tf.unique(tf.reshape(t, [-1]) as tf.Tensor1D).values)(x)).toThrow(/UniqueV2: the shape of its result, \[-1\], depends on values/);
+    // more numbers than a machine could hold: only their shape is asked for
+    let shape: number[] = [];
+    expect(() => compile((t: Tensor) => {
+      const tiled = tf.tile(tf.reshape(t, [6, 1, 1]), [1, 2 ** 30, 2 ** 20]);
+      shape = tiled.shape;
+      return tf.mul(tf.sum(tiled), (tf.neg(t).dataSync() as Float32Array)[0]);
+    })(x)).toThrow(/values are read/);
+    expect(shape).toEqual([6, 2 ** 30, 2 ** 20]);
+  });
+
   it.each([false, true])("uses up what it is given to, also where it hands it through (eager: %s)", (eager) => {
     const f = compile((p: Params, x: Tensor) => ({ moved: tf.add(p.w, x), kept: p.v }), { donate: [0], eager });
     for (let call = 0; call < 2; call++) {
