@@ -43,6 +43,10 @@ export interface Experiment {
   /** Whether matrix products of the training steps run in bfloat16 on this machine. */
   bf16: boolean;
   folder: string;
+  /** Folders of other runs, whose models are taken where they have the stamp asked for. */
+  sources?: readonly string[];
+  /** Name of the method in prediction rows, where it is not the method's own. */
+  label?: string;
   benchmark: EmojiFgvr;
   knowledge: readonly Knowledge[];
   bench: Workbench;
@@ -146,8 +150,6 @@ export async function cotData(experiment: Experiment, onProgress?: OnProgress): 
 
 // ---------------------------------------------------------------- models
 
-const modelFolder = (experiment: Experiment, name: string): string => path.join(experiment.folder, "models", name);
-
 /** Files of the base directory that belong beside every model trained from it. */
 function processorFiles(experiment: Experiment): Record<string, string> {
   const names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json"];
@@ -156,9 +158,10 @@ function processorFiles(experiment: Experiment): Record<string, string> {
 
 /** Loads a stage's model and log, or trains and saves them. */
 async function loadOrTrain<Log>(experiment: Experiment, name: string, stamp: string, train: () => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
-  const folder = modelFolder(experiment, name);
-  const logFile = path.join(experiment.folder, "logs", `${name}.jsonl`);
-  if (isFresh(folder, stamp) && existsSync(logFile)) return { params: loadModel(folder).params, log: readJsonl<Log>(logFile) };
+  const placesIn = (run: string): [string, string] => [path.join(run, "models", name), path.join(run, "logs", `${name}.jsonl`)];
+  const [folder, logFile] = placesIn(experiment.folder);
+  const saved = [experiment.folder, ...(experiment.sources ?? [])].map(placesIn).find(([model, log]) => isFresh(model, stamp) && existsSync(log));
+  if (saved) return { params: loadModel(saved[0]).params, log: readJsonl<Log>(saved[1]) };
   const result = await train();
   saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: processorFiles(experiment) });
   writeJsonl(logFile, result.log);
@@ -268,7 +271,8 @@ export function evaluationRows({ benchmark, settings }: Experiment): EvaluationR
 /** Predictions of a method (`predictions/<method>.jsonl`), or of a control (`controls/<method>-<control>.jsonl`). */
 export async function evaluate(experiment: Experiment, method: Method, onProgress?: OnProgress, control: ImageControl = "own"): Promise<PredictionRow[]> {
   const { settings, bench, prompts, folder } = experiment;
-  const name = control === "own" ? method : `${method}-${control}-image${control === "none" ? "" : "s"}`;
+  const named = experiment.label ?? method;
+  const name = control === "own" ? named : `${named}-${control}-image${control === "none" ? "" : "s"}`;
   const file = path.join(folder, control === "own" ? "predictions" : "controls", `${name}.jsonl`);
   const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "eval"] : ["cot", "sft", "rl", "eval"];
   const stamp = stageStamp(experiment, `evaluate ${name}`, parts);

@@ -1,14 +1,13 @@
 /** From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
-import { useBf16 } from "../engine/precision";
 import { overview } from "../eval/overview";
 import { resultsTable, resultsToCsv } from "../eval/results";
 import { readPredictions, type PredictionRow } from "../eval/rows";
 import { provenance, readJsonl, runFolder, writeText } from "../run";
 import type { Settings } from "../settings";
 import { learningCurvesFigure, lossFigure, methodBarsFigure, seenUnseenFigure, type Curve } from "./figures";
+import { writeManifest } from "./manifest";
 import { saveFigures, type FigureFile } from "./static-figures";
 import { repositoryRoot } from "./static-figures-kaleido";
 
@@ -84,7 +83,6 @@ export async function publish(settings: Settings): Promise<PredictionRow[]> {
   const target = publishFolder(settings);
   if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));
   await saveFigures(runFigures(settings, rows), target);
-  const { node, v8 } = process.versions;
-  writeText(path.join(folder, "manifest.json"), `${JSON.stringify({ settings, ...{ provenance: provenance(settings) }, versions: { node, v8 }, machine: { processor: os.cpus()[0]?.model ?? "unknown", bf16: useBf16(settings.precision) }, predictions: rows.length, finished: new Date().toISOString() }, null, 2)}\n`);
+  writeManifest(folder, settings, { predictions: rows.length });
   return rows;
 }
