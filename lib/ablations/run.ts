@@ -25,8 +25,8 @@ export interface SweepOptions {
   seeds: readonly number[];
   /** `test` only once every choice is made. */
   role: Role;
-  /** Called before each variant. */
-  onVariant?: (variant: Variant, seed: number, index: number, total: number) => void;
+  /** Called before each variant, and before the SFT model of a seed: what comes, how many variants are done, of how many. */
+  onStart?: (what: string, index: number, total: number) => void;
   onProgress?: OnProgress;
 }
 
@@ -82,17 +82,22 @@ async function runVariant(experiment: Experiment, variant: Variant, seed: number
  * @throws Error as training does; what was finished before stays on disk
  */
 export async function runSweep(experiment: Experiment, options: SweepOptions): Promise<void> {
-  const { variants, seeds, onVariant, onProgress } = options;
+  const { variants, seeds, onProgress } = options;
   let index = 0;
+  const start = (what: string): void => options.onStart?.(what, index, variants.length * seeds.length);
   for (const seed of seeds) {
     const first = { ...experiment, settings: { ...experiment.settings, seed }, folder: seedFolder(experiment, seed) };
-    if (variants.some(({ method }) => !NO_SFT_MODEL.includes(method))) disposeTree((await sftModel(first, "sft", onProgress)).params);
+    if (variants.some(({ method }) => !NO_SFT_MODEL.includes(method))) {
+      start(`SFT model, seed ${seed}`);
+      disposeTree((await sftModel(first, "sft", onProgress)).params);
+    }
     for (const variant of variants) {
-      onVariant?.(variant, seed, index++, variants.length * seeds.length);
+      start(`${variant.name}, seed ${seed}`);
       const before = new Map(engineStats().map((stats) => [stats, stats.calls]));
       const isIdle = (stats: TraceStats): boolean => before.get(stats) === stats.calls;
       await runVariant(experiment, variant, seed, options);
       if (!engineStats().every(isIdle)) releaseTraces(isIdle); // all idle: the variant was on disk
+      index++;
     }
   }
 }

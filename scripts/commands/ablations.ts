@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { chooseVariants, FAMILIES, printedAblations, publishAblations, runSweep, type Variant } from "../../lib/ablations";
 import { openExperiment } from "../../lib/experiment";
-import { formatDuration, progress, type Progress } from "../../lib/report/progress";
+import { formatDuration, progressSeries } from "../../lib/report/progress";
 import { toMarkdown } from "../../lib/report/tables";
 import { loadSettings } from "../../lib/settings";
 
@@ -45,15 +45,12 @@ export async function run(args: string[]): Promise<number> {
   if (!values.table) {
     const experiment = await openExperiment({ ...settings, eval: { ...settings.eval, role } });
     const begun = Date.now();
-    let bar: Progress | null = null;
-    const onVariant = (variant: Variant, seed: number, index: number, total: number): void => {
-      bar?.finish();
-      bar = progress(`[${index + 1}/${total}, ${formatDuration((Date.now() - begun) / 1000)}] ${variant.name}, seed ${seed}`, 1);
-    };
+    const bars = progressSeries();
+    const onStart = (what: string, index: number, total: number): void => bars.start(`[${index + 1}/${total}, ${formatDuration((Date.now() - begun) / 1000)}] ${what}`);
     try {
-      await runSweep({ ...experiment, settings }, { variants, seeds, role, onVariant, onProgress: (done, total, note) => bar?.update(done, note, total) });
+      await runSweep({ ...experiment, settings }, { variants, seeds, role, onStart, onProgress: (done, total, note) => bars.update(done, note, total) });
     } finally {
-      (bar as Progress | null)?.finish();
+      bars.finish();
       experiment.close();
     }
   }
