@@ -20,6 +20,7 @@ import type { PredictionRow } from "./eval/rows";
 import { predict, type ImageControl } from "./eval/predict";
 import { loadModel, saveModel } from "./model/checkpoint";
 import { loadProcessor } from "./processor/processor";
+import { modelCard } from "./report/model-card";
 import type { RlPrompt } from "./rollout/groups";
 import { observe } from "./rollout/offline-teacher";
 import { provenance, readJsonl, runFolder, writeJsonl, writeText } from "./run";
@@ -163,7 +164,9 @@ async function loadOrTrain<Log>(experiment: Experiment, name: string, stamp: str
   const saved = [experiment.folder, ...(experiment.sources ?? [])].map(placesIn).find(([model, log]) => isFresh(model, stamp) && existsSync(log));
   if (saved) return { params: loadModel(saved[0]).params, log: readJsonl<Log>(saved[1]) };
   const result = await train();
-  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: processorFiles(experiment) });
+  const parameters = Object.values(result.params).reduce((n, { size }) => n + size, 0);
+  const card = modelCard({ method: name, variant: experiment.label, settings: experiment.settings, stamp, parameters, subCategories: trainedConcepts(experiment).size, steps: result.log.length });
+  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: { ...processorFiles(experiment), "README.md": card } });
   writeJsonl(logFile, result.log);
   writeText(stampFile(folder), stamp);
   return result;
