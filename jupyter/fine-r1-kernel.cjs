@@ -12,6 +12,7 @@ const { AsyncLocalStorage } = require("node:async_hooks");
 const fs = require("node:fs");
 const path = require("node:path");
 const util = require("node:util");
+const { repairedCompiler } = require("./compiler.cjs");
 
 const root = path.resolve(__dirname, "..");
 const tslabFolder = path.join(root, "node_modules/tslab");
@@ -23,47 +24,11 @@ const cellStorage = new AsyncLocalStorage();
 let lastCell = null;
 const currentCell = () => cellStorage.getStore() ?? lastCell;
 
-/**
- * tslab checks cells with loose options and resolves modules as Node 10 did. `strict` makes cells as safe as lib/;
- * bundler resolution finds the types of packages that only have `exports`.
- */
+/** See compiler.cjs. */
 function repairCompiler() {
   const file = resolveForTslab("@tslab/typescript-for-tslab");
-  const ts = require(file);
-  const createWatchCompilerHost = (files, options, ...rest) => {
-    const host = ts.createWatchCompilerHost(
-      files,
-      { ...options, strict: true, experimentalDecorators: false, lib: ["lib.es2023.d.ts"], moduleResolution: ts.ModuleResolutionKind.Bundler },
-      ...rest,
-    );
-    return { ...host, ...separateTimers(host) };
-  };
-  require.cache[file].exports = { ...ts, createWatchCompilerHost };
-}
-
-/**
- * tslab keeps one pending timer for its compiler host and throws "Unexpected pending rebuildTimer" at a second one. The
- * compiler has two: rebuilding, and forgetting failed look-ups, which it starts whenever a file appears beside the
- * sources (a saved edit while a cell runs). Only the first is tslab's to drive; the second gets a timer of its own.
- */
-function separateTimers(host) {
-  const own = new Set();
-  return {
-    setTimeout: (callback, milliseconds, ...args) => {
-      if (!/FailedLookup/.test(callback.name)) return host.setTimeout(callback, milliseconds, ...args);
-      const timer = setTimeout(() => {
-        own.delete(timer);
-        callback(...args);
-      }, milliseconds);
-      timer.unref();
-      own.add(timer);
-      return timer;
-    },
-    clearTimeout: (timer) => {
-      if (!own.delete(timer)) return host.clearTimeout(timer);
-      clearTimeout(timer);
-    },
-  };
+  const repaired = repairedCompiler(require(file));
+  require.cache[file].exports = repaired;
 }
 
 /**
@@ -141,7 +106,7 @@ function repairImportedFiles(files) {
   const loading = `globalThis[Symbol.for("fine-r1.loading")]`;
   const isolate = ({ path: file, data }) => {
     const name = JSON.stringify(file);
-    const head = `if (${loading}.has(${name})) { module.exports = ${loading}.get(${name}); return; } ${loading}.set(${name}, exports); try {`;
+    const head = `if (${loading}.has(${name})) { module.exports = ${loading}.get(${name}).exports; return; } ${loading}.set(${name}, module); try {`;
     return { path: file, data: `${head}${data}\n} finally { ${loading}.delete(${name}); }` };
   };
   const aliases = files
