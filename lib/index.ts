@@ -27,6 +27,7 @@ export * from "./eval";
 export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
 export { learningCurvesFigure, lossFigure, methodBarsFigure, RL_PANELS, seenUnseenFigure } from "./report/figures";
 export { checkAverages, paperLong, paperSeenUnseenFigure, pivotSets, readOwnResults, readPaperTable, runLong, type LongCell, type PaperRow } from "./report/paper";
+export { publishContrastive, readPublished, readRunRows } from "./report/contrastive";
 export { pretrainingCurve, publish, readLogs, rlCurves } from "./report/publish";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, yieldToEventLoop } from "./report/progress";
