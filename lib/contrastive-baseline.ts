@@ -86,8 +86,10 @@ export function fewShotBatch(examples: readonly Pair[], replay: (seed: number) =
   return [...chosen.values(), ...others];
 }
 
-function stamp(experiment: Experiment, name: string, recipe: ContrastiveRecipe): string {
-  return createHash("sha256").update(JSON.stringify([stageStamp(experiment, name, name === "clip-base" ? [] : ["cot", "sft"]), recipe])).digest("hex");
+function stamp(experiment: Experiment, name: ContrastiveMethod, recipe: ContrastiveRecipe): string {
+  const { fewshotLearningRate: _, ...first } = recipe;
+  const parts = name === "clip-base" ? [stageStamp(experiment, name, []), first] : [stageStamp(experiment, name, ["cot", "sft"]), recipe];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
 
 async function loadOrTrain(experiment: Experiment, name: ContrastiveMethod, recipe: ContrastiveRecipe, train: () => Promise<ContrastiveModel>): Promise<ContrastiveModel> {

@@ -9,6 +9,7 @@ import type { Settings } from "../settings";
 import { methodBarsFigure } from "./figures";
 import { methodRows, publishFolder } from "./publish";
 import { saveFigures } from "./static-figures";
+import { repositoryRoot } from "./static-figures-kaleido";
 import type { TableRow } from "./tables";
 
 /** A run's rows of a kind (`predictions`, `baselines`); none where the folder is missing or empty. */
@@ -17,9 +18,9 @@ export async function readRunRows(settings: Pick<Settings, "run">, kind: "predic
   return existsSync(folder) ? (await readPredictions(folder)).rows : [];
 }
 
-/** The lines of a published CSV (`figures/<name>.csv`, or the run's own); null where nothing is there. */
-export function readPublished(settings: Settings, name: "contrastive" | "probes"): TableRow[] | null {
-  const file = path.join(publishFolder(settings), `${name}.csv`);
+/** The lines of a CSV that the run `main` published (`figures/<name>.csv`); null where it has not. */
+export function readPublished(name: "contrastive" | "probes"): TableRow[] | null {
+  const file = path.join(repositoryRoot(), "figures", `${name}.csv`);
   return existsSync(file) ? (aq.fromCSV(readFileSync(file, "utf8")).objects() as TableRow[]) : null;
 }
 

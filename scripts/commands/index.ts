@@ -21,6 +21,7 @@ export const commands: Command[] = [
   { name: "generate", summary: "what a checkpoint says to a prompt with images --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--json]", load: () => import("./generate") },
   { name: "plan", summary: "the memory a run would need --model DIR --scale paper|default [--adapter] [--memory GIB]", load: () => import("./plan") },
   { name: "contrastive", summary: "the CLIP-style baseline on the shipped data: trained, evaluated, published [--steps N] [--run NAME]", load: () => import("./contrastive") },
+  { name: "probe", summary: "features, name knowledge and other questions before and after training [--methods base,sft,tapo] [--run NAME]", load: () => import("./probe") },
   { name: "refresh", summary: "the main job, then figures and the README's table made anew", load: () => import("./refresh") },
   { name: "profile", summary: "where the time goes: profile sft|rollout|tapo [--steps N] [--json]", load: () => import("./profile") },
   { name: "bench", summary: "speed against PyTorch, transformers, TRL and jax-js [--only NAME,…] [--rounds N] [--list] [--growth]", load: () => import("./bench") },

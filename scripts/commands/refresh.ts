@@ -6,6 +6,7 @@ import { repositoryRoot } from "../../lib/report/static-figures-kaleido";
 import { replaceBlock, resultsBlock } from "../../lib/report/readme";
 import { writeText } from "../../lib/run";
 import { run as contrastive } from "./contrastive";
+import { run as probes } from "./probe";
 import { run as mainJob } from "./run";
 
 export async function run(args: string[]): Promise<number> {
@@ -16,8 +17,9 @@ export async function run(args: string[]): Promise<number> {
   }
   const root = repositoryRoot();
   // what is published beside the main job and is not part of it follows its code too
-  if (!values["readme-only"] && existsSync(path.join(root, "figures/contrastive.csv"))) {
-    const code = await contrastive(["--scale", "default", "--run", "main"]);
+  for (const [name, command] of values["readme-only"] ? [] : Object.entries({ contrastive, probes })) {
+    if (!existsSync(path.join(root, "figures", `${name}.csv`))) continue;
+    const code = await command(["--scale", "default", "--run", "main"]);
     if (code !== 0) return code;
   }
   const file = path.join(root, "README.md");
