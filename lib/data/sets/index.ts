@@ -35,7 +35,7 @@ export { readFolders, type FolderOptions } from "./folders";
 export { checkedPath, resolveImage, titleCase } from "./paths";
 export type { BadRow, OnBadRow } from "../lines";
 export { PORTIONS, SET_NAMES, type ImageSet, type Portion, type SetImage, type SetName } from "./types";
-export { closedWorldOptions, linkReleased, questionRows, rankNames, releasedQuestions, type QuestionRequest, type SetRow, type Similarity } from "./questions";
+export { closedWorldOptions, linkReleased, nameSimilarity, questionRows, rankNames, releasedQuestions, SET_QUESTIONS, type QuestionRequest, type SetRow, type Similarity } from "./questions";
 export { namesContain, orderOptions, readReleased, releasedFile, summariseReleased, type OptionOrder, type ReleasedFile, type ReleasedRow, type ReleasedSummary } from "./released";
 export { assertDisjoint, fewShots } from "./shots";
 export { SEEN_SHARE, seededSplit, splitSubcategories, stage1File, stage1Subcategories, type SubcategorySplit } from "./splits";

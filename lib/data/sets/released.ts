@@ -26,8 +26,8 @@ export type OptionOrder = "shuffled" | "released";
 
 const isText = (x: unknown): x is string => typeof x === "string" && x.trim() !== "";
 
-/** The reason why a value is no evaluation row, or null. */
-function problem(value: unknown, where: string): string | null {
+/** The reason why a value is no evaluation row, or null. Without options only where `needsOptions` is false. */
+export function rowProblem(value: unknown, where: string, needsOptions = true): string | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "not a JSON object";
   const row = value as Partial<Record<keyof ReleasedRow, unknown>>;
   for (const field of ["image_path", "question", "ground_truth"] as const) {
@@ -39,6 +39,7 @@ function problem(value: unknown, where: string): string | null {
     return 'field "image_path" is no relative path without ".."';
   }
   const { options } = row;
+  if (!needsOptions && (options === undefined || options === null)) return null;
   if (!Array.isArray(options) || options.length < 2 || !options.every(isText)) return 'field "options" is no list of at least two texts';
   if (new Set(options).size !== options.length) return 'field "options" has an option twice';
   if (!(options as unknown[]).includes(row.ground_truth)) return 'field "options" lacks the ground truth';
@@ -58,7 +59,7 @@ export function readReleased(file: string, onBadRow: OnBadRow = "stop"): Release
   for (const numbered of numberedLines(readBytes(file))) {
     const { line } = numbered;
     const parsed = parseLine(numbered);
-    let reason = "reason" in parsed ? parsed.reason : problem(parsed.value, file);
+    let reason = "reason" in parsed ? parsed.reason : rowProblem(parsed.value, file);
     if (reason === null && "value" in parsed) {
       const { image_path, question, ground_truth, options } = parsed.value as ReleasedRow;
       const before = first.get(image_path);
