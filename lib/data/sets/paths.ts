@@ -1,6 +1,7 @@
 /** From a name in a file to a path on disk: nothing outside an image set's root is ever opened. */
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import * as path from "node:path";
+import { numberedLines, readBytes } from "../lines";
 import type { SetImage } from "./types";
 
 /**
@@ -45,28 +46,11 @@ export interface Line {
 
 /** The lines of a UTF-8 file that are not blank. @throws Error naming file and line */
 export function readLines(file: string): Line[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
-  }
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  const lines: Line[] = [];
-  for (let start = 0, number = 1; start < bytes.length; number++) {
-    const newline = bytes.indexOf(10, start);
-    const end = newline < 0 ? bytes.length : newline;
-    const where = `${file}, line ${number}`;
-    let text: string;
-    try {
-      text = decoder.decode(bytes.subarray(start, end)).trim();
-    } catch {
-      throw new Error(`${where}: not UTF-8; the file was altered, get it again`);
-    }
-    if (text !== "") lines.push({ text, where });
-    start = end + 1;
-  }
-  return lines;
+  return numberedLines(readBytes(file)).map(({ line, text }) => {
+    const where = `${file}, line ${line}`;
+    if (text === null) throw new Error(`${where}: not UTF-8; the file was altered, get it again`);
+    return { text, where };
+  });
 }
 
 /** The groups of `pattern` in a line. @throws Error naming file and line */
