@@ -23,6 +23,7 @@ export const commands: Command[] = [
   { name: "plan", summary: "the memory a run would need --model DIR --scale paper|default [--adapter] [--memory GIB]", load: () => import("./plan") },
   { name: "contrastive", summary: "the CLIP-style baseline on the shipped data: trained, evaluated, published [--steps N] [--run NAME]", load: () => import("./contrastive") },
   { name: "probe", summary: "features, name knowledge and other questions before and after training [--methods base,sft,tapo] [--run NAME]", load: () => import("./probe") },
+  { name: "zero-shot", summary: "CLIP or SigLIP from a local ONNX directory on any set --model DIR --set NAME|FILE.jsonl --setting closed|open [--install]", load: () => import("./zero-shot") },
   { name: "refresh", summary: "the main job, then figures and the README's table made anew", load: () => import("./refresh") },
   { name: "profile", summary: "where the time goes: profile sft|rollout|tapo [--steps N] [--json]", load: () => import("./profile") },
   { name: "bench", summary: "speed against PyTorch, transformers, TRL and jax-js [--only NAME,…] [--rounds N] [--list] [--growth]", load: () => import("./bench") },
