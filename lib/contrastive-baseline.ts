@@ -45,7 +45,7 @@ export interface ContrastiveRecipe {
 }
 
 export const contrastiveRecipe: ContrastiveRecipe = {
-  steps: 2200, loss: "sigmoid", images: 80, named: 32, evaluatedWeight: 2.5, learningRate: 2e-3, auxiliaryWeight: 0.2, weightDecay: 0.05, augmentation: 1, fewshotLearningRate: 3e-4,
+  steps: 2200, loss: "sigmoid", images: 80, named: 32, evaluatedWeight: 2.5, learningRate: 2e-3, auxiliaryWeight: 0.2, weightDecay: 0.05, augmentation: 1, fewshotLearningRate: 1e-3,
 };
 
 /** What a stage leaves; the caller disposes the parameters. */

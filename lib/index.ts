@@ -7,6 +7,11 @@ export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow"
 export { disposeTree } from "./engine/tree";
 export { loadAdapter, saveAdapter } from "./model/adapter";
 export { loadModel, saveModel } from "./model/checkpoint";
+export { DEVICES, generationSeconds, trainingSeconds } from "./model/expected-time";
+export { PUBLISHED, publishedConfig, publishedConfigJson, publishedPreprocessorJson } from "./model/published";
+export { parameterCount } from "./model/shapes";
+export { paperPrompts, tinyPrompts } from "./data/prompts";
+export { loadProcessor } from "./processor/processor";
 export { initLora, mergeLora } from "./model/lora";
 export { LORA_DEFAULTS, type LoraConfig } from "./model/lora-config";
 export { conceptStatistics, selectConcepts } from "./data/cot/concepts";
@@ -31,5 +36,8 @@ export { checkAverages, paperLong, paperSeenUnseenFigure, pivotSets, readOwnResu
 export { publishContrastive, readPublished, readRunRows } from "./report/contrastive";
 export { probesFigure } from "./report/probes";
 export { pretrainingCurve, publish, readLogs, rlCurves } from "./report/publish";
+export { fineR1 } from "./report/command";
+export { savePng } from "./report/image-strip";
+export { repositoryRoot } from "./report/static-figures-kaleido";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, yieldToEventLoop } from "./report/progress";
