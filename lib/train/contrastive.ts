@@ -10,25 +10,19 @@ import { contrastiveLoss, type ContrastiveLoss } from "../loss/contrastive";
 import { embedPooled, embedTexts, pairLogits, pooledFeatures, textInputs, type ContrastiveConfig, type TextInputs } from "../model/contrastive";
 import { visionInputs, visionPlan, type Grid, type VisionInputs } from "../model/vision-plan";
 import type { Processor } from "../processor/processor";
+import type { SftSettings } from "../settings";
 import { augment, drawAugmentation, toPatches, type Augmentation } from "./augment";
 import type { ImageBank } from "./images";
 import { AUXILIARY_WEIGHT } from "./pretrain";
 import { optimizerOptions } from "./sft";
 
-/** Numbers of a run. */
-export interface ContrastiveRun {
+/** A run; numbers of the same name mean what they mean in SFT's settings. */
+export interface ContrastiveRun extends Pick<SftSettings, "learningRate" | "visionLearningRateScale" | "weightDecay" | "warmupSteps" | "maxGradNorm" | "augmentation"> {
   config: ContrastiveConfig;
   processor: Processor;
   bank: ImageBank;
   loss: ContrastiveLoss;
   steps: number;
-  learningRate: number;
-  visionLearningRateScale: number;
-  weightDecay: number;
-  warmupSteps: number;
-  maxGradNorm: number;
-  /** Strength of image augmentation. */
-  augmentation: number;
   /** Whether a concept's drawings may be mirrored. */
   mayMirror: (conceptId: string) => boolean;
   /** The concept head of the base's pre-training, with its concepts in order; null for none. */
