@@ -18,6 +18,7 @@ export const commands: Command[] = [
   { name: "table", summary: "the results table again, from saved predictions [--run NAME]", load: () => import("./table") },
   { name: "score", summary: "scores a predictions file without a model --predictions FILE --setting closed|open [--json]", load: () => import("./score") },
   { name: "data", summary: "the image sets on disk: data check [SET] [--root DIR] [--json]", load: () => import("./data") },
+  { name: "cot", summary: "Stage-1 records by a teacher over the OpenAI protocol --set NAME|--folder DIR --base-url URL --model NAME", load: () => import("./cot") },
   { name: "evaluate", summary: "answers of a model, adapter or endpoint on any set --model DIR|--endpoint URL --set NAME|FILE.jsonl --setting closed|open", load: () => import("./evaluate") },
   { name: "generate", summary: "what a checkpoint says to a prompt with images --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--json]", load: () => import("./generate") },
   { name: "plan", summary: "the memory a run would need --model DIR --scale paper|default [--adapter] [--memory GIB]", load: () => import("./plan") },
