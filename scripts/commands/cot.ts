@@ -1,19 +1,19 @@
 /** `cot`: Stage-1 records of any image set by a teacher behind the OpenAI protocol. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { buildTeacherCot, type CotImage, type Teacher, type TeacherData } from "../../lib/data/cot/teacher";
+import { buildTeacherCot, type Teacher } from "../../lib/data/cot/teacher";
 import { teacherCard } from "../../lib/data/cot/teacher-card";
 import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
-import type { OnBadRow } from "../../lib/data/lines";
 import { imageDataUri } from "../../lib/data/image-uri";
 import { paperPrompts } from "../../lib/data/prompts";
-import { closedWorldOptions, fewShots, isSetName, nameSimilarity, rankNames, readFolders, readImageSet, resolveImage, SET_QUESTIONS, splitSubcategories, type ImageSet } from "../../lib/data/sets";
+import { closedWorldOptions, nameSimilarity, rankNames } from "../../lib/data/sets";
 import { writeSharegpt } from "../../lib/data/sharegpt";
 import { progress, type Progress } from "../../lib/report/progress";
 import { createChatEndpoint } from "../../lib/rollout/chat-endpoint";
 import { requestCache } from "../../lib/rollout/request-cache";
 import { writeText } from "../../lib/run";
 import { choiceOf, countOf, ENDPOINT_OPTIONS, endpointOptions, numberOf, onBadRowOf } from "./arguments";
+import { shotsOf, SOURCE_OPTIONS, sources, type MissingImage } from "./training-images";
 
 const USAGE =
   "npm run -s fine-r1 -- cot (--set NAME… | --folder DIR) --base-url URL --model NAME [--out DIR] [--cache DIR] [--root DIR] [--kind WORD] [--question TEXT] [--shots N] [--limit N] [--seed N] " +
@@ -22,40 +22,6 @@ const USAGE =
 
 /** LLaMA-Factory's limit in the release's SFT: 768 x 768. */
 const MAX_PIXELS = 589_824;
-
-/** A set, the sub-categories to train on, and what it is about. */
-interface Source {
-  set: ImageSet;
-  seen: readonly string[];
-  kind: string;
-  question: string;
-}
-
-function sources(names: readonly string[], folder: string | undefined, root: string | undefined, kind: string | undefined, question: string | undefined): Source[] {
-  if ((names.length === 0) === (folder === undefined)) throw new Error(`--set or --folder is needed, one of the two; ${USAGE}`);
-  if (root !== undefined && names.length > 1) throw new Error("--root is the folder of one set; give one --set with it");
-  if (folder !== undefined) {
-    const set = readFolders(folder);
-    return [{ set, seen: set.names, kind: kind ?? "object", question: question ?? "What is this?" }];
-  }
-  return names.map((name) => {
-    if (!isSetName(name)) throw new Error(`--set ${name}: expected one of the six; of other images: --folder DIR`);
-    const set = readImageSet(name, root);
-    return { set, seen: splitSubcategories(name, set.names).seen, kind: kind ?? (name === "pet" ? "cat or dog" : name), question: question ?? SET_QUESTIONS[name] };
-  });
-}
-
-/** The shots of a source as images to be described. @throws Error under `stop`, naming an image that is missing */
-function shotsOf({ set, seen, kind, question }: Source, count: number, seed: number, onBadRow: OnBadRow, skipped: TeacherData["skipped"]): CotImage[] {
-  return fewShots(set, seen, { count, seed }).flatMap(({ path: relative, name }) => {
-    const image = `${set.name}/${relative}`;
-    const file = resolveImage(set.root, relative);
-    if (file !== null) return [{ set: set.name, image, file, name, kind, question }];
-    if (onBadRow === "stop") throw new Error(`${path.join(set.root, relative)}: the image is missing; see data check, or skip bad rows (--on-bad-row skip)`);
-    skipped.push({ image, reason: "the image is missing" });
-    return [];
-  });
-}
 
 /**
  * Writes `records.json` and `records-direct.json` (sharegpt), `data-card.json` and `concepts.jsonl` to `--out`
@@ -68,7 +34,7 @@ export async function run(args: string[]): Promise<number> {
     const { values } = parseArgs({
       args,
       options: {
-        set: { type: "string", multiple: true, default: [] }, folder: text, root: text, "base-url": text, model: text, out: text, cache: text, kind: text, question: text, shots: text, limit: text, seed: text,
+        ...SOURCE_OPTIONS, "base-url": text, model: text, out: text, cache: text, shots: text, limit: text, seed: text,
         descriptions: text, samples: text, concepts: text, "redundancy-weight": text, candidates: text, match: text, "min-words": text, "max-words": text, "duplicate-share": text, "max-tokens": text,
         temperature: text, "max-pixels": text, "price-prompt": text, "price-completion": text, "on-bad-row": text, json: { type: "boolean", default: false }, ...ENDPOINT_OPTIONS,
       },
@@ -76,13 +42,16 @@ export async function run(args: string[]): Promise<number> {
     for (const name of ["base-url", "model"] as const) if (values[name] === undefined) throw new Error(`--${name} is missing; ${USAGE}`);
     const prices = [numberOf("price-prompt", values["price-prompt"]), numberOf("price-completion", values["price-completion"])] as const;
     if ((prices[0] === undefined) !== (prices[1] === undefined)) throw new Error("--price-prompt and --price-completion go together (per million tokens)");
-    const from = sources(values.set, values.folder, values.root, values.kind, values.question);
+    const from = sources(values, USAGE);
     const seed = countOf("seed", values.seed, 0, 0);
     const limit = countOf("limit", values.limit, 0, 0);
     const onBadRow = onBadRowOf(values["on-bad-row"]);
     const shots = countOf("shots", values.shots, 4);
-    const missing: TeacherData["skipped"] = [];
-    const all = from.flatMap((source) => shotsOf(source, shots, seed, onBadRow, missing));
+    const missing: MissingImage[] = [];
+    const all = from.flatMap((source) => {
+      const { set, kind, question } = source;
+      return shotsOf(source, shots, seed, onBadRow, missing).map(({ path: relative, name, file }) => ({ set: set.name, image: `${set.name}/${relative}`, file, name, kind, question }));
+    });
     const images = limit > 0 ? all.slice(0, limit) : all;
     const out = path.resolve(values.out ?? path.join(repositoryRoot(), "data/runs", `cot-${from.map(({ set }) => set.name).join("-")}`));
     const settings = {

@@ -1,11 +1,11 @@
-/** `data check [SET] [--root DIR] [--json]`: what of the image sets is on disk, and where to get the rest. */
+/** `data check [SET] [--root DIR] [--decode] [--json]`: what of the image sets is on disk, and where to get the rest. */
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { SET_NAMES, setsFolder } from "../../lib/data/sets";
 import { checkImageSet, type SetReport, type SideReport } from "../../lib/data/sets/check";
 
-const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] [--json]";
+const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] [--decode] [--json]";
 const SHOWN = 5;
 
 const listed = (items: readonly string[]): string[] => [...items.slice(0, SHOWN).map((item) => `    ${item}`), ...(items.length > SHOWN ? [`    … and ${items.length - SHOWN} more (--json has all)`] : [])];
@@ -35,15 +35,17 @@ export function describeReport(report: SetReport): string {
 
 /**
  * Without SET all six, and any other folder below the root; `--root` is then the folder of all sets, with SET that set's own.
- * A SET that is none of the six is read as a folder per class.
+ * A SET that is none of the six is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
+ * an image that is cut off after its header passes.
  * @returns exit code: 0 where every set asked for is whole; 1 where an argument is wrong; 2 where a set is absent, broken or incomplete
  */
 export async function run(args: string[]): Promise<number> {
   let names: string[];
   let rootOf: (name: string) => string;
   let json: boolean;
+  let decode: boolean;
   try {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { root: { type: "string" }, json: { type: "boolean", default: false } } });
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { root: { type: "string" }, json: { type: "boolean", default: false }, decode: { type: "boolean", default: false } } });
     const [verb, set, ...rest] = positionals;
     if (verb !== "check" || rest.length > 0) throw new Error(`${verb === undefined ? "nothing to do" : `"${positionals.join(" ")}" is not known`}; ${USAGE}`);
     if (set !== undefined && !/^\w[\w.-]*$/.test(set)) throw new Error(`the set "${set}": letters, digits, -, _ and . only; ${USAGE}`);
@@ -53,13 +55,14 @@ export async function run(args: string[]): Promise<number> {
     names = set === undefined ? [...SET_NAMES, ...others] : [set];
     rootOf = (name) => (set !== undefined && values.root !== undefined ? base : path.join(base, name));
     json = values.json!;
+    decode = values.decode!;
   } catch (error) {
     process.stderr.write(`data: ${(error as Error).message}\n`);
     return 1;
   }
   const reports: SetReport[] = [];
   for (const name of names) {
-    const report = await checkImageSet(name, rootOf(name));
+    const report = await checkImageSet(name, rootOf(name), { decode });
     reports.push(report);
     if (!json) process.stdout.write(`${describeReport(report)}\n\n`);
   }

@@ -46,6 +46,20 @@ describe("data check", () => {
     expect(out).toMatch(/missing: 1\n {4}jpg\/image_00005\.jpg/);
   });
 
+  it("--decode finds what the header hides: an image that is cut off", async () => {
+    const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256));
+    const image = sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } });
+    const [whole, png] = await Promise.all([image.clone().jpeg().toBuffer(), image.clone().png().toBuffer()]);
+    const root = writeTree(path.join(folder, "cut"), { "a/1.jpg": whole, "a/2.jpg": whole.subarray(0, whole.length / 2), "a/3.png": png.subarray(0, png.length / 2) });
+    expect((await check("cut", "--root", root)).reports[0]).toMatchObject({ status: "whole", unreadable: [] });
+    const { code, reports } = await check("cut", "--root", root, "--decode");
+    expect(code).toBe(2);
+    expect(reports[0].status).toBe("incomplete");
+    expect(reports[0].unreadable.map((image) => image.path)).toEqual(["a/2.jpg", "a/3.png"]);
+    expect(reports[0].unreadable[0].reason).toMatch(/VipsJpeg/);
+    expect(reports[0].portions.train.found + reports[0].portions.test.found).toBe(1);
+  });
+
   it("without a set: all six, absent ones with where to get them, and other folders", async () => {
     const root = path.join(folder, "all");
     writeTree(root, { "aircraft/fgvc-aircraft-2013b/data/variants.txt": "707-320\n", "aircraft/fgvc-aircraft-2013b/data/images_variant_train.txt": "x\n", "own/a/1.jpg": await jpeg(1) });

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import sharp from "sharp";
 import { isSetName, readFolders, readImageSet } from "./index";
 import { SETS } from "./catalog";
+import { forEachAtOnce } from "../parallel";
 import { resolveImage } from "./paths";
 import { linkReleased } from "./questions";
 import { readReleased, releasedFile } from "./released";
@@ -56,24 +57,35 @@ const emptyPortions = (): Record<Portion, PortionCount> => ({
   train: { found: 0, listed: 0, published: null }, validation: { found: 0, listed: 0, published: null }, test: { found: 0, listed: 0, published: null },
 });
 
-/** Looks at every image's header; the set's order is kept. */
-async function inspect(set: ImageSet): Promise<{ files: (string | null)[]; missing: string[]; unreadable: BadImage[] }> {
+/** How many images are looked at together. */
+const AT_ONCE = 4;
+
+/** Why a file is no image; null where it is one. Its header says so, or (`decode`) every pixel of it. */
+export async function imageProblem(file: string, decode: boolean): Promise<string | null> {
+  try {
+    const image = sharp(file, { failOn: "error" });
+    const { width, height } = await image.metadata();
+    if (!(width > 0 && height > 0)) return "no width or height";
+    if (decode) await image.stats();
+    return null;
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  }
+}
+
+/** Looks at every image; the set's order is kept. */
+async function inspect(set: ImageSet, decode: boolean): Promise<{ files: (string | null)[]; missing: string[]; unreadable: BadImage[] }> {
   const files: (string | null)[] = set.images.map(() => null);
   const reasons: (string | null)[] = set.images.map(() => null);
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < set.images.length; i = next++) {
-      try {
-        files[i] = resolveImage(set.root, set.images[i].path);
-        if (files[i] === null) continue;
-        const { width, height } = await sharp(files[i]!).metadata();
-        if (!(width > 0 && height > 0)) reasons[i] = "no width or height";
-      } catch (error) {
-        reasons[i] = (error as Error).message.split("\n")[0];
-      }
+  await forEachAtOnce(set.images, AT_ONCE, async (image, i) => {
+    try {
+      files[i] = resolveImage(set.root, image.path);
+    } catch (error) {
+      reasons[i] = (error as Error).message;
+      return;
     }
-  };
-  await Promise.all([worker(), worker(), worker(), worker()]);
+    if (files[i] !== null) reasons[i] = await imageProblem(files[i]!, decode);
+  });
   const at = set.images.map((image) => image.path);
   return {
     files,
@@ -137,8 +149,9 @@ function splitReport(set: ImageSet, name: SetName): SetReport["split"] {
  * Checks an image set: one of the six by its name, any other as a folder per class. Nothing is thrown for what is wrong with
  * the set: it is in the report.
  * @param root the set's folder
+ * @param options.decode reads every image to its last pixel; its header alone unless given
  */
-export async function checkImageSet(name: string, root: string): Promise<SetReport> {
+export async function checkImageSet(name: string, root: string, options: { decode?: boolean } = {}): Promise<SetReport> {
   const facts = isSetName(name) ? SETS[name] : null;
   const portions = emptyPortions();
   if (facts) for (const portion of PORTIONS) portions[portion].published = facts.published[portion];
@@ -156,7 +169,7 @@ export async function checkImageSet(name: string, root: string): Promise<SetRepo
   } catch (error) {
     return { ...report, status: "broken", problem: (error as Error).message };
   }
-  const { files, missing, unreadable } = await inspect(set);
+  const { files, missing, unreadable } = await inspect(set, options.decode ?? false);
   const bad = new Set(unreadable.map(({ path }) => path));
   set.images.forEach((image, i) => {
     portions[image.portion].listed++;

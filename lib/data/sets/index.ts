@@ -39,3 +39,4 @@ export { closedWorldOptions, linkReleased, nameSimilarity, questionRows, rankNam
 export { namesContain, orderOptions, readReleased, releasedFile, summariseReleased, type OptionOrder, type ReleasedFile, type ReleasedRow, type ReleasedSummary } from "./released";
 export { assertDisjoint, fewShots } from "./shots";
 export { SEEN_SHARE, seededSplit, splitSubcategories, stage1File, stage1Subcategories, type SubcategorySplit } from "./splits";
+export { embeddingSimilarity, photoTriplets, tripletRows, type Embedder, type PhotoTriplet } from "./triplets";
