@@ -42,10 +42,10 @@ export async function run(args: string[]): Promise<number> {
     for (const name of ["base-url", "model"] as const) if (values[name] === undefined) throw new Error(`--${name} is missing; ${USAGE}`);
     const prices = [numberOf("price-prompt", values["price-prompt"]), numberOf("price-completion", values["price-completion"])] as const;
     if ((prices[0] === undefined) !== (prices[1] === undefined)) throw new Error("--price-prompt and --price-completion go together (per million tokens)");
-    const from = sources(values, USAGE);
+    const onBadRow = onBadRowOf(values["on-bad-row"]);
+    const from = sources(values, USAGE, onBadRow);
     const seed = countOf("seed", values.seed, 0, 0);
     const limit = countOf("limit", values.limit, 0, 0);
-    const onBadRow = onBadRowOf(values["on-bad-row"]);
     const shots = countOf("shots", values.shots, 4);
     const missing: MissingImage[] = [];
     const all = from.flatMap((source) => {

@@ -26,8 +26,8 @@ export interface SourceValues {
   question?: string;
 }
 
-/** Seen sub-categories of the six sets, all of a folder's. @throws Error naming the option, the set or the file that is wrong */
-export function sources({ set: names = [], folder, root, kind, question }: SourceValues, usage: string): Source[] {
+/** Seen sub-categories of the six sets, all of a folder's. @throws Error naming the option, the set or (under `stop`) the file and line that is wrong */
+export function sources({ set: names = [], folder, root, kind, question }: SourceValues, usage: string, onBadRow: OnBadRow): Source[] {
   if ((names.length === 0) === (folder === undefined)) throw new Error(`--set or --folder is needed, one of the two; ${usage}`);
   if (root !== undefined && names.length > 1) throw new Error("--root is the folder of one set; give one --set with it");
   if (folder !== undefined) {
@@ -36,12 +36,12 @@ export function sources({ set: names = [], folder, root, kind, question }: Sourc
   }
   return names.map((name) => {
     if (!isSetName(name)) throw new Error(`--set ${name}: expected one of the six; of other images: --folder DIR`);
-    const set = readImageSet(name, root);
+    const set = readImageSet(name, root, onBadRow);
     return { set, seen: splitSubcategories(name, set.names).seen, kind: kind ?? (name === "pet" ? "cat or dog" : name), question: question ?? SET_QUESTIONS[name] };
   });
 }
 
-/** An image that is not there. */
+/** An image that cannot be used, or a row of an annotation file (file and line). */
 export interface MissingImage {
   image: string;
   reason: string;
@@ -49,6 +49,7 @@ export interface MissingImage {
 
 /** The shots of a source with their files. @throws Error under `stop`, naming an image that is missing; under `skip` it goes to `skipped` */
 export function shotsOf({ set, seen }: Source, count: number, seed: number, onBadRow: OnBadRow, skipped: MissingImage[]): (SetImage & { file: string })[] {
+  skipped.push(...set.skipped.map(({ file, line, reason }) => ({ image: `${file}, line ${line}`, reason })));
   return fewShots(set, seen, { count, seed }).flatMap((image) => {
     const file = resolveImage(set.root, image.path);
     if (file !== null) return [{ ...image, file }];

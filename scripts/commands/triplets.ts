@@ -57,7 +57,7 @@ export async function run(args: string[]): Promise<number> {
     if ((embedding === "model") !== (values.model !== undefined)) throw new Error(`--model belongs to --embedding model, and is needed there; ${USAGE}`);
     const onBadRow = onBadRowOf(values["on-bad-row"]);
     const [shots, seed] = [countOf("shots", values.shots, 4, 2), countOf("seed", values.seed, 0, 0)];
-    const from = sources(values, USAGE);
+    const from = sources(values, USAGE, onBadRow);
     let embedder: Embedder | null = null;
     if (values.model !== undefined) {
       const processor = loadProcessor(values.model);

@@ -70,6 +70,16 @@ describe("data check", () => {
     expect(reports[1].source?.url).toMatch(/^https:/);
   });
 
+  it("a bad row of an annotation file: broken by file and line, or left out and listed", async () => {
+    const root = writeTree(path.join(folder, "rows"), { ...trees.flower, "setid.mat": "mat:setid_beyond.mat" });
+    const stopped = await check("flower", "--root", root);
+    expect(stopped.reports[0]).toMatchObject({ status: "broken", badRows: [] });
+    expect(stopped.reports[0].problem).toMatch(/setid\.mat, trnid, element 2: image 9 has no label/);
+    const { code, reports } = await check("flower", "--root", root, "--on-bad-row", "skip");
+    expect([code, reports[0].status, reports[0].problem, reports[0].badRows.length]).toEqual([2, "incomplete", null, 1]);
+    expect((await capture(run, ["check", "flower", "--root", root, "--on-bad-row", "skip"])).out).toMatch(/rows skipped: 1\n {4}.*setid\.mat, line 2: image 9 has no label/);
+  });
+
   it("a set whose names are not those of the released files is broken, not half read", async () => {
     const { reports } = await check("pet", "--root", writeTree(path.join(folder, "pet"), trees.pet));
     expect(reports[0]).toMatchObject({ status: "broken", missing: [] });

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import sharp from "sharp";
 import { isSetName, readFolders, readImageSet } from "./index";
 import { SETS } from "./catalog";
+import type { BadRow, OnBadRow } from "../lines";
 import { forEachAtOnce } from "../parallel";
 import { resolveImage } from "./paths";
 import { linkReleased } from "./questions";
@@ -44,6 +45,8 @@ export interface SetReport {
   status: "absent" | "broken" | "incomplete" | "whole";
   /** Why the annotation files cannot be read. */
   problem: string | null;
+  /** Rows of them that were skipped. */
+  badRows: readonly BadRow[];
   subcategories: { listed: number; published: number | null };
   portions: Record<Portion, PortionCount>;
   missing: string[];
@@ -150,21 +153,23 @@ function splitReport(set: ImageSet, name: SetName): SetReport["split"] {
  * the set: it is in the report.
  * @param root the set's folder
  * @param options.decode reads every image to its last pixel; its header alone unless given
+ * @param options.onBadRow `stop` (default): a bad row of an annotation file makes the set broken; `skip`: it is left out and listed
  */
-export async function checkImageSet(name: string, root: string, options: { decode?: boolean } = {}): Promise<SetReport> {
+export async function checkImageSet(name: string, root: string, options: { decode?: boolean; onBadRow?: OnBadRow } = {}): Promise<SetReport> {
   const facts = isSetName(name) ? SETS[name] : null;
   const portions = emptyPortions();
   if (facts) for (const portion of PORTIONS) portions[portion].published = facts.published[portion];
   const report: SetReport = {
     set: name, title: facts?.title ?? name, root,
     source: facts && { publisher: facts.publisher, page: facts.page, url: facts.url, unpack: facts.unpack },
-    status: "absent", problem: null, subcategories: { listed: 0, published: facts?.subcategories ?? null }, portions,
+    status: "absent", problem: null, badRows: [], subcategories: { listed: 0, published: facts?.subcategories ?? null }, portions,
     missing: [], unreadable: [], duplicates: [], leaks: [], split: null,
   };
   if (!existsSync(root)) return report;
   let set: ImageSet;
   try {
-    set = isSetName(name) ? readImageSet(name, root) : readFolders(root, { name });
+    set = isSetName(name) ? readImageSet(name, root, options.onBadRow) : readFolders(root, { name });
+    report.badRows = set.skipped;
     report.split = isSetName(name) ? splitReport(set, name) : null;
   } catch (error) {
     return { ...report, status: "broken", problem: (error as Error).message };
@@ -177,8 +182,8 @@ export async function checkImageSet(name: string, root: string, options: { decod
   });
   report.subcategories.listed = set.names.length;
   Object.assign(report, { missing, unreadable, ...findDuplicates(set, files.map((file, i) => (bad.has(set.images[i].path) ? null : file))) });
-  const { published } = report.subcategories;
+  const { badRows, subcategories: { published } } = report;
   const asPublished = (published === null || published === set.names.length) && PORTIONS.every((portion) => (portions[portion].published ?? portions[portion].listed) === portions[portion].listed);
-  report.status = missing.length === 0 && unreadable.length === 0 && asPublished ? "whole" : "incomplete";
+  report.status = badRows.length + missing.length + unreadable.length === 0 && asPublished ? "whole" : "incomplete";
   return report;
 }
