@@ -69,7 +69,7 @@ export async function imageProblem(file: string, decode: boolean): Promise<strin
     const image = sharp(file, { failOn: "error" });
     const { width, height } = await image.metadata();
     if (!(width > 0 && height > 0)) return "no width or height";
-    if (decode) await image.stats();
+    if (decode) await image.raw().toBuffer(); // stats() lets cut images through where several are read at once
     return null;
   } catch (error) {
     return (error as Error).message.split("\n")[0];
