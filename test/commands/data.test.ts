@@ -56,7 +56,7 @@ describe("data check", () => {
     expect(code).toBe(2);
     expect(reports[0].status).toBe("incomplete");
     expect(reports[0].unreadable.map((image) => image.path)).toEqual(["a/2.jpg", "a/3.png"]);
-    expect(reports[0].unreadable[0].reason).toMatch(/VipsJpeg/);
+    for (const { reason } of reports[0].unreadable) expect(reason).toMatch(/^cut off or damaged/);
     expect(reports[0].portions.train.found + reports[0].portions.test.found).toBe(1);
   });
 

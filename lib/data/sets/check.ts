@@ -65,14 +65,18 @@ const AT_ONCE = 4;
 
 /** Why a file is no image; null where it is one. Its header says so, or (`decode`) every pixel of it. */
 export async function imageProblem(file: string, decode: boolean): Promise<string | null> {
+  const image = sharp(file, { failOn: "error" });
   try {
-    const image = sharp(file, { failOn: "error" });
     const { width, height } = await image.metadata();
     if (!(width > 0 && height > 0)) return "no width or height";
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  }
+  try {
     if (decode) await image.raw().toBuffer(); // stats() lets cut images through where several are read at once
     return null;
   } catch (error) {
-    return (error as Error).message.split("\n")[0];
+    return `cut off or damaged (${(error as Error).message.split("\n")[0]})`; // the library's words may be lost to another image's
   }
 }
 
