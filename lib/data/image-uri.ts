@@ -15,7 +15,7 @@ export async function imageDataUri(file: string, maxPixels = Infinity): Promise<
     const { format, width, height, orientation = 1 } = await sharp(bytes).metadata();
     const pixels = width * height;
     if (TYPES[format] !== undefined && pixels <= maxPixels && orientation === 1) {
-      await sharp(bytes, { failOn: "error" }).stats(); // the whole image decodes
+      await sharp(bytes, { failOn: "error" }).raw().toBuffer(); // the whole image decodes
       return `data:${TYPES[format]};base64,${bytes.toString("base64")}`;
     }
     const factor = Math.min(1, Math.sqrt(maxPixels / pixels));

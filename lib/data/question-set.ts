@@ -58,10 +58,11 @@ const onDisk = (set: ImageSet, image: string | null): string | null => (image ==
 
 function photographs(name: SetName, request: QuestionSetRequest): QuestionSet {
   const { setting, seed = 0, optionOrder = "shuffled", similarity = nameSimilarity, onBadRow = "stop", question = SET_QUESTIONS[name] } = request;
-  const set = readImageSet(name, request.root);
+  const set = readImageSet(name, request.root, onBadRow);
   const split = splitSubcategories(name, set.names);
   const questions: Question[] = [];
   const { skipped, add } = badRows(onBadRow);
+  set.skipped.forEach(add);
   for (const side of sides(request)) {
     const file = releasedFile(name, side);
     if (!existsSync(file)) {

@@ -3,6 +3,7 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { imageDataUri } from "../data/image-uri";
+import { forEachAtOnce } from "../data/parallel";
 import { disposeTree } from "../engine/tree";
 import { loadAdapter } from "../model/adapter";
 import { loadModel } from "../model/checkpoint";
@@ -102,30 +103,18 @@ export function endpointAnswerer(endpoint: ChatEndpoint, options: { maxNewTokens
   const { maxNewTokens, maxPixels = Infinity, inFlight, baseUrl } = options;
   return {
     identity: { endpoint: baseUrl, model_name: endpoint.model, max_pixels: Number.isFinite(maxPixels) ? maxPixels : null },
-    answer: async (questions, onAnswers) => {
-      let next = 0;
-      const worker = async (): Promise<void> => {
-        for (let place = next++; place < questions.length; place = next++) {
-          const { text, image } = questions[place];
-          let answer: Answer;
-          try {
-            const url = await imageDataUri(image, maxPixels);
-            const [{ text: output, finished }] = await endpoint.ask({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }, { type: "text", text }] }], n: 1, maxTokens: maxNewTokens, temperature: 0 });
-            answer = { output, finished };
-          } catch (error) {
-            answer = { reason: (error as Error).message };
-          }
-          try {
-            await onAnswers([[place, answer]]);
-          } catch (error) {
-            next = questions.length; // no new requests; those under way come in, and are kept
-            throw error;
-          }
+    answer: (questions, onAnswers) =>
+      forEachAtOnce(questions, inFlight, async ({ text, image }, place) => {
+        let answer: Answer;
+        try {
+          const url = await imageDataUri(image, maxPixels);
+          const [{ text: output, finished }] = await endpoint.ask({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }, { type: "text", text }] }], n: 1, maxTokens: maxNewTokens, temperature: 0 });
+          answer = { output, finished };
+        } catch (error) {
+          answer = { reason: (error as Error).message };
         }
-      };
-      const ends = await Promise.allSettled(Array.from({ length: inFlight }, worker));
-      for (const end of ends) if (end.status === "rejected") throw end.reason;
-    },
+        await onAnswers([[place, answer]]);
+      }),
     close: () => undefined,
   };
 }

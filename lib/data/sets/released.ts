@@ -80,11 +80,11 @@ export function releasedFile(name: SetName, split: "seen" | "unseen"): string {
 }
 
 /** Lower case, `_` read as a space: as scoring compares names. */
-const plain = (name: string): string => name.toLowerCase().replace(/_/g, " ").trim();
+export const plainName = (name: string): string => name.toLowerCase().replace(/_/g, " ").trim();
 
 /** Whether one of two different names contains the other: an answer with the longer one would count as the shorter. */
 export function namesContain(a: string, b: string): boolean {
-  return plain(a).includes(plain(b)) || plain(b).includes(plain(a));
+  return plainName(a).includes(plainName(b)) || plainName(b).includes(plainName(a));
 }
 
 /** What a file of rows is like. */
@@ -105,7 +105,7 @@ export function summariseReleased({ rows, skipped }: Pick<ReleasedFile, "rows" |
     skipped: skipped.length,
     subcategories: new Set(rows.map((row) => row.ground_truth)).size,
     truthFirst: rows.filter((row) => row.options[0] === row.ground_truth).length,
-    ambiguous: rows.filter((row) => row.options.some((option) => option !== row.ground_truth && plain(option).includes(plain(row.ground_truth)))).length,
+    ambiguous: rows.filter((row) => row.options.some((option) => option !== row.ground_truth && plainName(option).includes(plainName(row.ground_truth)))).length,
   };
 }
 
