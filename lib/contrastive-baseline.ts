@@ -13,10 +13,11 @@ import { tf, type Params, type Tensor } from "./engine/tensorflow";
 import { disposeTree } from "./engine/tree";
 import { chooseNames } from "./eval/choose";
 import type { PredictionRow } from "./eval/rows";
-import { assertTrainable, evaluationRows, isFresh, modelFolder, processorFiles, stageStamp, stampFile, trainedConcepts, type Experiment, type OnProgress } from "./experiment";
+import { assertTrainable, evaluationRows, isFresh, modelFolder, stageStamp, stampFile, trainedConcepts, type Experiment, type OnProgress } from "./experiment";
 import type { ContrastiveLoss } from "./loss/contrastive";
 import { contrastiveConfig, embedPooled, embedTexts, initContrastive, loadContrastive, pooledFeatures, saveContrastive, textInputs, type ContrastiveConfig, type TextInputs } from "./model/contrastive";
 import { visionInputs, visionPlan, type Grid, type VisionInputs } from "./model/vision-plan";
+import { processorFiles } from "./processor/processor";
 import { readJsonl, writeJsonl, writeText } from "./run";
 import { toPatches } from "./train/augment";
 import { trainContrastive, type ContrastiveLog, type ContrastiveRun } from "./train/contrastive";
@@ -99,7 +100,7 @@ async function loadOrTrain(experiment: Experiment, name: ContrastiveMethod, reci
   if (isFresh(folder, wanted)) return { ...loadContrastive(folder), log: readJsonl<ContrastiveLog>(logFile) };
   const result = await train();
   writeJsonl(logFile, result.log);
-  saveContrastive(folder, result.config, result.params, processorFiles(experiment));
+  saveContrastive(folder, result.config, result.params, processorFiles(experiment.settings.model));
   writeText(stampFile(folder), wanted);
   return result;
 }

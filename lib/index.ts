@@ -1,6 +1,7 @@
 /** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
 export * from "./settings";
 export * from "./experiment";
+export { ablationTable, chooseVariants, FAMILIES, finishedVariants, printedAblations, publishAblations, readAblations, runSweep, VARIANTS, type AblationRow, type Variant } from "./ablations";
 export { compile, engineStats } from "./engine/compile";
 export { foldIn, random } from "./engine/random";
 export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow";
@@ -31,6 +32,7 @@ export { RL_METHODS, trainRl, type RlLog, type RlMethod } from "./train/rl";
 export * from "./eval";
 export type { ProbeRow } from "./eval/probes";
 export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
+export { ablationFigure, ablationOverviewFigure } from "./report/figures-ablations";
 export { learningCurvesFigure, lossFigure, methodBarsFigure, RL_PANELS, seenUnseenFigure } from "./report/figures";
 export { checkAverages, paperLong, paperSeenUnseenFigure, pivotSets, readOwnResults, readPaperTable, runLong, type LongCell, type PaperRow } from "./report/paper";
 export { publishContrastive, readPublished, readRunRows } from "./report/contrastive";
@@ -40,4 +42,4 @@ export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./report/static-figures-kaleido";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
-export { progress, yieldToEventLoop } from "./report/progress";
+export { progress, progressSeries, yieldToEventLoop } from "./report/progress";

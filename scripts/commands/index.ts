@@ -26,6 +26,7 @@ export const commands: Command[] = [
   { name: "contrastive", summary: "the CLIP-style baseline on the shipped data: trained, evaluated, published [--steps N] [--run NAME]", load: () => import("./contrastive") },
   { name: "probe", summary: "features, name knowledge and other questions before and after training [--methods base,sft,tapo] [--run NAME]", load: () => import("./probe") },
   { name: "zero-shot", summary: "CLIP or SigLIP from a local ONNX directory on any set --model DIR --set NAME|FILE.jsonl --setting closed|open [--install]", load: () => import("./zero-shot") },
+  { name: "ablations", summary: "variants of the experiment over seeds, their table and figures [--only NAME,…] [--seeds 0,1,2] [--role dev|test] [--list]", load: () => import("./ablations") },
   { name: "refresh", summary: "the main job, then figures and the README's table made anew", load: () => import("./refresh") },
   { name: "profile", summary: "where the time goes: profile sft|rollout|tapo [--steps N] [--json]", load: () => import("./profile") },
   { name: "bench", summary: "speed against PyTorch, transformers, TRL and jax-js [--only NAME,…] [--rounds N] [--list] [--growth]", load: () => import("./bench") },
