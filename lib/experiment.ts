@@ -88,18 +88,18 @@ export async function openExperiment(settings: Settings): Promise<Experiment> {
 }
 
 /** A stage's stamp: equal stamps mean equal results. */
-function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
+export function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
   const { code, data } = provenance(experiment.settings);
   const chosen = Object.fromEntries(parts.map((part) => [part, experiment.settings[part]]));
   const { seed, model, prompts } = experiment.settings;
   return createHash("sha256").update(JSON.stringify({ stage, code, data, seed, bf16: experiment.bf16, model, prompts, chosen })).digest("hex");
 }
 
-const stampFile = (target: string): string => `${target}.stamp`;
-const isFresh = (target: string, stamp: string): boolean => existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === stamp;
+export const stampFile = (target: string): string => `${target}.stamp`;
+export const isFresh = (target: string, stamp: string): boolean => existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === stamp;
 
 /** Seen sub-categories that a run trains on: all, or as many as `cot.subCategories` says, spread over the domains. */
-function trainedConcepts({ benchmark, settings }: Experiment): Set<string> {
+export function trainedConcepts({ benchmark, settings }: Experiment): Set<string> {
   const seen = benchmark.subcategories({ split: "seen" });
   const limit = settings.cot.subCategories;
   if (limit === 0 || limit >= seen.length) return new Set(seen.map((c) => c.id));
@@ -152,6 +152,8 @@ export async function cotData(experiment: Experiment, onProgress?: OnProgress): 
 
 // ---------------------------------------------------------------- models
 
+export const modelFolder = (experiment: Pick<Experiment, "folder">, name: string): string => path.join(experiment.folder, "models", name);
+
 /** Loads a stage's model and log, or trains and saves them. */
 async function loadOrTrain<Log extends { step: number }>(experiment: Experiment, name: string, stamp: string, train: (write: (log: Log) => void) => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
   const placesIn = (run: string): [string, string] => [path.join(run, "models", name), path.join(run, "logs", `${name}.jsonl`)];
@@ -168,7 +170,7 @@ async function loadOrTrain<Log extends { step: number }>(experiment: Experiment,
 }
 
 /** Training images must be few-shot ones (or pre-training ones, replayed): a test or dev image is an error. */
-function assertTrainable(experiment: Experiment, paths: Iterable<string>): void {
+export function assertTrainable(experiment: Pick<Experiment, "benchmark">, paths: Iterable<string>): void {
   const { benchmark } = experiment;
   const allowed = new Set(benchmark.subcategories().flatMap((c) => [...(c.split === "seen" ? benchmark.drawings(c, "fewshot") : []), ...benchmark.drawings(c, "pretraining")].map((d) => d.path)));
   for (const image of paths) if (!allowed.has(image)) throw new Error(`${image}: is no training image of a seen sub-category`);

@@ -1,5 +1,6 @@
 /** Prediction files: JSON Lines, one model output a row, from which every score is computed again without a model. */
 import { promises as fs } from "node:fs";
+import { numberedLines, parseLine, type BadRow } from "../data/lines";
 
 /** What scoring needs; other fields of a row are kept and ignored. Field names are those on disk. */
 export interface ScorableRow {
@@ -26,13 +27,6 @@ export interface PredictionRow extends ScorableRow {
   designer?: string;
   /** Tokens generated, where known. */
   output_tokens?: number;
-}
-
-/** A line that could not be used: where, and why. */
-export interface BadLine {
-  file: string;
-  line: number;
-  reason: string;
 }
 
 /** The methods of this project in the order of its tables; others follow, by name. */
@@ -81,32 +75,19 @@ function missingRunField(row: Partial<PredictionRow>): string | null {
 }
 
 /** Parses JSON Lines bytes. Blank lines are passed over; everything else is a row or a bad line. */
-export function parseRows(bytes: Uint8Array, file: string): { rows: ScorableRow[]; lines: number[]; skipped: BadLine[] } {
+export function parseRows(bytes: Uint8Array, file: string): { rows: ScorableRow[]; lines: number[]; skipped: BadRow[] } {
   const rows: ScorableRow[] = [];
   const lines: number[] = [];
-  const skipped: BadLine[] = [];
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let start = 0, line = 1; start < buffer.length; line++) {
-    const newline = buffer.indexOf(10, start);
-    const end = newline < 0 ? buffer.length : newline;
-    let reason: string | null;
-    try {
-      const text = decoder.decode(buffer.subarray(start, end)).trim();
-      if (text === "") reason = null;
-      else {
-        const row: unknown = JSON.parse(text);
-        reason = repair(row);
-        if (reason === null) {
-          rows.push(row as ScorableRow);
-          lines.push(line);
-        }
-      }
-    } catch (error) {
-      reason = error instanceof SyntaxError ? `not JSON (${error.message})` : "not UTF-8";
-    }
+  const skipped: BadRow[] = [];
+  for (const numbered of numberedLines(bytes)) {
+    const { line } = numbered;
+    const parsed = parseLine(numbered);
+    const reason = "reason" in parsed ? parsed.reason : repair(parsed.value);
     if (reason !== null) skipped.push({ file, line, reason });
-    start = end + 1;
+    else if ("value" in parsed) {
+      rows.push(parsed.value as ScorableRow);
+      lines.push(line);
+    }
   }
   return { rows, lines, skipped };
 }
@@ -115,7 +96,7 @@ export function parseRows(bytes: Uint8Array, file: string): { rows: ScorableRow[
  * Reads any prediction file.
  * @throws {Error} when the file cannot be read
  */
-export async function readRows(file: string): Promise<{ rows: ScorableRow[]; lines: number[]; skipped: BadLine[] }> {
+export async function readRows(file: string): Promise<{ rows: ScorableRow[]; lines: number[]; skipped: BadRow[] }> {
   let bytes: Buffer;
   try {
     bytes = await fs.readFile(file);
@@ -130,13 +111,13 @@ export async function readRows(file: string): Promise<{ rows: ScorableRow[]; lin
  * Reads every `*.jsonl` of a run's predictions, in order of their names.
  * @throws {Error} when the directory is missing or holds no such file
  */
-export async function readPredictions(directory: string): Promise<{ rows: PredictionRow[]; skipped: BadLine[]; files: string[] }> {
+export async function readPredictions(directory: string): Promise<{ rows: PredictionRow[]; skipped: BadRow[]; files: string[] }> {
   const names = await fs.readdir(directory).catch(() => null);
   if (names === null) throw new Error(`no directory ${directory}; \`npm start\` makes the predictions of the main run`);
   const files = names.filter((name) => name.endsWith(".jsonl")).sort().map((name) => `${directory}/${name}`);
   if (files.length === 0) throw new Error(`no *.jsonl file in ${directory}`);
   const rows: PredictionRow[] = [];
-  const skipped: BadLine[] = [];
+  const skipped: BadRow[] = [];
   for (const file of files) {
     const read = await readRows(file);
     skipped.push(...read.skipped);

@@ -1,7 +1,8 @@
 /** The paper's scoring of one output, to the letter of the released `eval/evaluation.py`, and stricter scores beside it. */
+import type { BadRow } from "../data/lines";
 import { namesIn, normaliseName } from "../reward/listing";
 import { strip, words } from "../reward/python-text";
-import type { BadLine, ScorableRow, Setting } from "./rows";
+import type { ScorableRow, Setting } from "./rows";
 
 export interface ScoreOptions {
   /** Open world: the names an answer could list; the row's own options where not given. */
@@ -80,7 +81,7 @@ export function scoreRow(row: ScorableRow, setting: Setting, options: ScoreOptio
 }
 
 /** Scores parsed rows. With no rows the fractions are 0. */
-export function scoreRows(rows: readonly ScorableRow[], setting: Setting, options: ScoreOptions = {}, skipped: readonly BadLine[] = []): ScoreSummary {
+export function scoreRows(rows: readonly ScorableRow[], setting: Setting, options: ScoreOptions = {}, skipped: readonly BadRow[] = []): ScoreSummary {
   const scores = rows.map((row) => scoreRow(row, setting, options));
   const fraction = (of: (score: Score) => boolean): number => (rows.length === 0 ? 0 : scores.filter(of).length / rows.length);
   return {

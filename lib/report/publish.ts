@@ -1,7 +1,7 @@
 /** From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
-import { overview } from "../eval/overview";
+import { overview, type OverviewRow } from "../eval/overview";
 import { resultsTable, resultsToCsv } from "../eval/results";
 import { METHODS, readPredictions, type PredictionRow } from "../eval/rows";
 import { provenance, readJsonl, runFolder, writeText } from "../run";
@@ -44,6 +44,11 @@ export function pretrainingCurve(modelFolder: string): { step: number[]; languag
   return { step: column("step"), language: column("language") };
 }
 
+/** The overview as lines of a CSV: the numbers behind the bars. */
+export function methodRows(methods: readonly OverviewRow[]): object[] {
+  return methods.flatMap(({ method, cells, mean }) => [...cells, mean].map((cell, i) => ({ method, cell: ["closed seen", "closed unseen", "open seen", "open unseen", "mean"][i], accuracy: cell?.accuracy ?? null, low: cell?.low ?? null, high: cell?.high ?? null })));
+}
+
 /** The figures that a run's files allow. */
 export function runFigures(settings: Settings, rows: readonly PredictionRow[]): FigureFile[] {
   const source = provenance(settings);
@@ -57,7 +62,7 @@ export function runFigures(settings: Settings, rows: readonly PredictionRow[]): 
     add("seen-unseen-closed", seenUnseenFigure(table, { setting: "closed" }), of("closed"));
     add("seen-unseen-open", seenUnseenFigure(table, { setting: "open" }), of("open"));
     const methods = overview(rows);
-    add("methods", methodBarsFigure(methods), methods.flatMap(({ method, cells, mean }) => [...cells, mean].map((cell, i) => ({ method, cell: ["closed seen", "closed unseen", "open seen", "open unseen", "mean"][i], accuracy: cell?.accuracy ?? null, low: cell?.low ?? null, high: cell?.high ?? null }))));
+    add("methods", methodBarsFigure(methods), methodRows(methods));
   }
   const logs = readLogs(runFolder(settings));
   const curves = rlCurves(logs);

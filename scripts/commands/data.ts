@@ -1,11 +1,12 @@
-/** `data check [SET] [--root DIR] [--json]`: what of the image sets is on disk, and where to get the rest. */
+/** `data check [SET] [--root DIR] [--decode] [--on-bad-row stop|skip] [--json]`: what of the image sets is on disk, and where to get the rest. */
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { SET_NAMES, setsFolder } from "../../lib/data/sets";
+import { SET_NAMES, setsFolder, type OnBadRow } from "../../lib/data/sets";
 import { checkImageSet, type SetReport, type SideReport } from "../../lib/data/sets/check";
+import { onBadRowOf } from "./arguments";
 
-const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] [--json]";
+const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] [--decode] [--on-bad-row stop|skip] [--json]";
 const SHOWN = 5;
 
 const listed = (items: readonly string[]): string[] => [...items.slice(0, SHOWN).map((item) => `    ${item}`), ...(items.length > SHOWN ? [`    … and ${items.length - SHOWN} more (--json has all)`] : [])];
@@ -18,7 +19,7 @@ function sideLine(name: string, side: SideReport): string {
 
 /** A report for people. */
 export function describeReport(report: SetReport): string {
-  const { source, problem, portions, subcategories, missing, unreadable, duplicates, leaks, split } = report;
+  const { source, problem, badRows, portions, subcategories, missing, unreadable, duplicates, leaks, split } = report;
   const lines = [`${report.set}: ${report.title}: ${report.status}`, `  at ${report.root}`];
   if (source && report.status !== "whole") lines.push(`  get it from ${source.publisher}, "${source.page}", ${source.url}`, `  as the publisher packs it: ${source.unpack}`);
   if (problem !== null) lines.push(`  ${problem}`);
@@ -26,6 +27,7 @@ export function describeReport(report: SetReport): string {
   const counts = Object.entries(portions).filter(([, { listed: n, published }]) => n > 0 || (published ?? 0) > 0);
   lines.push(`  sub-categories: ${subcategories.listed}${subcategories.published === null ? "" : ` (published ${subcategories.published})`}`);
   for (const [portion, { found, listed: n, published }] of counts) lines.push(`  ${portion}: ${found} of ${n} listed images${published === null ? "" : ` (published ${published})`}`);
+  if (badRows.length > 0) lines.push(`  rows skipped: ${badRows.length}`, ...listed(badRows.map(({ file, line, reason }) => `${file}, line ${line}: ${reason}`)));
   if (missing.length > 0) lines.push(`  missing: ${missing.length}`, ...listed(missing));
   if (unreadable.length > 0) lines.push(`  unreadable: ${unreadable.length}`, ...listed(unreadable.map((image) => `${image.path}: ${image.reason}`)));
   if (duplicates.length > 0) lines.push(`  the same bytes: ${duplicates.length} groups, ${leaks.length} of them across training and test`, ...listed([...leaks, ...duplicates.filter((group) => !leaks.includes(group))].map((group) => group.join(" = "))));
@@ -35,15 +37,18 @@ export function describeReport(report: SetReport): string {
 
 /**
  * Without SET all six, and any other folder below the root; `--root` is then the folder of all sets, with SET that set's own.
- * A SET that is none of the six is read as a folder per class.
+ * A SET that is none of the six is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
+ * an image that is cut off after its header passes.
  * @returns exit code: 0 where every set asked for is whole; 1 where an argument is wrong; 2 where a set is absent, broken or incomplete
  */
 export async function run(args: string[]): Promise<number> {
   let names: string[];
   let rootOf: (name: string) => string;
   let json: boolean;
+  let decode: boolean;
+  let onBadRow: OnBadRow;
   try {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { root: { type: "string" }, json: { type: "boolean", default: false } } });
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { root: { type: "string" }, json: { type: "boolean", default: false }, decode: { type: "boolean", default: false }, "on-bad-row": { type: "string" } } });
     const [verb, set, ...rest] = positionals;
     if (verb !== "check" || rest.length > 0) throw new Error(`${verb === undefined ? "nothing to do" : `"${positionals.join(" ")}" is not known`}; ${USAGE}`);
     if (set !== undefined && !/^\w[\w.-]*$/.test(set)) throw new Error(`the set "${set}": letters, digits, -, _ and . only; ${USAGE}`);
@@ -53,13 +58,15 @@ export async function run(args: string[]): Promise<number> {
     names = set === undefined ? [...SET_NAMES, ...others] : [set];
     rootOf = (name) => (set !== undefined && values.root !== undefined ? base : path.join(base, name));
     json = values.json!;
+    decode = values.decode!;
+    onBadRow = onBadRowOf(values["on-bad-row"]);
   } catch (error) {
     process.stderr.write(`data: ${(error as Error).message}\n`);
     return 1;
   }
   const reports: SetReport[] = [];
   for (const name of names) {
-    const report = await checkImageSet(name, rootOf(name));
+    const report = await checkImageSet(name, rootOf(name), { decode, onBadRow });
     reports.push(report);
     if (!json) process.stdout.write(`${describeReport(report)}\n\n`);
   }

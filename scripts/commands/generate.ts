@@ -6,18 +6,11 @@ import { loadModel } from "../../lib/model/checkpoint";
 import type { Message } from "../../lib/processor/chat-template";
 import { loadProcessor } from "../../lib/processor/processor";
 import { createTextGenerator } from "../../lib/rollout/text-generator";
+import { numberOf } from "./arguments";
 
 const USAGE =
   "npm run -s fine-r1 -- generate --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--system TEXT] [--temperature T] [--top-p P] [--top-k K] " +
   "[--repetition-penalty R] [--seed S] [--adapter DIR] [--ignore-eos] [--json]";
-
-/** The number an option holds; undefined where it is not given. @throws Error naming the option */
-function numberOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new Error(`--${option} is ${JSON.stringify(text)}; expected a number`);
-  return value;
-}
 
 /**
  * Streams the response's text; `--json` prints `{promptTokenIds, imageGridThw, tokenIds, logProbs, text}` on one line

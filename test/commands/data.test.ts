@@ -46,6 +46,20 @@ describe("data check", () => {
     expect(out).toMatch(/missing: 1\n {4}jpg\/image_00005\.jpg/);
   });
 
+  it("--decode finds what the header hides: an image that is cut off", async () => {
+    const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256));
+    const image = sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } });
+    const [whole, png] = await Promise.all([image.clone().jpeg().toBuffer(), image.clone().png().toBuffer()]);
+    const root = writeTree(path.join(folder, "cut"), { "a/1.jpg": whole, "a/2.jpg": whole.subarray(0, whole.length / 2), "a/3.png": png.subarray(0, png.length / 2) });
+    expect((await check("cut", "--root", root)).reports[0]).toMatchObject({ status: "whole", unreadable: [] });
+    const { code, reports } = await check("cut", "--root", root, "--decode");
+    expect(code).toBe(2);
+    expect(reports[0].status).toBe("incomplete");
+    expect(reports[0].unreadable.map((image) => image.path)).toEqual(["a/2.jpg", "a/3.png"]);
+    for (const { reason } of reports[0].unreadable) expect(reason).toMatch(/^cut off or damaged/);
+    expect(reports[0].portions.train.found + reports[0].portions.test.found).toBe(1);
+  });
+
   it("without a set: all six, absent ones with where to get them, and other folders", async () => {
     const root = path.join(folder, "all");
     writeTree(root, { "aircraft/fgvc-aircraft-2013b/data/variants.txt": "707-320\n", "aircraft/fgvc-aircraft-2013b/data/images_variant_train.txt": "x\n", "own/a/1.jpg": await jpeg(1) });
@@ -54,6 +68,16 @@ describe("data check", () => {
     expect(reports.map(({ set, status }) => `${set} ${status}`)).toEqual(["aircraft broken", "bird absent", "car absent", "dog absent", "flower absent", "pet absent", "own whole"]);
     expect(reports[0].problem).toMatch(/images_variant_train\.txt, line 1: "x"/);
     expect(reports[1].source?.url).toMatch(/^https:/);
+  });
+
+  it("a bad row of an annotation file: broken by file and line, or left out and listed", async () => {
+    const root = writeTree(path.join(folder, "rows"), { ...trees.flower, "setid.mat": "mat:setid_beyond.mat" });
+    const stopped = await check("flower", "--root", root);
+    expect(stopped.reports[0]).toMatchObject({ status: "broken", badRows: [] });
+    expect(stopped.reports[0].problem).toMatch(/setid\.mat, trnid, element 2: image 9 has no label/);
+    const { code, reports } = await check("flower", "--root", root, "--on-bad-row", "skip");
+    expect([code, reports[0].status, reports[0].problem, reports[0].badRows.length]).toEqual([2, "incomplete", null, 1]);
+    expect((await capture(run, ["check", "flower", "--root", root, "--on-bad-row", "skip"])).out).toMatch(/rows skipped: 1\n {4}.*setid\.mat, line 2: image 9 has no label/);
   });
 
   it("a set whose names are not those of the released files is broken, not half read", async () => {

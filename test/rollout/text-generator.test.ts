@@ -103,6 +103,27 @@ describe("createTextGenerator", () => {
   });
 });
 
+describe("generateFromPrompts", () => {
+  it("a batch answers as each prompt alone does, images of several sizes and none, and leaves no tensor behind", async () => {
+    const of = (content: Message["content"]): Message[] => [{ role: "user", content }];
+    const chats = [of([image("ragged"), { type: "text", text: "What is it?" }]), of("Hello"), of([image("square"), image("resized"), { type: "text", text: "Which of these two is the larger one?" }])];
+    const prompts = await Promise.all(chats.map((chat) => processor.prompt(chat)));
+    const options = { maxNewTokens: 20, temperature: 0, eosTokenIds: [] };
+    const alone = prompts.map((prompt) => generator.generateFromPrompt(params, prompt, options));
+    const before = tf.memory().numTensors;
+    const batch = generator.generateFromPrompts(params, prompts, options);
+    expect(batch.map(({ text, tokenIds }) => ({ text, tokenIds }))).toEqual(alone.map(({ text, tokenIds }) => ({ text, tokenIds })));
+    expect(batch.map((one) => one.imageGridThw)).toEqual(prompts.map((prompt) => prompt.images.map(({ grid }) => grid)));
+    batch.forEach((one, i) => one.logProbs.forEach((p, t) => expect(Math.abs(p - alone[i].logProbs[t])).toBeLessThan(1e-4)));
+    // rows that end early leave the batch and keep their text
+    const ends = [alone[0].tokenIds[3]];
+    const stopped = generator.generateFromPrompts(params, prompts, { ...options, eosTokenIds: ends });
+    expect(stopped.map((one) => one.tokenIds)).toEqual(alone.map(({ tokenIds }) => (tokenIds.includes(ends[0]) ? tokenIds.slice(0, tokenIds.indexOf(ends[0]) + 1) : tokenIds)));
+    expect(generator.generateFromPrompts(params, [], options)).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
 describe("resolveSampling", () => {
   const qwen = { doSample: true, temperature: 0.1, topP: 0.001, topK: 1, repetitionPenalty: 1.05, eosTokenIds: [151645, 151643] };
   it("takes what is not asked for from the checkpoint, else from transformers' defaults", () => {

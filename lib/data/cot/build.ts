@@ -141,14 +141,19 @@ export function buildCotData(observations: readonly Observation[], knowledge: re
   return { records, attempts, rejections };
 }
 
-/** What the data card says of a set of records. */
-export function dataCard(data: CotData): Record<string, number | Record<string, number>> {
-  const lengths = data.records.map((r) => r.record.assistant.split(/\s+/).length);
+/** How many of some lengths fall into each bin of `width`, as `20-29`; in the order in which bins first occur. */
+export function lengthHistogram(lengths: readonly number[], width: number): Record<string, number> {
   const histogram: Record<string, number> = {};
   for (const n of lengths) {
-    const bin = `${Math.floor(n / 10) * 10}-${Math.floor(n / 10) * 10 + 9}`;
+    const first = Math.floor(n / width) * width;
+    const bin = `${first}-${first + width - 1}`;
     histogram[bin] = (histogram[bin] ?? 0) + 1;
   }
+  return histogram;
+}
+
+/** What the data card says of a set of records. */
+export function dataCard(data: CotData): Record<string, number | Record<string, number>> {
   return {
     attempts: data.attempts,
     accepted: data.records.length,
@@ -157,6 +162,6 @@ export function dataCard(data: CotData): Record<string, number | Record<string, 
     open: data.records.filter((r) => r.setting === "open").length,
     sub_categories: new Set(data.records.map((r) => r.concept)).size,
     rejections: { ...data.rejections },
-    words_per_response: histogram,
+    words_per_response: lengthHistogram(data.records.map((r) => r.record.assistant.split(/\s+/).length), 10),
   };
 }

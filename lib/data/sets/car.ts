@@ -6,10 +6,11 @@ import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { integer, text, texts, variable } from "./mat-fields";
 import { collectImages, findBase, joined } from "./paths";
+import { elements, type Place, type RowReader } from "./row-reader";
 import type { ImageSet, SetImage } from "./types";
 
 /** Reads the set. @throws Error naming file and element */
-export function readCar(root: string): ImageSet {
+export function readCar(root: string, rows: RowReader): ImageSet {
   const base = findBase(root, "devkit/cars_meta.mat", ["stanford_cars", "stanford-cars"]);
   const file = (name: string): string => {
     const found = ["", "devkit"].map((folder) => path.join(root, base, folder, name)).find((candidate) => existsSync(candidate));
@@ -18,16 +19,15 @@ export function readCar(root: string): ImageSet {
   };
   const meta = file("cars_meta.mat");
   const names = texts(variable(meta, "class_names"), `${meta}, class_names`);
-  const annotations = (name: string, portion: "train" | "test"): (SetImage & { where: string })[] => {
+  const annotations = (name: string, portion: "train" | "test"): (SetImage & Place)[] => {
     const at = file(name);
     const value = variable(at, "annotations");
     if (value.kind !== "struct") throw new Error(`${at}, annotations: ${value.kind}; structures expected`);
-    return value.records.map((record, i) => {
-      const where = `${at}, annotations, element ${i + 1}`;
+    return rows.map(elements(value.records, at, "annotations"), ({ value: record, where, ...place }) => {
       const label = integer(record.class, `${where}, class`);
       if (!(label >= 1 && label <= names.length)) throw new Error(`${where}, class: ${label}; 1 to ${names.length} expected`);
-      return { path: joined(base, `cars_${portion}`, text(record.fname, `${where}, fname`)), name: names[label - 1], portion, where };
+      return { path: joined(base, `cars_${portion}`, text(record.fname, `${where}, fname`)), name: names[label - 1], portion, ...place, where };
     });
   };
-  return { name: "car", root, names, images: collectImages([...annotations("cars_train_annos.mat", "train"), ...annotations("cars_test_annos_withlabels.mat", "test")]) };
+  return { name: "car", root, names, images: collectImages([...annotations("cars_train_annos.mat", "train"), ...annotations("cars_test_annos_withlabels.mat", "test")], rows), skipped: rows.skipped };
 }

@@ -4,6 +4,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import sharp from "sharp";
 import { isSetName, readFolders, readImageSet } from "./index";
 import { SETS } from "./catalog";
+import type { BadRow, OnBadRow } from "../lines";
+import { forEachAtOnce } from "../parallel";
 import { resolveImage } from "./paths";
 import { linkReleased } from "./questions";
 import { readReleased, releasedFile } from "./released";
@@ -43,6 +45,8 @@ export interface SetReport {
   status: "absent" | "broken" | "incomplete" | "whole";
   /** Why the annotation files cannot be read. */
   problem: string | null;
+  /** Rows of them that were skipped. */
+  badRows: readonly BadRow[];
   subcategories: { listed: number; published: number | null };
   portions: Record<Portion, PortionCount>;
   missing: string[];
@@ -56,24 +60,39 @@ const emptyPortions = (): Record<Portion, PortionCount> => ({
   train: { found: 0, listed: 0, published: null }, validation: { found: 0, listed: 0, published: null }, test: { found: 0, listed: 0, published: null },
 });
 
-/** Looks at every image's header; the set's order is kept. */
-async function inspect(set: ImageSet): Promise<{ files: (string | null)[]; missing: string[]; unreadable: BadImage[] }> {
+/** How many images are looked at together. */
+const AT_ONCE = 4;
+
+/** Why a file is no image; null where it is one. Its header says so, or (`decode`) every pixel of it. */
+export async function imageProblem(file: string, decode: boolean): Promise<string | null> {
+  const image = sharp(file, { failOn: "error" });
+  try {
+    const { width, height } = await image.metadata();
+    if (!(width > 0 && height > 0)) return "no width or height";
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  }
+  try {
+    if (decode) await image.raw().toBuffer(); // stats() lets cut images through where several are read at once
+    return null;
+  } catch (error) {
+    return `cut off or damaged (${(error as Error).message.split("\n")[0]})`; // the library's words may be lost to another image's
+  }
+}
+
+/** Looks at every image; the set's order is kept. */
+async function inspect(set: ImageSet, decode: boolean): Promise<{ files: (string | null)[]; missing: string[]; unreadable: BadImage[] }> {
   const files: (string | null)[] = set.images.map(() => null);
   const reasons: (string | null)[] = set.images.map(() => null);
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < set.images.length; i = next++) {
-      try {
-        files[i] = resolveImage(set.root, set.images[i].path);
-        if (files[i] === null) continue;
-        const { width, height } = await sharp(files[i]!).metadata();
-        if (!(width > 0 && height > 0)) reasons[i] = "no width or height";
-      } catch (error) {
-        reasons[i] = (error as Error).message.split("\n")[0];
-      }
+  await forEachAtOnce(set.images, AT_ONCE, async (image, i) => {
+    try {
+      files[i] = resolveImage(set.root, image.path);
+    } catch (error) {
+      reasons[i] = (error as Error).message;
+      return;
     }
-  };
-  await Promise.all([worker(), worker(), worker(), worker()]);
+    if (files[i] !== null) reasons[i] = await imageProblem(files[i]!, decode);
+  });
   const at = set.images.map((image) => image.path);
   return {
     files,
@@ -137,26 +156,29 @@ function splitReport(set: ImageSet, name: SetName): SetReport["split"] {
  * Checks an image set: one of the six by its name, any other as a folder per class. Nothing is thrown for what is wrong with
  * the set: it is in the report.
  * @param root the set's folder
+ * @param options.decode reads every image to its last pixel; its header alone unless given
+ * @param options.onBadRow `stop` (default): a bad row of an annotation file makes the set broken; `skip`: it is left out and listed
  */
-export async function checkImageSet(name: string, root: string): Promise<SetReport> {
+export async function checkImageSet(name: string, root: string, options: { decode?: boolean; onBadRow?: OnBadRow } = {}): Promise<SetReport> {
   const facts = isSetName(name) ? SETS[name] : null;
   const portions = emptyPortions();
   if (facts) for (const portion of PORTIONS) portions[portion].published = facts.published[portion];
   const report: SetReport = {
     set: name, title: facts?.title ?? name, root,
     source: facts && { publisher: facts.publisher, page: facts.page, url: facts.url, unpack: facts.unpack },
-    status: "absent", problem: null, subcategories: { listed: 0, published: facts?.subcategories ?? null }, portions,
+    status: "absent", problem: null, badRows: [], subcategories: { listed: 0, published: facts?.subcategories ?? null }, portions,
     missing: [], unreadable: [], duplicates: [], leaks: [], split: null,
   };
   if (!existsSync(root)) return report;
   let set: ImageSet;
   try {
-    set = isSetName(name) ? readImageSet(name, root) : readFolders(root, { name });
+    set = isSetName(name) ? readImageSet(name, root, options.onBadRow) : readFolders(root, { name });
+    report.badRows = set.skipped;
     report.split = isSetName(name) ? splitReport(set, name) : null;
   } catch (error) {
     return { ...report, status: "broken", problem: (error as Error).message };
   }
-  const { files, missing, unreadable } = await inspect(set);
+  const { files, missing, unreadable } = await inspect(set, options.decode ?? false);
   const bad = new Set(unreadable.map(({ path }) => path));
   set.images.forEach((image, i) => {
     portions[image.portion].listed++;
@@ -164,8 +186,8 @@ export async function checkImageSet(name: string, root: string): Promise<SetRepo
   });
   report.subcategories.listed = set.names.length;
   Object.assign(report, { missing, unreadable, ...findDuplicates(set, files.map((file, i) => (bad.has(set.images[i].path) ? null : file))) });
-  const { published } = report.subcategories;
+  const { badRows, subcategories: { published } } = report;
   const asPublished = (published === null || published === set.names.length) && PORTIONS.every((portion) => (portions[portion].published ?? portions[portion].listed) === portions[portion].listed);
-  report.status = missing.length === 0 && unreadable.length === 0 && asPublished ? "whole" : "incomplete";
+  report.status = badRows.length + missing.length + unreadable.length === 0 && asPublished ? "whole" : "incomplete";
   return report;
 }

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import * as path from "node:path";
 import { foldIn, random } from "../../engine/random";
 import { collectImages, joined } from "./paths";
+import type { Place } from "./row-reader";
 import type { ImageSet, Portion, SetImage } from "./types";
 
 const IMAGE = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
@@ -44,7 +45,7 @@ export function readFolders(root: string, options: FolderOptions = {}): ImageSet
   const parts: { folder: string; portion: Portion | null }[] = divided
     ? top.map((entry) => ({ folder: entry.name, portion: PORTION_FOLDERS[entry.name.toLowerCase()] }))
     : [{ folder: "", portion: null }];
-  const images: (SetImage & { where: string })[] = [];
+  const images: (SetImage & Place)[] = [];
   for (const { folder, portion } of parts) {
     for (const sub of entries(path.join(root, folder)).filter(({ isFolder }) => isFolder)) {
       const at = joined(folder, sub.name);
@@ -52,9 +53,9 @@ export function readFolders(root: string, options: FolderOptions = {}): ImageSet
       if (files.length === 0) throw new Error(`${path.join(root, at)}: no image in this class; remove the folder, or add images`);
       const tested = new Set(portion === null ? random(foldIn(seed, "test", sub.name)).shuffle(files).slice(0, Math.round(testShare * files.length)) : []);
       const label = sub.name.replace(/_/g, " ").trim();
-      for (const file of files) images.push({ path: joined(at, file), name: label, portion: portion ?? (tested.has(file) ? "test" : "train"), where: path.join(root, at) });
+      for (const file of files) images.push({ path: joined(at, file), name: label, portion: portion ?? (tested.has(file) ? "test" : "train"), file: path.join(root, at), line: 0, where: path.join(root, at) });
     }
   }
   if (images.length === 0) throw new Error(`${root}: no class folder with images`);
-  return { name, root: path.resolve(root), names: [...new Set(images.map((image) => image.name))].sort(compare), images: collectImages(images) };
+  return { name, root: path.resolve(root), names: [...new Set(images.map((image) => image.name))].sort(compare), images: collectImages(images), skipped: [] };
 }

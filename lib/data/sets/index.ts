@@ -8,9 +8,11 @@ import { setsFolder, SETS } from "./catalog";
 import { readDog } from "./dog";
 import { readFlower } from "./flower";
 import { readPet } from "./pet";
+import type { OnBadRow } from "../lines";
+import { rowReader, type RowReader } from "./row-reader";
 import { SET_NAMES, type ImageSet, type SetName } from "./types";
 
-const READERS: Readonly<Record<SetName, (root: string) => ImageSet>> = { aircraft: readAircraft, bird: readBird, car: readCar, dog: readDog, flower: readFlower, pet: readPet };
+const READERS: Readonly<Record<SetName, (root: string, rows: RowReader) => ImageSet>> = { aircraft: readAircraft, bird: readBird, car: readCar, dog: readDog, flower: readFlower, pet: readPet };
 
 /** Whether a text names one of the six sets. */
 export function isSetName(text: string): text is SetName {
@@ -20,12 +22,13 @@ export function isSetName(text: string): text is SetName {
 /**
  * Reads the annotations of one of the six sets.
  * @param root its folder; `data/sets/<name>` unless given
+ * @param onBadRow `stop` (default) throws at the first bad row of an annotation file; `skip` leaves it out and lists it in `skipped`
  * @throws Error where the folder is missing (with where to get the set), or naming file and line
  */
-export function readImageSet(name: SetName, root = path.join(setsFolder(), name)): ImageSet {
+export function readImageSet(name: SetName, root = path.join(setsFolder(), name), onBadRow: OnBadRow = "stop"): ImageSet {
   const { title, publisher, page, url } = SETS[name];
   if (!existsSync(root)) throw new Error(`${title} is not at ${root}; get it from ${publisher}, "${page}" (${url})`);
-  return READERS[name](path.resolve(root));
+  return READERS[name](path.resolve(root), rowReader(onBadRow));
 }
 
 export { releasedVariant } from "./aircraft";
@@ -33,8 +36,10 @@ export { SETS, setsFolder, type SetFacts } from "./catalog";
 export { FLOWER_NAMES } from "./flower-names";
 export { readFolders, type FolderOptions } from "./folders";
 export { checkedPath, resolveImage, titleCase } from "./paths";
+export type { BadRow, OnBadRow } from "../lines";
 export { PORTIONS, SET_NAMES, type ImageSet, type Portion, type SetImage, type SetName } from "./types";
-export { closedWorldOptions, linkReleased, questionRows, rankNames, releasedQuestions, type QuestionRequest, type SetRow, type Similarity } from "./questions";
-export { namesContain, orderOptions, readReleased, releasedFile, summariseReleased, type BadRow, type OptionOrder, type ReleasedFile, type ReleasedRow, type ReleasedSummary } from "./released";
+export { closedWorldOptions, linkReleased, nameSimilarity, questionRows, rankNames, releasedQuestions, SET_QUESTIONS, type QuestionRequest, type SetRow, type Similarity } from "./questions";
+export { namesContain, orderOptions, readReleased, releasedFile, summariseReleased, type OptionOrder, type ReleasedFile, type ReleasedRow, type ReleasedSummary } from "./released";
 export { assertDisjoint, fewShots } from "./shots";
 export { SEEN_SHARE, seededSplit, splitSubcategories, stage1File, stage1Subcategories, type SubcategorySplit } from "./splits";
+export { embeddingSimilarity, photoTriplets, tripletRows, type Embedder, type PhotoTriplet } from "./triplets";

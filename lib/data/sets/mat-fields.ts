@@ -9,19 +9,23 @@ export function variable(file: string, name: string): MatValue {
   return found;
 }
 
-/** An array of integers, whatever its shape. */
-export function integers(value: MatValue | undefined, where: string): number[] {
+/** An array of numbers, whatever its shape. */
+export function numbers(value: MatValue | undefined, where: string): number[] {
   if (value?.kind !== "numeric") throw new Error(`${where}: ${value?.kind ?? "missing"}; numbers expected`);
-  const wrong = value.data.findIndex((x) => !Number.isInteger(x));
-  if (wrong >= 0) throw new Error(`${where}, element ${wrong + 1}: ${value.data[wrong]}; an integer expected`);
   return value.data;
+}
+
+/** A number that is an integer. */
+export function whole(value: number, where: string): number {
+  if (!Number.isInteger(value)) throw new Error(`${where}: ${value}; an integer expected`);
+  return value;
 }
 
 /** A single integer. */
 export function integer(value: MatValue | undefined, where: string): number {
-  const numbers = integers(value, where);
-  if (numbers.length !== 1) throw new Error(`${where}: ${numbers.length} numbers; one expected`);
-  return numbers[0];
+  const all = numbers(value, where);
+  if (all.length !== 1) throw new Error(`${where}: ${all.length} numbers; one expected`);
+  return whole(all[0], where);
 }
 
 /** A single row of text. */
@@ -30,8 +34,13 @@ export function text(value: MatValue | undefined, where: string): string {
   return value.rows[0].trim();
 }
 
+/** The cells of a cell array. */
+export function cells(value: MatValue | undefined, where: string): readonly MatValue[] {
+  if (value?.kind !== "cell") throw new Error(`${where}: ${value?.kind ?? "missing"}; cells of text expected`);
+  return value.cells;
+}
+
 /** A cell array of text. */
 export function texts(value: MatValue | undefined, where: string): string[] {
-  if (value?.kind !== "cell") throw new Error(`${where}: ${value?.kind ?? "missing"}; cells of text expected`);
-  return value.cells.map((cell, i) => text(cell, `${where}, element ${i + 1}`));
+  return cells(value, where).map((cell, i) => text(cell, `${where}, element ${i + 1}`));
 }

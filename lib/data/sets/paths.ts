@@ -1,6 +1,8 @@
 /** From a name in a file to a path on disk: nothing outside an image set's root is ever opened. */
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import * as path from "node:path";
+import { numberedLines, readBytes } from "../lines";
+import { rowReader, type Place, type RowReader } from "./row-reader";
 import type { SetImage } from "./types";
 
 /**
@@ -37,65 +39,51 @@ export function findBase(root: string, marker: string, folders: readonly string[
 export const joined = (...parts: string[]): string => parts.filter((part) => part !== "").join("/");
 
 /** A line of an annotation file. */
-export interface Line {
+export interface Line extends Place {
   text: string;
-  /** `file, line 12`. */
-  where: string;
 }
 
 /** The lines of a UTF-8 file that are not blank. @throws Error naming file and line */
-export function readLines(file: string): Line[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
-  }
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  const lines: Line[] = [];
-  for (let start = 0, number = 1; start < bytes.length; number++) {
-    const newline = bytes.indexOf(10, start);
-    const end = newline < 0 ? bytes.length : newline;
-    const where = `${file}, line ${number}`;
-    let text: string;
-    try {
-      text = decoder.decode(bytes.subarray(start, end)).trim();
-    } catch {
-      throw new Error(`${where}: not UTF-8; the file was altered, get it again`);
-    }
-    if (text !== "") lines.push({ text, where });
-    start = end + 1;
-  }
-  return lines;
+export function readLines(file: string, rows: RowReader = rowReader("stop")): Line[] {
+  const lines = numberedLines(readBytes(file)).map(({ line, text }) => ({ file, line, where: `${file}, line ${line}`, text }));
+  return rows.map(lines, ({ text, ...place }) => {
+    if (text === null) throw new Error(`${place.where}: not UTF-8; the file was altered, get it again`);
+    return { ...place, text };
+  });
 }
 
 /** The groups of `pattern` in a line. @throws Error naming file and line */
-export function fields({ text, where }: Line, pattern: RegExp, expected: string): string[] {
+export function fields({ text, where }: Pick<Line, "text" | "where">, pattern: RegExp, expected: string): string[] {
   const match = pattern.exec(text);
   if (!match) throw new Error(`${where}: ${JSON.stringify(text.slice(0, 80))}; expected ${expected}`);
   return match.slice(1);
 }
 
+/** A value and where it stands. */
+export interface Valued extends Place {
+  value: string;
+}
+
 /** Lines `key value` as a map. @throws Error naming file and line, also of a key that occurs twice */
-export function readPairs(file: string, pattern: RegExp, expected: string): Map<string, { value: string; where: string }> {
-  const pairs = new Map<string, { value: string; where: string }>();
-  for (const line of readLines(file)) {
+export function readPairs(file: string, pattern: RegExp, expected: string, rows: RowReader): Map<string, Valued> {
+  const pairs = new Map<string, Valued>();
+  rows.map(readLines(file, rows), (line) => {
     const [key, value] = fields(line, pattern, expected);
     if (pairs.has(key)) throw new Error(`${line.where}: ${key} a second time`);
-    pairs.set(key, { value, where: line.where });
-  }
+    pairs.set(key, { ...line, value });
+  });
   return pairs;
 }
 
 /** Images with the place of each; refuses a path that occurs twice. */
-export function collectImages(entries: Iterable<SetImage & { where: string }>): SetImage[] {
+export function collectImages(entries: Iterable<SetImage & Place>, rows: RowReader = rowReader("stop")): SetImage[] {
   const seen = new Map<string, string>();
-  return [...entries].map(({ where, ...image }) => {
-    checkedPath(image.path, where);
-    const before = seen.get(image.path);
-    if (before !== undefined) throw new Error(`${where}: ${image.path} a second time (first: ${before})`);
-    seen.set(image.path, where);
-    return image;
+  return rows.map(entries, ({ where, path: image, name, portion }) => {
+    checkedPath(image, where);
+    const before = seen.get(image);
+    if (before !== undefined) throw new Error(`${where}: ${image} a second time (first: ${before})`);
+    seen.set(image, where);
+    return { path: image, name, portion };
   });
 }
 

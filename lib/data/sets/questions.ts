@@ -9,7 +9,7 @@ import { foldIn, random } from "../../engine/random";
 import { drawOptions } from "../options";
 import { namesContain, orderOptions, type OptionOrder, type ReleasedRow } from "./released";
 import type { SubcategorySplit } from "./splits";
-import type { ImageSet, SetImage } from "./types";
+import type { ImageSet, SetImage, SetName } from "./types";
 
 /** How alike two sub-categories are; larger is more alike. */
 export type Similarity = (a: string, b: string) => number;
@@ -26,6 +26,28 @@ export interface SetRow {
   split: "seen" | "unseen";
   setting: "closed" | "open";
 }
+
+/** A question of the release about each set, for images that it has no row of. */
+export const SET_QUESTIONS: Readonly<Record<SetName, string>> = {
+  aircraft: "What type of aircraft is shown in the image?",
+  bird: "What bird species is visible in this image?",
+  car: "What type of car is shown in the image?",
+  dog: "What type of dog is this?",
+  flower: "What type of flower is shown in the image?",
+  pet: "What type of pet is shown in the image?",
+};
+
+const trigrams = (name: string): Set<string> => {
+  const text = `  ${name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim()} `;
+  return new Set(Array.from({ length: text.length - 2 }, (_, i) => text.slice(i, i + 3)));
+};
+
+/** How alike two names are spelled: shared letter trigrams over all of theirs, in [0, 1]. The similarity that needs no image and no model. */
+export const nameSimilarity: Similarity = (a, b) => {
+  const [x, y] = [trigrams(a), trigrams(b)];
+  const both = [...x].filter((part) => y.has(part)).length;
+  return both / (x.size + y.size - both);
+};
 
 const OPTIONS = 4;
 const NEAR = 6;

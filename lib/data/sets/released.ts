@@ -1,8 +1,8 @@
 /** The released evaluation rows: JSON Lines of `{image_path, question, options, ground_truth}`, the truth always first. */
-import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { foldIn, random } from "../../engine/random";
 import { repositoryRoot } from "../emoji-fgvr/paths";
+import { badRows, numberedLines, parseLine, readBytes, type BadRow, type OnBadRow } from "../lines";
 import { checkedPath } from "./paths";
 import type { SetName } from "./types";
 
@@ -14,16 +14,11 @@ export interface ReleasedRow {
   options: string[];
 }
 
-/** A line that cannot be used. */
-export interface BadRow {
-  file: string;
-  line: number;
-  reason: string;
-}
-
 /** What a file holds; `skipped` is in every summary. */
 export interface ReleasedFile {
   rows: ReleasedRow[];
+  /** The line of each row, from 1. */
+  lines: number[];
   skipped: BadRow[];
 }
 
@@ -31,8 +26,8 @@ export type OptionOrder = "shuffled" | "released";
 
 const isText = (x: unknown): x is string => typeof x === "string" && x.trim() !== "";
 
-/** The reason why a value is no evaluation row, or null. */
-function problem(value: unknown, where: string): string | null {
+/** The reason why a value is no evaluation row, or null. Without options only where `needsOptions` is false. */
+export function rowProblem(value: unknown, where: string, needsOptions = true): string | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "not a JSON object";
   const row = value as Partial<Record<keyof ReleasedRow, unknown>>;
   for (const field of ["image_path", "question", "ground_truth"] as const) {
@@ -44,6 +39,7 @@ function problem(value: unknown, where: string): string | null {
     return 'field "image_path" is no relative path without ".."';
   }
   const { options } = row;
+  if (!needsOptions && (options === undefined || options === null)) return null;
   if (!Array.isArray(options) || options.length < 2 || !options.every(isText)) return 'field "options" is no list of at least two texts';
   if (new Set(options).size !== options.length) return 'field "options" has an option twice';
   if (!(options as unknown[]).includes(row.ground_truth)) return 'field "options" lacks the ground truth';
@@ -55,44 +51,27 @@ function problem(value: unknown, where: string): string | null {
  * @param onBadRow `stop` (default) throws at the first bad line; `skip` goes on and returns all of them
  * @throws Error naming file, line and field
  */
-export function readReleased(file: string, onBadRow: "stop" | "skip" = "stop"): ReleasedFile {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
-  }
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+export function readReleased(file: string, onBadRow: OnBadRow = "stop"): ReleasedFile {
   const rows: ReleasedRow[] = [];
-  const skipped: BadRow[] = [];
+  const lines: number[] = [];
+  const { skipped, add } = badRows(onBadRow);
   const first = new Map<string, number>();
-  for (let start = 0, line = 1; start < bytes.length; line++) {
-    const newline = bytes.indexOf(10, start);
-    const end = newline < 0 ? bytes.length : newline;
-    let reason: string | null = null;
-    try {
-      const text = decoder.decode(bytes.subarray(start, end)).trim();
-      if (text !== "") {
-        const value: unknown = JSON.parse(text);
-        reason = problem(value, file);
-        if (reason === null) {
-          const { image_path, question, ground_truth, options } = value as ReleasedRow;
-          const before = first.get(image_path);
-          if (before !== undefined) reason = `image ${image_path} stands in line ${before} already`;
-          else {
-            first.set(image_path, line);
-            rows.push({ image_path, question, ground_truth, options });
-          }
-        }
-      }
-    } catch (error) {
-      reason = error instanceof SyntaxError ? `not JSON (${error.message})` : "not UTF-8";
+  for (const numbered of numberedLines(readBytes(file))) {
+    const { line } = numbered;
+    const parsed = parseLine(numbered);
+    let reason = "reason" in parsed ? parsed.reason : rowProblem(parsed.value, file);
+    if (reason === null && "value" in parsed) {
+      const { image_path, question, ground_truth, options } = parsed.value as ReleasedRow;
+      const before = first.get(image_path);
+      if (before === undefined) {
+        first.set(image_path, line);
+        rows.push({ image_path, question, ground_truth, options });
+        lines.push(line);
+      } else reason = `image ${image_path} stands in line ${before} already`;
     }
-    if (reason !== null && onBadRow === "stop") throw new Error(`${file}, line ${line}: ${reason}; mend the line, or skip bad rows`);
-    if (reason !== null) skipped.push({ file, line, reason });
-    start = end + 1;
+    if (reason !== null) add({ file, line, reason });
   }
-  return { rows, skipped };
+  return { rows, lines, skipped };
 }
 
 /** The committed file of a set and split, absolute; it need not exist. */
@@ -101,11 +80,11 @@ export function releasedFile(name: SetName, split: "seen" | "unseen"): string {
 }
 
 /** Lower case, `_` read as a space: as scoring compares names. */
-const plain = (name: string): string => name.toLowerCase().replace(/_/g, " ").trim();
+export const plainName = (name: string): string => name.toLowerCase().replace(/_/g, " ").trim();
 
 /** Whether one of two different names contains the other: an answer with the longer one would count as the shorter. */
 export function namesContain(a: string, b: string): boolean {
-  return plain(a).includes(plain(b)) || plain(b).includes(plain(a));
+  return plainName(a).includes(plainName(b)) || plainName(b).includes(plainName(a));
 }
 
 /** What a file of rows is like. */
@@ -120,13 +99,13 @@ export interface ReleasedSummary {
 }
 
 /** Counts of a file, `skipped` among them. */
-export function summariseReleased({ rows, skipped }: ReleasedFile): ReleasedSummary {
+export function summariseReleased({ rows, skipped }: Pick<ReleasedFile, "rows" | "skipped">): ReleasedSummary {
   return {
     rows: rows.length,
     skipped: skipped.length,
     subcategories: new Set(rows.map((row) => row.ground_truth)).size,
     truthFirst: rows.filter((row) => row.options[0] === row.ground_truth).length,
-    ambiguous: rows.filter((row) => row.options.some((option) => option !== row.ground_truth && plain(option).includes(plain(row.ground_truth)))).length,
+    ambiguous: rows.filter((row) => row.options.some((option) => option !== row.ground_truth && plainName(option).includes(plainName(row.ground_truth)))).length,
   };
 }
 

@@ -1,5 +1,7 @@
 /** The records of every photographic image set. */
 
+import type { BadRow } from "../lines";
+
 /** The six sets under the paper's words: also the name of the folder below `data/sets/`, and of the released files. */
 export const SET_NAMES = ["aircraft", "bird", "car", "dog", "flower", "pet"] as const;
 export type SetName = (typeof SET_NAMES)[number];
@@ -26,4 +28,6 @@ export interface ImageSet {
   /** Sub-categories in the publisher's order; folder-per-class sets in alphabetical order. */
   readonly names: readonly string[];
   readonly images: readonly SetImage[];
+  /** Rows of the annotation files that could not be read; empty where bad rows stop the reading. */
+  readonly skipped: readonly BadRow[];
 }

@@ -134,3 +134,40 @@ describe("folder per class", () => {
     expect(() => readFolders(root, { testShare: 1 })).toThrow(/testShare is 1/);
   });
 });
+
+describe("bad rows of annotation files", () => {
+  const skip = (name: SetName, changes: Record<string, string | Uint8Array>) => readImageSet(name, tree(name, changes), "skip");
+  const places = (set: ReturnType<typeof readImageSet>): string[] => set.skipped.map(({ file, line, reason }) => `${path.basename(file)} ${line}: ${reason}`);
+
+  it("text lists: another form, another encoding, an unknown class, an image twice, a path out of the set", () => {
+    const set = skip("aircraft", { "fgvc-aircraft-2013b/data/images_variant_train.txt": Buffer.from("0034309 707-320\nwords\n0034958 \xff\n0034959 DC-3\n0034309 MD-87\n0034960 MD-87\n", "latin1") });
+    expect(places(set)).toEqual([
+      "images_variant_train.txt 3: not UTF-8; the file was altered, get it again",
+      'images_variant_train.txt 2: "words"; expected an image number and its variant',
+      'images_variant_train.txt 4: variant "DC-3" is not in variants.txt',
+      expect.stringMatching(/images_variant_train\.txt 5: .*0034309\.jpg a second time \(first: .*line 1\)/),
+    ]);
+    expect(set.images.filter((image) => image.portion === "train").map((image) => path.basename(image.path))).toEqual(["0034309.jpg", "0034960.jpg"]);
+    expect(set.images.length).toBe(5);
+    expect(places(skip("bird", { "images.txt": "1 001.Black_footed_Albatross/a.jpg\n2 ../b.jpg\n3 002.Laysan_Albatross/c.jpg\n" }))).toEqual(['images.txt 2: "images/../b.jpg" is no path below the set\'s folder; the file was altered, or is another one']);
+    expect(places(skip("pet", { "annotations/test.txt": "Abyssinian_101 1 1 1\nAbyssinian_999 1 1 1\n" }))).toEqual(["test.txt 2: Abyssinian_999 has class 1, in list.txt it is missing"]);
+  });
+
+  it(".mat files: by variable and element, the other rows are read", () => {
+    const training = ({ images }: ReturnType<typeof readImageSet>): string[] => images.filter((image) => image.portion === "train").map((image) => image.path);
+    const car = skip("car", { "devkit/cars_train_annos.mat": "mat:cars_bad_class.mat" }); // two rows, the second of class 4
+    expect(places(car)).toEqual(["cars_train_annos.mat 2: " + car.skipped[0].reason]);
+    expect(car.skipped[0].reason).toMatch(/annotations, element 2, class: 4; 1 to 3 expected$/);
+    expect([training(car), car.images.length]).toEqual([["cars_train/00001.jpg"], 3]);
+    const outside = skip("car", { "devkit/cars_train_annos.mat": "mat:cars_bad_path.mat" });
+    expect(outside.skipped.map(({ line, reason }) => `${line} ${reason}`)).toEqual([expect.stringMatching(/^1 .*is no path below the set's folder/)]);
+    expect(training(outside)).toEqual([]);
+    const flower = skip("flower", { "setid.mat": "mat:setid_beyond.mat" }); // images 1 and 9 of 5
+    expect(places(flower)).toEqual([expect.stringMatching(/^setid\.mat 2: image 9 has no label; .*imagelabels\.mat has 5$/)]);
+    expect(training(flower)).toEqual(["jpg/image_00001.jpg"]);
+  });
+
+  it("none, where all rows are good", () => {
+    for (const name of ["aircraft", "bird", "car", "dog", "flower", "pet"] as const) expect(readImageSet(name, tree(name), "skip")).toMatchObject({ skipped: [] });
+  });
+});

@@ -116,7 +116,7 @@ describe("seen and unseen", () => {
 
 const images = (name: string, portion: "train" | "test", n: number): ImageSet["images"] => Array.from({ length: n }, (_, i) => ({ path: `${portion}/${name}/${i}.jpg`, name, portion }));
 const names = ["fox", "arctic fox", "wolf", "dog", "cat", "lynx", "bear"];
-const set: ImageSet = { name: "mine", root: folder, names, images: names.flatMap((name) => [...images(name, "train", 6), ...images(name, "test", 50)]) };
+const set: ImageSet = { name: "mine", root: folder, names, images: names.flatMap((name) => [...images(name, "train", 6), ...images(name, "test", 50)]), skipped: [] };
 
 describe("shots", () => {
   it("four of the training portion each, the same for a seed, never a test image", () => {

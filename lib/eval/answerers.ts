@@ -1,0 +1,120 @@
+/** Who answers an evaluation's questions: a model here, with an adapter or without, or an endpoint elsewhere. */
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import * as path from "node:path";
+import { imageDataUri } from "../data/image-uri";
+import { forEachAtOnce } from "../data/parallel";
+import { disposeTree } from "../engine/tree";
+import { loadAdapter } from "../model/adapter";
+import { loadModel } from "../model/checkpoint";
+import { loadProcessor } from "../processor/processor";
+import { hashTree } from "../run";
+import type { ChatEndpoint } from "../rollout/chat-endpoint";
+import { createTextGenerator, type TokenizedPrompt } from "../rollout/text-generator";
+
+/** One question as it is asked. */
+export interface AskedQuestion {
+  /** The user's turn after the image. */
+  text: string;
+  /** Absolute path. */
+  image: string;
+}
+
+/** An answer, or why there is none. */
+export type Answer = { output: string; output_tokens?: number; finished: boolean } | { reason: string };
+
+/** Answers questions in its own order of work. */
+export interface Answerer {
+  /** What the answers depend on, for the manifest. */
+  readonly identity: Record<string, unknown>;
+  /** Calls `onAnswers` with places in `questions` as answers come; each question is answered once. */
+  answer(questions: readonly AskedQuestion[], onAnswers: (answers: readonly [place: number, answer: Answer][]) => void | Promise<void>): Promise<void>;
+  close(): void;
+}
+
+/** What turns a question into a local model's text. */
+const CODE = ["lib/engine", "lib/model", "lib/processor", "lib/rollout", "package-lock.json"];
+
+const BLOCK = 1 << 16;
+const BLOCKS = 256;
+
+/** SHA-256 over the names, sizes and contents of a folder's files; of a file above 16 MiB, 256 blocks spread over it. */
+export function fingerprint(folder: string): string {
+  const hash = createHash("sha256");
+  for (const entry of readdirSync(folder, { withFileTypes: true }).filter((one) => one.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const file = path.join(folder, entry.name);
+    const { size } = statSync(file);
+    hash.update(`${entry.name}\0${size}\0`);
+    const blocks = Math.min(BLOCKS, Math.ceil(size / BLOCK));
+    const handle = openSync(file, "r");
+    const buffer = Buffer.alloc(BLOCK);
+    for (let i = 0; i < blocks; i++) hash.update(buffer.subarray(0, readSync(handle, buffer, 0, BLOCK, blocks < BLOCKS ? i * BLOCK : Math.floor((i * (size - BLOCK)) / (BLOCKS - 1)))));
+    closeSync(handle);
+  }
+  return hash.digest("hex");
+}
+
+/** How a local model answers. */
+export interface ModelOptions {
+  adapter?: string;
+  maxNewTokens: number;
+  batchSize: number;
+  /** That of the checkpoint unless given. */
+  repetitionPenalty?: number;
+}
+
+/** A model directory, greedy. @throws Error naming the file that is missing or wrong */
+export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
+  const { adapter, maxNewTokens, batchSize, repetitionPenalty } = options;
+  const processor = loadProcessor(dir);
+  const { config, params: base, generationConfig } = loadModel(dir);
+  let params = base;
+  try {
+    if (adapter !== undefined) params = { ...base, ...loadAdapter(adapter, config).params };
+  } catch (error) {
+    disposeTree(base);
+    throw error;
+  }
+  const generator = createTextGenerator(config, processor, generationConfig);
+  return {
+    identity: { model: fingerprint(dir), adapter: adapter === undefined ? null : fingerprint(adapter), repetition_penalty: repetitionPenalty ?? null, code: hashTree(CODE) },
+    answer: async (questions, onAnswers) => {
+      for (let start = 0; start < questions.length; start += batchSize) {
+        const answers: [number, Answer][] = [];
+        const prompts: { place: number; prompt: TokenizedPrompt }[] = [];
+        for (const [i, { text, image }] of questions.slice(start, start + batchSize).entries()) {
+          try {
+            prompts.push({ place: start + i, prompt: await processor.prompt([{ role: "user", content: [{ type: "image", image }, { type: "text", text }] }]) });
+          } catch (error) {
+            answers.push([start + i, { reason: (error as Error).message }]);
+          }
+        }
+        const results = generator.generateFromPrompts(params, prompts.map(({ prompt }) => prompt), { maxNewTokens, temperature: 0, repetitionPenalty });
+        results.forEach(({ text, tokenIds, finished }, i) => answers.push([prompts[i].place, { output: text, output_tokens: tokenIds.length, finished }]));
+        await onAnswers(answers);
+      }
+    },
+    close: () => disposeTree(params),
+  };
+}
+
+/** An endpoint, greedy; as many questions are under way as its concurrency lets through. An image is sent as a data URI. */
+export function endpointAnswerer(endpoint: ChatEndpoint, options: { maxNewTokens: number; maxPixels?: number; inFlight: number; baseUrl: string }): Answerer {
+  const { maxNewTokens, maxPixels = Infinity, inFlight, baseUrl } = options;
+  return {
+    identity: { endpoint: baseUrl, model_name: endpoint.model, max_pixels: Number.isFinite(maxPixels) ? maxPixels : null },
+    answer: (questions, onAnswers) =>
+      forEachAtOnce(questions, inFlight, async ({ text, image }, place) => {
+        let answer: Answer;
+        try {
+          const url = await imageDataUri(image, maxPixels);
+          const [{ text: output, finished }] = await endpoint.ask({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }, { type: "text", text }] }], n: 1, maxTokens: maxNewTokens, temperature: 0 });
+          answer = { output, finished };
+        } catch (error) {
+          answer = { reason: (error as Error).message };
+        }
+        await onAnswers([[place, answer]]);
+      }),
+    close: () => undefined,
+  };
+}

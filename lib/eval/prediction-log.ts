@@ -1,0 +1,89 @@
+/**
+ * A predictions file that grows row by row and survives a kill: rows are appended whole, a manifest beside the file says what
+ * they are answers to, and a last line that was cut off is dropped and answered again.
+ */
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import * as path from "node:path";
+import { numberedLines, parseLine, readBytes } from "../data/lines";
+import { hashOf } from "../rollout/request-cache";
+import { writeText } from "../run";
+import type { PredictionRow } from "./rows";
+
+/** A prediction with its place in the list of questions. */
+export type LoggedRow = PredictionRow & { row: number };
+
+/** An open file of predictions. */
+export interface PredictionLog {
+  /** Rows that an earlier run finished. */
+  readonly finished: readonly LoggedRow[];
+  /** Whether a last line was cut off and dropped. */
+  readonly dropped: boolean;
+  /** Appends rows in one write. */
+  append(rows: readonly LoggedRow[]): void;
+  close(): void;
+}
+
+/** The file beside the predictions that says what they answer. */
+export const manifestFile = (file: string): string => `${file}.manifest.json`;
+
+/** The first field in which two manifests differ. */
+function difference(before: Record<string, unknown>, now: Record<string, unknown>): string {
+  const field = [...new Set([...Object.keys(before), ...Object.keys(now)])].find((name) => hashOf({ x: before[name] }) !== hashOf({ x: now[name] })) ?? "hash";
+  const short = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 200);
+  return `${field} was ${short(before[field])} and is ${short(now[field])}`;
+}
+
+/** Rows of the file, each with its end in bytes. @throws Error naming the line that is no row of `manifest` */
+function readFinished(file: string, bytes: Buffer, questions: number): LoggedRow[] {
+  const seen = new Map<number, number>();
+  return numberedLines(bytes).map((numbered) => {
+    const fail = (reason: string): never => {
+      throw new Error(`${file}, line ${numbered.line}: ${reason}; the file was altered: mend the line, or start again (--restart)`);
+    };
+    const parsed = parseLine(numbered);
+    if ("reason" in parsed) return fail(parsed.reason);
+    const row = parsed.value as LoggedRow | null;
+    if (!Number.isInteger(row?.row) || row!.row < 0 || row!.row >= questions) return fail(`field "row" is no integer from 0 to ${questions - 1}`);
+    const before = seen.get(row!.row);
+    if (before !== undefined) return fail(`row ${row!.row} stands in line ${before} already`);
+    seen.set(row!.row, numbered.line);
+    return row!;
+  });
+}
+
+/**
+ * Opens a file of predictions, or begins it.
+ * @param manifest what the predictions depend on: model, questions, options of generation; plain JSON
+ * @param questions how many there are
+ * @param restart throws away what is there
+ * @throws Error where the file answers something else (with the first difference), has no manifest, or has a bad line
+ */
+export function openPredictionLog(file: string, manifest: Record<string, unknown>, questions: number, restart = false): PredictionLog {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const beside = manifestFile(file);
+  if (restart) [file, beside].forEach((old) => rmSync(old, { force: true }));
+  let finished: LoggedRow[] = [];
+  let dropped = false;
+  if (existsSync(file)) {
+    if (!existsSync(beside)) throw new Error(`${file}: ${path.basename(beside)} is not beside it, so it can't be said what its rows answer; choose another --out, or start again (--restart)`);
+    const before = JSON.parse(readFileSync(beside, "utf8")) as Record<string, unknown>;
+    if (hashOf(before) !== hashOf(manifest)) throw new Error(`${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`);
+    const bytes = readBytes(file);
+    const whole = bytes.lastIndexOf(10) + 1; // 0: not one whole line
+    finished = readFinished(file, bytes.subarray(0, whole), questions);
+    dropped = whole < bytes.length;
+    if (dropped) {
+      const handle = openSync(file, "r+");
+      ftruncateSync(handle, whole);
+      closeSync(handle);
+    }
+  }
+  writeText(beside, `${JSON.stringify(manifest, null, 1)}\n`);
+  const handle = openSync(file, "a");
+  return {
+    finished,
+    dropped,
+    append: (rows) => void writeSync(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join("")),
+    close: () => closeSync(handle),
+  };
+}
