@@ -112,14 +112,15 @@ ${JSON.stringify(used, null, 2)}
 /**
  * Puts a method's results into the card of its model, if there is one: accuracy in % of the run's predictions.
  * @param folder the model's directory
+ * @param role whose drawings the questions are on
  */
-export function writeCardResults(folder: string, rows: readonly PredictionRow[]): void {
+export function writeCardResults(folder: string, rows: readonly PredictionRow[], role: Settings["eval"]["role"]): void {
   const file = path.join(folder, "README.md");
   if (rows.length === 0 || !existsSync(file)) return;
   const card = readFileSync(file, "utf8");
   const [from, to] = [card.indexOf(RESULTS[0]) + RESULTS[0].length, card.indexOf(RESULTS[1])];
   if (from < RESULTS[0].length || to < from) return; // somebody's own card
   const domains = [...new Set(rows.map((row) => row.domain))].sort().join(", ");
-  const text = `Accuracy in % by text inclusion with 95 % intervals over ${rows.length} questions (${domains}); seen and unseen sub-categories.\n\n${toMarkdown(overviewTable(overview(rows)))}`;
+  const text = `Accuracy in % by text inclusion with 95 % intervals over ${rows.length} questions on ${role} drawings (${domains}); seen and unseen sub-categories.\n\n${toMarkdown(overviewTable(overview(rows)))}`;
   writeText(file, `${card.slice(0, from)}\n${text}${card.slice(to)}`);
 }

@@ -89,7 +89,7 @@ export async function publish(settings: Settings): Promise<PredictionRow[]> {
   const target = publishFolder(settings);
   if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));
   await saveFigures(runFigures(settings, rows), target);
-  for (const method of METHODS) writeCardResults(path.join(folder, "models", method), rows.filter((row) => row.method === method));
+  for (const method of METHODS) writeCardResults(path.join(folder, "models", method), rows.filter((row) => row.method === method), settings.eval.role);
   writeManifest(folder, settings, { predictions: rows.length });
   return rows;
 }

@@ -1,8 +1,7 @@
 /** `ablations`: variants of the shipped experiment, over seeds, and their table and figures. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { chooseVariants, FAMILIES, printedAblations, publishAblations, runSweep, type Variant } from "../../lib/ablations";
-import { openExperiment } from "../../lib/experiment";
+import { chooseVariants, FAMILIES, type Variant } from "../../lib/ablations/variants";
 import { formatDuration, progressSeries } from "../../lib/report/progress";
 import { toMarkdown } from "../../lib/report/tables";
 import { loadSettings } from "../../lib/settings";
@@ -42,7 +41,9 @@ export async function run(args: string[]): Promise<number> {
   const role = values.role ?? "dev";
   if (role !== "dev" && role !== "test") throw new Error(`--role is ${JSON.stringify(role)}; expected dev or test; ${USAGE}`);
   const seeds = values.seeds === undefined ? [settings.seed] : parseSeeds(values.seeds);
+  const { printedAblations, publishAblations, runSweep } = await import("../../lib/ablations"); // loads TensorFlow: not for a list
   if (!values.table) {
+    const { openExperiment } = await import("../../lib/experiment");
     const experiment = await openExperiment({ ...settings, eval: { ...settings.eval, role } });
     const begun = Date.now();
     const bars = progressSeries();

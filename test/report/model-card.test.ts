@@ -64,11 +64,11 @@ describe("writeCardResults", () => {
 
   it("puts results where the card has room for them, again and again, and changes nothing else", () => {
     writeFileSync(file, modelCard(facts));
-    writeCardResults(folder, rows(1));
+    writeCardResults(folder, rows(1), "test");
     expect(readFileSync(file, "utf8")).toContain("| tapo   |     1 | 25.0 [");
-    writeCardResults(folder, rows(3));
+    writeCardResults(folder, rows(3), "test");
     const card = readFileSync(file, "utf8");
-    expect(card).toContain("over 16 questions (bird)");
+    expect(card).toContain("over 16 questions on test drawings (bird)");
     expect(card).toContain("| tapo   |     1 | 75.0 [");
     expect(card).not.toContain("25.0 [");
     const outside = (text: string): string => text.replace(/<!-- results -->[\s\S]*<!-- end of results -->/, "");
@@ -77,10 +77,10 @@ describe("writeCardResults", () => {
 
   it("leaves somebody's own card alone, and makes none where there is none", () => {
     writeFileSync(file, "# mine\n");
-    writeCardResults(folder, rows(1));
+    writeCardResults(folder, rows(1), "test");
     expect(readFileSync(file, "utf8")).toBe("# mine\n");
     rmSync(file);
-    writeCardResults(folder, rows(1));
+    writeCardResults(folder, rows(1), "test");
     expect(() => readFileSync(file)).toThrow();
   });
 });
