@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { createHash } from "node:crypto";
 import { buildCotData, dataCard, type CotData, type Observation } from "./data/cot/build";
+import { shuffledRationales } from "./data/cot/shuffle";
 import { namedDrawings, namingConversations, type Conversation, type Knowledge } from "./data/corpus";
 import { closedOptions, domainQuestion, ensureDrawings, IMAGE_SIZE, loadEmojiFgvr, loadImage, loadImages, measure, type EmojiFgvr, type EvaluationRow } from "./data/emoji-fgvr";
 import { emojiKnowledge } from "./data/knowledge";
@@ -136,13 +137,14 @@ export async function cotData(experiment: Experiment, onProgress?: OnProgress): 
     writeText(stampFile(file), stamp);
   }
   const domainOf = new Map(benchmark.subcategories().map((c) => [c.id, c.domain]));
-  const data = buildCotData(observations, knowledge, domainOf, {
+  const built = buildCotData(observations, knowledge, domainOf, {
     conceptsPerImage: settings.cot.conceptsPerImage,
     redundancyWeight: settings.cot.redundancyWeight,
     prompts: experiment.prompts,
     closedOptions: (id, seed) => closedOptions(benchmark, benchmark.concept(id), seed),
     seed: foldIn(settings.seed, "cot"),
   });
+  const data = settings.cot.rationales === "own" ? built : { ...built, records: shuffledRationales(built.records, domainOf, foldIn(settings.seed, "shuffled rationales")) };
   const card = dataCard(data);
   writeSharegpt(path.join(folder, "cot", "records.json"), data.records.map((r) => r.record));
   writeSharegpt(path.join(folder, "cot", "records-direct.json"), data.records.map((r) => r.direct));

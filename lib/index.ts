@@ -20,7 +20,7 @@ export { compareCandidates, formatRationale, parseRationale } from "./data/ratio
 export { domainQuestion, loadImage, measure } from "./data/emoji-fgvr";
 export * from "./data/sets";
 export { readSharegpt, writeSharegpt, type SftRecord } from "./data/sharegpt";
-export { stage1Problems, summariseStage1 } from "./data/stage1";
+export { readStage1, stage1Problems, summariseStage1 } from "./data/stage1";
 export { readStage2, stage2Row, writeStage2, type Stage2Row } from "./data/stage2";
 export { generateText } from "./rollout/text";
 export { createTextGenerator } from "./rollout/text-generator";

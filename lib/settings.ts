@@ -23,6 +23,8 @@ export interface CotSettings {
   redundancyWeight: number;
   /** Seen sub-categories used; 0 for all. */
   subCategories: number;
+  /** A control: each record with its own reasoning, or with that of another sub-category of its domain, answers staying. */
+  rationales: "own" | "shuffled";
 }
 
 /** Supervised fine-tuning. */
@@ -130,7 +132,7 @@ const defaults: Settings = {
   model: "data/base",
   prompts: "tiny",
   precision: "auto",
-  cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0 },
+  cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0, rationales: "own" },
   sft: { epochs: 3, batchSize: 32, gradientAccumulationSteps: 1, learningRate: 1.5e-4, visionLearningRateScale: 0.1, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, replayRows: 16 },
   rl: {
     steps: 16,
@@ -219,6 +221,7 @@ const CHOICES: Record<string, readonly string[]> = {
   scale: SCALES,
   prompts: ["tiny", "paper"],
   precision: ["auto", "float32", "bfloat16"] satisfies Precision[],
+  "cot.rationales": ["own", "shuffled"],
   "rl.schedule": ["constant", "cosine"],
   "rl.conditionOn": ["anchor", "sampled"],
   "rl.negativeLogProbs": ["recomputed", "stale"],

@@ -1,6 +1,8 @@
 /** Stage-1 records as LLaMA-Factory's "sharegpt" JSON: the format of the released file. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { readJsonRecords } from "./json-records";
+import type { BadRow, OnBadRow } from "./lines";
 
 /** One record: optional system message, a user turn that starts with `<image>`, the assistant's response. */
 export interface SftRecord {
@@ -18,10 +20,10 @@ interface Turn {
 
 const MARKER = "<image>";
 
-/** Reads one record. @throws Error naming file, record and field */
-function parseRecord(value: unknown, where: string): SftRecord {
+/** Reads one record. @throws Error naming the field */
+function parseRecord(value: unknown): SftRecord {
   const fail = (field: string, problem: string): never => {
-    throw new Error(`${where}: ${field} ${problem}`);
+    throw new Error(`${field} ${problem}`);
   };
   if (typeof value !== "object" || value === null) return fail("record", "is not an object");
   const { messages, images } = value as { messages?: unknown; images?: unknown };
@@ -39,16 +41,46 @@ function parseRecord(value: unknown, where: string): SftRecord {
   return { system: turn("system"), user: user.slice(MARKER.length), assistant, image: images[0] };
 }
 
-/** Reads a file of records. @throws Error naming file, record and field */
+/** Records of a file, and those that are none. */
+export interface SharegptFile {
+  records: SftRecord[];
+  /** The line on which each record begins. */
+  lines: number[];
+  skipped: BadRow[];
+}
+
+/**
+ * Reads a file of records.
+ * @param onBadRow `stop` throws at the first bad record; `skip` goes on and returns all of them
+ * @param problem a further check: what is wrong with a record, or null
+ * @throws Error naming file, line, record and field
+ */
+export function readSharegptFile(file: string, onBadRow: OnBadRow, problem: (record: SftRecord, line: number) => string | null = () => null): SharegptFile {
+  const records: SftRecord[] = [];
+  const lines: number[] = [];
+  const skipped: BadRow[] = [];
+  readJsonRecords(file).forEach(({ value, line, spoilt }, i) => {
+    let reason: string | null = spoilt === null ? null : `line ${spoilt} is not UTF-8`;
+    try {
+      const record = reason === null ? parseRecord(value) : null;
+      reason ??= record && problem(record, line);
+      if (record && reason === null) {
+        records.push(record);
+        lines.push(line);
+      }
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    if (reason === null) return;
+    if (onBadRow === "stop") throw new Error(`${file}, line ${line}: record ${i}: ${reason}`);
+    skipped.push({ file, line, reason: `record ${i}: ${reason}` });
+  });
+  return { records, lines, skipped };
+}
+
+/** Reads a file of which every record must be good. @throws Error naming file, line, record and field */
 export function readSharegpt(file: string): SftRecord[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new Error(`${file}: can't be read as JSON (${(error as Error).message.split("\n")[0]})`);
-  }
-  if (!Array.isArray(json)) throw new Error(`${file}: expected a JSON list of records`);
-  return json.map((value, i) => parseRecord(value, `${file}: record ${i}`));
+  return readSharegptFile(file, "stop").records;
 }
 
 /** Writes records under a temporary name, then renames. */

@@ -1,6 +1,7 @@
 /** Checks and summary of Stage-1 records (`data/sharegpt.ts`): tags, answer, and the four parts of the paper's rationale. */
+import type { OnBadRow } from "./lines";
 import { SET_NAMES, type SetName } from "./sets/types";
-import type { SftRecord } from "./sharegpt";
+import { readSharegptFile, type SftRecord, type SharegptFile } from "./sharegpt";
 
 /** First folder of a released image path, up to its set. */
 const FOLDERS: Readonly<Record<SetName, RegExp>> = { aircraft: /^fgvc-aircraft/, bird: /^bird/, car: /^stanford_cars/, dog: /^dogs/, flower: /^flower/, pet: /^oxford-pet/ };
@@ -15,20 +16,48 @@ const occurrences = (text: string, part: string): number => text.split(part).len
 /** Shortest visual analysis, in characters. */
 const MIN_ANALYSIS = 100;
 
-/**
- * What is wrong with a record; an empty list: nothing. The rationale's headings vary, so its parts are told by words, in their
- * order: text before the candidates (visual analysis), the word "candidate", words of comparison after it, and a prediction.
- */
-export function stage1Problems(record: Pick<SftRecord, "assistant">): string[] {
-  const { assistant } = record;
+const FORM = /^\s*<think>([\s\S]*)<\/think>\s*<answer>([\s\S]*)<\/answer>\s*$/;
+
+/** What is wrong with a record's tags and answer: what makes it useless for training. */
+export function tagProblems({ assistant }: Pick<SftRecord, "assistant">): string[] {
   const problems: string[] = [];
   for (const tag of ["<think>", "</think>", "<answer>", "</answer>"]) {
     const n = occurrences(assistant, tag);
     if (n !== 1) problems.push(`${n} ${tag} tags; one expected`);
   }
-  const match = /^\s*<think>([\s\S]*)<\/think>\s*<answer>([\s\S]*)<\/answer>\s*$/.exec(assistant);
-  if (!match) return [...problems, "not <think>…</think> <answer>…</answer> and nothing else"];
-  if (match[2].trim() === "") problems.push("the answer is empty");
+  const match = FORM.exec(assistant);
+  if (!match) problems.push("not <think>…</think> <answer>…</answer> and nothing else");
+  else if (match[2].trim() === "") problems.push("the answer is empty");
+  return problems;
+}
+
+/**
+ * Reads a file of Stage-1 records: sharegpt JSON whose tags are balanced, whose answers are not empty, and in which no image
+ * stands twice with the same question. A part of the rationale that is missing is no reason to refuse a record (`stage1Problems`).
+ * @param onBadRow `stop` (default) throws at the first bad record; `skip` goes on and returns all of them
+ * @throws Error naming file, line, record and what is wrong
+ */
+export function readStage1(file: string, onBadRow: OnBadRow = "stop"): SharegptFile {
+  const before = new Map<string, number>();
+  return readSharegptFile(file, onBadRow, (record, line) => {
+    const problems = tagProblems(record);
+    if (problems.length > 0) return problems.join("; ");
+    const key = JSON.stringify([record.image, record.user]);
+    const first = before.get(key);
+    if (first !== undefined) return `image ${record.image} with this question stands in line ${first} already`;
+    before.set(key, line);
+    return null;
+  });
+}
+
+/**
+ * What is wrong with a record; an empty list: nothing. The rationale's headings vary, so its parts are told by words, in their
+ * order: text before the candidates (visual analysis), the word "candidate", words of comparison after it, and a prediction.
+ */
+export function stage1Problems(record: Pick<SftRecord, "assistant">): string[] {
+  const problems = tagProblems(record);
+  const match = FORM.exec(record.assistant);
+  if (!match) return problems;
   const think = match[1].toLowerCase();
   const candidates = think.indexOf("candidate");
   if (candidates < 0) problems.push("no candidates");

@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import sharp from "sharp";
+import type { OnBadRow } from "./lines";
 
 /** A file's bytes as they are (JPEG, PNG, …), and the name it had. */
 export interface EncodedImage {
@@ -101,6 +102,7 @@ function parseRow(row: Record<string, unknown>): Stage2Row | string {
   for (const column of ["problem", "answer"]) {
     const value = row[column];
     if (typeof value !== "string" || value.trim() === "") return `column "${column}" is ${value === null || value === undefined ? "missing" : "no text, or empty"}`;
+    if (value.includes("\uFFFD")) return `column "${column}" is not UTF-8`;
   }
   const found: Partial<Stage2Row> = { problem: row.problem as string, answer: row.answer as string };
   for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
@@ -111,12 +113,28 @@ function parseRow(row: Record<string, unknown>): Stage2Row | string {
   return found as Stage2Row;
 }
 
+/** What is wrong with a row's images: one that cannot be decoded, an extra one of another size than the anchor; or null. */
+async function imagesProblem(row: Stage2Row): Promise<string | null> {
+  const sizes: string[] = [];
+  for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
+    try {
+      const { info } = await sharp(row[field].bytes, { failOn: "error" }).raw().toBuffer({ resolveWithObject: true });
+      sizes.push(`${info.width} x ${info.height}`);
+    } catch (error) {
+      return `column "${column}" has an image that cannot be decoded (${(error as Error).message.split("\n")[0]})`;
+    }
+    if (sizes[0] !== sizes[sizes.length - 1]) return `column "${column}" has an image of ${sizes[sizes.length - 1]} pixels; the anchor's ${sizes[0]} expected`;
+  }
+  return null;
+}
+
 /**
  * Reads a file, uncompressed or under Snappy.
  * @param onBadRow `stop` (default) throws at the first bad row; `skip` goes on and returns all of them
+ * @param options.decode also decodes every image and compares the sizes; otherwise bytes are taken as they are
  * @throws Error naming file, row and column
  */
-export async function readStage2(file: string, onBadRow: "stop" | "skip" = "stop"): Promise<{ rows: Stage2Row[]; skipped: BadStage2Row[] }> {
+export async function readStage2(file: string, onBadRow: OnBadRow = "stop", options: { decode?: boolean } = {}): Promise<{ rows: Stage2Row[]; skipped: BadStage2Row[] }> {
   let records: Record<string, unknown>[];
   try {
     const bytes = readFileSync(file);
@@ -129,11 +147,12 @@ export async function readStage2(file: string, onBadRow: "stop" | "skip" = "stop
   if (missing.length > 0) throw new Error(`${file}: no column "${missing[0]}"; ${COLUMNS.join(", ")} expected`);
   const rows: Stage2Row[] = [];
   const skipped: BadStage2Row[] = [];
-  records.forEach((record, row) => {
+  for (const [row, record] of records.entries()) {
     const parsed = parseRow(record);
-    if (typeof parsed !== "string") rows.push(parsed);
-    else if (onBadRow === "stop") throw new Error(`${file}, row ${row}: ${parsed}; mend the row, or skip bad rows`);
-    else skipped.push({ file, row, reason: parsed });
-  });
+    const reason = typeof parsed === "string" ? parsed : options.decode ? await imagesProblem(parsed) : null;
+    if (reason === null) rows.push(parsed as Stage2Row);
+    else if (onBadRow === "stop") throw new Error(`${file}, row ${row}: ${reason}; mend the row, or skip bad rows`);
+    else skipped.push({ file, row, reason });
+  }
   return { rows, skipped };
 }

@@ -1,12 +1,13 @@
-/** `data check [SET] [--root DIR] [--decode] [--on-bad-row stop|skip] [--json]`: what of the image sets is on disk, and where to get the rest. */
+/** `data rows FILE`, and `data check [SET] [--root DIR] [--decode] [--on-bad-row stop|skip] [--json]`: what of the image sets is on disk, and where to get the rest. */
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { SET_NAMES, setsFolder, type OnBadRow } from "../../lib/data/sets";
 import { checkImageSet, type SetReport, type SideReport } from "../../lib/data/sets/check";
 import { onBadRowOf } from "./arguments";
+import { readRowsReport } from "./data-rows";
 
-const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] [--decode] [--on-bad-row stop|skip] [--json]";
+const USAGE = "npm run -s fine-r1 -- data check [SET] [--root DIR] | data rows FILE, both with [--decode] [--on-bad-row stop|skip] [--json]";
 const SHOWN = 5;
 
 const listed = (items: readonly string[]): string[] => [...items.slice(0, SHOWN).map((item) => `    ${item}`), ...(items.length > SHOWN ? [`    … and ${items.length - SHOWN} more (--json has all)`] : [])];
@@ -35,11 +36,19 @@ export function describeReport(report: SetReport): string {
   return lines.join("\n");
 }
 
+/** Reports on one file; what is bad goes to stderr. */
+async function rows(file: string, onBadRow: OnBadRow, decode: boolean, json: boolean): Promise<number> {
+  const report = await readRowsReport(file, onBadRow, decode);
+  for (const line of report.bad) process.stderr.write(`${line}\n`);
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${file}: ${report.format}, ${report.rows} rows, ${report.skipped} skipped\n`);
+  return report.skipped > 0 || report.rows === 0 ? 2 : 0;
+}
+
 /**
  * Without SET all six, and any other folder below the root; `--root` is then the folder of all sets, with SET that set's own.
  * A SET that is none of the six is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
  * an image that is cut off after its header passes.
- * @returns exit code: 0 where every set asked for is whole; 1 where an argument is wrong; 2 where a set is absent, broken or incomplete
+ * @returns exit code: 0 where every set asked for is whole; 1 where an argument is wrong; 2 where a set is absent, broken or incomplete, or rows are bad
  */
 export async function run(args: string[]): Promise<number> {
   let names: string[];
@@ -50,6 +59,7 @@ export async function run(args: string[]): Promise<number> {
   try {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { root: { type: "string" }, json: { type: "boolean", default: false }, decode: { type: "boolean", default: false }, "on-bad-row": { type: "string" } } });
     const [verb, set, ...rest] = positionals;
+    if (verb === "rows" && set !== undefined && rest.length === 0) return await rows(set, onBadRowOf(values["on-bad-row"]), values.decode!, values.json!);
     if (verb !== "check" || rest.length > 0) throw new Error(`${verb === undefined ? "nothing to do" : `"${positionals.join(" ")}" is not known`}; ${USAGE}`);
     if (set !== undefined && !/^\w[\w.-]*$/.test(set)) throw new Error(`the set "${set}": letters, digits, -, _ and . only; ${USAGE}`);
     if (values.root !== undefined && !existsSync(values.root)) throw new Error(`--root ${values.root}: no such folder`);

@@ -86,6 +86,18 @@ describe("data check", () => {
     expect(reports[0].problem).toMatch(/pet_seen\.jsonl: ".*" is no sub-category of the set pet; are its annotation files whole\?/);
   });
 
+  it("rows: Stage-1, Stage-2 and evaluation files, bad rows by place, with their count", async () => {
+    const data = (name: string): string => path.resolve(__dirname, "../../data/released", name);
+    expect(await capture(run, ["rows", data("stage1/Fine-R1-Stage1-data.json")])).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/: stage-1, 404 rows, 0 skipped\n/) as string });
+    expect(await capture(run, ["rows", data("eval/pet_seen.jsonl")])).toMatchObject({ code: 0, out: expect.stringMatching(/: evaluation, 2176 rows, 0 skipped\n/) as string });
+    const parquet = path.resolve(__dirname, "../fixtures/stage2/bad-rows.parquet");
+    expect(await capture(run, ["rows", parquet])).toMatchObject({ code: 1, out: "", err: expect.stringMatching(/bad-rows\.parquet, row 1: column "answer" is missing/) as string });
+    const { code, out, err } = await capture(run, ["rows", parquet, "--on-bad-row", "skip", "--json"]);
+    expect([code, err.trimEnd().split("\n").length]).toEqual([2, 3]);
+    expect(JSON.parse(out)).toMatchObject({ format: "stage-2", rows: 2, skipped: 3, summary: { answers: 2 } });
+    expect(await capture(run, ["rows", "x.csv"])).toMatchObject({ code: 1, err: expect.stringMatching(/x\.csv: a file that ends in \.json/) as string });
+  });
+
   it.each([[[], /nothing to do/], [["fetch"], /"fetch" is not known/], [["check", "../x"], /the set "\.\.\/x"/], [["check", "pet", "extra"], /is not known/], [["check", "--root", path.join(folder, "none")], /no such folder/], [["check", "--wrong"], /--wrong/]])(
     "exits 1 on %j", async (args, message) => {
       const { code, err } = await capture(run, args);

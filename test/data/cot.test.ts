@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Knowledge } from "../../lib/data/corpus";
-import { buildCotData, dataCard, type BuildOptions, type Observation } from "../../lib/data/cot/build";
+import { buildCotData, dataCard, type BuildOptions, type CotRecord, type Observation } from "../../lib/data/cot/build";
 import { conceptStatistics, selectConcepts } from "../../lib/data/cot/concepts";
+import { shuffledRationales } from "../../lib/data/cot/shuffle";
 import { tinyPrompts } from "../../lib/data/prompts";
 import { parseRationale } from "../../lib/data/rationale";
 import { sharesStem } from "../../lib/data/stem";
@@ -93,4 +94,35 @@ describe("buildCotData", () => {
   });
 
   it("repeats for the same seed", () => expect(build(right)).toEqual(build(right)));
+});
+
+describe("shuffledRationales", () => {
+  const record = (concept: string, n: number, setting: "closed" | "open" = "open"): CotRecord => {
+    const base = { system: null, user: `${setting}?`, image: `${concept}-${n}.png` };
+    return { record: { ...base, assistant: `<think> ${concept} ${n} $& ${setting}</think><answer> ${concept}</answer>` }, direct: { ...base, assistant: `<answer> ${concept}</answer>` }, setting, concept, kept: [] };
+  };
+  const domainOf = new Map([["fox", "mammal"], ["wolf", "mammal"], ["bear", "mammal"], ["car", "vehicle"], ["bus", "vehicle"]]);
+  const records = [...["fox", "wolf", "bear"].flatMap((c) => [record(c, 1), record(c, 2), record(c, 1, "closed"), record(c, 2, "closed")]), record("fox", 3), record("car", 1), record("bus", 1)];
+  const thinkOf = ({ record: { assistant } }: CotRecord): string => assistant.slice(0, assistant.indexOf("<answer>"));
+
+  it("gives each record the reasoning of another sub-category of its domain and setting; all else stays", () => {
+    const shuffled = shuffledRationales(records, domainOf, 1);
+    shuffled.forEach((one, i) => {
+      const [from] = records.filter((other) => thinkOf(other) === thinkOf(one));
+      expect([domainOf.get(from.concept), from.setting, from.concept === one.concept]).toEqual([domainOf.get(one.concept), one.setting, false]);
+      expect({ ...one, record: { ...one.record, assistant: records[i].record.assistant } }).toEqual(records[i]);
+      expect(one.record.assistant.endsWith(`<answer> ${records[i].concept}</answer>`)).toBe(true);
+    });
+    expect(shuffled.map(thinkOf).sort()).toEqual(records.map(thinkOf).sort());
+    expect(shuffledRationales(records, domainOf, 1)).toEqual(shuffled);
+    expect(shuffledRationales(records, domainOf, 2)).not.toEqual(shuffled);
+  });
+
+  it("one sub-category alone: another record's reasoning; one record alone keeps its own; none without reasoning", () => {
+    const alone = [record("fox", 1), record("fox", 2), record("fox", 3)];
+    shuffledRationales(alone, domainOf, 1).forEach((one, i) => expect(thinkOf(one)).not.toBe(thinkOf(alone[i])));
+    expect(shuffledRationales([alone[0]], domainOf, 1)).toEqual([alone[0]]);
+    expect(() => shuffledRationales([{ ...alone[0], record: alone[0].direct }, alone[1]], domainOf, 1)).toThrow(/fox-1\.png: its response has no <think>/);
+    expect(shuffledRationales([], domainOf, 1)).toEqual([]);
+  });
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readSharegpt, writeSharegpt } from "../../lib/data/sharegpt";
+import { readSharegpt, readSharegptFile, writeSharegpt } from "../../lib/data/sharegpt";
 
 const folder = mkdtempSync(path.join(tmpdir(), "sharegpt-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -41,7 +41,27 @@ describe("sharegpt", () => {
   ])("names file, record and field: %j", (bad, problem) => {
     const at = path.join(folder, "bad.json");
     writeFileSync(at, JSON.stringify([good, bad]));
-    expect(() => readSharegpt(at)).toThrow(`${at}: record 1: ${problem}`);
+    expect(() => readSharegpt(at)).toThrow(`${at}, line 1: record 1: ${problem}`);
+  });
+
+  it("goes on when told, with the line on which each bad record begins", () => {
+    const at = path.join(folder, "lines.json");
+    const text = `[\n${JSON.stringify(good, null, 1)},\n7, ${JSON.stringify({ ...good, images: [] })},\n ${JSON.stringify({ ...good, note: 'a "]" and\\ [' })}\n, "x"]`;
+    writeFileSync(at, text);
+    const lineOf = (part: string): number => text.slice(0, text.indexOf(part)).split("\n").length;
+    const { records: read, lines, skipped } = readSharegptFile(at, "skip");
+    expect([read.length, lines]).toEqual([2, [2, lineOf('{"messages":[{"role":"user","content":"<image>Q"},{"role":"assistant","content":"A"}],"images":["a.png"],"note"')]]);
+    expect(skipped).toEqual([
+      { file: at, line: lineOf("7, {"), reason: "record 1: record is not an object" }, { file: at, line: lineOf("7, {"), reason: "record 2: images is not a list of one path" },
+      { file: at, line: text.split("\n").length, reason: "record 4: record is not an object" },
+    ]);
+  });
+
+  it("a record in another encoding is a bad one; the others are read", () => {
+    const at = path.join(folder, "latin1.json");
+    writeFileSync(at, Buffer.from(`[${JSON.stringify(good)},\n${JSON.stringify({ ...good, images: ["Gr\u00fcn.png"] })},\n${JSON.stringify(good)}]`, "latin1"));
+    expect(readSharegptFile(at, "skip")).toMatchObject({ lines: [1, 3], skipped: [{ line: 2, reason: "record 1: line 2 is not UTF-8" }] });
+    expect(() => readSharegpt(at)).toThrow(`${at}, line 2: record 1: line 2 is not UTF-8`);
   });
 
   it("names a file that is missing, truncated or no list", () => {
@@ -50,6 +70,6 @@ describe("sharegpt", () => {
     expect(() => readSharegpt(at)).toThrow(`${at}: can't be read as JSON`);
     writeFileSync(at, "{}");
     expect(() => readSharegpt(at)).toThrow(`${at}: expected a JSON list of records`);
-    expect(() => readSharegpt(path.join(folder, "none.json"))).toThrow(/none\.json: can't be read as JSON \(ENOENT/);
+    expect(() => readSharegpt(path.join(folder, "none.json"))).toThrow(/none\.json: can't be read as JSON \(.*ENOENT/);
   });
 });

@@ -1,7 +1,12 @@
+import { writeFileSync } from "node:fs";
+import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { stage1File } from "../../lib/data/sets";
 import { readSharegpt } from "../../lib/data/sharegpt";
-import { stage1Problems, stage1Set, summariseStage1 } from "../../lib/data/stage1";
+import { readStage1, stage1Problems, stage1Set, summariseStage1 } from "../../lib/data/stage1";
+import { temporaryFolder } from "./sets/trees";
+
+const folder = temporaryFolder();
 
 const analysis = "The bird is small, with a short conical bill, streaked brown back and a plain breast; its tail is notched and the crown is rufous.";
 const good = `<think> ${analysis}\nCandidates: a, b, c, d. Compared with b it is small. Prediction: a.</think>\n<answer>a</answer>`;
@@ -30,6 +35,19 @@ describe("stage-1 records", () => {
     ]);
     expect(records.flatMap((record) => stage1Problems(record))).toEqual(["no comparison"]);
     expect(summary.at(-1)).toMatchObject({ flawed: 1 });
+  });
+
+  it("reading refuses unbalanced tags, empty answers and the same image and question twice; or skips and lists them", () => {
+    expect(readStage1(stage1File())).toMatchObject({ records: readSharegpt(stage1File()), skipped: [] });
+    const file = path.join(folder, "records.json");
+    const record = (image: string, assistant: string): object => ({ messages: [{ role: "user", content: "<image>Q?" }, { role: "assistant", content: assistant }], images: [image] });
+    writeFileSync(file, `[${[record("a.png", good), record("b.png", good.replace("</think>", "")), record("a.png", good), record("c.png", good.replace(">a</answer>", "></answer>")), record("d.png", good.replace("Prediction: a.", ""))].map((one) => JSON.stringify(one)).join(",\n")}]`);
+    expect(() => readStage1(file)).toThrow(`${file}, line 2: record 1: 0 </think> tags; one expected; not <think>…</think> <answer>…</answer> and nothing else`);
+    const { records, lines, skipped } = readStage1(file, "skip");
+    expect(records.map(({ image }, i) => `${image} ${lines[i]}`)).toEqual(["a.png 1", "d.png 5"]);
+    expect(skipped.map(({ line, reason }) => `${line} ${reason}`)).toEqual([
+      "2 record 1: 0 </think> tags; one expected; not <think>…</think> <answer>…</answer> and nothing else", "3 record 2: image a.png with this question stands in line 1 already", "4 record 3: the answer is empty",
+    ]);
   });
 
   it("lengths by hand", () => {

@@ -50,6 +50,21 @@ describe("stage-2 parquet", () => {
     ]);
   });
 
+  it("decodes every image when told: damaged ones and other sizes are bad rows", async () => {
+    const file = path.join(folder, "decode.parquet");
+    const [one, other] = await Promise.all([picture(6, 4, "a.png"), picture(4, 6, "b.png")]);
+    const cut = { ...one, bytes: one.bytes.subarray(0, one.bytes.length - 20) };
+    const row = (over: Partial<Stage2Row>): Stage2Row => ({ problem: "<image>Q", answer: "fox", anchor: one, positive: one, negative: one, ...over });
+    writeStage2(file, [row({}), row({ positive: cut }), row({ negative: other }), row({ answer: "caf\uFFFD" }), row({ anchor: { bytes: new Uint8Array([1, 2, 3]), path: null } })]);
+    expect((await readStage2(file, "skip")).rows).toHaveLength(4);
+    const { rows, skipped } = await readStage2(file, "skip", { decode: true });
+    expect(rows).toHaveLength(1);
+    expect(skipped.map(({ row: n, reason }) => `${n} ${reason.replace(/ \(.*\)/, "")}`)).toEqual([
+      '1 column "image_noisy" has an image that cannot be decoded', '2 column "image_aug" has an image of 4 x 6 pixels; the anchor\'s 6 x 4 expected', '3 column "answer" is not UTF-8', '4 column "images" has an image that cannot be decoded',
+    ]);
+    await expect(readStage2(file, "stop", { decode: true })).rejects.toThrow(/decode\.parquet, row 1: column "image_noisy"/);
+  });
+
   it("names a file that is missing, cut off, or another format", async () => {
     const cut = path.join(folder, "cut.parquet");
     writeFileSync(cut, readFileSync(fixture("pyarrow.parquet")).subarray(0, 400));

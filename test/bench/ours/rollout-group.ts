@@ -5,7 +5,8 @@
  * repeats the prompt's cache (or the prompt), which is what its library offers.
  */
 import type { BenchCase } from "../types";
-import { rolloutCase, words } from "./vlm";
+import { words } from "../variant";
+import { rolloutCase } from "./vlm";
 
 export function setUp(variant: string): Promise<BenchCase> {
   const { g = 10, bf16, xla } = words(variant);

@@ -6,7 +6,8 @@
  * within the time; the peer gets `pixel_values` ready made. Prompts are padded on the right here, on the left there.
  */
 import type { BenchCase } from "../types";
-import { rolloutCase, words } from "./vlm";
+import { words } from "../variant";
+import { rolloutCase } from "./vlm";
 
 export function setUp(variant: string): Promise<BenchCase> {
   const { bf16, xla } = words(variant);

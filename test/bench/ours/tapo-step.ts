@@ -12,7 +12,8 @@
 import { foldIn } from "../../../lib/engine/random";
 import { trainRl } from "../../../lib/train/rl";
 import type { BenchCase } from "../types";
-import { NEW_TOKENS, open, parameters, triplets, words } from "./vlm";
+import { words } from "../variant";
+import { NEW_TOKENS, open, parameters, triplets } from "./vlm";
 
 const GROUPS = 32;
 

@@ -13,7 +13,8 @@ import { rowBatch } from "../../../lib/train/batch";
 import { packLengths } from "../../../lib/train/pack";
 import { createSftStep } from "../../../lib/train/sft";
 import type { BenchCase } from "../types";
-import { open, parameters, sftRows, words } from "./vlm";
+import { words } from "../variant";
+import { open, parameters, sftRows } from "./vlm";
 
 const ROWS = 16;
 

@@ -26,11 +26,6 @@ export const NEW_TOKENS = 60;
 /** A row of the SFT batch: tokens, and the path of its image. */
 export type SftRow = Omit<TrainingRow, "image"> & { image: string };
 
-/** The words of a variant: `bf16,g=20` is `{ bf16: true, g: 20 }`. */
-export function words(variant: string): Record<string, number | boolean> {
-  return Object.fromEntries(variant.split(",").map((word) => word.split("=")).map(([name, value]) => [name, value === undefined || Number(value)]));
-}
-
 /** The shipped experiment with the defaults, whatever the environment says. */
 export function open(): Promise<Experiment> {
   return openExperiment(loadSettings({ environment: {} }));
