@@ -1,5 +1,6 @@
 /** What a trace writes down: kernel calls as the nodes of a TensorFlow function. */
-import { DT, nativeBackend, type Binding, type OpAttribute, type TensorHandle } from "./native";
+import { DT, nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute, type TensorHandle } from "./native";
+import { tf, type Tensor } from "./tensorflow";
 import { attrValue, parseOpList, type AttrValue, type Node, type OpArgument, type OpSignature } from "./proto";
 
 /** What the recorder is told. */
@@ -92,6 +93,7 @@ export class Recorder {
   private readonly hostConstants = new Map<number, { shape: number[]; dtype: number; values: ArrayLike<number> }>();
   private readonly types = new Map<number, number>();
   private readonly handles = new Map<number, { shape: number[]; dtype: number }>();
+  private waitsFor: readonly string[] = [];
 
   constructor(
     private readonly binding: Binding,
@@ -147,6 +149,16 @@ export class Recorder {
     return [...new Set(sources.filter((source) => source.includes(":") && !source.startsWith("const_")).map((source) => `^${source.split(":")[0]}`))];
   }
 
+  /** Kernels that `run` calls wait for what tensor `id` comes from. */
+  after<T>(id: number, run: () => T): T {
+    this.waitsFor = this.following([this.source(id)]);
+    try {
+      return run();
+    } finally {
+      this.waitsFor = [];
+    }
+  }
+
   /** Writes down one kernel call. Its inputs, and all it says of types, are float32 where a weight is held in bfloat16. */
   record(op: string, attributes: readonly OpAttribute[], inputIds: readonly number[], outputs: readonly TensorHandle[]): void {
     let inputs = inputIds.map((id) => this.source(id));
@@ -160,6 +172,11 @@ export class Recorder {
       if (value !== null) converted[attribute.name] = value;
     }
     const inBf16 = this.options.bf16 === true && (op === "MatMul" || op === "BatchMatMulV2" || op === "BatchMatMul") && outputs[0].dtype === DT.float32;
+    if (op === "Identity" && held[0] === DT.bfloat16) {
+      this.nodes.push({ name, op, inputs: [...inputs, ...this.waitsFor], attributes: { T: attrValue.type(DT.bfloat16) } });
+      this.sourceOf.set(outputs[0].id, `${name}:output:0`);
+      return;
+    }
     if (op === "GatherV2" && held[0] === DT.bfloat16) {
       // the rows that are looked up, not the whole table, are widened
       this.nodes.push({ name, op, inputs, attributes: { ...converted, Tparams: attrValue.type(DT.bfloat16) } });
@@ -175,7 +192,29 @@ export class Recorder {
     // A weight is widened when the kernel's other inputs are there: arguments are there from the start, and all at once would be the whole model.
     const others = this.following(inputs.filter((_, i) => held[i] !== DT.bfloat16));
     inputs = inputs.map((input, i) => (held[i] === DT.bfloat16 ? this.cast(`${name}_in${i}`, input, DT.bfloat16, DT.float32, others) : input));
-    this.nodes.push({ name, op, inputs, attributes: converted });
+    this.nodes.push({ name, op, inputs: [...inputs, ...this.waitsFor], attributes: converted });
     outputNames(name, op, attributes, outputs.length).forEach((source, i) => this.sourceOf.set(outputs[i].id, source));
   }
+}
+
+let active: Recorder | null = null;
+
+/** Makes `recorder` the one that `runAfter` writes to while `run` runs. */
+export function whileRecording<T>(recorder: Recorder, run: () => T): T {
+  const before = active;
+  active = recorder;
+  try {
+    return run();
+  } finally {
+    active = before;
+  }
+}
+
+/** The same values; in a compiled function they are there only after `dependency` has been computed. */
+export function runAfter(x: Tensor, dependency: Tensor): Tensor {
+  if (!active) return tf.clone(x);
+  const backend = nativeBackend();
+  const [id] = backend.getInputTensorIds([dependency]);
+  const type = { name: "T", type: backend.binding.TF_ATTR_TYPE, value: typeNumber(x) };
+  return active.after(id, () => tensorOf(backend.binding.executeOp("Identity", [type], backend.getInputTensorIds([x]), 1)[0]));
 }

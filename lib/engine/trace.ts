@@ -8,7 +8,7 @@
  */
 import { DT, nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute } from "./native";
 import { attrValue, functionDef } from "./proto";
-import { Recorder, TraceError, type RecorderOptions } from "./recorder";
+import { Recorder, TraceError, whileRecording, type RecorderOptions } from "./recorder";
 import { tf, type Tensor } from "./tensorflow";
 
 export { TraceError };
@@ -85,7 +85,7 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     },
     executeOp: {
       value: (op: string, attributes: OpAttribute[], inputIds: number[], outputCount: number) => {
-        const outputs = recorder.takesBf16(inputIds) ? onWidened(op, attributes, inputIds, outputCount) : real.executeOp(op, attributes, inputIds, outputCount);
+        const outputs = recorder.takesBf16(inputIds) && op !== "Identity" ? onWidened(op, attributes, inputIds, outputCount) : real.executeOp(op, attributes, inputIds, outputCount);
         recorder.record(op, attributes, inputIds, outputs);
         return outputs;
       },
@@ -111,7 +111,7 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     Math.random = () => {
       throw new TraceError(`compile: Math.random inside a compiled function would be drawn once and frozen, at ${callSite()}; pass a seed tensor`);
     };
-    outputs = tf.tidy(() => fn(own));
+    outputs = whileRecording(recorder, () => tf.tidy(() => fn(own)));
     outputIds = backend.getInputTensorIds(outputs);
   } catch (error) {
     own.forEach((tensor) => tensor.dispose());
