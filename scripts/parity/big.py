@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 torch.set_num_threads(os.cpu_count())
+transformers.utils.logging.disable_progress_bar()
 directory, tokens, grid = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
 
 
