@@ -6,20 +6,21 @@
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { tokenLogProbs } from "../loss/log-probs";
 import type { ModelConfig } from "../model/config";
-import { causalMask, decode, embedTokens, groupedAttention, lmHead, mergeImageFeatures, prefill } from "../model/decoder";
+import { attendTo, causalMask, decode, embedTokens, groupedAttention, lmHead, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
 import type { GroupBatch } from "./group-batch";
 
 /**
  * Log-probabilities `[B,R]` of the responses' tokens under the tempered full softmax; free places hold numbers without meaning.
  * @param features `[N, hiddenSize]` of the images that the prompts point at
  * @param temperature divides the logits
+ * @param recompute compute each layer again in the backward pass (gradient checkpointing)
  */
-export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number): Tensor {
+export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number, recompute = false): Tensor {
   const { hiddenSize } = config.text;
   const [rows, places] = batch.responseIds.shape as [number, number];
   const { inputIds, positionIds, featureIndex, mask, last } = batch.prompts;
   const promptOf = batch.promptOf as tf.Tensor1D;
-  const read = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds);
+  const read = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds, recompute);
   // the prompt's last state predicts a response's first token; its own states, but the last, predict the others
   const states: Tensor[] = [tf.reshape(tf.gather(tf.reshape(read.hidden, [-1, hiddenSize]), tf.gather(last, promptOf) as tf.Tensor1D), [rows, 1, hiddenSize])];
   if (places > 1) {
@@ -30,7 +31,8 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
     const both = tf.concat([ofPrompt, ofResponse], 4);
     const joined = (promptsOwn: Tensor, own: Tensor): Tensor => tf.concat([tf.gather(promptsOwn, promptOf), tf.transpose(own, [0, 2, 1, 3])], 2);
     const embeds = embedTokens(params, tf.slice(batch.responseIds, [0, 0], [rows, length]));
-    states.push(decode(params, config, embeds, tf.tile(positions, [3, 1, 1]), (layer) => (q, k, v) => groupedAttention(q, joined(read.keys[layer], k), joined(read.values[layer], v), both)));
+    const attend = (layer: number): Attend => attendTo([read.keys[layer], read.values[layer], both], (q, k, v, [keys, values, mask]) => groupedAttention(q, joined(keys, k), joined(values, v), mask));
+    states.push(decode(params, config, embeds, tf.tile(positions, [3, 1, 1]), attend, recompute));
   }
   const hidden = tf.reshape(tf.concat(states, 1), [rows * places, hiddenSize]);
   return tf.reshape(tokenLogProbs(lmHead(params, config, hidden) as tf.Tensor2D, tf.reshape(batch.responseIds, [-1]) as tf.Tensor1D, temperature), [rows, places]);
