@@ -20,7 +20,9 @@ import { disposeTree } from "./engine/tree";
 import type { PredictionRow } from "./eval/rows";
 import { predict, type ImageControl } from "./eval/predict";
 import { loadModel, saveModel } from "./model/checkpoint";
-import { loadProcessor } from "./processor/processor";
+import { loadProcessor, processorFiles } from "./processor/processor";
+import { modelCard } from "./report/model-card";
+import { withScalarLog } from "./report/scalar-log";
 import type { RlPrompt } from "./rollout/groups";
 import { observe } from "./rollout/offline-teacher";
 import { provenance, readJsonl, runFolder, writeJsonl, writeText } from "./run";
@@ -44,6 +46,10 @@ export interface Experiment {
   /** Whether matrix products of the training steps run in bfloat16 on this machine. */
   bf16: boolean;
   folder: string;
+  /** Folders of other runs, whose models are taken where they have the stamp asked for. */
+  sources?: readonly string[];
+  /** Name of the method in prediction rows, where it is not the method's own. */
+  label?: string;
   benchmark: EmojiFgvr;
   knowledge: readonly Knowledge[];
   bench: Workbench;
@@ -83,18 +89,18 @@ export async function openExperiment(settings: Settings): Promise<Experiment> {
 }
 
 /** A stage's stamp: equal stamps mean equal results. */
-function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
+export function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
   const { code, data } = provenance(experiment.settings);
   const chosen = Object.fromEntries(parts.map((part) => [part, experiment.settings[part]]));
   const { seed, model, prompts } = experiment.settings;
   return createHash("sha256").update(JSON.stringify({ stage, code, data, seed, bf16: experiment.bf16, model, prompts, chosen })).digest("hex");
 }
 
-const stampFile = (target: string): string => `${target}.stamp`;
-const isFresh = (target: string, stamp: string): boolean => existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === stamp;
+export const stampFile = (target: string): string => `${target}.stamp`;
+export const isFresh = (target: string, stamp: string): boolean => existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === stamp;
 
 /** Seen sub-categories that a run trains on: all, or as many as `cot.subCategories` says, spread over the domains. */
-function trainedConcepts({ benchmark, settings }: Experiment): Set<string> {
+export function trainedConcepts({ benchmark, settings }: Experiment): Set<string> {
   const seen = benchmark.subcategories({ split: "seen" });
   const limit = settings.cot.subCategories;
   if (limit === 0 || limit >= seen.length) return new Set(seen.map((c) => c.id));
@@ -148,28 +154,25 @@ export async function cotData(experiment: Experiment, onProgress?: OnProgress): 
 
 // ---------------------------------------------------------------- models
 
-const modelFolder = (experiment: Experiment, name: string): string => path.join(experiment.folder, "models", name);
-
-/** Files of the base directory that belong beside every model trained from it. */
-function processorFiles(experiment: Experiment): Record<string, string> {
-  const names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json"];
-  return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(experiment.settings.model, name), "utf8")]));
-}
+export const modelFolder = (experiment: Pick<Experiment, "folder">, name: string): string => path.join(experiment.folder, "models", name);
 
 /** Loads a stage's model and log, or trains and saves them. */
-async function loadOrTrain<Log>(experiment: Experiment, name: string, stamp: string, train: () => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
-  const folder = modelFolder(experiment, name);
-  const logFile = path.join(experiment.folder, "logs", `${name}.jsonl`);
-  if (isFresh(folder, stamp) && existsSync(logFile)) return { params: loadModel(folder).params, log: readJsonl<Log>(logFile) };
-  const result = await train();
-  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: processorFiles(experiment) });
+async function loadOrTrain<Log extends { step: number }>(experiment: Experiment, name: string, stamp: string, train: (write: (log: Log) => void) => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
+  const placesIn = (run: string): [string, string] => [path.join(run, "models", name), path.join(run, "logs", `${name}.jsonl`)];
+  const [folder, logFile] = placesIn(experiment.folder);
+  const saved = [experiment.folder, ...(experiment.sources ?? [])].map(placesIn).find(([model, log]) => isFresh(model, stamp) && existsSync(log));
+  if (saved) return { params: loadModel(saved[0]).params, log: readJsonl<Log>(saved[1]) };
+  const { folder: own, settings, label = name } = experiment;
+  const result = await withScalarLog({ folder: own, stage: name, run: settings.run, name: `${label}, seed ${settings.seed}`, config: { ...settings } }, train);
+  const card = modelCard({ method: name, variant: experiment.label, settings, stamp, parameters: Object.values(result.params).reduce((n, { size }) => n + size, 0), subCategories: trainedConcepts(experiment).size, steps: result.log.length });
+  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: { ...processorFiles(settings.model), "README.md": card } });
   writeJsonl(logFile, result.log);
   writeText(stampFile(folder), stamp);
   return result;
 }
 
 /** Training images must be few-shot ones (or pre-training ones, replayed): a test or dev image is an error. */
-function assertTrainable(experiment: Experiment, paths: Iterable<string>): void {
+export function assertTrainable(experiment: Pick<Experiment, "benchmark">, paths: Iterable<string>): void {
   const { benchmark } = experiment;
   const allowed = new Set(benchmark.subcategories().flatMap((c) => [...(c.split === "seen" ? benchmark.drawings(c, "fewshot") : []), ...benchmark.drawings(c, "pretraining")].map((d) => d.path)));
   for (const image of paths) if (!allowed.has(image)) throw new Error(`${image}: is no training image of a seen sub-category`);
@@ -180,7 +183,7 @@ const toConversation = ({ system, image, user, assistant }: SftRecord): Conversa
 /** Stage 1: SFT on rationales (`sft`) or on the bare answers to the same questions (`sft-direct`). */
 export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct", onProgress?: OnProgress): Promise<{ params: Params; log: SftLog[] }> {
   const { settings, bench, base, knowledge } = experiment;
-  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft"]), async () => {
+  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft"]), async (write: (log: SftLog) => void) => {
     const { records } = await cotData(experiment);
     const conversations = records.map((r) => toConversation(name === "sft" ? r.record : r.direct));
     assertTrainable(experiment, conversations.map((c) => c.image!));
@@ -196,7 +199,10 @@ export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct
       replay: settings.sft.replayRows > 0 ? replay : undefined,
       seed: foldIn(settings.seed, "sft"),
       bf16: experiment.bf16,
-      onStep: (log, total) => onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`),
+      onStep: (log, total) => {
+        write(log);
+        return onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`);
+      },
     });
   });
 }
@@ -230,7 +236,7 @@ export function rlPrompts(experiment: Experiment): RlPrompt[] {
 /** Stage 2: one RL method, from the SFT model. */
 export async function rlModel(experiment: Experiment, method: RlMethod, onProgress?: OnProgress, onLog?: (log: RlLog) => void): Promise<{ params: Params; log: RlLog[] }> {
   const { settings, bench } = experiment;
-  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl"]), async () => {
+  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl"]), async (write: (log: RlLog) => void) => {
     const { params: initial } = await sftModel(experiment, "sft");
     const prompts = rlPrompts(experiment);
     assertTrainable(experiment, prompts.flatMap((p) => [p.anchor, p.positive, p.negative]));
@@ -240,6 +246,7 @@ export async function rlModel(experiment: Experiment, method: RlMethod, onProgre
       seed: foldIn(settings.seed, "rl"),
       bf16: experiment.bf16,
       onStep: async (log, total) => {
+        write(log);
         onLog?.(log);
         await onProgress?.(log.step, total, `reward ${log.reward.toFixed(3)}, format ${log.format.toFixed(2)}, kept ${(100 * log.kept).toFixed(0)} %`);
       },
@@ -270,7 +277,8 @@ export function evaluationRows({ benchmark, settings }: Experiment): EvaluationR
 /** Predictions of a method (`predictions/<method>.jsonl`), or of a control (`controls/<method>-<control>.jsonl`). */
 export async function evaluate(experiment: Experiment, method: Method, onProgress?: OnProgress, control: ImageControl = "own"): Promise<PredictionRow[]> {
   const { settings, bench, prompts, folder } = experiment;
-  const name = control === "own" ? method : `${method}-${control}-image${control === "none" ? "" : "s"}`;
+  const named = experiment.label ?? method;
+  const name = control === "own" ? named : `${named}-${control}-image${control === "none" ? "" : "s"}`;
   const file = path.join(folder, control === "own" ? "predictions" : "controls", `${name}.jsonl`);
   const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "eval"] : ["cot", "sft", "rl", "eval"];
   const stamp = stageStamp(experiment, `evaluate ${name}`, parts);

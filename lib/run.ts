@@ -57,11 +57,16 @@ export function hashTree(roots: readonly string[]): string {
   return hash.digest("hex");
 }
 
+/** SHA-256 of settings. */
+export function hashSettings(settings: Settings): string {
+  return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
+}
+
 /** What the results depend on: the code that computes them, the committed data and base model, the settings. */
 export function provenance(settings: Settings): { code: string; data: string; settings: string } {
   return {
-    code: hashTree(["lib/data", "lib/engine", "lib/eval", "lib/loss", "lib/model", "lib/processor", "lib/reward", "lib/rollout", "lib/train", "lib/experiment.ts", "lib/run.ts", "lib/settings.ts", "package-lock.json"]),
+    code: hashTree(["lib/data", "lib/engine", "lib/eval", "lib/loss", "lib/model", "lib/processor", "lib/reward", "lib/rollout", "lib/train", "lib/contrastive-baseline.ts", "lib/experiment.ts", "lib/probes.ts", "lib/run.ts", "lib/settings.ts", "package-lock.json"]),
     data: hashTree(["data/emoji-fgvr", ...(settings.model.startsWith("data/") ? [settings.model] : [])]),
-    settings: createHash("sha256").update(JSON.stringify(settings)).digest("hex"),
+    settings: hashSettings(settings),
   };
 }

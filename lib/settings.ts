@@ -286,9 +286,17 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const environment = source.environment ?? process.env;
   const scale = source.scale ?? environment.FINE_R1_SCALE ?? "default";
   if (!(SCALES as readonly string[]).includes(scale)) throw new Error(`unknown scale ${JSON.stringify(scale)}; expected one of ${SCALES.join(", ")}`);
-  let settings = scale === "default" ? defaults : merge(defaults, scale === "smoke" ? smoke : paper);
+  const settings = scale === "default" ? defaults : merge(defaults, scale === "smoke" ? smoke : paper);
   const run = source.run ?? environment.FINE_R1_RUN;
-  const assignments = [...(run ? [`run=${run}`] : []), ...(environment.FINE_R1_SET ?? "").split(",").filter((s) => s.trim() !== ""), ...(source.set ?? [])];
+  return changeSettings(settings, [...(run ? [`run=${run}`] : []), ...(environment.FINE_R1_SET ?? "").split(",").filter((s) => s.trim() !== ""), ...(source.set ?? [])]);
+}
+
+/**
+ * Settings with some `name=value` assigned, in that order.
+ * @throws Error on an unknown name, a value of the wrong kind, or values that do not go together
+ */
+export function changeSettings(given: Settings, assignments: readonly string[]): Settings {
+  let settings = given;
   for (const assignment of assignments) settings = assign(settings, assignment);
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(settings.run)) throw new Error(`setting run=${settings.run}: expected letters, digits, - and _ only`);
   const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep } = settings.rl;

@@ -120,7 +120,7 @@ function ask(truth: Knowledge, random: Random): { options: string[] | undefined;
 
 /** Answers to short questions start with a space, so that a word is the same token wherever it stands. */
 const listing = (words: readonly string[]): string => ` ${words.join(" ")}.`;
-const description = (colors: readonly string[], words: readonly string[]): string => ` ${colors.join(" ")}, ${words.join(" ")}.`;
+export const description = (colors: readonly string[], words: readonly string[]): string => ` ${colors.join(" ")}, ${words.join(" ")}.`;
 
 /** Questions on what is to be seen, without the concept's name. */
 function perceptionTurns(truth: Knowledge, drawing: Knowledge["drawings"][number], random: Random, count: number): Conversation["turns"] {

@@ -11,7 +11,7 @@
 import { performance } from "node:perf_hooks";
 import { canCompile, isBf16 } from "./native";
 import { tf, type Tensor } from "./tensorflow";
-import { callTraced, trace, type TracedFunction, type TraceOptions } from "./trace";
+import { callTraced, removeTraced, trace, type TracedFunction, type TraceOptions } from "./trace";
 import { disposeTree, flatten, type FlatTree } from "./tree";
 
 /** Options of `compile`. */
@@ -40,10 +40,26 @@ export interface TraceStats {
 }
 
 const registry: TraceStats[] = [];
+const forget = new Map<TraceStats, () => void>();
 
 /** Every trace made so far, in order. */
 export function engineStats(): readonly TraceStats[] {
   return registry;
+}
+
+/**
+ * Forgets the traces that `chosen` picks: TensorFlow drops their functions, and a later call with their shapes traces anew.
+ * For a process that goes through many settings, each of which compiles its own steps.
+ * @returns how many were forgotten
+ */
+export function releaseTraces(chosen: (stats: TraceStats) => boolean): number {
+  const released = registry.filter(chosen);
+  for (const stats of released) {
+    forget.get(stats)?.();
+    forget.delete(stats);
+    registry.splice(registry.indexOf(stats), 1);
+  }
+  return released.length;
 }
 
 interface Variant {
@@ -98,6 +114,10 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     );
     const stats: TraceStats = { name, shapes: summary(input.leaves), nodes: traced.nodeCount, traceSeconds: (performance.now() - start) / 1000, calls: 0, callSeconds: 0 };
     registry.push(stats);
+    forget.set(stats, () => {
+      variants.delete(key);
+      removeTraced(traced);
+    });
     const structure = output as unknown as FlatTree;
     const rebuild = structure.rebuild;
     variants.set(key, { traced, output: { ...structure, leaves: [], rebuild }, stats });

@@ -141,3 +141,8 @@ export function callTraced(traced: TracedFunction, args: readonly Tensor[]): Ten
   const handles = backend.binding.executeOp(traced.name, [], backend.getInputTensorIds(args), traced.outputCount);
   return handles.map((handle) => tensorOf(handle));
 }
+
+/** Takes a traced function out of TensorFlow; it can't be called again. */
+export function removeTraced(traced: TracedFunction): void {
+  nativeBackend().binding.removeFunction?.(traced.name);
+}

@@ -6,4 +6,5 @@ export * from "./positions";
 export * from "./results";
 export * from "./rows";
 export * from "./score";
+export * from "./seeds";
 export * from "./summary";

@@ -30,14 +30,16 @@ export interface OverviewRow {
   mean: Cell | null;
 }
 
-interface Tally {
+/** A sub-category's answers in one method's rows. */
+export interface Tally {
   cluster: string;
   /** Right answers and questions, per cell. */
   correct: number[];
   n: number[];
 }
 
-function tallies(rows: readonly PredictionRow[], metric: Metric): Tally[] {
+/** Rows counted by sub-category, in order of their names. */
+export function tallies(rows: readonly PredictionRow[], metric: Metric): Tally[] {
   const byCluster = new Map<string, Tally>();
   for (const row of rows) {
     const cell = CELLS.findIndex(({ setting, split }) => setting === row.setting && split === row.split);
@@ -51,7 +53,7 @@ function tallies(rows: readonly PredictionRow[], metric: Metric): Tally[] {
 }
 
 /** Accuracy per cell of some tallies; NaN where a cell is empty. */
-function accuracies(sample: readonly Tally[]): number[] {
+export function accuracies(sample: readonly Tally[]): number[] {
   return CELLS.map((_, i) => {
     let correct = 0;
     let n = 0;

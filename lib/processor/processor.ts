@@ -1,4 +1,6 @@
 /** Chat messages with images to tokens and patches, by the files of one checkpoint directory. */
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
 import type { Grid } from "../model/vision-plan";
 import { loadChatTemplate, type ChatTemplate, type Message } from "./chat-template";
 import { loadImage, processImage, type AlphaMode, type ProcessedImage, type RgbImage } from "./image-processor";
@@ -91,4 +93,10 @@ export function createProcessor(tokenizer: Tokenizer, template: ChatTemplate, im
 /** Loads the processor of a checkpoint directory. @throws Error naming the file that is missing or wrong */
 export function loadProcessor(dir: string): Processor {
   return createProcessor(loadTokenizer(dir), loadChatTemplate(dir), loadPreprocessorConfig(dir));
+}
+
+/** Texts of a checkpoint's processor files, by name: what belongs beside every model trained from it. @throws Error where one is missing */
+export function processorFiles(dir: string): Record<string, string> {
+  const names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json"];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(dir, name), "utf8")]));
 }

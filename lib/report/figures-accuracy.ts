@@ -4,7 +4,7 @@ import type { OverviewRow } from "../eval/overview";
 import { CELLS } from "../eval/overview";
 import { aggregateSeeds, type AggregateRow, POOLED, type ResultRow } from "../eval/results";
 import { compareMethods, compareText, type Setting } from "../eval/rows";
-import { axis, type Figure, layout, methodStyle, panelHeading } from "./figures-theme";
+import { axis, faded, type Figure, layout, methodStyle, panelHeading } from "./figures-theme";
 
 const percent = (x: number): number => 100 * x;
 
@@ -74,20 +74,20 @@ export function seenUnseenFigure(table: readonly ResultRow[], options: SeenUnsee
         .filter((cell): cell is { x: number; row: AggregateRow } => cell.row !== undefined);
       if (cells.length === 0) return;
       const { label, color, symbol } = methodStyle(method);
-      const shift = methods.length > 1 ? (m / (methods.length - 1) - 0.5) * 0.5 : 0;
+      const shift = methods.length > 1 ? (m / (methods.length - 1) - 0.5) * 0.66 : 0;
       figure.data.push({
         type: "scatter", mode: "lines+markers", name: label, legendgroup: method,
         showlegend: !figure.data.some((trace) => trace.legendgroup === method),
         xaxis: `x${suffix}`, yaxis: `y${suffix}`,
         x: cells.map((cell) => cell.x + shift), y: cells.map((cell) => percent(cell.row.accuracy)),
-        error_y: errorBars(cells.map(({ row }) => ({ accuracy: row.accuracy, low: row.ci_low, high: row.ci_high })), color),
-        line: { color, width: 1.4 }, marker: { color, symbol, size: 8 },
+        error_y: errorBars(cells.map(({ row }) => ({ accuracy: row.accuracy, low: row.ci_low, high: row.ci_high })), faded(color, 0.6)),
+        line: { color: faded(color, 0.6), width: 1.2 }, marker: { color, symbol, size: 8 },
       });
     });
   });
   const world = setting === "closed" ? "Closed world" : "Open world";
   figure.layout = layout(`${world}, ${metric === "substring" ? "text inclusion" : "exact match"}: seen and unseen sub-categories`,
-    Math.max(520, 190 * columns + 210), 90 + 250 * lines, { ...axes, annotations });
+    Math.max(520, 250 * columns + 210), 90 + 270 * lines, { ...axes, annotations });
   return figure;
 }
 

@@ -22,6 +22,8 @@ const STYLES: Record<string, MethodStyle> = {
   tapo: { label: "TAPO", color: "#d55e00", symbol: "star" },
   "tapo-no-intra": { label: "TAPO w/o intra", color: "#e69f00", symbol: "triangle-up-open" },
   "tapo-no-inter": { label: "TAPO w/o inter", color: "#cc79a7", symbol: "triangle-down-open" },
+  "clip-base": { label: "CLIP-style, same pairs", color: "#117733", symbol: "cross" },
+  "clip-fewshot": { label: "CLIP-style + few-shot", color: "#999933", symbol: "x" },
 };
 
 const FURTHER = ["#332288", "#88ccee", "#117733", "#999933", "#aa4499", "#882255"];

@@ -70,3 +70,8 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
     .png()
     .toBuffer();
 }
+
+/** Writes RGB pixels as a PNG file. @param image `data` holds height x width x 3 bytes */
+export async function savePng(file: string, { data, width, height }: { data: Uint8Array; width: number; height: number }): Promise<void> {
+  await sharp(data, { raw: { width, height, channels: 3 } }).png().toFile(file);
+}

@@ -75,3 +75,16 @@ export function progress(label: string, total: number): Progress {
     },
   };
 }
+
+/** Displays one after another: `start` ends the last and begins the next. */
+export function progressSeries(): { start(label: string): void; update: Progress["update"]; finish(): void } {
+  let bar: Progress | null = null;
+  return {
+    start(label: string): void {
+      bar?.finish();
+      bar = progress(label, 1);
+    },
+    update: (done, note, total) => bar?.update(done, note, total),
+    finish: () => bar?.finish(),
+  };
+}

@@ -1,14 +1,14 @@
 /** From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
-import { useBf16 } from "../engine/precision";
-import { overview } from "../eval/overview";
+import { overview, type OverviewRow } from "../eval/overview";
 import { resultsTable, resultsToCsv } from "../eval/results";
-import { readPredictions, type PredictionRow } from "../eval/rows";
+import { METHODS, readPredictions, type PredictionRow } from "../eval/rows";
 import { provenance, readJsonl, runFolder, writeText } from "../run";
 import type { Settings } from "../settings";
 import { learningCurvesFigure, lossFigure, methodBarsFigure, seenUnseenFigure, type Curve } from "./figures";
+import { writeManifest } from "./manifest";
+import { writeCardResults } from "./model-card";
 import { saveFigures, type FigureFile } from "./static-figures";
 import { repositoryRoot } from "./static-figures-kaleido";
 
@@ -44,6 +44,11 @@ export function pretrainingCurve(modelFolder: string): { step: number[]; languag
   return { step: column("step"), language: column("language") };
 }
 
+/** The overview as lines of a CSV: the numbers behind the bars. */
+export function methodRows(methods: readonly OverviewRow[]): object[] {
+  return methods.flatMap(({ method, cells, mean }) => [...cells, mean].map((cell, i) => ({ method, cell: ["closed seen", "closed unseen", "open seen", "open unseen", "mean"][i], accuracy: cell?.accuracy ?? null, low: cell?.low ?? null, high: cell?.high ?? null })));
+}
+
 /** The figures that a run's files allow. */
 export function runFigures(settings: Settings, rows: readonly PredictionRow[]): FigureFile[] {
   const source = provenance(settings);
@@ -57,7 +62,7 @@ export function runFigures(settings: Settings, rows: readonly PredictionRow[]): 
     add("seen-unseen-closed", seenUnseenFigure(table, { setting: "closed" }), of("closed"));
     add("seen-unseen-open", seenUnseenFigure(table, { setting: "open" }), of("open"));
     const methods = overview(rows);
-    add("methods", methodBarsFigure(methods), methods.flatMap(({ method, cells, mean }) => [...cells, mean].map((cell, i) => ({ method, cell: ["closed seen", "closed unseen", "open seen", "open unseen", "mean"][i], accuracy: cell?.accuracy ?? null, low: cell?.low ?? null, high: cell?.high ?? null }))));
+    add("methods", methodBarsFigure(methods), methodRows(methods));
   }
   const logs = readLogs(runFolder(settings));
   const curves = rlCurves(logs);
@@ -77,14 +82,14 @@ export function publishFolder(settings: Settings): string {
   return settings.run === "main" ? path.join(repositoryRoot(), "figures") : path.join(runFolder(settings), "figures");
 }
 
-/** Writes `results.csv`, all figures and the manifest; returns the rows they were made from. */
+/** Writes `results.csv`, all figures, the manifest, and results into the models' cards; returns the rows they were made from. */
 export async function publish(settings: Settings): Promise<PredictionRow[]> {
   const folder = runFolder(settings);
   const { rows } = existsSync(path.join(folder, "predictions")) ? await readPredictions(path.join(folder, "predictions")) : { rows: [] };
   const target = publishFolder(settings);
   if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));
   await saveFigures(runFigures(settings, rows), target);
-  const { node, v8 } = process.versions;
-  writeText(path.join(folder, "manifest.json"), `${JSON.stringify({ settings, ...{ provenance: provenance(settings) }, versions: { node, v8 }, machine: { processor: os.cpus()[0]?.model ?? "unknown", bf16: useBf16(settings.precision) }, predictions: rows.length, finished: new Date().toISOString() }, null, 2)}\n`);
+  for (const method of METHODS) writeCardResults(path.join(folder, "models", method), rows.filter((row) => row.method === method));
+  writeManifest(folder, settings, { predictions: rows.length });
   return rows;
 }

@@ -3,9 +3,11 @@ import { parseArgs } from "node:util";
 import { alwaysFirst, accuracyByPosition, ambiguousRows } from "../../lib/eval/positions";
 import { readRows, type PredictionRow, type ScorableRow, type Setting } from "../../lib/eval/rows";
 import { scoreRows, type ScoreSummary } from "../../lib/eval/score";
+import { meanSimilarity } from "../../lib/eval/similarity";
 import { readFile } from "node:fs/promises";
+import { similaritiesOrReason } from "./similarity";
 
-const USAGE = "npm run -s fine-r1 -- score --predictions FILE --setting closed|open [--json] [--names FILE] [--no-car-exception]";
+const USAGE = "npm run -s fine-r1 -- score --predictions FILE --setting closed|open [--json] [--names FILE] [--no-car-exception] [--similarity DIR]";
 
 /** A file of names, one a line, for listing in the open world. */
 async function readNames(file: string): Promise<string[]> {
@@ -32,8 +34,8 @@ export function describeScores(title: string, rows: readonly ScorableRow[], sett
 
 /**
  * `--json` prints `{n, skipped, substring, exact, listing}` (fractions of n) on one line; otherwise a few lines for
- * people, with the always-first policy and accuracy by the truth's position where rows have options. Bad lines go to
- * stderr with file and line.
+ * people, with the always-first policy and accuracy by the truth's position where rows have options. `--similarity DIR`
+ * adds the mean semantic similarity (open world; a directory with SigLIP's text tower). Bad lines go to stderr with file and line.
  * @returns exit code: 0; 1 where the file or an argument is bad, or no row could be scored
  */
 export async function run(args: string[]): Promise<number> {
@@ -41,7 +43,7 @@ export async function run(args: string[]): Promise<number> {
     const { values } = parseArgs({
       args,
       options: {
-        predictions: { type: "string" }, setting: { type: "string" }, names: { type: "string" },
+        predictions: { type: "string" }, setting: { type: "string" }, names: { type: "string" }, similarity: { type: "string" },
         json: { type: "boolean", default: false }, "no-car-exception": { type: "boolean", default: false },
       },
     });
@@ -54,8 +56,10 @@ export async function run(args: string[]): Promise<number> {
     const foreign = rows.filter((row) => ((row as Partial<PredictionRow>).setting ?? setting) !== setting).length;
     if (foreign > 0) process.stderr.write(`${predictions}: ${foreign} of ${rows.length} rows say another setting than ${setting}; scored as ${setting} all the same\n`);
     const summary = scoreRows(rows, setting, { names, carException: !values["no-car-exception"] }, skipped);
-    if (values.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    else process.stdout.write(describeScores(predictions, rows, setting, summary));
+    const similarities = values.similarity === undefined ? null : await similaritiesOrReason(values.similarity, setting === "open" ? rows : []);
+    const similarity = similarities && meanSimilarity(similarities);
+    if (values.json) process.stdout.write(`${JSON.stringify({ ...summary, ...(similarity ? { similarity: similarity.mean } : {}) })}\n`);
+    else process.stdout.write(describeScores(predictions, rows, setting, summary) + (similarity ? `similarity ${percent(similarity.mean)} [${percent(similarity.low)}, ${percent(similarity.high)}]\n` : ""));
     if (rows.length === 0) process.stderr.write(`${predictions}: no row could be scored\n`);
     return rows.length === 0 ? 1 : 0;
   } catch (error) {

@@ -8,14 +8,17 @@ import { readPredictions } from "../../lib/eval/rows";
 import { summariseMethods } from "../../lib/eval/summary";
 import { writeAtomically } from "../../lib/report/static-figures";
 import { repositoryRoot } from "../../lib/report/static-figures-kaleido";
+import { similaritiesOrReason, similarityTable } from "./similarity";
 import { mcnemarTable, overviewTable, summaryTable, toMarkdown } from "../../lib/report/tables";
 
-const USAGE = "npm run -s fine-r1 -- table [--run main] [--predictions DIR] [--out FILE] [--metric substring|exact] [--skip-bad-rows] [--csv]";
+const USAGE = "npm run -s fine-r1 -- table [--run main] [--predictions DIR] [--out FILE] [--metric substring|exact] [--skip-bad-rows] [--csv] [--baselines] [--similarity DIR]";
 
 /**
  * Reads `data/runs/<run>/predictions/*.jsonl` (or `--predictions DIR`), prints methods x (closed seen, closed unseen,
  * open seen, open unseen, mean) with intervals, and writes the CSV: to `--out`; else `figures/results.csv` for the run
  * `main`, `data/runs/<run>/results.csv` for another, and nowhere for `--predictions`. `--csv` prints the CSV instead.
+ * `--baselines` adds the rows of the folder `baselines` beside it (`contrastive`, `zero-shot`) and writes only to `--out`.
+ * `--similarity DIR` adds the open world's semantic similarity where that directory has a text tower.
  * @returns exit code: 0; 1, with nothing written, where a line cannot be used (unless `--skip-bad-rows`) or nothing is there
  */
 export async function run(args: string[]): Promise<number> {
@@ -24,7 +27,7 @@ export async function run(args: string[]): Promise<number> {
       args,
       options: {
         run: { type: "string", default: "main" }, predictions: { type: "string" }, out: { type: "string" },
-        metric: { type: "string", default: "substring" }, "skip-bad-rows": { type: "boolean", default: false }, csv: { type: "boolean", default: false },
+        metric: { type: "string", default: "substring" }, "skip-bad-rows": { type: "boolean", default: false }, csv: { type: "boolean", default: false }, baselines: { type: "boolean", default: false }, similarity: { type: "string" },
       },
     });
     const { metric } = values;
@@ -34,9 +37,10 @@ export async function run(args: string[]): Promise<number> {
     const root = repositoryRoot();
     const directory = values.predictions ?? path.join(root, "data", "runs", name, "predictions");
     const standard = name === "main" ? path.join(root, "figures", "results.csv") : path.join(root, "data", "runs", name, "results.csv");
-    const out = values.out ?? (values.predictions === undefined ? standard : undefined);
+    const out = values.out ?? (values.predictions === undefined && !values.baselines ? standard : undefined);
 
-    const { rows, skipped, files } = await readPredictions(directory);
+    const read = [await readPredictions(directory), ...(values.baselines ? [await readPredictions(path.join(path.dirname(path.resolve(directory)), "baselines"))] : [])];
+    const [rows, skipped, files] = [read.flatMap((part) => part.rows), read.flatMap((part) => part.skipped), read.flatMap((part) => part.files)];
     for (const { file, line, reason } of skipped) process.stderr.write(`${file}, line ${line}: ${reason}\n`);
     if (skipped.length > 0 && !values["skip-bad-rows"]) {
       throw new Error(`${skipped.length} lines cannot be used, nothing is written; mend them, or leave them out with --skip-bad-rows`);
@@ -49,10 +53,13 @@ export async function run(args: string[]): Promise<number> {
       return 0;
     }
     const methods = new Set(rows.map((row) => row.method));
+    const open = rows.filter((row) => row.setting === "open");
+    const similarities = values.similarity === undefined ? null : await similaritiesOrReason(values.similarity, open);
     const closed = alwaysFirst(rows.filter((row) => row.setting === "closed"));
     const sections = [
       `${rows.length} predictions in ${files.length} files, ${skipped.length} skipped. Accuracy in % (${metric}), every domain pooled, 95 % intervals over test images`,
       toMarkdown(overviewTable(overview(rows, metric))),
+      ...(similarities ? [`Semantic similarity in % (${values.similarity}), 95 % intervals over test images`, toMarkdown(similarityTable(open, similarities))] : []),
       toMarkdown(summaryTable(summariseMethods(rows))),
       `Always the first option, closed world: ${(100 * closed.substring).toFixed(1)} % of ${closed.n}\n`,
       ...["sft", "cls-rl"].filter((reference) => methods.has(reference) && methods.size > 1).map((reference) => toMarkdown(mcnemarTable(rows, reference, metric))),

@@ -77,6 +77,18 @@ describe("table", () => {
     expect((await capture(table, ["--predictions", join(folder, "bad"), "--out", out, "--skip-bad-rows"])).code).toBe(0);
     expect(existsSync(out)).toBe(true);
   });
+  it("adds the baselines beside the predictions where asked, and then writes to --out only", async () => {
+    file("with/predictions/a.jsonl", rows);
+    const directory = join(folder, "with/predictions");
+    expect((await capture(table, ["--predictions", directory, "--baselines"])).err).toMatch(/no directory .*baselines/);
+    file("with/baselines/b.jsonl", [{ ...prediction, method: "clip-base", output: "<answer> wolf</answer>" }]);
+    expect((await capture(table, ["--predictions", directory])).out).not.toContain("clip-base");
+    const { code, out } = await capture(table, ["--predictions", directory, "--baselines"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/9 predictions in 2 files/);
+    expect(out).toMatch(/\| clip-base +\| +1 \| +0\.0 \[0\.0, 79\.3\]/);
+    expect(out).not.toContain("Written");
+  });
 
   it("refuses a run name that is a path, and a run that is not there", async () => {
     expect((await capture(table, ["--run", "../x"])).err).toMatch(/--run is "\.\.\/x"/);

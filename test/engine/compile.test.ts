@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
-import { compile, engineStats } from "../../lib/engine/compile";
+import { compile, engineStats, releaseTraces } from "../../lib/engine/compile";
 import { valueAndGradients } from "../../lib/engine/gradients";
 import { adamWDefaults, adamWInit, adamWUpdate, clipByGlobalNorm, type AdamWState } from "../../lib/engine/optimizer";
 import { isNative, tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
@@ -96,6 +96,30 @@ describe.skipIf(!isNative)("compile", () => {
       expect([numbers(out.moved), numbers(out.kept)]).toEqual([[11, 22], [3]]);
       disposeTree(out, x);
     }
+  });
+
+  it("forgets the traces it is told to, and traces anew when one is called again", () => {
+    const f = compile((x: Tensor, factor: number) => tf.mul(x, factor), { name: "forgetting" });
+    const x = tf.tensor1d([1, 2]);
+    const call = (factor: number): number[] => {
+      const y = f(x, factor);
+      const out = numbers(y);
+      y.dispose();
+      return out;
+    };
+    [2, 2, 3].forEach(call);
+    const [tensors, others] = [tf.memory().numTensors, engineStats().length];
+    expect(statsOf("forgetting").map((s) => s.calls)).toEqual([1, 0]);
+    expect(releaseTraces((s) => s.name === "forgetting" && s.calls === 1)).toBe(1);
+    expect([statsOf("forgetting").length, engineStats().length, tf.memory().numTensors]).toEqual([1, others - 1, tensors]);
+    expect([call(2), call(2), call(3)]).toEqual([[2, 4], [2, 4], [3, 6]]);
+    expect(statsOf("forgetting").map((s) => s.calls)).toEqual([1, 1]); // that of 3 was kept, that of 2 is new
+    for (let i = 0; i < 20; i++) {
+      call(10 + i);
+      releaseTraces((s) => s.name === "forgetting" && s.calls === 0);
+    }
+    expect(statsOf("forgetting").length).toBe(2);
+    x.dispose();
   });
 
   it("keeps the number of tensors flat, also where a trace throws", () => {

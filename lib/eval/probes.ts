@@ -1,0 +1,130 @@
+/**
+ * What a model holds, measured apart from what it answers: frozen features of images, log-probabilities of texts, and short
+ * answers on other things than names. Nothing here changes the model.
+ */
+import type { Conversation } from "../data/corpus";
+import { compile } from "../engine/compile";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import { causalAttention, decode, embedTokens, mergeImageFeatures } from "../model/decoder";
+import { conversationRow } from "../processor/conversation";
+import { promptBatch, type PromptBatch } from "../rollout/prompts";
+import { rowBatch } from "../train/batch";
+import { rowLogProbs } from "../train/row-log-probs";
+import type { Workbench } from "../train/workbench";
+import { wilson } from "./intervals";
+
+/** A line of the probes' table: a proportion with its 95 % Wilson interval. */
+export interface ProbeRow {
+  method: string;
+  probe: string;
+  split: string;
+  n: number;
+  correct: number;
+  accuracy: number;
+  low: number;
+  high: number;
+  /** What guessing would score. */
+  chance: number;
+}
+
+/** A proportion as a line of the table; the numbers rounded to six places. */
+export function probeRow(method: string, probe: string, split: string, right: readonly boolean[], chance: number): ProbeRow {
+  const correct = right.filter(Boolean).length;
+  const { low, high } = wilson(correct, right.length);
+  const round = (x: number): number => Number(x.toFixed(6));
+  return { method, probe, split, n: right.length, correct, accuracy: round(correct / right.length), low: round(low), high: round(high), chance: round(chance) };
+}
+
+/** Frozen features of an image: the mean of its merged vision output, and the last hidden state of a question about it. */
+export interface ImageProbe {
+  visual: Float32Array;
+  hidden: Float32Array;
+}
+
+/** Functions that look into one model; `dispose` is the caller's own affair with the parameters. */
+export interface Probes {
+  /** @param images of the bench @param questions the user turn asked of each: the hidden state is that of the prompt's last token */
+  features(params: Params, images: readonly string[], questions: readonly string[]): ImageProbe[];
+  /** Mean log-probability per predicted token of each dialogue without an image. */
+  textLogProbs(params: Params, conversations: readonly Conversation[]): number[];
+  /** Greedy answers to user turns about images. */
+  answers(params: Params, images: readonly string[], questions: readonly string[], maxNewTokens: number): string[];
+}
+
+/** Probes at a bench, in batches of `batchSize`; the last batch is filled with its last item. */
+export function createProbes(bench: Workbench, batchSize = 64): Probes {
+  const { config, tokensPerImage } = bench;
+  const look = compile(
+    (params: Params, features: Tensor, batch: PromptBatch) => {
+      const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
+      const attend = causalAttention();
+      const hidden = decode(params, config, embeds, batch.positionIds, () => attend);
+      return { visual: tf.mean(tf.reshape(features, [batchSize, tokensPerImage, config.text.hiddenSize]), 1), hidden: tf.gather(tf.reshape(hidden, [-1, config.text.hiddenSize]), batch.last as tf.Tensor1D) };
+    },
+    { name: "probe.features" },
+  );
+  const score = compile((params: Params, rows: ReturnType<typeof rowBatch>, features: Tensor) => rowLogProbs(params, config, features, rows, 1), { name: "probe.text" });
+  const decoder = (params: Params): Params => Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
+  /** Calls `each` with full batches of indices; those beyond `count` repeat the last. */
+  const inBatches = (count: number, each: (index: number[], own: number) => void): void => {
+    for (let start = 0; start < count; start += batchSize) each(Array.from({ length: batchSize }, (_, i) => Math.min(start + i, count - 1)), Math.min(batchSize, count - start));
+  };
+  const rowsOf = (tensor: Tensor, own: number): Float32Array[] => {
+    const width = tensor.shape[1]!;
+    const values = tensor.dataSync() as Float32Array;
+    return Array.from({ length: own }, (_, i) => values.slice(i * width, (i + 1) * width));
+  };
+  return {
+    features: (params, images, questions) => {
+      if (images.length !== questions.length) throw new Error(`probes: ${images.length} images and ${questions.length} questions`);
+      const out: ImageProbe[] = [];
+      inBatches(images.length, (index, own) => {
+        const padded = bench.features(params, index.map((i) => images[i]));
+        const features = tf.slice(padded, 0, batchSize * tokensPerImage);
+        const batch = promptBatch(index.map((i, place) => bench.prompt(questions[i], place)));
+        const seen = look(decoder(params), features, batch);
+        const [visual, hidden] = [rowsOf(seen.visual, own), rowsOf(seen.hidden, own)];
+        visual.forEach((row, i) => out.push({ visual: row, hidden: hidden[i] }));
+        disposeTree(padded, features, batch, seen);
+      });
+      return out;
+    },
+    textLogProbs: (params, conversations) => {
+      const rows = conversations.map((conversation) => {
+        if (conversation.image !== null) throw new Error("probes: textLogProbs takes dialogues without an image");
+        return { ...conversationRow(conversation, bench.processor, bench.grid), image: -1 };
+      });
+      const places = (i: number): number => rows[i].predicted.filter(Boolean).length;
+      const features = tf.zeros([1, config.text.hiddenSize]);
+      const out: number[] = [];
+      inBatches(rows.length, (index, own) => {
+        const batch = rowBatch(index.map((i) => [rows[i]]), config, { lengthBucket: 32, placesBucket: 512, grid: bench.grid, tokensPerImage });
+        const logProbs = score(decoder(params), batch, features);
+        const values = logProbs.dataSync();
+        let at = 0;
+        for (let i = 0; i < own; i++) {
+          const n = places(index[i]);
+          let sum = 0;
+          for (let k = 0; k < n; k++) sum += values[at + k];
+          at += n;
+          out.push(sum / n);
+        }
+        disposeTree(batch, logProbs);
+      });
+      features.dispose();
+      return out;
+    },
+    answers: (params, images, questions, maxNewTokens) => {
+      const out: string[] = [];
+      inBatches(images.length, (index, own) => {
+        const features = bench.features(params, index.map((i) => images[i]));
+        const prompts = index.map((i, place) => bench.prompt(questions[i], place));
+        const rollouts = bench.generator.generate(params, { prompts, features }, { numGenerations: 1, maxNewTokens, temperature: 1, topP: 1, greedy: true, eosTokenIds: bench.eosTokenIds, bannedTokenIds: bench.bannedTokenIds, seed: 0 });
+        features.dispose();
+        for (let i = 0; i < own; i++) out.push(bench.processor.tokenizer.decode(rollouts[i].tokenIds));
+      });
+      return out;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { fineR1, shownOutput } from "../../lib/report/command";
+
+afterEach(() => void vi.restoreAllMocks());
+
+describe("fineR1", () => {
+  it("shows the line one would type, the output, and an exit code other than 0", async () => {
+    const said: string[] = [];
+    vi.spyOn(console, "log").mockImplementation((text: string) => void said.push(text));
+    await fineR1("plan", "--scale", "two words");
+    expect(said[0]).toBe("$ npm run -s fine-r1 -- plan --scale 'two words'");
+    expect(said[1]).toMatch(/^plan: --model is missing; .*\n\(exit code 1\)$/);
+    await fineR1("help");
+    expect(said[3]).toMatch(/^Usage: npm run -s fine-r1 -- COMMAND/);
+    expect(said[3]).not.toMatch(/exit code/);
+  });
+
+  it("leaves out TensorFlow's start-up lines and the place of this clone", () => {
+    const text = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\nI0000 00:00:1.2 8 port.cc:153] oneDNN custom operations are on.\n  at /clone/data/sets\nWARNING: disk full\n";
+    expect(shownOutput(text, "/clone")).toBe("  at data/sets\nWARNING: disk full");
+  });
+});
