@@ -9,7 +9,7 @@
  * become the caller's. Without the native addon, `compile` returns `fn` wrapped in `tf.tidy`, and everything still works.
  */
 import { performance } from "node:perf_hooks";
-import { canCompile } from "./native";
+import { canCompile, isBf16 } from "./native";
 import { tf, type Tensor } from "./tensorflow";
 import { callTraced, removeTraced, trace, type TracedFunction, type TraceOptions } from "./trace";
 import { disposeTree, flatten, type FlatTree } from "./tree";
@@ -126,7 +126,7 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
 }
 
 function signature(tensor: Tensor): string {
-  return `${tensor.dtype}[${tensor.shape.join(",")}]`;
+  return `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`;
 }
 
 /** The shapes that tell variants apart, without the parameters' long list. */

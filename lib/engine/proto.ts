@@ -1,6 +1,4 @@
 /** Builders for the protocol buffers of a TensorFlow function (function.proto, node_def.proto, attr_value.proto). */
-import { dataTypeNumber } from "./native";
-
 /* eslint-disable @typescript-eslint/no-require-imports -- generated CommonJS without types */
 /* eslint-disable @typescript-eslint/no-explicit-any -- generated messages */
 let cached: any = null;
@@ -63,7 +61,7 @@ function listOf(fill: (list: any) => void): any {
   return list;
 }
 
-/** One node of a function body: inputs are `argument`, or `node:output_arg:index`. */
+/** One node of a function body: inputs are `argument`, or `node:output_arg:index`, and last `^node` for what must have run before. */
 export interface Node {
   name: string;
   op: string;
@@ -71,11 +69,11 @@ export interface Node {
   attributes: Record<string, AttrValue>;
 }
 
-/** A function: `args` and `results` are data types by position; `returns[i]` names where result `i` comes from. */
+/** A function: `args` and `results` hold TensorFlow's data types by position; `returns[i]` names where result `i` comes from. */
 export interface FunctionSpec {
   name: string;
-  args: { name: string; dtype: string }[];
-  results: { dtype: string; source: string }[];
+  args: { name: string; dtype: number }[];
+  results: { dtype: number; source: string }[];
   nodes: Node[];
   attributes?: Record<string, AttrValue>;
 }
@@ -110,10 +108,10 @@ export function functionDef(spec: FunctionSpec): Uint8Array {
   const def = new pb.FunctionDef();
   const signature = new pb.OpDef();
   signature.setName(spec.name);
-  const argument = (name: string, dtype: string): any => {
+  const argument = (name: string, dtype: number): any => {
     const arg = new pb.OpDef.ArgDef();
     arg.setName(name);
-    arg.setType(dataTypeNumber(dtype));
+    arg.setType(dtype);
     return arg;
   };
   signature.setInputArgList(spec.args.map((a) => argument(a.name, a.dtype)));

@@ -61,13 +61,17 @@ export interface ModelOptions {
   batchSize: number;
   /** That of the checkpoint unless given. */
   repetitionPenalty?: number;
+  /** How weights are held; `auto`: in bfloat16 what is stored so, which changes no number. Default float32. */
+  dtype?: "auto" | "float32" | "bfloat16";
+  /** Matrix products in bfloat16; default false. */
+  bf16?: boolean;
 }
 
 /** A model directory, greedy. @throws Error naming the file that is missing or wrong */
 export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
-  const { adapter, maxNewTokens, batchSize, repetitionPenalty } = options;
+  const { adapter, maxNewTokens, batchSize, repetitionPenalty, dtype = "float32", bf16 = false } = options;
   const processor = loadProcessor(dir);
-  const { config, params: base, generationConfig } = loadModel(dir);
+  const { config, params: base, generationConfig } = loadModel(dir, { dtype });
   let params = base;
   try {
     if (adapter !== undefined) params = { ...base, ...loadAdapter(adapter, config).params };
@@ -75,9 +79,9 @@ export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
     disposeTree(base);
     throw error;
   }
-  const generator = createTextGenerator(config, processor, generationConfig);
+  const generator = createTextGenerator(config, processor, generationConfig, { bf16 });
   return {
-    identity: { model: fingerprint(dir), adapter: adapter === undefined ? null : fingerprint(adapter), repetition_penalty: repetitionPenalty ?? null, code: hashTree(CODE) },
+    identity: { model: fingerprint(dir), adapter: adapter === undefined ? null : fingerprint(adapter), repetition_penalty: repetitionPenalty ?? null, dtype, bf16, code: hashTree(CODE) },
     answer: async (questions, onAnswers) => {
       for (let start = 0; start < questions.length; start += batchSize) {
         const answers: [number, Answer][] = [];

@@ -6,7 +6,7 @@ import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
 import { isLora } from "./lora";
-import { readHeader, readTensor, readValues, writeSafetensors, type ReadOptions, type SafetensorsHeader } from "./safetensors";
+import { readHeader, readTensor, readValues, writeSafetensors, type ReadOptions, type SafetensorsHeader, type Staging } from "./safetensors";
 import { paramShapes } from "./shapes";
 
 /** A loaded model; the caller disposes the parameters. */
@@ -105,9 +105,9 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
 }
 
 /**
- * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time; f16 and bf16
- * become f32. Names and shapes are checked before any weight is read, NaN and infinite weights while they are
- * (`checkFinite`, default true).
+ * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time and each straight
+ * into TensorFlow's memory; f16 and bf16 become f32, unless `dtype` says that they are held in bfloat16. Names and shapes are
+ * checked before any weight is read, NaN and infinite weights while they are (`checkFinite`, default true).
  * @throws Error naming file, tensor and both shapes; nothing stays loaded then
  */
 export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
@@ -116,10 +116,11 @@ export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
   const generationConfig = fs.existsSync(generationFile) ? parseGenerationConfig(readJson(generationFile), generationFile) : {};
   const places = locate(dir, config, readHeaders(dir));
   const params: Params = {};
+  const staging: Staging = { buffer: new ArrayBuffer(0) };
   try {
     for (const name of Object.keys(paramShapes(config))) {
       const { header, stored } = places.get(name) as Place;
-      params[name] = readTensor(header, stored, options);
+      params[name] = readTensor(header, stored, options, staging);
     }
   } catch (error) {
     Object.values(params).forEach((tensor) => tensor.dispose());

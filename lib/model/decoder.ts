@@ -5,11 +5,18 @@
 import { rmsNorm, rotary, rotaryTablesOf, softmaxAttention, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
-import { param, project } from "./project";
+import { layerOf, param, project } from "./project";
 import { mlp } from "./vision";
 
 /** Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T, heads * headDim]. */
-export type Attend = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
+export interface Attend {
+  (q: Tensor, k: Tensor, v: Tensor, reads?: Tensor[]): Tensor;
+  /** Float32 tensors it reads besides, which a layer that is computed again must be given: masks, keys and values of other tokens. */
+  reads?: Tensor[];
+}
+
+/** An attention that reads `reads`, through its last argument. */
+export const attendTo = (reads: Tensor[], attend: (q: Tensor, k: Tensor, v: Tensor, reads: Tensor[]) => Tensor): Attend => Object.assign((q: Tensor, k: Tensor, v: Tensor, own = reads) => attend(q, k, v, own), { reads });
 
 /** Token embeddings. @param inputIds int32 [B, T] @returns [B, T, hiddenSize] */
 export function embedTokens(params: Params, inputIds: Tensor): Tensor {
@@ -95,11 +102,11 @@ export function causalAttention(): Attend {
 export function packedAttention(segmentIds: Tensor): Attend {
   const [batch, length] = segmentIds.shape as [number, number];
   const other = tf.tidy(() => segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)).reshape([batch, 1, 1, length, length]));
-  return (q, k, v) => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), other);
+  return attendTo([other], (q, k, v, [mask]) => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), mask));
 }
 
 /** One decoder layer, [B, T, hiddenSize] -> the same. @param attend how this layer attends */
-export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend): Tensor {
+export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend, reads?: Tensor[]): Tensor {
   const { numAttentionHeads, numKeyValueHeads, headDim, rmsNormEps } = config.text;
   const [batch, length] = hidden.shape;
   const name = `model.layers.${layer}`;
@@ -107,7 +114,7 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
   const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([batch, length, count, headDim]);
   const q = rotary(heads("q_proj", numAttentionHeads), tables);
   const k = rotary(heads("k_proj", numKeyValueHeads), tables);
-  const mixed = hidden.add(project(params, `${name}.self_attn.o_proj`, attend(q, k, heads("v_proj", numKeyValueHeads))));
+  const mixed = hidden.add(project(params, `${name}.self_attn.o_proj`, attend(q, k, heads("v_proj", numKeyValueHeads), reads)));
   return mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)));
 }
 
@@ -116,13 +123,18 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
  * @param embeds [B, T, hiddenSize]
  * @param positionIds int32 [3, B, T]
  * @param attend the attention of each layer
+ * @param recompute keep each layer's inputs alone and compute the layer again in the backward pass
  * @returns [B, T, hiddenSize]
  */
-export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend): Tensor {
+export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend, recompute = false): Tensor {
   return tf.tidy(() => {
     const tables = rotaryTables(config, positionIds);
     let hidden = embeds;
-    for (let layer = 0; layer < config.text.numHiddenLayers; layer++) hidden = decoderLayer(params, config, layer, hidden, tables, attend(layer));
+    for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
+      const how = attend(layer);
+      const run = (own: Params, [x, cos, sin, ...reads]: Tensor[]): Tensor => decoderLayer(own, config, layer, x, { cos, sin }, how, reads);
+      hidden = layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin, ...(how.reads ?? [])], run, recompute);
+    }
     return rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps);
   });
 }
@@ -132,19 +144,38 @@ export function decode(params: Params, config: ModelConfig, embeds: Tensor, posi
  * @param embeds [B, T, hiddenSize], padded on the right
  * @returns hidden [B, T, hiddenSize]; keys and values [B, kvHeads, T, headDim] per layer, rotated
  */
-export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor): { hidden: Tensor; keys: Tensor[]; values: Tensor[] } {
+export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, recompute = false): { hidden: Tensor; keys: Tensor[]; values: Tensor[] } {
   return tf.tidy(() => {
     const mask = causalMask(embeds.shape[1] as number);
     const tables = rotaryTables(config, positionIds);
+    const { numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
+    const [batch, length] = embeds.shape as [number, number];
     const keys: Tensor[] = [];
     const values: Tensor[] = [];
+    const byHead = (x: Tensor): Tensor => (x.rank === 3 ? x.reshape([batch, length, kv, headDim]) : x).transpose([0, 2, 1, 3]);
     let hidden = embeds;
     for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
-      hidden = decoderLayer(params, config, layer, hidden, tables, (q, k, v) => {
-        keys.push(k.transpose([0, 2, 1, 3]));
-        values.push(v.transpose([0, 2, 1, 3]));
-        return groupedAttention(q, keys[layer], values[layer], mask);
-      });
+      if (!recompute) {
+        hidden = decoderLayer(params, config, layer, hidden, tables, (q, k, v) => {
+          keys.push(byHead(k));
+          values.push(byHead(v));
+          return groupedAttention(q, keys[layer], values[layer], mask);
+        });
+        continue;
+      }
+      // what is computed again has one result: the states with the keys and values beside them
+      const run = (own: Params, [x, cos, sin, causal]: Tensor[]): Tensor => {
+        const handedOut: Tensor[] = [];
+        const states = decoderLayer(own, config, layer, x, { cos, sin }, (q, k, v) => {
+          handedOut.push(k.reshape([batch, length, -1]), v.reshape([batch, length, -1]));
+          return groupedAttention(q, byHead(k), byHead(v), causal);
+        });
+        return tf.concat([states, ...handedOut], 2);
+      };
+      const [states, k, v] = tf.split(layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin, mask], run, true), [hiddenSize, kv * headDim, kv * headDim], 2);
+      hidden = states;
+      keys.push(byHead(k));
+      values.push(byHead(v));
     }
     return { hidden: rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps), keys, values };
   });

@@ -1,5 +1,6 @@
 /** Access to parameters by name; the one place through which every linear layer of the model goes. */
 import { linear } from "../engine/ops";
+import { recomputed } from "../engine/recompute";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 
 /** The parameter `name`. @throws Error when it is missing */
@@ -18,4 +19,14 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
   const a = params[`${name}.lora_A.weight`];
   if (!a) return y;
   return tf.tidy(() => y.add(linear(linear(x, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`))));
+}
+
+/**
+ * A layer whose parameters have names that begin with `prefix`, and whose other inputs that need gradients are `inputs`.
+ * With `recompute` it keeps those alone and is computed again in the backward pass.
+ */
+export function layerOf(params: Params, prefix: string, inputs: Tensor[], run: (params: Params, inputs: Tensor[]) => Tensor, recompute: boolean): Tensor {
+  if (!recompute) return run(params, inputs);
+  const names = Object.keys(params).filter((name) => name.startsWith(prefix));
+  return recomputed([...inputs, ...names.map((name) => params[name])], (all) => run(Object.fromEntries(names.map((name, i) => [name, all[inputs.length + i]])), all.slice(0, inputs.length)));
 }

@@ -3,7 +3,9 @@
  * Read one tensor at a time; every statement of the header is checked before anything is read.
  */
 import * as fs from "node:fs";
-import { tf, type Params, type Tensor } from "../engine/tensorflow";
+import { canCompile } from "../engine/native";
+import { narrowed, tensorFromStored, widened } from "../engine/resident";
+import { isNative, tf, type Params, type Tensor } from "../engine/tensorflow";
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half";
 
 /** Storage types read here; int32 tensors are stored as I32. */
@@ -79,18 +81,31 @@ export function readHeader(file: string): SafetensorsHeader {
   }
 }
 
+/** How weights are held: all in float32, all in bfloat16 (rounded where they are stored wider), or `auto`: in bfloat16 what is stored so. */
+export type WeightType = "float32" | "bfloat16" | "auto";
+
 /** Options of reading. */
 export interface ReadOptions {
   /** Refuse NaN and infinite values (default true). Without the check a big file is read a little faster. */
   checkFinite?: boolean;
+  /** How weights are held; default float32. Bfloat16 needs the native engine and `compile` (engine/resident.ts); `auto` does without where they are not there. */
+  dtype?: WeightType;
 }
 
-/** The values of one tensor as 32-bit numbers. @throws Error when they are not all finite, naming the first place */
-export function readValues(header: SafetensorsHeader, name: string, { checkFinite = true }: ReadOptions = {}): Float32Array | Int32Array {
+/** A buffer that grows to the largest tensor read into it and is used for one after the other. */
+export interface Staging {
+  buffer: ArrayBuffer;
+}
+
+/** Bytes of one tensor, in `staging` or in a buffer of their own. */
+function readBytes(header: SafetensorsHeader, name: string, staging?: Staging): { entry: TensorEntry; buffer: ArrayBuffer; length: number } {
   const entry = header.entries[name];
   if (!entry) throw new Error(`${header.file}: no tensor ${name}`);
   const length = entry.end - entry.begin;
-  const bytes = new Uint8Array(length);
+  let buffer = staging?.buffer;
+  if (!buffer || buffer.byteLength < length) buffer = new ArrayBuffer(length);
+  if (staging) staging.buffer = buffer;
+  const bytes = new Uint8Array(buffer, 0, length);
   const fd = fs.openSync(header.file, "r");
   try {
     for (let done = 0; done < length; ) {
@@ -101,18 +116,52 @@ export function readValues(header: SafetensorsHeader, name: string, { checkFinit
   } finally {
     fs.closeSync(fd);
   }
-  if (entry.dtype === "I32") return new Int32Array(bytes.buffer);
-  const values = entry.dtype === "F32" ? new Float32Array(bytes.buffer) : entry.dtype === "BF16" ? fromBfloat16(new Uint16Array(bytes.buffer)) : fromFloat16(new Uint16Array(bytes.buffer));
-  for (let i = 0; checkFinite && i < values.length; i++) {
-    if (!Number.isFinite(values[i])) throw new Error(`${header.file}: tensor ${name} [${entry.shape.join(", ")}] holds ${values[i]} at index ${i}`);
-  }
-  return values;
+  return { entry, buffer, length };
 }
 
-/** One tensor; the caller disposes it. */
-export function readTensor(header: SafetensorsHeader, name: string, options?: ReadOptions): Tensor {
-  const values = readValues(header, name, options);
-  return tf.tensor(values, header.entries[name].shape, values instanceof Int32Array ? "int32" : "float32");
+/** Bits of the exponent, all set in NaN and infinity. */
+const EXPONENT: Record<StoredType, number> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80, I32: 0 };
+
+/** @throws Error naming the first value that is NaN or infinite */
+function assertFinite({ file }: SafetensorsHeader, name: string, { dtype, shape }: TensorEntry, buffer: ArrayBuffer, length: number): void {
+  const mask = EXPONENT[dtype];
+  if (mask === 0) return;
+  const bits = dtype === "F32" ? new Int32Array(buffer, 0, length / 4) : new Uint16Array(buffer, 0, length / 2);
+  for (let i = 0; i < bits.length; i++) {
+    if ((bits[i] & mask) !== mask) continue;
+    const value = dtype === "F32" ? new Float32Array(buffer, 4 * i, 1) : (dtype === "BF16" ? fromBfloat16 : fromFloat16)(new Uint16Array(buffer, 2 * i, 1));
+    throw new Error(`${file}: tensor ${name} [${shape.join(", ")}] holds ${value[0]} at index ${i}`);
+  }
+}
+
+/** The values of one tensor as 32-bit numbers. @throws Error when they are not all finite, naming the first place */
+export function readValues(header: SafetensorsHeader, name: string, { checkFinite = true }: ReadOptions = {}): Float32Array | Int32Array {
+  const { entry, buffer, length } = readBytes(header, name);
+  if (checkFinite) assertFinite(header, name, entry, buffer, length);
+  if (entry.dtype === "I32") return new Int32Array(buffer);
+  if (entry.dtype === "F32") return new Float32Array(buffer);
+  return (entry.dtype === "BF16" ? fromBfloat16 : fromFloat16)(new Uint16Array(buffer));
+}
+
+/**
+ * One tensor; the caller disposes it. It is in TensorFlow's memory when this returns, and in JavaScript's only as the bytes in `staging`.
+ * @throws Error where a value is not finite, or bfloat16 is asked for and the engine can't hold it
+ */
+export function readTensor(header: SafetensorsHeader, name: string, options: ReadOptions = {}, staging?: Staging): Tensor {
+  const { checkFinite = true, dtype = "float32" } = options;
+  if (dtype === "bfloat16" && !canCompile()) throw new Error("weights are held in bfloat16 by the native engine only: run `npm run -s fine-r1 -- doctor`, or load them as float32");
+  if (!isNative) {
+    const values = readValues(header, name, options);
+    return tf.tensor(values, header.entries[name].shape, values instanceof Int32Array ? "int32" : "float32");
+  }
+  const { entry, buffer, length } = readBytes(header, name, staging);
+  if (checkFinite) assertFinite(header, name, entry, buffer, length);
+  const values = entry.dtype === "F32" ? new Float32Array(buffer, 0, length / 4) : entry.dtype === "I32" ? new Int32Array(buffer, 0, length / 4) : new Uint8Array(buffer, 0, length);
+  const tensor = tensorFromStored(values, entry.shape, entry.dtype, entry.dtype === "BF16" && dtype !== "float32" && canCompile());
+  if (dtype !== "bfloat16" || entry.dtype === "I32" || entry.dtype === "BF16") return tensor;
+  const half = narrowed(tensor);
+  tensor.dispose();
+  return half;
 }
 
 /** All tensors of a file; none stays behind when one fails. */
@@ -120,7 +169,8 @@ export function readSafetensors(file: string): { params: Params; metadata: Recor
   const header = readHeader(file);
   const params: Params = {};
   try {
-    for (const name of Object.keys(header.entries)) params[name] = readTensor(header, name);
+    const staging: Staging = { buffer: new ArrayBuffer(0) };
+    for (const name of Object.keys(header.entries)) params[name] = readTensor(header, name, {}, staging);
   } catch (error) {
     Object.values(params).forEach((tensor) => tensor.dispose());
     throw error;
@@ -136,7 +186,9 @@ export interface WriteOptions {
 }
 
 function toBytes(tensor: Tensor, dtype: StoredType): Uint8Array {
-  const values = tensor.dataSync();
+  const wide = widened(tensor);
+  const values = wide.dataSync();
+  wide.dispose();
   const stored = dtype === "F16" ? toFloat16(values as Float32Array) : dtype === "BF16" ? toBfloat16(values as Float32Array) : (values as Float32Array | Int32Array);
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }

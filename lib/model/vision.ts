@@ -5,7 +5,7 @@
 import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, softmaxAttention, swiglu, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { VISION_NORM_EPS, type ModelConfig, type VisionConfig } from "./config";
-import { param, project } from "./project";
+import { layerOf, param, project } from "./project";
 import type { Segments, VisionInputs } from "./vision-plan";
 
 /** Rotary tables [patches, 1, headDim]: a quarter of the head turns with the row, a quarter with the column, twice. */
@@ -47,9 +47,10 @@ export function mlp(params: Params, name: string, x: Tensor): Tensor {
  * Features of the images' tokens, in the order of the image placeholders.
  * @param pixelValues [patches, inChannels * temporalPatchSize * patchSize²], all images one after the other
  * @param vision the plan of the same images
+ * @param recompute keep each block's input alone and compute the block again in the backward pass
  * @returns [patches / spatialMergeSize², outHiddenSize]
  */
-export function encodeImages(params: Params, config: ModelConfig, pixelValues: Tensor, vision: VisionInputs): tf.Tensor2D {
+export function encodeImages(params: Params, config: ModelConfig, pixelValues: Tensor, vision: VisionInputs, recompute = false): tf.Tensor2D {
   return tf.tidy(() => {
     const { vision: v } = config;
     const unit = v.spatialMergeSize ** 2;
@@ -63,8 +64,11 @@ export function encodeImages(params: Params, config: ModelConfig, pixelValues: T
     for (let block = 0; block < v.depth; block++) {
       const name = `visual.blocks.${block}`;
       const segments = v.fullattBlockIndexes.includes(block) ? vision.fullSegments : vision.windowSegments;
-      x = x.add(attention(params, v, `${name}.attn`, rmsNorm(x, param(params, `${name}.norm1.weight`), VISION_NORM_EPS), tables, segments));
-      x = x.add(mlp(params, `${name}.mlp`, rmsNorm(x, param(params, `${name}.norm2.weight`), VISION_NORM_EPS)));
+      const run = (own: Params, [before, cos, sin]: Tensor[]): Tensor => {
+        const mixed = before.add(attention(own, v, `${name}.attn`, rmsNorm(before, param(own, `${name}.norm1.weight`), VISION_NORM_EPS), { cos, sin }, segments));
+        return mixed.add(mlp(own, `${name}.mlp`, rmsNorm(mixed, param(own, `${name}.norm2.weight`), VISION_NORM_EPS)));
+      };
+      x = layerOf(params, `${name}.`, [x, tables.cos, tables.sin], run, recompute);
     }
     const groups = rmsNorm(x, param(params, "visual.merger.ln_q.weight"), VISION_NORM_EPS).reshape([-1, unit * v.hiddenSize]);
     const merged = project(params, "visual.merger.mlp.2", geluExact(project(params, "visual.merger.mlp.0", groups)));

@@ -1,5 +1,5 @@
 /** Chat messages with images of any size in, text out: the general way through processor, vision tower and generator. */
-import { compile } from "../engine/compile";
+import { compile, type CompileOptions } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
@@ -93,10 +93,10 @@ function readPrompts(config: ModelConfig, prompts: readonly TokenizedPrompt[], e
   return { rows, features };
 }
 
-/** A generator of text for `config`; its compiled functions are kept by shape. */
-export function createTextGenerator(config: ModelConfig, processor: Processor, generationConfig: GenerationConfig = {}): TextGenerator {
-  const generator = createGenerator(config);
-  const encode = compile((tower: Params, pixels: Tensor, vision: VisionInputs) => encodeImages(tower, config, pixels, vision), { name: "text.images" });
+/** A generator of text for `config`; its compiled functions are kept by shape. @param options `bf16`: matrix products in bfloat16 */
+export function createTextGenerator(config: ModelConfig, processor: Processor, generationConfig: GenerationConfig = {}, options: CompileOptions = {}): TextGenerator {
+  const generator = createGenerator(config, options);
+  const encode = compile((tower: Params, pixels: Tensor, vision: VisionInputs) => encodeImages(tower, config, pixels, vision), { name: "text.images", ...options });
 
   const generateFromPrompts: TextGenerator["generateFromPrompts"] = (params, prompts, options) => {
     const { maxNewTokens, seed = 0, onText } = options;

@@ -7,20 +7,21 @@ import { packRows, padRows } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { tokenLogProbs } from "../loss/log-probs";
 import type { ModelConfig } from "../model/config";
-import { causalMask, decode, embedTokens, groupedAttention, lmHead, mergeImageFeatures, prefill } from "../model/decoder";
+import { attendTo, causalMask, decode, embedTokens, groupedAttention, lmHead, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
 import type { GroupBatch } from "./group-batch";
 
 /**
  * Log-probabilities `[B,R]` of the responses' tokens under the tempered full softmax, 0 in free places.
  * @param features `[N, hiddenSize]` of the images that the prompts point at
  * @param temperature divides the logits
+ * @param recompute compute each layer again in the backward pass (gradient checkpointing)
  */
-export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number): Tensor {
+export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number, recompute = false): Tensor {
   const { hiddenSize, numAttentionHeads, headDim } = config.text;
   const [rows, places] = batch.weights.shape as [number, number];
   const { inputIds, positionIds, featureIndex, mask, last } = batch.prompts;
   const promptOf = batch.promptOf as tf.Tensor1D;
-  const prompt = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds);
+  const prompt = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds, recompute);
 
   const length = places - 1;
   const ofPrompt = tf.tile(tf.reshape(tf.gather(mask, promptOf), [rows, 1, 1, 1, -1]), [1, 1, 1, length, 1]);
@@ -28,10 +29,12 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
   const both = tf.concat([ofPrompt, ofResponse], 4);
   const inRows = (x: Tensor): Tensor => tf.reshape(padRows(tf.reshape(x, x.shape.slice(1)), batch.read), [rows, length, ...x.shape.slice(2)]);
   const joined = (promptsOwn: Tensor, own: Tensor): Tensor => tf.concat([tf.gather(promptsOwn, promptOf), tf.transpose(inRows(own), [0, 2, 1, 3])], 2);
-  const own = decode(params, config, embedTokens(params, batch.inputIds), batch.positionIds, (layer) => (q, k, v) => {
-    const mixed = groupedAttention(inRows(q), joined(prompt.keys[layer], k), joined(prompt.values[layer], v), both);
-    return tf.expandDims(packRows(tf.reshape(mixed, [rows * length, numAttentionHeads * headDim]), batch.read), 0);
-  });
+  const attend = (layer: number): Attend =>
+    attendTo([prompt.keys[layer], prompt.values[layer], both], (q, k, v, [keys, values, seen]) => {
+      const mixed = groupedAttention(inRows(q), joined(keys, k), joined(values, v), seen);
+      return tf.expandDims(packRows(tf.reshape(mixed, [rows * length, numAttentionHeads * headDim]), batch.read), 0);
+    });
+  const own = decode(params, config, embedTokens(params, batch.inputIds), batch.positionIds, attend, recompute);
 
   // the prompt's last state predicts a response's first token; its own states, but the last, predict the others
   const atPromptsEnd = tf.gather(tf.reshape(prompt.hidden, [-1, hiddenSize]), tf.gather(last, promptOf) as tf.Tensor1D);

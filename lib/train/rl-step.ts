@@ -52,6 +52,7 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
  */
 export function createRlStep(bench: Workbench, settings: RlSettings, contrast: boolean, how: UpdateOptions<RlBatch>["compile"]): Update<RlBatch> {
   const { config } = bench;
+  const recompute = settings.gradientCheckpointing === "layers";
   const coefficients = {
     clipRatioLow: settings.clipRatioLow,
     clipRatioHigh: settings.clipRatioHigh,
@@ -71,8 +72,8 @@ export function createRlStep(bench: Workbench, settings: RlSettings, contrast: b
     compile: how,
     loss: (params, batch, { tokens, parts }) => {
       const mask = batch.rows.weights;
-      const features = encodeImages(params, config, batch.images.pixelValues, batch.images.vision);
-      const score = (rows: GroupBatch): Tensor => tf.mul(groupLogProbs(params, config, features, rows, settings.temperature), mask);
+      const features = encodeImages(params, config, batch.images.pixelValues, batch.images.vision, recompute);
+      const score = (rows: GroupBatch): Tensor => tf.mul(groupLogProbs(params, config, features, rows, settings.temperature, recompute), mask);
       const logProbs = score(batch.rows);
       const negativeLogProbs = contrast ? (batch.staleNegativeLogProbs ?? score(withNegative(batch.rows, batch.negativeFeatureIndex))) : null;
       const average: Average = settings.lossAverage === "token" ? { kind: "token", normaliser: tokens as tf.Scalar } : { kind: "micro-batch", size: MICRO_BATCH_SIZE, parts };

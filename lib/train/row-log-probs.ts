@@ -9,11 +9,12 @@ import type { RowBatch } from "./batch";
  * Log-probabilities `[S]` of the scored tokens under the tempered full softmax. Logits are made for scored places only.
  * @param features `[N, hiddenSize]` of the batch's images
  * @param temperature divides the logits
+ * @param recompute compute each layer again in the backward pass (gradient checkpointing)
  */
-export function rowLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: RowBatch, temperature: number): Tensor {
+export function rowLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: RowBatch, temperature: number, recompute = false): Tensor {
   const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
   const attend = batch.segmentIds ? packedAttention(batch.segmentIds) : causalAttention();
-  const hidden = decode(params, config, embeds, batch.positionIds, () => attend);
+  const hidden = decode(params, config, embeds, batch.positionIds, () => attend, recompute);
   const scored = tf.gather(tf.reshape(hidden, [-1, config.text.hiddenSize]), batch.hiddenIndex as tf.Tensor1D);
   return tokenLogProbs(lmHead(params, config, scored) as tf.Tensor2D, batch.targets as tf.Tensor1D, temperature);
 }

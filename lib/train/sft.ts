@@ -63,6 +63,7 @@ export interface SftBatch {
 /** One SFT update. */
 export function createSftStep(bench: Workbench, settings: SftSettings, how: UpdateOptions<SftBatch>["compile"]): Update<SftBatch> {
   const { config } = bench;
+  const recompute = settings.gradientCheckpointing === "layers";
   return createUpdate<SftBatch>({
     name: "sft.step",
     trainable: (params) => trainableNames(params, settings.visionLearningRateScale),
@@ -72,7 +73,7 @@ export function createSftStep(bench: Workbench, settings: SftSettings, how: Upda
     parts: settings.gradientAccumulationSteps,
     compile: how,
     loss: (params, batch, { tokens }) => {
-      const logProbs = rowLogProbs(params, config, encodeImages(params, config, batch.pixelValues, batch.vision), batch.rows, 1);
+      const logProbs = rowLogProbs(params, config, encodeImages(params, config, batch.pixelValues, batch.vision, recompute), batch.rows, 1, recompute);
       return { loss: sftLoss(logProbs, batch.rows.weights, { kind: "token", normaliser: tokens as tf.Scalar }), tokens: tf.sum(batch.rows.weights), metrics: {} };
     },
   });

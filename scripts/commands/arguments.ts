@@ -20,9 +20,12 @@ export function countOf(option: string, text: string | undefined, otherwise: num
 export function choiceOf<const T extends string>(option: string, text: string | undefined, words: readonly T[], otherwise?: T): T {
   const value = text ?? otherwise;
   const found = words.find((word) => word === value);
-  if (found === undefined) throw new Error(`--${option} is ${value === undefined ? "missing" : JSON.stringify(value)}; expected ${words.join(" or ")}`);
+  if (found === undefined) throw new Error(`--${option} is ${value === undefined ? "missing" : JSON.stringify(value)}; expected ${words.join(words.length > 2 ? ", " : " or ")}`);
   return found;
 }
+
+/** Words of `--dtype` (how weights are held) and `--precision` (in what products are computed). */
+export const FLOAT_TYPES = ["auto", "float32", "bfloat16"] as const;
 
 /** `--on-bad-row`, `stop` unless given. */
 export const onBadRowOf = (text: string | undefined): OnBadRow => choiceOf("on-bad-row", text, ["stop", "skip"], "stop");

@@ -7,15 +7,17 @@ import { endpointAnswerer, modelAnswerer, type Answerer } from "../../lib/eval/a
 import { runEvaluation } from "../../lib/eval/runner";
 import { scoreRows } from "../../lib/eval/score";
 import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { canCompile } from "../../lib/engine/native";
+import { useBf16 } from "../../lib/engine/precision";
 import { progress, type Progress } from "../../lib/report/progress";
 import { createChatEndpoint } from "../../lib/rollout/chat-endpoint";
-import { choiceOf, countOf, ENDPOINT_OPTIONS, endpointOptions, numberOf, onBadRowOf } from "./arguments";
+import { choiceOf, countOf, ENDPOINT_OPTIONS, endpointOptions, FLOAT_TYPES, numberOf, onBadRowOf } from "./arguments";
 import { describeScores } from "./score";
 
 const USAGE =
   "npm run -s fine-r1 -- evaluate (--model DIR [--adapter DIR] | --endpoint URL --model-name NAME) --set NAME|FILE.jsonl --setting closed|open [--split seen|unseen|both] [--root DIR] " +
   "[--out FILE] [--method NAME] [--prompts paper|tiny] [--direct] [--option-order shuffled|released] [--question TEXT] [--role dev|test] [--limit N] [--seed N] [--max-new-tokens N] [--batch-size N] " +
-  "[--repetition-penalty R] [--on-bad-row stop|skip] [--restart] [--json] [--concurrency N] [--requests-per-minute N] [--retries N] [--timeout S]";
+  "[--repetition-penalty R] [--dtype auto|float32|bfloat16] [--precision auto|float32|bfloat16] [--on-bad-row stop|skip] [--restart] [--json] [--concurrency N] [--requests-per-minute N] [--retries N] [--timeout S]";
 
 const word = (text: string): string => text.replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/^[.-]+/, "") || "x";
 
@@ -33,7 +35,7 @@ export async function run(args: string[]): Promise<number> {
       args,
       options: {
         model: text, adapter: text, endpoint: text, "model-name": text, set: text, setting: text, split: text, root: text, out: text, method: text, prompts: text, direct: flag, "option-order": text,
-        question: text, role: text, limit: text, seed: text, "max-new-tokens": text, "batch-size": text, "repetition-penalty": text, "on-bad-row": text, restart: flag, json: flag, ...ENDPOINT_OPTIONS,
+        question: text, role: text, limit: text, seed: text, "max-new-tokens": text, "batch-size": text, "repetition-penalty": text, dtype: text, precision: text, "on-bad-row": text, restart: flag, json: flag, ...ENDPOINT_OPTIONS,
       },
     });
     const { model, adapter, endpoint, set } = values;
@@ -55,8 +57,12 @@ export async function run(args: string[]): Promise<number> {
       optionOrder: choiceOf("option-order", values["option-order"], ["shuffled", "released"], "shuffled"), limit: countOf("limit", values.limit, 0, 0), onBadRow,
     });
     if (questions.questions.length === 0) throw new Error(`${set}: no question can be asked (${questions.skipped.length} rows skipped)`);
-    if (endpoint === undefined) answerer = modelAnswerer(model!, { adapter, maxNewTokens, batchSize: countOf("batch-size", values["batch-size"], 8), repetitionPenalty: numberOf("repetition-penalty", values["repetition-penalty"]) });
-    else {
+    if (endpoint === undefined) {
+      const bf16 = useBf16(choiceOf("precision", values.precision, FLOAT_TYPES, "float32"));
+      if (bf16 && !canCompile()) throw new Error("--precision bfloat16 needs the native engine: npm run -s fine-r1 -- doctor says why it is not there");
+      const dtype = choiceOf("dtype", values.dtype, FLOAT_TYPES, "auto");
+      answerer = modelAnswerer(model!, { adapter, maxNewTokens, batchSize: countOf("batch-size", values["batch-size"], 8), repetitionPenalty: numberOf("repetition-penalty", values["repetition-penalty"]), dtype, bf16 });
+    } else {
       const reached = endpointOptions(values);
       answerer = endpointAnswerer(createChatEndpoint({ baseUrl: endpoint, model: values["model-name"]!, ...reached }), { maxNewTokens, inFlight: reached.concurrency, baseUrl: endpoint });
     }

@@ -8,6 +8,7 @@ import { nameSimilarity, type SetImage, type Similarity } from "../../lib/data/s
 import { embeddingSimilarity, photoTriplets, tripletRows, type Embedder } from "../../lib/data/sets/triplets";
 import { writeStage2, type Stage2Row } from "../../lib/data/stage2";
 import { disposeTree } from "../../lib/engine/tree";
+import { openTowers, type OnnxTowers } from "../../lib/eval/onnx";
 import { loadModel } from "../../lib/model/checkpoint";
 import { loadProcessor } from "../../lib/processor/processor";
 import { progress } from "../../lib/report/progress";
@@ -16,7 +17,7 @@ import { choiceOf, countOf, onBadRowOf } from "./arguments";
 import { shotsOf, SOURCE_OPTIONS, sources, type MissingImage } from "./training-images";
 
 const USAGE =
-  "npm run -s fine-r1 -- triplets (--set NAME… | --folder DIR) --embedding model|names [--model DIR] [--out FILE.parquet] [--root DIR] [--question TEXT] [--shots N] [--seed N] [--on-bad-row stop|skip] [--json]";
+  "npm run -s fine-r1 -- triplets (--set NAME… | --folder DIR) --embedding model|onnx|names [--model DIR] [--out FILE.parquet] [--root DIR] [--question TEXT] [--shots N] [--seed N] [--on-bad-row stop|skip] [--json]";
 
 /** How alike the shots' sub-categories are, by an embedder or by their names' spelling. */
 async function similarityOf(shots: readonly (SetImage & { file: string })[], embedder: Embedder | null): Promise<Similarity> {
@@ -45,21 +46,25 @@ async function usable(shots: readonly (SetImage & { file: string })[], onBadRow:
 
 /**
  * Writes a parquet file with a row for every shot as anchor (`data/runs/triplets-<set>.parquet`).
- * `--embedding model`: the vision tower of `--model` says which sub-category is the most similar one; `names`: spelling.
+ * Which sub-category is the most similar one: `--embedding model`: the vision tower of `--model`; `onnx`: the CLIP or SigLIP there; `names`: spelling.
  * @returns exit code: 0; 2 where images were skipped; 1 where an argument, a set or the model is bad, or no row was made
  */
 export async function run(args: string[]): Promise<number> {
   let params: ReturnType<typeof loadModel>["params"] | null = null;
+  let towers: OnnxTowers | null = null;
   try {
     const text = { type: "string" } as const;
     const { values } = parseArgs({ args, options: { ...SOURCE_OPTIONS, embedding: text, model: text, out: text, shots: text, seed: text, "on-bad-row": text, json: { type: "boolean", default: false } } });
-    const embedding = choiceOf("embedding", values.embedding, ["model", "names"]);
-    if ((embedding === "model") !== (values.model !== undefined)) throw new Error(`--model belongs to --embedding model, and is needed there; ${USAGE}`);
+    const embedding = choiceOf("embedding", values.embedding, ["model", "onnx", "names"]);
+    if ((embedding !== "names") !== (values.model !== undefined)) throw new Error(`--model belongs to --embedding model and onnx, and is needed there; ${USAGE}`);
     const onBadRow = onBadRowOf(values["on-bad-row"]);
     const [shots, seed] = [countOf("shots", values.shots, 4, 2), countOf("seed", values.seed, 0, 0)];
     const from = sources(values, USAGE, onBadRow);
     let embedder: Embedder | null = null;
-    if (values.model !== undefined) {
+    if (embedding === "onnx") {
+      towers = await openTowers(values.model!, {});
+      embedder = towers.images;
+    } else if (values.model !== undefined) {
       const processor = loadProcessor(values.model);
       const loaded = loadModel(values.model);
       params = loaded.params;
@@ -85,5 +90,6 @@ export async function run(args: string[]): Promise<number> {
     return 1;
   } finally {
     if (params) disposeTree(params);
+    await towers?.close();
   }
 }

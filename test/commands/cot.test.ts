@@ -50,7 +50,7 @@ describe("cot", () => {
   it("images to records and their card, through failures of every kind", async () => {
     const failures: Act[] = [{ status: 429, headers: { "retry-after": "0" } }, { status: 500, message: `bad key ${KEY}` }, "cut", { raw: "{", type: "application/json" }, { raw: "<html>", type: "text/html" }, "hang"];
     const server = await chatServer((request, before) => failures[before] ?? teach(request));
-    const { code, out, err } = await capture(run, args(server.baseUrl, "a", "--price-prompt", "2", "--price-completion", "10", "--timeout", "0.5", "--concurrency", "6", "--json"));
+    const { code, out, err } = await capture(run, args(server.baseUrl, "a", "--price-prompt", "2", "--price-completion", "10", "--timeout", "3", "--concurrency", "6", "--json"));
     expect([code, err.match(/again in/g)?.length]).toEqual([0, 6]);
     const records = readSharegpt(path.join(folder, "a/records.json"));
     expect(records.map((record) => record.image).sort()).toEqual(["arctic_fox/0", "arctic_fox/1", "red_fox/2", "red_fox/3"].map((name) => `photos/train/${name}.png`));

@@ -22,7 +22,18 @@ describe("generate", () => {
     expect(await sample("1")).toBe(await sample("1"));
     expect(await sample("1")).not.toBe(await sample("2"));
   });
+  it("says the same with weights held in bfloat16 as they are stored, and takes both choices", async () => {
+    const untied = join(fixture, "../fixture-untied");
+    const args = ["--model", join(untied, "model"), "--image", join(untied, "images", "square.png"), ...base.slice(2), "--ignore-eos", "--json"];
+    const answer = async (...more: string[]): Promise<{ tokenIds: number[]; logProbs: number[] }> => JSON.parse((await capture(run, [...args, ...more])).out) as { tokenIds: number[]; logProbs: number[] };
+    const [wide, held, half] = [await answer("--dtype", "float32"), await answer("--dtype", "auto"), await answer("--dtype", "bfloat16", "--precision", "bfloat16")];
+    expect(held.tokenIds).toEqual(wide.tokenIds);
+    held.logProbs.forEach((p, i) => expect(Math.abs(p - wide.logProbs[i])).toBeLessThan(1e-5));
+    expect(half.logProbs).not.toEqual(wide.logProbs);
+    expect(half.logProbs.every(Number.isFinite)).toBe(true);
+  });
   it.each([
+    [[...base, "--dtype", "float16"], /--dtype is "float16"; expected auto, float32, bfloat16/],
     [["--model", fixture], /--prompt is missing/],
     [[...base.slice(2)], /--model is missing/],
     [[...base, "--temperature", "warm"], /--temperature is "warm"; expected a number/],

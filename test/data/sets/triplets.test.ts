@@ -137,8 +137,9 @@ describe("triplets", () => {
     expect(out).toMatch(/4 rows, 2 skipped/);
   });
   it.each([
-    [["--folder", photos], /--embedding is missing; expected model or names/],
+    [["--folder", photos], /--embedding is missing; expected model, onnx, names/],
     [["--folder", photos, "--embedding", "model"], /--model belongs to --embedding model/],
+    [["--folder", photos, "--embedding", "onnx", "--model", photos], /config\.json: no such file/],
     [["--embedding", "names"], /--set or --folder is needed/],
     [["--folder", photos, "--embedding", "names", "--shots", "1"], /--shots is 1; expected an integer of at least 2/],
     [["--folder", photos, "--embedding", "names", "--shots", "4"], /"fox" has 3 training images; 4 needed/],

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compile } from "../../lib/engine/compile";
+import { valueAndGradients } from "../../lib/engine/gradients";
+import { recomputed } from "../../lib/engine/recompute";
+import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
+import { disposeTree } from "../../lib/engine/tree";
+import { initLora } from "../../lib/model/lora";
+import { LORA_DEFAULTS } from "../../lib/model/lora-config";
+import { encodeImages } from "../../lib/model/vision";
+import type { VisionInputs } from "../../lib/model/vision-plan";
+import { rowBatch, type RowBatch } from "../../lib/train/batch";
+import { groupBatch, type GroupBatch } from "../../lib/train/group-batch";
+import { groupLogProbs } from "../../lib/train/group-log-probs";
+import { rowLogProbs } from "../../lib/train/row-log-probs";
+import type { Workbench } from "../../lib/train/workbench";
+import { relativeError, toyBench } from "../helpers/tiny";
+
+let bench: Workbench;
+let params: Params;
+let pixels: Tensor;
+let packed: RowBatch;
+let group: GroupBatch;
+
+beforeAll(async () => {
+  const made = await toyBench(["a", "b"]);
+  bench = made.bench;
+  const lora = { ...LORA_DEFAULTS, rank: 2, alpha: 4, targetModules: ["q_proj", "down_proj"] };
+  const adapter = initLora(bench.config, lora, 3);
+  for (const name of Object.keys(adapter).filter((key) => key.endsWith("lora_B.weight"))) {
+    const { shape } = adapter[name];
+    adapter[name].dispose();
+    adapter[name] = tf.fill(shape, 0.1);
+  }
+  params = { ...made.params, ...adapter };
+  pixels = bench.patches(["a", "b"]);
+  const prompts = [bench.prompt("Answer.", 0), bench.prompt("What animal is this?", 1)];
+  const responses = [[0, [11, 12, 13]], [1, [14, 15]], [1, [16]]] as const;
+  const rows = responses.map(([prompt, tokenIds]) => {
+    const { inputIds } = prompts[prompt];
+    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => true)], image: prompt };
+  });
+  packed = rowBatch([[rows[0], rows[1]], [rows[2]]], bench.config, { lengthBucket: 1, placesBucket: 1, grid: bench.grid, tokensPerImage: bench.tokensPerImage });
+  group = groupBatch(prompts, responses.map(([prompt, tokenIds]) => ({ prompt, tokenIds: [...tokenIds], scored: true })));
+});
+afterAll(() => {
+  disposeTree(params, pixels, packed, group);
+  bench.dispose();
+});
+
+type Batches = { pixels: Tensor; packed: RowBatch; group: GroupBatch; vision: VisionInputs };
+/** Gradients of every parameter, adapter and vision tower included, of both kinds of batch. */
+const gradients = (recompute: boolean) => (p: Params, b: Batches): { loss: Tensor; gradients: Params } => {
+  const out = valueAndGradients(p, Object.keys(p).filter((name) => !name.endsWith("lora_scaling")), (q) => {
+    const features = encodeImages(q, bench.config, b.pixels, b.vision, recompute);
+    const rows = tf.sum(rowLogProbs(q, bench.config, features, b.packed, 0.7, recompute));
+    return { loss: tf.add(rows, tf.sum(tf.mul(groupLogProbs(q, bench.config, features, b.group, 0.9, recompute), b.group.weights))), metrics: {} };
+  });
+  return { loss: out.loss, gradients: out.gradients };
+};
+
+describe("gradient checkpointing", () => {
+  it("gives the same loss and gradients, eager and compiled, and leaves no tensor behind", () => {
+    const batches = { pixels, packed, group, vision: bench.vision(2) };
+    const plain = tf.tidy(() => gradients(false)(params, batches));
+    const before = tf.memory().numTensors;
+    const eager = tf.tidy(() => gradients(true)(params, batches));
+    const compiled = compile(gradients(true), { name: "recomputed" });
+    const traced = compiled(params, batches);
+    const replayed = compiled(params, batches);
+    for (const [other, tolerance] of [[eager, 1e-6], [traced, 1e-5], [replayed, 1e-5]] as const) { // compiled: TensorFlow may take other kernels
+      expect(relativeError({ loss: other.loss }, { loss: plain.loss })).toBeLessThan(tolerance);
+      expect(relativeError(other.gradients, plain.gradients)).toBeLessThan(tolerance);
+    }
+    disposeTree(eager, traced, replayed);
+    expect(tf.memory().numTensors).toBe(before);
+    disposeTree(plain);
+  });
+
+  it("computes its part once more in the backward pass, and gives zeros where an input has no part in it", () => {
+    let runs = 0;
+    const [x, y] = [tf.tensor1d([1, 2]), tf.tensor1d([3, 4])];
+    const { loss, gradients: g } = valueAndGradients({ x, y }, ["x", "y"], (p) => ({
+      loss: tf.sum(recomputed([p.x, p.y], ([a]) => {
+        runs++;
+        return tf.mul(tf.square(a), a);
+      })),
+      metrics: {},
+    }));
+    expect(runs).toBe(2);
+    expect(loss.dataSync()[0]).toBe(9); // 1 + 8
+    expect(Array.from(g.x.dataSync())).toEqual([3, 12]); // 3 x²
+    expect(Array.from(g.y.dataSync())).toEqual([0, 0]);
+    disposeTree(x, y, loss, g);
+  });
+});
