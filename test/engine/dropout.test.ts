@@ -28,7 +28,7 @@ describe("dropout", () => {
   });
   it("sends its gradient through what it keeps", () => {
     const values = tf.tidy(() => Array.from(tf.grad((x) => dropout(x, rate, seed(1), "layer").mul(3).sum())(tf.ones([40, 50])).dataSync()));
-    expect(values).toEqual(draw(1).map((x) => x * 3));
+    expect(values.map((x) => Math.round(x * 1e5))).toEqual(draw(1).map((x) => Math.round(x * 3e5)));
   });
   it.skipIf(!isNative)("compiled, it draws anew for another seed without another trace, the same as eager", () => {
     const before = tf.memory().numTensors;
