@@ -10,7 +10,7 @@ from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProce
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # the models are small: more threads wait for one another
 transformers.utils.logging.disable_progress_bar()
 
 

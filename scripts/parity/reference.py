@@ -21,7 +21,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # the models are small: more threads wait for one another
 transformers.utils.logging.disable_progress_bar()
 
 # hidden, intermediate, layers, heads, kv heads, mrope sections, theta | depth, hidden, intermediate, heads, patch, window, full attention

@@ -22,6 +22,7 @@ import { writeConversations } from "./compare-records";
 import { compareTraining } from "./compare-training";
 import { askPython, pythonVersions, runPython } from "./python";
 import { tokenizerStrings } from "./strings";
+import { writeTokenizerFixture } from "./tokenizer-fixture";
 
 const CORPUS = [
   "What is it? Answer with the name of the sub-category. Two images. Which is larger? The first one is larger than the second.",
@@ -114,7 +115,7 @@ async function main(): Promise<void> {
     if (only === undefined) {
       runPython("policy.py", policy);
       show({ name: "losses of RL, against the published formulas in PyTorch", checks: comparePolicy(policy) });
-      if (!fixtures) show(compareTokenizer(out));
+      show(compareTokenizer(out));
     }
     const checks = sections.flatMap((section) => section.checks);
     const failed = violations(checks).length;
@@ -128,6 +129,7 @@ async function main(): Promise<void> {
       const target = path.join(__dirname, "../../test/fixtures/parity");
       fs.rmSync(target, { recursive: true, force: true });
       for (const name of [...cases, "policy.json"]) fs.cpSync(path.join(out, name), path.join(target, name), { recursive: true });
+      writeTokenizerFixture(path.join(out, "qwen"), path.join(target, "qwen2.5-tokenizer"), 4);
     }
   } finally {
     fs.rmSync(out, { recursive: true, force: true });

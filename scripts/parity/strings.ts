@@ -27,15 +27,15 @@ function prompts(): string[] {
   return [paperPrompts.stage1System ?? "", ...asked, ...QUESTIONS.map((question) => paperPrompts.stage2(question))];
 }
 
-/** `count` strings: every piece, the paper's prompts, then random joins within a kind and across kinds. */
+/** `count` different strings: every piece, the paper's prompts, then random joins within a kind and across kinds. */
 export function tokenizerStrings(count: number, seed: number): string[] {
   const kinds = Object.values(PIECES);
   const all = kinds.flat();
-  const strings = [...all, ...prompts()];
-  for (let i = 0; strings.length < count; i++) {
+  const strings = new Set([...all, ...prompts()]);
+  for (let i = 0; strings.size < count; i++) {
     const draw = random(foldIn(seed, "tokenizer-string", i));
     const from = i % 3 === 0 ? draw.choice(kinds) : all;
-    strings.push(Array.from({ length: 1 + draw.integer(8) }, () => draw.choice(from)).join(i % 5 === 0 ? " " : ""));
+    strings.add(Array.from({ length: 1 + draw.integer(8) }, () => draw.choice(from)).join(i % 5 === 0 ? " " : ""));
   }
-  return strings.slice(0, count);
+  return [...strings].slice(0, count);
 }
