@@ -16,13 +16,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.image_utils import load_image
-from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
-from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-torch.set_num_threads(1)  # the models are small: more threads wait for one another
-transformers.utils.logging.disable_progress_bar()
+from common import load, positions_of, processor_of
 
 # hidden, intermediate, layers, heads, kv heads, mrope sections, theta | depth, hidden, intermediate, heads, patch, window, full attention
 CASES = {
@@ -145,7 +142,7 @@ def build(out, name, case):
     dtype = getattr(torch, case["dtype"])
     model.to(dtype).save_pretrained(model_dir, **({"max_shard_size": case["shards"]} if case["shards"] else {}))
     # The weights as stored, computed in 32 bits; loaded anew, since `.to` also rounds the rotary frequencies.
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(model_dir, dtype=torch.float32).eval()
+    model = load(model_dir)
     patch = case["vision"][4]
     factor = 2 * patch
     processor = Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, temporal_patch_size=2, size={"shortest_edge": 4 * factor**2, "longest_edge": 40 * factor**2})
@@ -153,7 +150,7 @@ def build(out, name, case):
         with open(os.path.join(out, "tokenizer", file)) as source, open(os.path.join(model_dir, file), "w") as target:
             target.write(source.read())
     processor.save_pretrained(model_dir)
-    full = Qwen2_5_VLProcessor(image_processor=processor, tokenizer=tokenizer, video_processor=Qwen2VLVideoProcessor(), chat_template=tokenizer.chat_template)
+    full = processor_of(root)
     small = name.startswith("fixture")
     torchvision = Qwen2VLImageProcessor.from_pretrained(model_dir)
     rows, tensors, differs = [], {}, []
@@ -163,9 +160,7 @@ def build(out, name, case):
         images = [load_image(os.path.join(image_dir, file)) for file in files]
         batch = full(text=[text], images=images or None, return_tensors="pt")
         with torch.no_grad():
-            positions, delta = model.model.get_rope_index(
-                batch.input_ids, mm_token_type_ids=batch.get("mm_token_type_ids", torch.zeros_like(batch.input_ids)), image_grid_thw=batch.get("image_grid_thw"), attention_mask=batch.attention_mask)
-            model.model.rope_deltas = None
+            positions, delta = positions_of(model, batch)
             logits = model(**batch, use_cache=False).logits[0]
         every = 7 if small else 1
         tensors[f"{i}.log_probs"] = logits[:-1].log_softmax(-1).gather(1, batch.input_ids[0, 1:, None])[:, 0].contiguous()
