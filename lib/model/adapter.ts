@@ -5,7 +5,7 @@ import type { Params } from "../engine/tensorflow";
 import { publishedName, readJson } from "./checkpoint";
 import type { ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
-import { currentName, loraModules, loraScalings, loraShapes } from "./lora";
+import { currentName, loraModules, loraConstants, loraShapes } from "./lora";
 import { loraConfigToJson, parseLoraConfig, type LoraConfig } from "./lora-config";
 import { readHeader, readTensor, writeSafetensors, type ReadOptions, type SafetensorsHeader } from "./safetensors";
 
@@ -59,7 +59,7 @@ export function loadAdapter(dir: string, config: ModelConfig, options: ReadOptio
   if (!fs.existsSync(file)) throw new Error(`${dir}: adapter_model.safetensors is missing; adapters in other formats have to be saved anew with PEFT`);
   const header = readHeader(file);
   const places = locate(header, weightShapes(config, lora));
-  const params = loraScalings(loraModules(config, lora));
+  const params = loraConstants(loraModules(config, lora));
   try {
     for (const [name, stored] of places) params[name] = readTensor(header, stored, options);
   } catch (error) {

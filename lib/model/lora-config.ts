@@ -7,7 +7,7 @@ export interface LoraConfig {
   alpha: number;
   /** Rank-stabilised scaling (Kalajdzievski 2023). */
   useRslora: boolean;
-  /** Dropout on the adapter's input while training; only 0 can be trained here, generation and merging don't use it. */
+  /** Dropout on the adapter's input in SFT; generation, scoring and merging don't use it, RL refuses it. */
   dropout: number;
   /** Names of modules or endings of them, a regular expression of whole names, or "all-linear" (all but the output layer). */
   targetModules: string[] | string;

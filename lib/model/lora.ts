@@ -1,10 +1,11 @@
 /**
  * Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) as further tensors of the parameter record, beside the layer they
- * adapt: `<module>.lora_A.weight` [rank, in], `<module>.lora_B.weight` [out, rank], and the constant `<module>.lora_scaling`.
+ * adapt: `<module>.lora_A.weight` [rank, in], `<module>.lora_B.weight` [out, rank], and the constants `<module>.lora_scaling` and,
+ * where something is dropped in training, `<module>.lora_dropout`.
  * `project` (project.ts) adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
  */
 import { foldIn, random } from "../engine/random";
-import { tf, type Params } from "../engine/tensorflow";
+import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "./config";
 import type { LoraConfig } from "./lora-config";
@@ -16,15 +17,17 @@ export interface LoraModule {
   shape: [number, number];
   rank: number;
   scaling: number;
+  /** Share of its input that training drops. */
+  dropout: number;
 }
 
-const LORA_NAME = /\.lora_(A\.weight|B\.weight|scaling)$/;
+const LORA_NAME = /\.lora_(A\.weight|B\.weight|scaling|dropout)$/;
 
 /** Whether a parameter belongs to an adapter. */
 export const isLora = (name: string): boolean => LORA_NAME.test(name);
 
 /** Whether a parameter is trained when an adapter is: A or B. */
-export const isLoraWeight = (name: string): boolean => isLora(name) && !name.endsWith(".lora_scaling");
+export const isLoraWeight = (name: string): boolean => isLora(name) && name.endsWith(".weight");
 
 /** A module's name in current versions of transformers, from its name in the published files. */
 export function currentName(name: string): string {
@@ -71,7 +74,7 @@ export function loraModules(config: ModelConfig, lora: LoraConfig): Record<strin
     const spellings = [currentName(name), name];
     const rank = patterned(lora.rankPattern, spellings, lora.rank);
     const alpha = patterned(lora.alphaPattern, spellings, lora.alpha);
-    return [name, { shape: shapes[`${name}.weight`] as [number, number], rank, scaling: alpha / (lora.useRslora ? Math.sqrt(rank) : rank) }];
+    return [name, { shape: shapes[`${name}.weight`] as [number, number], rank, scaling: alpha / (lora.useRslora ? Math.sqrt(rank) : rank), dropout: lora.dropout }];
   }));
 }
 
@@ -84,20 +87,32 @@ export function loraShapes(modules: Record<string, LoraModule>): Record<string, 
   ]));
 }
 
-/** The constant tensors `<module>.lora_scaling`. */
-export function loraScalings(modules: Record<string, LoraModule>): Params {
-  return Object.fromEntries(Object.entries(modules).map(([name, { scaling }]) => [`${name}.lora_scaling`, tf.scalar(scaling)]));
+/** The constant tensors `<module>.lora_scaling`, and `<module>.lora_dropout` where it is above 0. */
+export function loraConstants(modules: Record<string, LoraModule>): Params {
+  return Object.fromEntries(Object.entries(modules).flatMap(([name, { scaling, dropout }]): [string, Tensor][] => [
+    [`${name}.lora_scaling`, tf.scalar(scaling)],
+    ...(dropout > 0 ? [[`${name}.lora_dropout`, tf.scalar(dropout)] as [string, Tensor]] : []),
+  ]));
+}
+
+/** Whether training with this adapter drops something. */
+export const hasLoraDropout = (params: Params): boolean => Object.keys(params).some((name) => name.endsWith(".lora_dropout"));
+
+/** The record without the rates of dropout: the same tensors, no copies. */
+export const withoutLoraDropout = (params: Params): Params => Object.fromEntries(Object.entries(params).filter(([name]) => !name.endsWith(".lora_dropout")));
+
+/** The seed of one part of one training step as a tensor for `LORA_SEED`, int32 [2]; null where nothing is dropped. The caller disposes it. */
+export function loraSeed(params: Params, seed: number): Tensor | null {
+  return hasLoraDropout(params) ? tf.tensor1d([foldIn(seed, "lora-dropout") | 0, 0], "int32") : null;
 }
 
 /**
  * A fresh adapter as PEFT makes it: A uniform within 1 / sqrt(in) (Kaiming with a = sqrt 5), B zero, so that it changes
  * nothing yet. A tensor depends on the seed and its name only. The caller disposes them.
- * @throws Error for a dropout other than 0
  */
 export function initLora(config: ModelConfig, lora: LoraConfig, seed: number): Params {
-  if (lora.dropout !== 0) throw new Error(`LoRA: dropout is ${lora.dropout}; only 0 can be trained here`);
   const modules = loraModules(config, lora);
-  const adapter = loraScalings(modules);
+  const adapter = loraConstants(modules);
   for (const [name, { shape: [outSize, inSize], rank }] of Object.entries(modules)) {
     const draw = random(foldIn(seed, "lora", name));
     const bound = 1 / Math.sqrt(inSize);

@@ -1,7 +1,11 @@
 /** Access to parameters by name; the one place through which every linear layer of the model goes. */
+import { dropout } from "../engine/dropout";
 import { linear } from "../engine/ops";
 import { recomputed } from "../engine/recompute";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
+
+/** A step's seed of LoRA's dropout among its parameters: int32 [2]. Without it nothing is dropped: scoring, sampling, evaluation. */
+export const LORA_SEED = "lora_seed";
 
 /** The parameter `name`. @throws Error when it is missing */
 export function param(params: Params, name: string): Tensor {
@@ -12,13 +16,18 @@ export function param(params: Params, name: string): Tensor {
 
 /**
  * The linear layer `name`: `${name}.weight` [out, in], `${name}.bias` [out] where there is one, and where the record holds
- * an adapter of it (lora.ts) `+ scaling · B · A · x`.
+ * an adapter of it (lora.ts) `+ scaling · B · A · x`. Where the record holds a seed of the step (`lora_seed`) and the layer's
+ * `lora_dropout`, values of that x are dropped.
  */
 export function project(params: Params, name: string, x: Tensor): Tensor {
   const y = linear(x, param(params, `${name}.weight`), params[`${name}.bias`] ?? null);
   const a = params[`${name}.lora_A.weight`];
   if (!a) return y;
-  return tf.tidy(() => y.add(linear(linear(x, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`))));
+  return tf.tidy(() => {
+    const rate = params[`${name}.lora_dropout`];
+    const seen = rate && params[LORA_SEED] ? dropout(x, rate, params[LORA_SEED], name) : x;
+    return y.add(linear(linear(seen, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`)));
+  });
 }
 
 /**

@@ -8,8 +8,14 @@ import type { Tokenizer } from "./tokenizer";
 /** A row of tokens with what is predicted. */
 export interface ConversationRow {
   inputIds: number[];
-  /** True for the assistant's tokens and the `<|im_end|>` that closes each of its turns (TRL's assistant mask). */
+  /** True for the assistant's tokens and the `<|im_end|>` that closes each of its turns. */
   predicted: boolean[];
+}
+
+/** Options of the assistant's mask. */
+export interface MaskOptions {
+  /** Also the newline after `<|im_end|>`, as TRL's template for Qwen2.5-VL and LLaMA-Factory's have it; no response is ever sampled that far. Default false. */
+  newline?: boolean;
 }
 
 /** The special tokens that delimit turns in Qwen's chat template. */
@@ -34,7 +40,7 @@ export function conversationMessages(conversation: Conversation): Message[] {
 }
 
 /** Marks what the assistant says: after `<|im_start|>assistant\n`, up to and with `<|im_end|>`. */
-export function assistantMask(ids: readonly number[], tokenizer: Tokenizer): boolean[] {
+export function assistantMask(ids: readonly number[], tokenizer: Tokenizer, { newline = false }: MaskOptions = {}): boolean[] {
   const opening = tokenizer.encode(`${IM_START}assistant\n`);
   const [end] = tokenizer.encode(IM_END);
   const mask = new Array<boolean>(ids.length).fill(false);
@@ -42,16 +48,18 @@ export function assistantMask(ids: readonly number[], tokenizer: Tokenizer): boo
     if (!opening.every((id, j) => ids[i + j] === id)) continue;
     for (let j = i + opening.length; j < ids.length; j++) {
       mask[j] = true;
-      if (ids[j] === end) break;
+      if (ids[j] !== end) continue;
+      if (newline && j + 1 < ids.length) mask[j + 1] = true;
+      break;
     }
   }
   return mask;
 }
 
 /** Renders, expands and encodes a conversation about at most one image of `grid`; ends with the last predicted token. */
-export function conversationRow(conversation: Conversation, processor: Processor, grid: Grid): ConversationRow {
+export function conversationRow(conversation: Conversation, processor: Processor, grid: Grid, options: MaskOptions = {}): ConversationRow {
   const { inputIds } = processor.promptIds(conversationMessages(conversation), conversation.image === null ? [] : [grid], false);
-  const predicted = assistantMask(inputIds, processor.tokenizer);
+  const predicted = assistantMask(inputIds, processor.tokenizer, options);
   const length = predicted.lastIndexOf(true) + 1;
   return { inputIds: inputIds.slice(0, length), predicted: predicted.slice(0, length) };
 }

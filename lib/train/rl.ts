@@ -8,6 +8,7 @@ import { cosineSchedule } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
+import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
 import type { RlSettings } from "../settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
@@ -111,9 +112,10 @@ function split(groups: readonly Group[], count: number, parts: number): { part: 
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is.
- * @throws Error without prompts, and as `collectGroups` does
+ * @throws Error without prompts, for an adapter with dropout, and as `collectGroups` does
  */
 export async function trainRl(initial: Params, bench: Workbench, settings: RlSettings, run: RlRun): Promise<{ params: Params; log: RlLog[] }> {
+  if (hasLoraDropout(initial)) throw new Error("RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)");
   if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
   const { intra, inter } = RL_METHODS[run.method];
   const next = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));

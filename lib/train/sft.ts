@@ -5,7 +5,8 @@ import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { sftLoss } from "../loss/sft";
-import { isLora, isLoraWeight } from "../model/lora";
+import { isLora, isLoraWeight, loraSeed } from "../model/lora";
+import { LORA_SEED } from "../model/project";
 import { encodeImages } from "../model/vision";
 import type { VisionInputs } from "../model/vision-plan";
 import { conversationRow } from "../processor/conversation";
@@ -58,6 +59,8 @@ export interface SftBatch {
   pixelValues: Tensor;
   vision: VisionInputs;
   rows: RowBatch;
+  /** int32 [2], of LoRA's dropout (`loraSeed`); null where nothing is dropped. */
+  dropoutSeed: Tensor | null;
 }
 
 /** One SFT update. */
@@ -72,7 +75,8 @@ export function createSftStep(bench: Workbench, settings: SftSettings, how: Upda
     skipNotFinite: false,
     parts: settings.gradientAccumulationSteps,
     compile: how,
-    loss: (params, batch, { tokens }) => {
+    loss: (given, batch, { tokens }) => {
+      const params = batch.dropoutSeed ? { ...given, [LORA_SEED]: batch.dropoutSeed } : given;
       const logProbs = rowLogProbs(params, config, encodeImages(params, config, batch.pixelValues, batch.vision, recompute), batch.rows, 1, recompute);
       return { loss: sftLoss(logProbs, batch.rows.weights, { kind: "token", normaliser: tokens as tf.Scalar }), tokens: tf.sum(batch.rows.weights), metrics: {} };
     },
@@ -151,11 +155,11 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
   let state = trainedState(params, settings.visionLearningRateScale);
   const log: SftLog[] = [];
   for (const [index, parts] of steps.entries()) {
-    const batches = parts.map(({ images, augmentationSeeds, packed }): SftBatch => {
+    const batches = parts.map(({ images, augmentationSeeds, packed }, part): SftBatch => {
       const augmentation = drawAugmentation(augmentationSeeds, bench.bank.size, settings.augmentation, images.map(() => false));
       const pixelValues = bench.patches(images, augmentation);
       disposeTree(augmentation);
-      return { pixelValues, vision: bench.vision(images.length), rows: rowBatch(packed, bench.config, shape) };
+      return { pixelValues, vision: bench.vision(images.length), rows: rowBatch(packed, bench.config, shape), dropoutSeed: loraSeed(params, foldIn(run.seed, "sft", index, part)) };
     });
     const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);

@@ -10,6 +10,7 @@ import { mergeLora } from "../../lib/model/lora";
 import { readHeader, readValues } from "../../lib/model/safetensors";
 import { collate, modelInputs } from "../../lib/processor/collate";
 import { loadProcessor } from "../../lib/processor/processor";
+import type { Check } from "./checks";
 import { withPaths, type ReferenceRow } from "./compare";
 
 /** Largest |difference| / max(1, |reference|) of logits. */
@@ -51,13 +52,12 @@ export async function compareAdapter(dir: string, name: string, adapterDir = pat
   return report;
 }
 
-/** What a report breaks; empty when it holds. */
-export function loraViolations(report: LoraReport): string[] {
-  const problems: string[] = [];
-  for (const field of ["unmerged", "merged"] as const) if (!(report[field] <= 1e-4)) problems.push(`${field} logits differ by ${report[field]}`);
-  if (!(report.withoutAdapter > 0.01)) problems.push(`the adapter moves the logits by ${report.withoutAdapter} only`);
-  return problems;
-}
+/** The report as checks. */
+export const loraChecks = (report: LoraReport): Check[] => [
+  { check: "logits, unmerged, |difference| / max(1, |logit|)", worst: report.unmerged, tolerance: 1e-4 },
+  { check: "logits, merged, |difference| / max(1, |logit|)", worst: report.merged, tolerance: 1e-4 },
+  { check: "share of 0.01 that the adapter fails to move logits by", worst: Math.max(0, 1 - report.withoutAdapter / 0.01), tolerance: 0 },
+];
 
 /** Saves an adapter of a case and the model with it merged, for Python to read. */
 export function saveBoth(dir: string, name: string, adapterDir: string, mergedDir: string): void {

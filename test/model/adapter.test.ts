@@ -7,7 +7,8 @@ import { disposeTree } from "../../lib/engine/tree";
 import { loadAdapter, saveAdapter } from "../../lib/model/adapter";
 import { loadModel, saveModel } from "../../lib/model/checkpoint";
 import { readSafetensors, writeSafetensors } from "../../lib/model/safetensors";
-import { adaptersOf, compareAdapter, loraViolations } from "../../scripts/parity/compare-lora";
+import { violations } from "../../scripts/parity/checks";
+import { adaptersOf, compareAdapter, loraChecks } from "../../scripts/parity/compare-lora";
 import { run as generate } from "../../scripts/commands/generate";
 import { capture } from "../commands/capture";
 
@@ -54,7 +55,7 @@ describe("parity with PEFT", () => {
   it.each(cases)("%s, %s: logits of five prompts, unmerged and merged; saved here and read again the same", async (name, adapter) => {
     const dir = path.join(root, name);
     const report = await compareAdapter(dir, adapter);
-    expect(loraViolations(report)).toEqual([]);
+    expect(violations(loraChecks(report))).toEqual([]);
     const { config, params } = loadModel(path.join(dir, "model"));
     const loaded = loadAdapter(path.join(dir, "adapters", adapter), config);
     const saved = path.join(scratch, name);

@@ -6,9 +6,9 @@ import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import type { ModelConfig } from "../../lib/model/config";
 import { forward } from "../../lib/model/forward";
-import { initLora, isLoraWeight, loraModules, loraShapes, mergeLora, splitAdapter } from "../../lib/model/lora";
+import { hasLoraDropout, initLora, isLoraWeight, loraModules, loraShapes, mergeLora, splitAdapter, withoutLoraDropout } from "../../lib/model/lora";
 import { LORA_DEFAULTS, loraConfigToJson, parseLoraConfig, type LoraConfig } from "../../lib/model/lora-config";
-import { project } from "../../lib/model/project";
+import { LORA_SEED, project } from "../../lib/model/project";
 import { collate, modelInputs } from "../../lib/processor/collate";
 import { trainableNames } from "../../lib/train/sft";
 import { toyConfig, toyParams, toyProcessor } from "../helpers/tiny";
@@ -49,6 +49,17 @@ describe("project with an adapter", () => {
     expect(Array.from(merged["l.weight"].dataSync())).toEqual([2, 1, 5.5, 1.5]);
     disposeTree(p, merged);
   });
+  it("with dropout and a seed: only the adapter's input is dropped; without the seed nothing is", () => {
+    const p: Params = {
+      "l.weight": tf.eye(2), "l.lora_A.weight": tf.eye(2), "l.lora_B.weight": tf.tensor2d([[10, 0], [0, 10]]), "l.lora_scaling": tf.scalar(1), "l.lora_dropout": tf.scalar(0.5),
+    };
+    const x = tf.ones([50, 2]);
+    const seed = tf.tensor1d([7, 0], "int32");
+    const run = (given: Params): number[] => tf.tidy(() => Array.from(project(given, "l", x).dataSync()));
+    expect(new Set(run(p))).toEqual(new Set([11]));
+    expect(new Set(run({ ...p, [LORA_SEED]: seed }))).toEqual(new Set([1, 21])); // 1 + 10 · (0 or 1 / 0.5)
+    disposeTree(p, x, seed);
+  });
 });
 
 describe("an adapter on the model", () => {
@@ -88,6 +99,16 @@ describe("an adapter on the model", () => {
     const { gradients, loss } = tf.tidy(() => valueAndGradients(all, wanted, (p) => ({ loss: forward(p, config, inputs).square().mean(), metrics: {} })));
     for (const [name, g] of Object.entries(gradients)) expect(Math.abs((g as Tensor).abs().sum().dataSync()[0]), name).toBeGreaterThan(0);
     disposeTree(gradients, loss, adapter);
+  });
+  it("has its dropout rate beside it where there is one", () => {
+    const adapter = initLora(config, { ...LORA_DEFAULTS, dropout: 0.05 }, 0);
+    expect(hasLoraDropout(adapter)).toBe(true);
+    expect(adapter["model.layers.0.self_attn.q_proj.lora_dropout"].dataSync()[0]).toBeCloseTo(0.05);
+    expect(Object.keys(adapter).filter(isLoraWeight)).toHaveLength(2 * 8);
+    expect(Object.keys(splitAdapter({ ...params, ...adapter }).base)).toEqual(Object.keys(params));
+    expect(hasLoraDropout(withoutLoraDropout(adapter))).toBe(false);
+    expect(Object.keys(withoutLoraDropout(adapter))).toHaveLength(3 * 8);
+    disposeTree(adapter);
   });
   it("splits from its base again", () => {
     const adapter = initLora(config, LORA_DEFAULTS, 0);
@@ -149,5 +170,4 @@ describe("adapter_config.json", () => {
     [{ target_modules: null }, /a\.json: target_modules is null/],
     [{ rank_pattern: { q: 1.5 } }, /a\.json: rank_pattern is \{"q":1\.5\}/],
   ])("refuses %j", (change, message) => expect(() => parseLoraConfig({ ...good, ...change }, "a.json")).toThrow(message));
-  it("dropout is read, but not trained", () => expect(() => initLora(config, { ...everything, dropout: 0.05 }, 0)).toThrow(/dropout is 0\.05; only 0/));
 });

@@ -24,6 +24,12 @@ describe("conversationRow", () => {
     );
   });
 
+  it("with `newline` predicts also the one that follows each turn, as TRL's and LLaMA-Factory's masks do", () => {
+    const { inputIds, predicted } = conversationRow(conversation, processor, [1, 4, 4], { newline: true });
+    expect(text(inputIds.filter((_, i) => predicted[i]))).toBe(" ears tail.<|im_end|>\n<answer> cat</answer><|im_end|>\n");
+    expect(text(inputIds).endsWith("</answer><|im_end|>\n")).toBe(true);
+  });
+
   it("begins as the prompt of generation does: the same tokens before the response", () => {
     const one = { image: "a.png", turns: conversation.turns.slice(0, 1) };
     const { inputIds, predicted } = conversationRow(one, processor, [1, 4, 4]);

@@ -4,6 +4,8 @@ import { foldIn, random } from "../../lib/engine/random";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../lib/engine/tree";
 import { deck, type Group, type RlPrompt } from "../../lib/rollout/groups";
+import { initLora } from "../../lib/model/lora";
+import { LORA_DEFAULTS } from "../../lib/model/lora-config";
 import type { RlSettings } from "../../lib/settings";
 import { trainRl, type RlLog, type RlMethod } from "../../lib/train/rl";
 import { collectGroups, groupRows, sampleGroups } from "../../lib/train/rl-rollouts";
@@ -117,6 +119,9 @@ describe("dynamic sampling", () => {
     expect(values(same)).toEqual(values(params));
     disposeTree(same);
     await expect(trainRl(params, bench, toyRl, { method: "tapo", prompts: [], seed: 1, bf16: false })).rejects.toThrow("no prompts");
+    const adapter = initLora(bench.config, { ...LORA_DEFAULTS, dropout: 0.1 }, 1);
+    await expect(trainRl({ ...params, ...adapter }, bench, toyRl, { method: "tapo", prompts, seed: 1, bf16: false })).rejects.toThrow(/the adapter has dropout.*withoutLoraDropout/);
+    disposeTree(adapter);
   });
 });
 

@@ -98,6 +98,23 @@ describe("trainSft", () => {
     disposeTree(frozenVision.params, adapter);
   });
 
+  it("drops of an adapter's input by the run's seed and step, and leaves no tensor behind", async () => {
+    const run = async (dropout: number, seed: number): Promise<{ after: Record<string, number[]>; losses: number[] }> => {
+      const adapter = initLora(bench.config, { ...LORA_DEFAULTS, rank: 2, dropout }, 1);
+      const before = tf.memory().numTensors;
+      const { params: trained, log } = await trainSft({ ...params, ...adapter }, bench, { ...toySft, epochs: 3, gradientAccumulationSteps: 2 }, { conversations, seed, bf16: false });
+      const after = Object.fromEntries(Object.entries(values(trained)).filter(([name]) => isLoraWeight(name)));
+      disposeTree(trained);
+      expect(tf.memory().numTensors).toBe(before);
+      disposeTree(adapter);
+      return { after, losses: log.map(({ loss }) => loss) };
+    };
+    const first = await run(0.5, 3);
+    expect(await run(0.5, 3)).toEqual(first);
+    expect((await run(0, 3)).after).not.toEqual(first.after);
+    expect((await run(0.9, 3)).losses[0]).toBeCloseTo(first.losses[0], 5); // B is zero at first: nothing to drop yet
+  });
+
   it("mixes replayed rows in, drawn by step and place", async () => {
     const asked: number[] = [];
     const replay = (seed: number): Conversation => {

@@ -28,6 +28,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
     pixelValues: bench.patches(rows.map(({ image }) => image)),
     vision: bench.vision(ROWS),
     rows: rowBatch(packLengths(lengths, pack * Math.max(...lengths)).map((bin) => bin.map((image) => ({ ...rows[image], image }))), bench.config, { lengthBucket: 8, placesBucket: 8, grid: bench.grid, tokensPerImage: bench.tokensPerImage }),
+    dropoutSeed: null,
   };
   const responseTokens = rows.reduce((n, { predicted }) => n + predicted.filter(Boolean).length, 0);
   const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, { bf16: bf16 === true, xla: xla === true });
