@@ -18,7 +18,8 @@ import { isNative, nativeLoadError, type Params } from "./engine/tensorflow";
 import { disposeTree } from "./engine/tree";
 import type { PredictionRow } from "./eval/rows";
 import { predict, type ImageControl } from "./eval/predict";
-import { loadModel, saveModel } from "./model/checkpoint";
+import { adapterOf, loadTrained, saveTrained, startOfSft } from "./adapters";
+import { loadModel } from "./model/checkpoint";
 import { loadProcessor } from "./processor/processor";
 import type { RlPrompt } from "./rollout/groups";
 import { observe } from "./rollout/offline-teacher";
@@ -154,13 +155,17 @@ function processorFiles(experiment: Experiment): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(experiment.settings.model, name), "utf8")]));
 }
 
-/** Loads a stage's model and log, or trains and saves them. */
+/**
+ * Loads a stage's model and log, or trains and saves them. A trained adapter is saved in PEFT's form (`adapters/<name>`), and merged as
+ * a plain model (`models/<name>`); what is returned holds it beside the base, so that RL goes on training it.
+ */
 async function loadOrTrain<Log>(experiment: Experiment, name: string, stamp: string, train: () => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
   const folder = modelFolder(experiment, name);
+  const adapter = adapterOf(experiment, name);
   const logFile = path.join(experiment.folder, "logs", `${name}.jsonl`);
-  if (isFresh(folder, stamp) && existsSync(logFile)) return { params: loadModel(folder).params, log: readJsonl<Log>(logFile) };
+  if (isFresh(folder, stamp) && existsSync(logFile) && (!adapter || existsSync(adapter.folder))) return { params: loadTrained(experiment, folder, adapter), log: readJsonl<Log>(logFile) };
   const result = await train();
-  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: processorFiles(experiment) });
+  saveTrained(experiment, folder, adapter, result.params, processorFiles(experiment));
   writeJsonl(logFile, result.log);
   writeText(stampFile(folder), stamp);
   return result;
@@ -177,8 +182,8 @@ const toConversation = ({ system, image, user, assistant }: SftRecord): Conversa
 
 /** Stage 1: SFT on rationales (`sft`) or on the bare answers to the same questions (`sft-direct`). */
 export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct", onProgress?: OnProgress): Promise<{ params: Params; log: SftLog[] }> {
-  const { settings, bench, base, knowledge } = experiment;
-  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft"]), async () => {
+  const { settings, bench, knowledge } = experiment;
+  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft", "lora"]), async () => {
     const { records } = await cotData(experiment);
     const conversations = records.map((r) => toConversation(name === "sft" ? r.record : r.direct));
     assertTrainable(experiment, conversations.map((c) => c.image!));
@@ -189,13 +194,16 @@ export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct
       const { rationale, direct } = namingConversations(truth, r.choice(namedDrawings(truth)), r);
       return name === "sft" ? rationale : { ...direct, turns: direct.turns.slice(0, 1) };
     };
-    return trainSft(base, bench, settings.sft, {
+    const start = startOfSft(experiment);
+    const trained = await trainSft(start, bench, settings.sft, {
       conversations,
       replay: settings.sft.replayRows > 0 ? replay : undefined,
       seed: foldIn(settings.seed, "sft"),
       bf16: experiment.bf16,
       onStep: (log, total) => onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`),
     });
+    disposeTree(start);
+    return trained;
   });
 }
 
@@ -228,7 +236,7 @@ export function rlPrompts(experiment: Experiment): RlPrompt[] {
 /** Stage 2: one RL method, from the SFT model. */
 export async function rlModel(experiment: Experiment, method: RlMethod, onProgress?: OnProgress, onLog?: (log: RlLog) => void): Promise<{ params: Params; log: RlLog[] }> {
   const { settings, bench } = experiment;
-  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl"]), async () => {
+  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl", "lora"]), async () => {
     const { params: initial } = await sftModel(experiment, "sft");
     const prompts = rlPrompts(experiment);
     assertTrainable(experiment, prompts.flatMap((p) => [p.anchor, p.positive, p.negative]));
@@ -270,7 +278,7 @@ export async function evaluate(experiment: Experiment, method: Method, onProgres
   const { settings, bench, prompts, folder } = experiment;
   const name = control === "own" ? method : `${method}-${control}-image${control === "none" ? "" : "s"}`;
   const file = path.join(folder, control === "own" ? "predictions" : "controls", `${name}.jsonl`);
-  const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "eval"] : ["cot", "sft", "rl", "eval"];
+  const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "lora", "eval"] : ["cot", "sft", "rl", "lora", "eval"];
   const stamp = stageStamp(experiment, `evaluate ${name}`, parts);
   if (isFresh(file, stamp)) return readJsonl<PredictionRow>(file);
   const params = await methodParams(experiment, method, onProgress);

@@ -8,6 +8,7 @@ import { valueAndGradients } from "../engine/gradients";
 import { adamWUpdate, clipByGlobalNorm, globalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
+import { UPDATE_GROUP } from "../model/memory-plan";
 
 /** The mini-batch that a part belongs to. */
 export interface Whole {
@@ -41,7 +42,7 @@ export interface UpdateOptions<B> {
   /** Parts of a full mini-batch. */
   parts: number;
   compile: Pick<CompileOptions, "bf16" | "xla" | "eager">;
-  /** Bytes of parameters that are updated in one call; default 256 MiB. Where all fit, forward to update is one call. */
+  /** Bytes of parameters that are updated in one call; default 32 MiB. Where all fit, forward to update is one call. */
   groupBytes?: number;
 }
 
@@ -76,7 +77,7 @@ export interface Updated {
 export type Update<B> = (params: Params, state: AdamWState, batches: readonly B[], tokens: number, learningRate: Tensor) => Updated;
 
 /** An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the caller's. */
-export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how, groupBytes = 2 ** 28 }: UpdateOptions<B>): Update<B> {
+export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how, groupBytes = UPDATE_GROUP }: UpdateOptions<B>): Update<B> {
   const differentiate = (params: Params, batch: B, whole: Whole): { gradients: Params; metrics: Params } => {
     const out = valueAndGradients(params, trainable(params), (p) => {
       const part = loss(p, batch, whole);
