@@ -74,16 +74,21 @@ function measure({ config, rows, text, scored, recompute }: Case): void {
   process.stdout.write(String(1024 * process.resourceUsage().maxRSS - start));
 }
 
+/** Without TensorFlow's pool of large blocks, and with freed blocks given back at once: what is in use, not what is kept. */
+const NO_POOL = { TF_ENABLE_ONEDNN_OPTS: "0", MALLOC_MMAP_THRESHOLD_: "1000000" };
+
 const index = process.argv[2];
 if (index !== undefined) measure(CASES[Number(index)]);
 else {
   const results = CASES.map((one, i) => {
     const { name, config, rows, text, scored, recompute } = one;
-    const measured = Number(execFileSync(process.execPath, ["--import", "tsx", __filename, String(i)], { cwd: path.join(__dirname, ".."), stdio: ["ignore", "pipe", "ignore"] }));
+    const peak = (more: Record<string, string>): number => Number(execFileSync(process.execPath, ["--import", "tsx", __filename, String(i)], { cwd: path.join(__dirname, ".."), stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, ...more } }));
+    const measured = peak({});
+    const inUse = peak(NO_POOL);
     const counts = parameterCounts(config, null, true);
     const plan = trainingPhase(name, config, counts, { rows, promptTokens: 6 + text - scored, responseTokens: scored, images: rows, imagePatches: 16 }, 1, true, recompute);
     const held = 16 * counts.trained; // parameters, gradients, two moments
-    const result = { name, parameters: parameterCount(config), rows, tokens: 6 + text, measuredMib: Math.round(measured / 2 ** 20), plannedMib: Math.round(plan.bytes / 2 ** 20), plannedOverMeasured: +(plan.bytes / measured).toFixed(2), measuredOverHeld: +(measured / held).toFixed(2) };
+    const result = { name, parameters: parameterCount(config), rows, tokens: 6 + text, measuredMib: Math.round(measured / 2 ** 20), plannedMib: Math.round(plan.bytes / 2 ** 20), plannedOverMeasured: +(plan.bytes / measured).toFixed(2), measuredOverHeld: +(measured / held).toFixed(2), inUseMib: Math.round(inUse / 2 ** 20), inUseOverHeld: +(inUse / held).toFixed(2) };
     console.log(JSON.stringify(result));
     return result;
   });

@@ -83,6 +83,13 @@ export const cacheFloats = ({ text }: ModelConfig, tokens: number): number => 2 
 
 const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes: items.reduce((total, item) => total + item.bytes, 0) });
 
+/**
+ * Measured on CPU (docs/memory.json): a step's first call runs kernel by kernel and keeps every intermediate result of a pass until
+ * the pass ends, so many times what the backward pass needs; and TensorFlow's pool of large blocks keeps a share beyond what is in use.
+ */
+const FIRST_CALL = { whole: 4.5, recomputed: 1.6 };
+const POOL_SHARE = 0.55;
+
 /** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, the old and the new stand side by side for a group only. */
 export const UPDATE_GROUP = 2 ** 25;
 
@@ -101,14 +108,24 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
   const table = text.vocabSize * text.hiddenSize;
   const copied = grouped ? Math.min(counts.trained, Math.max(UPDATE_GROUP / FLOAT, counts.trained > table ? table : 0)) : counts.trained;
   const layers = recompute ? ", inputs of layers only" : "";
-  return phase(name, [
+  const held: PlanItem[] = [
     { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
     { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters` },
     { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
     { name: "new copies", bytes: 3 * FLOAT * copied, how: `weights and moments ${grouped ? "of the largest group, " : ""}before the old ones go` },
+  ];
+  const passing: PlanItem[] = [
     { name: "activations", bytes: FLOAT * rows * passes * decoder, how: `${rows} rows of ${tokens} tokens, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },
     ...(visionTrained ? [{ name: "vision activations", bytes: FLOAT * images * tower, how: `${images} images of ${imagePatches} patches${layers}` }] : []),
     { name: "logits", bytes: 2 * FLOAT * rows * passes * responseTokens * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places, and their gradient` },
+  ];
+  const sum = (items: PlanItem[]): number => items.reduce((total, item) => total + item.bytes, 0);
+  const factor = recompute ? FIRST_CALL.recomputed : FIRST_CALL.whole;
+  return phase(name, [
+    ...held,
+    ...passing,
+    { name: "first call", bytes: (factor - 1) * sum(passing), how: `it keeps ${factor} times activations and logits (measured)` },
+    { name: "allocator", bytes: POOL_SHARE * sum(held), how: `${100 * POOL_SHARE} % of weights, gradients and moments (measured)` },
   ]);
 }
 
