@@ -19,7 +19,8 @@ import { isNative, nativeLoadError, type Params } from "./engine/tensorflow";
 import { disposeTree } from "./engine/tree";
 import type { PredictionRow } from "./eval/rows";
 import { predict, type ImageControl } from "./eval/predict";
-import { loadModel, saveModel } from "./model/checkpoint";
+import { adapterOf, loadTrained, saveTrained, startOfSft } from "./adapters";
+import { loadModel } from "./model/checkpoint";
 import { loadProcessor, processorFiles } from "./processor/processor";
 import { modelCard } from "./report/model-card";
 import { withScalarLog } from "./report/scalar-log";
@@ -156,16 +157,19 @@ export async function cotData(experiment: Experiment, onProgress?: OnProgress): 
 
 export const modelFolder = (experiment: Pick<Experiment, "folder">, name: string): string => path.join(experiment.folder, "models", name);
 
-/** Loads a stage's model and log, or trains and saves them. */
+/**
+ * Loads a stage's model and log, or trains and saves them. A trained adapter is saved in PEFT's form (`adapters/<name>`), and merged as
+ * a plain model (`models/<name>`); what is returned holds it beside the base, so that RL goes on training it.
+ */
 async function loadOrTrain<Log extends { step: number }>(experiment: Experiment, name: string, stamp: string, train: (write: (log: Log) => void) => Promise<{ params: Params; log: Log[] }>): Promise<{ params: Params; log: Log[] }> {
-  const placesIn = (run: string): [string, string] => [path.join(run, "models", name), path.join(run, "logs", `${name}.jsonl`)];
-  const [folder, logFile] = placesIn(experiment.folder);
-  const saved = [experiment.folder, ...(experiment.sources ?? [])].map(placesIn).find(([model, log]) => isFresh(model, stamp) && existsSync(log));
-  if (saved) return { params: loadModel(saved[0]).params, log: readJsonl<Log>(saved[1]) };
-  const { folder: own, settings, label = name } = experiment;
-  const result = await withScalarLog({ folder: own, stage: name, run: settings.run, name: `${label}, seed ${settings.seed}`, config: { ...settings } }, train);
+  const { folder: run, settings, label = name } = experiment;
+  const placesIn = (folder: string) => ({ model: path.join(folder, "models", name), logFile: path.join(folder, "logs", `${name}.jsonl`), adapter: adapterOf({ settings, folder }, name) });
+  const saved = [run, ...(experiment.sources ?? [])].map(placesIn).find(({ model, logFile, adapter }) => isFresh(model, stamp) && existsSync(logFile) && (!adapter || existsSync(adapter.folder)));
+  if (saved) return { params: loadTrained(experiment, saved.model, saved.adapter), log: readJsonl<Log>(saved.logFile) };
+  const { model: folder, logFile, adapter } = placesIn(run);
+  const result = await withScalarLog({ folder: run, stage: name, run: settings.run, name: `${label}, seed ${settings.seed}`, config: { ...settings } }, train);
   const card = modelCard({ method: name, variant: experiment.label, settings, stamp, parameters: Object.values(result.params).reduce((n, { size }) => n + size, 0), subCategories: trainedConcepts(experiment).size, steps: result.log.length });
-  saveModel(folder, { config: experiment.bench.config, params: result.params, generationConfig: { eosTokenIds: experiment.bench.eosTokenIds, doSample: false }, files: { ...processorFiles(settings.model), "README.md": card } });
+  saveTrained(experiment, folder, adapter, result.params, { ...processorFiles(settings.model), "README.md": card });
   writeJsonl(logFile, result.log);
   writeText(stampFile(folder), stamp);
   return result;
@@ -182,8 +186,8 @@ const toConversation = ({ system, image, user, assistant }: SftRecord): Conversa
 
 /** Stage 1: SFT on rationales (`sft`) or on the bare answers to the same questions (`sft-direct`). */
 export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct", onProgress?: OnProgress): Promise<{ params: Params; log: SftLog[] }> {
-  const { settings, bench, base, knowledge } = experiment;
-  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft"]), async (write: (log: SftLog) => void) => {
+  const { settings, bench, knowledge } = experiment;
+  return loadOrTrain(experiment, name, stageStamp(experiment, name, ["cot", "sft", "lora"]), async (write: (log: SftLog) => void) => {
     const { records } = await cotData(experiment);
     const conversations = records.map((r) => toConversation(name === "sft" ? r.record : r.direct));
     assertTrainable(experiment, conversations.map((c) => c.image!));
@@ -194,7 +198,8 @@ export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct
       const { rationale, direct } = namingConversations(truth, r.choice(namedDrawings(truth)), r);
       return name === "sft" ? rationale : { ...direct, turns: direct.turns.slice(0, 1) };
     };
-    return trainSft(base, bench, settings.sft, {
+    const start = startOfSft(experiment);
+    const trained = await trainSft(start, bench, settings.sft, {
       conversations,
       replay: settings.sft.replayRows > 0 ? replay : undefined,
       seed: foldIn(settings.seed, "sft"),
@@ -204,6 +209,8 @@ export async function sftModel(experiment: Experiment, name: "sft" | "sft-direct
         return onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`);
       },
     });
+    disposeTree(start);
+    return trained;
   });
 }
 
@@ -236,7 +243,7 @@ export function rlPrompts(experiment: Experiment): RlPrompt[] {
 /** Stage 2: one RL method, from the SFT model. */
 export async function rlModel(experiment: Experiment, method: RlMethod, onProgress?: OnProgress, onLog?: (log: RlLog) => void): Promise<{ params: Params; log: RlLog[] }> {
   const { settings, bench } = experiment;
-  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl"]), async (write: (log: RlLog) => void) => {
+  return loadOrTrain(experiment, method, stageStamp(experiment, method, ["cot", "sft", "rl", "lora"]), async (write: (log: RlLog) => void) => {
     const { params: initial } = await sftModel(experiment, "sft");
     const prompts = rlPrompts(experiment);
     assertTrainable(experiment, prompts.flatMap((p) => [p.anchor, p.positive, p.negative]));
@@ -280,7 +287,7 @@ export async function evaluate(experiment: Experiment, method: Method, onProgres
   const named = experiment.label ?? method;
   const name = control === "own" ? named : `${named}-${control}-image${control === "none" ? "" : "s"}`;
   const file = path.join(folder, control === "own" ? "predictions" : "controls", `${name}.jsonl`);
-  const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "eval"] : ["cot", "sft", "rl", "eval"];
+  const parts: (keyof Settings)[] = method.startsWith("base") ? ["eval"] : method.startsWith("sft") ? ["cot", "sft", "lora", "eval"] : ["cot", "sft", "rl", "lora", "eval"];
   const stamp = stageStamp(experiment, `evaluate ${name}`, parts);
   if (isFresh(file, stamp)) return readJsonl<PredictionRow>(file);
   const params = await methodParams(experiment, method, onProgress);

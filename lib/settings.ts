@@ -6,8 +6,8 @@
  * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong types are errors.
  */
 import type { Precision } from "./engine/precision";
+import { merge, type DeepPartial } from "./merge";
 
-/** The scales. */
 export const SCALES = ["smoke", "default", "paper"] as const;
 export type Scale = (typeof SCALES)[number];
 
@@ -99,6 +99,16 @@ export interface RlSettings {
   reward: "substring" | "strict";
 }
 
+/** A low-rank adapter in place of the whole model, in SFT and RL. */
+export interface LoraSettings {
+  /** Rank; 0 trains the whole model. */
+  rank: number;
+  /** The adapter's output is scaled by alpha / rank. */
+  alpha: number;
+  /** Which linear layers have one: `all` (but the output layer), or the decoder's `attention`. */
+  layers: "all" | "attention";
+}
+
 /** Evaluation. */
 export interface EvalSettings {
   maxNewTokens: number;
@@ -126,6 +136,7 @@ export interface Settings {
   cot: CotSettings;
   sft: SftSettings;
   rl: RlSettings;
+  lora: LoraSettings;
   eval: EvalSettings;
 }
 
@@ -171,6 +182,7 @@ const defaults: Settings = {
     lossAverage: "token",
     reward: "strict",
   },
+  lora: { rank: 0, alpha: 32, layers: "all" },
   eval: { maxNewTokens: 80, batchSize: 128, role: "test", limit: 0, optionOrder: "shuffled" },
 };
 
@@ -211,17 +223,6 @@ const paper: DeepPartial<Settings> = {
   eval: { maxNewTokens: 2048, batchSize: 16 },
 };
 
-type DeepPartial<T> = { [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };
-
-function merge<T extends object>(base: T, change: DeepPartial<T>): T {
-  const out = { ...base };
-  for (const key of Object.keys(change) as (keyof T)[]) {
-    const value = change[key] as unknown;
-    out[key] = (typeof value === "object" && value !== null ? merge(base[key] as object, value) : value) as T[keyof T];
-  }
-  return out;
-}
-
 /** The allowed words of settings that take one. */
 const CHOICES: Record<string, readonly string[]> = {
   scale: SCALES,
@@ -236,13 +237,14 @@ const CHOICES: Record<string, readonly string[]> = {
   "rl.whenNoGroupSurvives": ["skip", "keep-all", "stop"],
   "rl.lossAverage": ["token", "micro-batch"],
   "rl.reward": ["substring", "strict"],
+  "lora.layers": ["all", "attention"],
   "eval.role": ["dev", "test"],
   "eval.optionOrder": ["shuffled", "released"],
 };
 
 /** Settings that count something: whole numbers, 0 where it means "none" or "all". */
-const COUNTS = /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|gradientAccumulationSteps|warmupSteps|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|gradientAccumulationSteps|groupsPerGeneration|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|eval\.(maxNewTokens|batchSize|limit))$/;
-const MAY_BE_ZERO = /^(seed|cot\.subCategories|sft\.(warmupSteps|replayRows)|rl\.(positiveGenerations|warmupSteps)|eval\.limit)$/;
+const COUNTS = /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|gradientAccumulationSteps|warmupSteps|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|gradientAccumulationSteps|groupsPerGeneration|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|lora\.rank|eval\.(maxNewTokens|batchSize|limit))$/;
+const MAY_BE_ZERO = /^(seed|cot\.subCategories|sft\.(warmupSteps|replayRows)|rl\.(positiveGenerations|warmupSteps)|lora\.rank|eval\.limit)$/;
 
 /** Applies one `name=value`. */
 function assign(settings: Settings, assignment: string): Settings {

@@ -24,15 +24,15 @@ export interface AdamWState {
   v: Params;
 }
 
-/** Zero moments for every tensor in `params`. */
+/** Zero moments for every tensor in `params`, made in TensorFlow's memory (`tf.zeros` would make them in JavaScript's first). */
 export function adamWInit(params: Params): AdamWState {
-  const zeros = (): Params => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, tf.zeros(p.shape)]));
+  const zeros = (): Params => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, tf.fill(p.shape, 0)]));
   return { step: tf.scalar(0), m: zeros(), v: zeros() };
 }
 
 /** Global L2 norm over all gradients (scalar). */
 export function globalNorm(gradients: Params): Tensor {
-  return tf.tidy(() => tf.sqrt(tf.addN(Object.values(gradients).map((g) => tf.sum(tf.square(g))))));
+  return tf.tidy(() => tf.sqrt(tf.addN(Object.values(gradients).map((g) => tf.tidy(() => tf.sum(tf.square(g)))))));
 }
 
 /** Gradients scaled so that their global norm is at most `maxNorm`, and that norm before clipping. */
@@ -64,15 +64,16 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       }
       continue;
     }
-    const m = tf.add(tf.mul(state.m[name], beta1), tf.mul(g, 1 - beta1));
-    const v = tf.add(tf.mul(state.v[name], beta2), tf.mul(tf.square(g), 1 - beta2));
-    const rate = tf.mul(learningRate, options.learningRateScale?.(name) ?? 1);
-    const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
-    const decayed = p.rank >= 2 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
-    const updated = tf.sub(decayed, tf.mul(tf.div(rate, correction1), tf.div(m, denominator)));
-    out.params[name] = keep(updated, p);
-    out.m[name] = keep(m, state.m[name]);
-    out.v[name] = keep(v, state.v[name]);
+    // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once
+    [out.params[name], out.m[name], out.v[name]] = tf.tidy((): Tensor[] => {
+      const m = tf.add(tf.mul(state.m[name], beta1), tf.mul(g, 1 - beta1));
+      const v = tf.add(tf.mul(state.v[name], beta2), tf.mul(tf.square(g), 1 - beta2));
+      const rate = tf.mul(learningRate, options.learningRateScale?.(name) ?? 1);
+      const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
+      const decayed = p.rank >= 2 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
+      const updated = tf.sub(decayed, tf.mul(tf.div(rate, correction1), tf.div(m, denominator)));
+      return [keep(updated, p), keep(m, state.m[name]), keep(v, state.v[name])];
+    });
   }
   return { params: out.params, state: { step, m: out.m, v: out.v } };
 }

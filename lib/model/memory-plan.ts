@@ -1,6 +1,6 @@
 /**
  * What a run needs in memory, from shapes alone. Parameters and weights' gradients are exact; activations are what the
- * backward pass keeps (no checkpointing, float32), counted per layer, so an estimate from below.
+ * backward pass keeps in float32, counted per layer. `npm run measure-memory` compares with what a step takes (docs/memory.json).
  */
 import type { ModelConfig } from "./config";
 import { loraModules } from "./lora";
@@ -84,20 +84,48 @@ export const cacheFloats = ({ text }: ModelConfig, tokens: number): number => 2 
 const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes: items.reduce((total, item) => total + item.bytes, 0) });
 
 /**
- * A training step: a step returns new parameters and moments before the old ones are disposed.
- * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
+ * Measured on CPU (docs/memory.json): a step's first call runs kernel by kernel and keeps every intermediate result of a pass until
+ * the pass ends, so many times what the backward pass needs; and TensorFlow's pool of large blocks keeps a share beyond what is in use.
  */
-export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean): Phase {
+const FIRST_CALL = { whole: 4.5, recomputed: 1.6 };
+const POOL_SHARE = 0.55;
+
+/** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, the old and the new stand side by side for a group only. */
+export const UPDATE_GROUP = 2 ** 25;
+
+/**
+ * A training step: new parameters and moments are there before the old ones are disposed.
+ * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
+ * @param recompute gradient checkpointing: a layer keeps its input, and one layer at a time its activations
+ */
+export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean, recompute = false): Phase {
   const { rows, promptTokens, responseTokens, images, imagePatches } = shape;
   const tokens = promptTokens + responseTokens;
-  return phase(name, [
+  const { text, vision } = config;
+  const decoder = recompute ? text.numHiddenLayers * tokens * text.hiddenSize + decoderActivations(config, tokens) / text.numHiddenLayers : decoderActivations(config, tokens);
+  const tower = recompute ? vision.depth * imagePatches * vision.hiddenSize + visionActivations(config, imagePatches) / vision.depth : visionActivations(config, imagePatches);
+  const grouped = FLOAT * counts.trained > UPDATE_GROUP;
+  const table = text.vocabSize * text.hiddenSize;
+  const copied = grouped ? Math.min(counts.trained, Math.max(UPDATE_GROUP / FLOAT, counts.trained > table ? table : 0)) : counts.trained;
+  const layers = recompute ? ", inputs of layers only" : "";
+  const held: PlanItem[] = [
     { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
     { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters` },
     { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
-    { name: "new copies", bytes: 3 * FLOAT * counts.trained, how: "weights and moments, before the old ones go" },
-    { name: "activations", bytes: FLOAT * rows * passes * decoderActivations(config, tokens), how: `${rows} rows of ${tokens} tokens, ${passes} ${passes === 1 ? "pass" : "passes"}` },
-    ...(visionTrained ? [{ name: "vision activations", bytes: FLOAT * images * visionActivations(config, imagePatches), how: `${images} images of ${imagePatches} patches` }] : []),
+    { name: "new copies", bytes: 3 * FLOAT * copied, how: `weights and moments ${grouped ? "of the largest group, " : ""}before the old ones go` },
+  ];
+  const passing: PlanItem[] = [
+    { name: "activations", bytes: FLOAT * rows * passes * decoder, how: `${rows} rows of ${tokens} tokens, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },
+    ...(visionTrained ? [{ name: "vision activations", bytes: FLOAT * images * tower, how: `${images} images of ${imagePatches} patches${layers}` }] : []),
     { name: "logits", bytes: 2 * FLOAT * rows * passes * responseTokens * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places, and their gradient` },
+  ];
+  const sum = (items: PlanItem[]): number => items.reduce((total, item) => total + item.bytes, 0);
+  const factor = recompute ? FIRST_CALL.recomputed : FIRST_CALL.whole;
+  return phase(name, [
+    ...held,
+    ...passing,
+    { name: "first call", bytes: (factor - 1) * sum(passing), how: `it keeps ${factor} times activations and logits (measured)` },
+    { name: "allocator", bytes: POOL_SHARE * sum(held), how: `${100 * POOL_SHARE} % of weights, gradients and moments (measured)` },
   ]);
 }
 

@@ -117,16 +117,27 @@ export function sampleFromLogits(logits: Float32Array, start: number, size: numb
   const weightOf = (score: number): number => Math.exp((score - largest) / temperature);
   let threshold = -Infinity; // the lowest score that stays
   if ((topK > 0 && topK < size) || topP < 1) {
-    const ascending = scores.slice().sort();
-    const first = topK > 0 ? Math.max(0, size - topK) : 0;
-    threshold = ascending[first];
-    if (topP < 1) {
-      let total = 0;
-      for (let i = size - 1; i >= 0 && ascending[i] >= threshold; i--) total += weightOf(ascending[i]);
+    const limit = topK > 0 ? Math.min(topK, size) : size;
+    const all = scores.reduce((sum, score) => sum + weightOf(score), 0);
+    // Of 151,936 scores few matter to either cut: the highest are sorted, and more of them where they do not decide it.
+    for (let reach = 4 * temperature; ; reach *= 4) {
+      const floor = reach < 1e4 * temperature ? largest - reach : -Infinity;
+      const descending = scores.filter((score) => score >= floor).sort().reverse();
+      if (floor > -Infinity && topK > 0 && descending.length < limit) continue;
+      threshold = descending[Math.min(limit, descending.length) - 1];
+      if (topP >= 1) break;
+      let total = all;
+      if (limit < size) {
+        total = 0;
+        for (let i = 0; i < descending.length && descending[i] >= threshold; i++) total += weightOf(descending[i]);
+      }
+      const last = Math.min(limit, descending.length) - 1;
       let above = 0;
-      let i = size - 1;
-      for (; i > first && above + weightOf(ascending[i]) < topP * total; i--) above += weightOf(ascending[i]);
-      threshold = ascending[i];
+      let i = 0;
+      for (; i < last && above + weightOf(descending[i]) < topP * total; i++) above += weightOf(descending[i]);
+      if (i === last && last < limit - 1 && floor > -Infinity) continue; // the nucleus may reach further
+      threshold = descending[i];
+      break;
     }
   }
   const weights = scores.map((score) => (score >= threshold ? weightOf(score) : 0));

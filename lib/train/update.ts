@@ -1,12 +1,14 @@
 /**
  * One optimizer update: forward, loss, backward, clipping and AdamW. A mini-batch that comes in one part is one compiled call;
- * in several (gradient accumulation) their gradients are summed first, which changes memory and nothing else.
+ * in several (gradient accumulation) their gradients are summed first, which changes memory and nothing else. Where the trained
+ * parameters are large, the optimizer goes through them a group at a time and gives up each group's old values before the next.
  */
 import { compile, type CompileOptions } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
-import { adamWUpdate, clipByGlobalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { adamWUpdate, clipByGlobalNorm, globalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { mapParams } from "../engine/tree";
+import { disposeTree, mapParams } from "../engine/tree";
+import { UPDATE_GROUP } from "../model/memory-plan";
 
 /** The mini-batch that a part belongs to. */
 export interface Whole {
@@ -40,6 +42,24 @@ export interface UpdateOptions<B> {
   /** Parts of a full mini-batch. */
   parts: number;
   compile: Pick<CompileOptions, "bf16" | "xla" | "eager">;
+  /** Bytes of parameters that are updated in one call; default 32 MiB. Where all fit, forward to update is one call. */
+  groupBytes?: number;
+}
+
+/** Names in groups of at most `bytes` of float32, a larger tensor on its own. */
+function groupsOf(params: Params, names: readonly string[], bytes: number): string[][] {
+  const groups: string[][] = [];
+  let filled = Infinity;
+  for (const name of names) {
+    const size = 4 * params[name].size;
+    if (filled + size > bytes) {
+      groups.push([]);
+      filled = 0;
+    }
+    groups[groups.length - 1].push(name);
+    filled += size;
+  }
+  return groups;
 }
 
 /** New parameters, optimizer state, and metrics (scalars, `loss`, `gradNorm` and `skipped` among them). */
@@ -57,7 +77,7 @@ export interface Updated {
 export type Update<B> = (params: Params, state: AdamWState, batches: readonly B[], tokens: number, learningRate: Tensor) => Updated;
 
 /** An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the caller's. */
-export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how }: UpdateOptions<B>): Update<B> {
+export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how, groupBytes = UPDATE_GROUP }: UpdateOptions<B>): Update<B> {
   const differentiate = (params: Params, batch: B, whole: Whole): { gradients: Params; metrics: Params } => {
     const out = valueAndGradients(params, trainable(params), (p) => {
       const part = loss(p, batch, whole);
@@ -85,18 +105,56 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
   const sum = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
   const finish = compile(apply, { eager: how.eager, name: `${name}.apply`, donate: [0, 1, 2] });
 
+  /** Global norm before clipping, the factor that clips, and whether all is finite. */
+  const survey = compile((gradients: Params) => {
+    const norm = globalNorm(gradients);
+    return { norm, scale: tf.minimum(tf.div(maxGradNorm, tf.add(norm, 1e-6)), 1), finite: tf.cast(tf.isFinite(norm), "float32") };
+  }, { eager: how.eager, name: `${name}.norm` });
+  /** Tensors by position, so that layers of equal shapes share a trace; `scales` are their factors on the learning rate. */
+  const applyGroup = compile(
+    (tensors: { p: Tensor; g: Tensor; m: Tensor; v: Tensor }[], scales: number[], step: Tensor, scale: Tensor, finite: Tensor, learningRate: Tensor) => {
+      const of = (key: "p" | "g" | "m" | "v"): Params => Object.fromEntries(tensors.map((tensor, i) => [i, tensor[key]]));
+      const clipped = mapParams(of("g"), (g) => (skipNotFinite ? tf.where(tf.greater(finite, 0), tf.mul(g, scale), tf.zerosLike(g)) : tf.mul(g, scale)));
+      const options = { ...optimizer, learningRateScale: (i: string) => scales[Number(i)] };
+      const out = adamWUpdate(of("p"), clipped, { step, m: of("m"), v: of("v") }, learningRate, options, skipNotFinite ? finite : undefined);
+      return { step: out.state.step, tensors: tensors.map((_, i) => ({ p: out.params[i], m: out.state.m[i], v: out.state.v[i] })) };
+    },
+    { eager: how.eager, name: `${name}.group`, donate: [0] },
+  );
+  /** `apply`, a group after the other: besides one group there are never two copies of parameters, moments and gradients. */
+  const applyInGroups = (params: Params, state: AdamWState, gradients: Params, learningRate: Tensor, groups: readonly string[][]): Updated => {
+    const { norm, scale, finite } = survey(gradients);
+    const next: Updated = { params: { ...params }, state: { step: state.step, m: { ...state.m }, v: { ...state.v } }, metrics: { gradNorm: norm } };
+    for (const names of groups) {
+      const scales = names.map((key) => optimizer.learningRateScale?.(key) ?? 1);
+      const out = applyGroup(names.map((key) => ({ p: params[key], g: gradients[key], m: state.m[key], v: state.v[key] })), scales, state.step, scale, finite, learningRate);
+      if (next.state.step !== state.step) next.state.step.dispose();
+      next.state.step = out.step;
+      names.forEach((key, i) => {
+        next.params[key] = out.tensors[i].p;
+        next.state.m[key] = out.tensors[i].m;
+        next.state.v[key] = out.tensors[i].v;
+      });
+    }
+    if (skipNotFinite) next.metrics.skipped = tf.tidy(() => tf.sub(1, finite));
+    disposeTree(state.step, scale, finite);
+    return next;
+  };
+
   return (params, state, batches, tokenCount, learningRate) => {
     const tokens = tf.scalar(tokenCount);
     const [first, ...others] = batches;
+    const groups = groupsOf(params, trainable(params), groupBytes);
+    const grouped = groups.length > 1;
     try {
-      if (others.length === 0) return whole(params, state, first, tokens, learningRate);
+      if (others.length === 0 && !grouped) return whole(params, state, first, tokens, learningRate);
       const of = { tokens, parts };
       let total = part(params, first, of);
       for (const batch of others) {
         const next = part(params, batch, of);
         total = { gradients: sum(total.gradients, next.gradients), metrics: sum(total.metrics, next.metrics) };
       }
-      const updated = finish(params, state, total.gradients, learningRate);
+      const updated = grouped ? applyInGroups(params, state, total.gradients, learningRate, groups) : finish(params, state, total.gradients, learningRate);
       return { ...updated, metrics: { ...total.metrics, ...updated.metrics } };
     } finally {
       tokens.dispose();

@@ -30,5 +30,6 @@ export const commands: Command[] = [
   { name: "refresh", summary: "the main job, then figures and the README's table made anew", load: () => import("./refresh") },
   { name: "profile", summary: "where the time goes: profile sft|rollout|tapo [--steps N] [--json]", load: () => import("./profile") },
   { name: "bench", summary: "speed against PyTorch, transformers, TRL and jax-js [--only NAME,…] [--rounds N] [--list] [--growth]", load: () => import("./bench") },
+  { name: "gpu-check", summary: "engine tests, parity fixtures and profiles on a GPU, and a report; skipped where there is none", load: () => import("./gpu-check") },
   { name: "pretrain", summary: "trains the tiny base from nothing [--steps N] [--out DIR] [--seed N]", load: () => import("./pretrain") },
 ];

@@ -48,12 +48,14 @@ export async function run(args: string[]): Promise<number> {
     const imagePatches = imageTokens * spatialMergeSize ** 2;
     const promptTokens = imageTokens + positive("text-tokens", values["text-tokens"], 256);
     const shape = (rows: number, images: number) => ({ rows, promptTokens, responseTokens: rl.maxNewTokens, images, imagePatches });
-    const groups = rl.groupsPerStep / rl.updatesPerStep;
+    // an update's parts are computed one after another
+    const sftRows = Math.ceil(sft.batchSize / sft.gradientAccumulationSteps);
+    const groups = rl.groupsPerStep / rl.updatesPerStep / rl.gradientAccumulationSteps;
     const counts = (factor: number) => parameterCounts(config, lora, factor > 0);
     const phases = [
-      trainingPhase("SFT step", config, counts(sft.visionLearningRateScale), shape(sft.batchSize, sft.batchSize), 1, sft.visionLearningRateScale > 0),
+      trainingPhase("SFT step", config, counts(sft.visionLearningRateScale), shape(sftRows, sftRows), 1, sft.visionLearningRateScale > 0, sft.gradientCheckpointing === "layers"),
       generationPhase("RL generation", config, counts(rl.visionLearningRateScale), shape(rl.groupsPerGeneration * rl.numGenerations, rl.groupsPerGeneration), rl.numGenerations),
-      trainingPhase("TAPO update", config, counts(rl.visionLearningRateScale), shape(groups * rl.numGenerations, 2 * groups), 2, rl.visionLearningRateScale > 0),
+      trainingPhase("TAPO update", config, counts(rl.visionLearningRateScale), shape(groups * rl.numGenerations, 2 * groups), 2, rl.visionLearningRateScale > 0, rl.gradientCheckpointing === "layers"),
     ];
     const memory = values.memory === undefined ? hostMemory() : GIB * positive("memory", values.memory, 0);
     const tooBig = phases.filter(({ bytes }) => bytes > memory);

@@ -35,9 +35,23 @@ describe("the memory plan, by hand", () => {
     expect(bytes(step, "activations")).toBe(4 * 2 * 2 * 4360);
     expect(bytes(step, "vision activations")).toBe(4 * 3 * 16 * 488);
     expect(bytes(step, "logits")).toBe(2 * 4 * 2 * 2 * 2 * vocab);
+    const passing = bytes(step, "activations") + bytes(step, "vision activations") + bytes(step, "logits");
+    expect(bytes(step, "first call")).toBeCloseTo(3.5 * passing);
+    expect(bytes(step, "allocator")).toBeCloseTo(0.55 * 28000);
     expect(step.bytes).toBe(step.items.reduce((sum, item) => sum + item.bytes, 0));
     const frozen = trainingPhase("step", config, { model: 1000, adapter: 10, trained: 10 }, { rows: 1, promptTokens: 3, responseTokens: 2, images: 3, imagePatches: 16 }, 1, false);
     expect([bytes(frozen, "weights"), bytes(frozen, "optimizer"), frozen.items.some((item) => item.name === "vision activations")]).toEqual([4040, 80, false]);
+  });
+  it("counts inputs of layers and one layer's activations where layers are recomputed", () => {
+    const counts = { model: 1000, adapter: 0, trained: 1000 };
+    const step = trainingPhase("step", config, counts, { rows: 2, promptTokens: 3, responseTokens: 2, images: 3, imagePatches: 16 }, 1, true, true);
+    expect(bytes(step, "activations")).toBe(4 * 2 * (2 * 5 * 32 + 4360 / 2)); // 2 layers' inputs of 5 x 32, one layer of the two
+    expect(bytes(step, "vision activations")).toBe(4 * 3 * (2 * 16 * 16 + (16 * 488) / 2));
+  });
+  it("counts one group's copies where more is trained than a group holds", () => {
+    const trained = 2 ** 26;
+    const step = trainingPhase("step", config, { model: trained, adapter: 0, trained }, { rows: 1, promptTokens: 3, responseTokens: 2, images: 1, imagePatches: 16 }, 1, true);
+    expect(bytes(step, "new copies")).toBe(3 * 2 ** 25); // of 4 bytes each: a group of 32 MiB, weights and two moments
   });
   it("sums generation: a prompt's cache once, a row's twice, one layer's attention over the prompts", () => {
     const phase = generationPhase("rollouts", config, { model: 1000, adapter: 0, trained: 0 }, { rows: 6, promptTokens: 10, responseTokens: 5, images: 2, imagePatches: 4 }, 3);

@@ -126,3 +126,27 @@ describe("sampleFromLogits", () => {
     expect(logProbOf(Float32Array.from([1000, 998]), 0, 2, 1, 2)).toBeCloseTo(-1 - Math.log(1 + Math.exp(-1)), 12);
   });
 });
+
+describe("both cuts over a large vocabulary", () => {
+  /** The lowest score that stays, by sorting all of them. */
+  const reference = (logits: Float32Array, topK: number, topP: number, temperature: number): number => {
+    const sorted = Array.from(logits).sort((a, b) => b - a);
+    const limit = topK > 0 ? Math.min(topK, sorted.length) : sorted.length;
+    const weights = sorted.map((x) => Math.exp((x - sorted[0]) / temperature));
+    const total = weights.filter((_, i) => sorted[i] >= sorted[limit - 1]).reduce((a, b) => a + b, 0);
+    let above = 0;
+    let i = 0;
+    for (; i < limit - 1 && above + weights[i] < topP * total; i++) above += weights[i];
+    return sorted[topP < 1 ? i : limit - 1];
+  };
+  it.each([[0, 0.9, 1], [0, 0.999, 1], [0, 0.5, 5], [50, 1, 1], [50, 0.8, 0.7], [3000, 0.99, 1], [20000, 1, 3]])("top-k %i, top-p %f at temperature %f keep what a full sort keeps", (topK, topP, temperature) => {
+    const draw = random(17);
+    const logits = Float32Array.from({ length: 20000 }, () => 3 * draw.normal());
+    const lowest = reference(logits, topK, topP, temperature);
+    const kept = Array.from(logits.keys()).filter((i) => logits[i] >= lowest);
+    const options = { topP, topK, temperature, bannedTokenIds: [], greedy: false, repetitionPenalty: 1 };
+    // the last uniform number below 1 draws the last kept token, 0 the first
+    expect(sampleFromLogits(logits, 0, logits.length, [], options, () => 0)).toBe(kept[0]);
+    expect(sampleFromLogits(logits, 0, logits.length, [], options, () => 1 - 2 ** -53)).toBe(kept[kept.length - 1]);
+  });
+});
