@@ -2,9 +2,8 @@
  * The shipped experiment, stage by stage: what notebooks and command line call. Each stage loads what an earlier call
  * saved under the same code, data and settings, and makes it otherwise.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { createHash } from "node:crypto";
 import { buildCotData, dataCard, type CotData, type Observation } from "./data/cot/build";
 import { shuffledRationales } from "./data/cot/shuffle";
 import { namedDrawings, namingConversations, type Conversation, type Knowledge } from "./data/corpus";
@@ -26,8 +25,9 @@ import { modelCard } from "./report/model-card";
 import { withScalarLog } from "./report/scalar-log";
 import type { RlPrompt } from "./rollout/groups";
 import { observe } from "./rollout/offline-teacher";
-import { provenance, readJsonl, runFolder, writeJsonl, writeText } from "./run";
+import { readJsonl, runFolder, writeJsonl, writeText } from "./run";
 import type { Settings } from "./settings";
+import { isFresh, stageStamp, stampFile } from "./stamp";
 import { trainRl, type RlLog, type RlMethod } from "./train/rl";
 import { trainSft, type SftLog } from "./train/sft";
 import { createWorkbench, type Workbench } from "./train/workbench";
@@ -88,17 +88,6 @@ export async function openExperiment(settings: Settings): Promise<Experiment> {
     },
   };
 }
-
-/** A stage's stamp: equal stamps mean equal results. */
-export function stageStamp(experiment: Experiment, stage: string, parts: (keyof Settings)[]): string {
-  const { code, data } = provenance(experiment.settings);
-  const chosen = Object.fromEntries(parts.map((part) => [part, experiment.settings[part]]));
-  const { seed, model, prompts } = experiment.settings;
-  return createHash("sha256").update(JSON.stringify({ stage, code, data, seed, bf16: experiment.bf16, model, prompts, chosen })).digest("hex");
-}
-
-export const stampFile = (target: string): string => `${target}.stamp`;
-export const isFresh = (target: string, stamp: string): boolean => existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === stamp;
 
 /** Seen sub-categories that a run trains on: all, or as many as `cot.subCategories` says, spread over the domains. */
 export function trainedConcepts({ benchmark, settings }: Experiment): Set<string> {
