@@ -65,7 +65,7 @@ export function hashSettings(settings: Settings): string {
 /** What the results depend on: the code that computes them, the committed data and base model, the settings. */
 export function provenance(settings: Settings): { code: string; data: string; settings: string } {
   return {
-    code: hashTree(["lib/data", "lib/engine", "lib/eval", "lib/loss", "lib/model", "lib/processor", "lib/reward", "lib/rollout", "lib/train", "lib/contrastive-baseline.ts", "lib/experiment.ts", "lib/probes.ts", "lib/run.ts", "lib/settings.ts", "package-lock.json"]),
+    code: hashTree(["lib/data", "lib/engine", "lib/eval", "lib/loss", "lib/model", "lib/processor", "lib/reward", "lib/rollout", "lib/train", "lib/adapters.ts", "lib/contrastive-baseline.ts", "lib/experiment.ts", "lib/merge.ts", "lib/probes.ts", "lib/run.ts", "lib/settings.ts", "lib/stamp.ts", "package-lock.json"]),
     data: hashTree(["data/emoji-fgvr", ...(settings.model.startsWith("data/") ? [settings.model] : [])]),
     settings: hashSettings(settings),
   };

@@ -83,12 +83,9 @@ export const cacheFloats = ({ text }: ModelConfig, tokens: number): number => 2 
 
 const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes: items.reduce((total, item) => total + item.bytes, 0) });
 
-/**
- * Measured on CPU (docs/memory.json): a step's first call runs kernel by kernel and keeps every intermediate result of a pass until
- * the pass ends, so many times what the backward pass needs; and TensorFlow's pool of large blocks keeps a share beyond what is in use.
- */
-const FIRST_CALL = { whole: 4.5, recomputed: 1.6 };
-const POOL_SHARE = 0.55;
+/** Measured on CPU (docs/memory.json): TensorFlow's pool of large blocks keeps a share beyond what is in use, and functions and threads take some. */
+const POOL_SHARE = 0.25;
+const ENGINE = 2 ** 27;
 
 /** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, the old and the new stand side by side for a group only. */
 export const UPDATE_GROUP = 2 ** 25;
@@ -120,12 +117,10 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
     { name: "logits", bytes: 2 * FLOAT * rows * passes * responseTokens * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places, and their gradient` },
   ];
   const sum = (items: PlanItem[]): number => items.reduce((total, item) => total + item.bytes, 0);
-  const factor = recompute ? FIRST_CALL.recomputed : FIRST_CALL.whole;
   return phase(name, [
     ...held,
     ...passing,
-    { name: "first call", bytes: (factor - 1) * sum(passing), how: `it keeps ${factor} times activations and logits (measured)` },
-    { name: "allocator", bytes: POOL_SHARE * sum(held), how: `${100 * POOL_SHARE} % of weights, gradients and moments (measured)` },
+    { name: "allocator", bytes: POOL_SHARE * sum(held) + ENGINE, how: `${100 * POOL_SHARE} % of weights, gradients and moments, and TensorFlow itself (measured)` },
   ]);
 }
 

@@ -35,9 +35,7 @@ describe("the memory plan, by hand", () => {
     expect(bytes(step, "activations")).toBe(4 * 2 * 2 * 4360);
     expect(bytes(step, "vision activations")).toBe(4 * 3 * 16 * 488);
     expect(bytes(step, "logits")).toBe(2 * 4 * 2 * 2 * 2 * vocab);
-    const passing = bytes(step, "activations") + bytes(step, "vision activations") + bytes(step, "logits");
-    expect(bytes(step, "first call")).toBeCloseTo(3.5 * passing);
-    expect(bytes(step, "allocator")).toBeCloseTo(0.55 * 28000);
+    expect(bytes(step, "allocator")).toBe(0.25 * 28000 + 2 ** 27);
     expect(step.bytes).toBe(step.items.reduce((sum, item) => sum + item.bytes, 0));
     const frozen = trainingPhase("step", config, { model: 1000, adapter: 10, trained: 10 }, { rows: 1, promptTokens: 3, responseTokens: 2, images: 3, imagePatches: 16 }, 1, false);
     expect([bytes(frozen, "weights"), bytes(frozen, "optimizer"), frozen.items.some((item) => item.name === "vision activations")]).toEqual([4040, 80, false]);
