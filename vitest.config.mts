@@ -7,7 +7,7 @@ export default defineConfig({
     // Two engines that each spin threads on all cores slow one another by an order of magnitude.
     maxWorkers: 2,
     env: { TF_CPP_MIN_LOG_LEVEL: "3", TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1" },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });
