@@ -17,9 +17,9 @@ export async function run(args: string[]): Promise<number> {
   }
   const root = repositoryRoot();
   // what is published beside the main job and is not part of it follows its code too
-  for (const [name, command] of values["readme-only"] ? [] : Object.entries({ contrastive, probes })) {
+  for (const [name, command, more] of values["readme-only"] ? [] : ([["contrastive", contrastive, ["--steps", "1000"]], ["probes", probes, []]] as const)) {
     if (!existsSync(path.join(root, "figures", `${name}.csv`))) continue;
-    const code = await command(["--scale", "default", "--run", "main"]);
+    const code = await command(["--scale", "default", "--run", "main", ...more]);
     if (code !== 0) return code;
   }
   const file = path.join(root, "README.md");
