@@ -161,7 +161,8 @@ export async function contrastiveModel(experiment: Experiment, method: Contrasti
 export const baselineFolder = ({ folder }: Pick<Experiment, "folder">): string => path.join(folder, "baselines");
 
 /** Embeddings of images and texts on the host, in batches of equal size. */
-export function createEmbedder({ config, params }: Pick<ContrastiveModel, "config" | "params">, { processor, grid }: Experiment["bench"], bank: ImageBank, batchSize = 64) {
+export function createEmbedder({ config, params }: Pick<ContrastiveModel, "config" | "params">, { processor }: Pick<Experiment["bench"], "processor">, bank: ImageBank, batchSize = 64) {
+  const side = bank.size / processor.imageConfig.patchSize;
   const encode = compile((p: Params, images: Tensor, ids: Tensor, plan: VisionInputs) => embedPooled(p, pooledFeatures(p, config.towers, toPatches(tf.gather(images, ids as tf.Tensor1D), processor.imageConfig), plan, batchSize)), { name: "contrastive.images" });
   const read = compile((p: Params, texts: TextInputs) => embedTexts(p, config, texts), { name: "contrastive.texts" });
   /** Keyed vectors; the last batch is filled with its last item. */
@@ -177,7 +178,7 @@ export function createEmbedder({ config, params }: Pick<ContrastiveModel, "confi
   };
   return {
     images: (paths: readonly string[]): Map<string, Float32Array> => {
-      const plan = visionInputs(visionPlan(config.towers, new Array<Grid>(batchSize).fill(grid)));
+      const plan = visionInputs(visionPlan(config.towers, new Array<Grid>(batchSize).fill([1, side, side])));
       const out = batched([...new Set(paths)], (batch) => {
         const ids = tf.tensor1d(batch.map((image) => bank.indexOf(image)), "int32");
         const rows = encode(params, bank.images, ids, plan);
@@ -205,13 +206,16 @@ export async function evaluateContrastive(experiment: Experiment, method: Contra
   if (isFresh(file, wanted)) return readJsonl<PredictionRow>(file);
   const model = await contrastiveModel(experiment, method, recipe, onProgress);
   const rows = evaluationRows(experiment);
-  const embed = createEmbedder(model, bench, bench.bank);
+  const paths = rows.map((row) => row.image_path);
+  const bank = await loadImageBank(paths, IMAGE_SIZE, loadImage);
+  const embed = createEmbedder(model, bench, bank);
   const predictions = chooseNames(
     rows,
-    { images: embed.images(rows.map((row) => row.image_path)), names: embed.names(benchmark.subcategories().map((c) => c.name)) },
+    { images: embed.images(paths), names: embed.names(benchmark.subcategories().map((c) => c.name)) },
     { method, seed: settings.seed, namesOfDomain: (domain) => benchmark.subcategories({ domain }).map((c) => c.name) },
   );
   disposeTree(model.params);
+  bank.dispose();
   writeJsonl(file, predictions);
   writeText(stampFile(file), wanted);
   return predictions;

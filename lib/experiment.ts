@@ -30,7 +30,7 @@ import type { Settings } from "./settings";
 import { isFresh, stageStamp, stampFile } from "./stamp";
 import { trainRl, type RlLog, type RlMethod } from "./train/rl";
 import { trainSft, type SftLog } from "./train/sft";
-import { createWorkbench, type Workbench } from "./train/workbench";
+import { squareWorkbench, type Workbench } from "./train/workbench";
 
 /** The methods of the results table. */
 export type Method = "base" | "base-cot" | "sft-direct" | "sft" | RlMethod;
@@ -72,7 +72,7 @@ export async function openExperiment(settings: Settings): Promise<Experiment> {
     ...benchmark.subcategories().flatMap((c) => [...new Set(roles)].flatMap((role) => benchmark.drawings(c, role).map((d) => d.path))),
     ...knowledge.filter((k) => k.evaluated).flatMap((k) => k.drawings.map((d) => d.path)),
   ];
-  const bench = await createWorkbench({ config, processor: loadProcessor(settings.model), images, imageSize: IMAGE_SIZE, loadImage });
+  const bench = await squareWorkbench({ config, processor: loadProcessor(settings.model), paths: images, imageSize: IMAGE_SIZE, loadImage });
   return {
     settings,
     bf16: useBf16(settings.precision),

@@ -43,6 +43,9 @@ export interface SftSettings {
   maxGradNorm: number;
   /** Strength of image augmentation; 0 for none (paper). */
   augmentation: number;
+  /** Fewest and most pixels of an image; 0 for the checkpoint's own limits. */
+  minPixels: number;
+  maxPixels: number;
   /** Pre-training rows added to each batch (0 in the paper): keeps a tiny base from forgetting unseen names. */
   replayRows: number;
 }
@@ -60,6 +63,8 @@ export interface RlSettings {
   gradientCheckpointing: "none" | "layers";
   /** Groups sampled per generation batch. */
   groupsPerGeneration: number;
+  /** How many of them are sampled at a time, 0 for all; less memory, the same draws. */
+  promptsPerCall: number;
   /** n1 + n2 of the paper. */
   numGenerations: number;
   /** n2: how many of them are sampled from the positive image (intra-class augmentation). */
@@ -83,6 +88,9 @@ export interface RlSettings {
   entropyCoefficient: number;
   negativeEntropyCoefficient: number;
   augmentation: number;
+  /** Fewest and most pixels of an image; 0 for the checkpoint's own limits. */
+  minPixels: number;
+  maxPixels: number;
   /** Share of open-world prompts. */
   openShare: number;
   /** Deviation 1: responses are conditioned on the anchor (paper) or on the image each was sampled from (release). */
@@ -148,7 +156,7 @@ const defaults: Settings = {
   prompts: "tiny",
   precision: "auto",
   cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0, rationales: "own" },
-  sft: { epochs: 3, batchSize: 32, gradientAccumulationSteps: 1, gradientCheckpointing: "none", learningRate: 1.5e-4, visionLearningRateScale: 0.1, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, replayRows: 16 },
+  sft: { epochs: 3, batchSize: 32, gradientAccumulationSteps: 1, gradientCheckpointing: "none", learningRate: 1.5e-4, visionLearningRateScale: 0.1, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, minPixels: 0, maxPixels: 0, replayRows: 16 },
   rl: {
     steps: 16,
     groupsPerStep: 16,
@@ -156,6 +164,7 @@ const defaults: Settings = {
     gradientAccumulationSteps: 1,
     gradientCheckpointing: "none",
     groupsPerGeneration: 12,
+    promptsPerCall: 0,
     numGenerations: 10,
     positiveGenerations: 5,
     maxNewTokens: 72,
@@ -174,6 +183,8 @@ const defaults: Settings = {
     entropyCoefficient: 0.03,
     negativeEntropyCoefficient: 0.03,
     augmentation: 0.6,
+    minPixels: 0,
+    maxPixels: 0,
     openShare: 0.5,
     conditionOn: "anchor",
     negativeLogProbs: "recomputed",
@@ -202,7 +213,7 @@ const paper: DeepPartial<Settings> = {
   model: "models/Qwen2.5-VL-3B-Instruct",
   prompts: "paper",
   cot: { descriptionsPerImage: 10, beliefSamples: 16 },
-  sft: { epochs: 10, batchSize: 64, gradientAccumulationSteps: 16, gradientCheckpointing: "layers", learningRate: 5e-6, visionLearningRateScale: 0, weightDecay: 0.1, warmupSteps: 6, augmentation: 0, replayRows: 0 },
+  sft: { epochs: 10, batchSize: 64, gradientAccumulationSteps: 16, gradientCheckpointing: "layers", learningRate: 5e-6, visionLearningRateScale: 0, weightDecay: 0.1, warmupSteps: 6, augmentation: 0, maxPixels: 589_824, replayRows: 0 },
   rl: {
     steps: 47, // 10 epochs over 4 images of each of the six sets' 452 seen sub-categories
     groupsPerStep: 384,
@@ -210,12 +221,15 @@ const paper: DeepPartial<Settings> = {
     gradientAccumulationSteps: 128,
     gradientCheckpointing: "layers",
     groupsPerGeneration: 384,
+    promptsPerCall: 4,
     maxNewTokens: 4096,
     learningRate: 1e-6,
     visionLearningRateScale: 1,
     warmupSteps: 0,
     schedule: "constant",
     augmentation: 0,
+    minPixels: 200_704,
+    maxPixels: 1_003_520,
     reward: "substring",
     whenNoGroupSurvives: "stop",
     maxGenerationBatches: 20,
@@ -243,8 +257,8 @@ const CHOICES: Record<string, readonly string[]> = {
 };
 
 /** Settings that count something: whole numbers, 0 where it means "none" or "all". */
-const COUNTS = /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|gradientAccumulationSteps|warmupSteps|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|gradientAccumulationSteps|groupsPerGeneration|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|lora\.rank|eval\.(maxNewTokens|batchSize|limit))$/;
-const MAY_BE_ZERO = /^(seed|cot\.subCategories|sft\.(warmupSteps|replayRows)|rl\.(positiveGenerations|warmupSteps)|lora\.rank|eval\.limit)$/;
+const COUNTS = /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|gradientAccumulationSteps|warmupSteps|minPixels|maxPixels|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|gradientAccumulationSteps|groupsPerGeneration|promptsPerCall|minPixels|maxPixels|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|lora\.rank|eval\.(maxNewTokens|batchSize|limit))$/;
+const MAY_BE_ZERO = /^(seed|cot\.subCategories|sft\.(warmupSteps|minPixels|maxPixels|replayRows)|rl\.(promptsPerCall|minPixels|maxPixels|positiveGenerations|warmupSteps)|lora\.rank|eval\.limit)$/;
 
 /** Applies one `name=value`. */
 function assign(settings: Settings, assignment: string): Settings {

@@ -42,9 +42,12 @@ export async function predict(params: Params, bench: Workbench, rows: readonly E
     const batch = rows.slice(start, start + options.batchSize);
     const shown = images.slice(start, start + options.batchSize);
     // without images the features are not looked at; one of the bank stands in for their shape
-    const features = bench.features(params, shown.map((image, i) => image ?? batch[i].image_path));
+    const paths = shown.map((image, i) => image ?? batch[i].image_path);
+    await bench.images.load(paths);
+    const features = bench.features(params, paths);
+    const places = bench.places(paths);
     const ask = options.reason ? options.prompts.reason : options.prompts.direct;
-    const prompts = batch.map((row, i) => bench.prompt(ask(row.question, row.options ?? undefined), shown[i] === null ? null : i));
+    const prompts = batch.map((row, i) => bench.prompt(ask(row.question, row.options ?? undefined), shown[i] === null ? null : places[i]));
     const rollouts = bench.generator.generate(
       params,
       { prompts, features },

@@ -54,9 +54,9 @@ export interface Probes {
 
 /** Probes at a bench, in batches of `batchSize`; the last batch is filled with its last item. */
 export function createProbes(bench: Workbench, batchSize = 64): Probes {
-  const { config, tokensPerImage } = bench;
+  const { config } = bench;
   const look = compile(
-    (params: Params, features: Tensor, batch: PromptBatch) => {
+    (params: Params, features: Tensor, batch: PromptBatch, tokensPerImage: number) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
       const attend = causalAttention();
       const hidden = decode(params, config, embeds, batch.positionIds, () => attend);
@@ -80,10 +80,13 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
       if (images.length !== questions.length) throw new Error(`probes: ${images.length} images and ${questions.length} questions`);
       const out: ImageProbe[] = [];
       inBatches(images.length, (index, own) => {
-        const padded = bench.features(params, index.map((i) => images[i]));
+        const shown = index.map((i) => images[i]);
+        const places = bench.places(shown);
+        const padded = bench.features(params, shown);
+        const tokensPerImage = places[1].first - places[0].first; // equal squares
         const features = tf.slice(padded, 0, batchSize * tokensPerImage);
-        const batch = promptBatch(index.map((i, place) => bench.prompt(questions[i], place)));
-        const seen = look(decoder(params), features, batch);
+        const batch = promptBatch(index.map((i, place) => bench.prompt(questions[i], places[place])));
+        const seen = look(decoder(params), features, batch, tokensPerImage);
         const [visual, hidden] = [rowsOf(seen.visual, own), rowsOf(seen.hidden, own)];
         visual.forEach((row, i) => out.push({ visual: row, hidden: hidden[i] }));
         disposeTree(padded, features, batch, seen);
@@ -93,13 +96,13 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
     textLogProbs: (params, conversations) => {
       const rows = conversations.map((conversation) => {
         if (conversation.image !== null) throw new Error("probes: textLogProbs takes dialogues without an image");
-        return { ...conversationRow(conversation, bench.processor, bench.grid), image: -1 };
+        return { ...conversationRow(conversation, bench.processor, null), image: null };
       });
       const places = (i: number): number => rows[i].predicted.filter(Boolean).length;
       const features = tf.zeros([1, config.text.hiddenSize]);
       const out: number[] = [];
       inBatches(rows.length, (index, own) => {
-        const batch = rowBatch(index.map((i) => [rows[i]]), config, { lengthBucket: 32, placesBucket: 512, grid: bench.grid, tokensPerImage });
+        const batch = rowBatch(index.map((i) => [rows[i]]), config, { lengthBucket: 32, placesBucket: 512 });
         const logProbs = score(decoder(params), batch, features);
         const values = logProbs.dataSync();
         let at = 0;
@@ -118,8 +121,10 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
     answers: (params, images, questions, maxNewTokens) => {
       const out: string[] = [];
       inBatches(images.length, (index, own) => {
-        const features = bench.features(params, index.map((i) => images[i]));
-        const prompts = index.map((i, place) => bench.prompt(questions[i], place));
+        const shown = index.map((i) => images[i]);
+        const features = bench.features(params, shown);
+        const places = bench.places(shown);
+        const prompts = index.map((i, place) => bench.prompt(questions[i], places[place]));
         const rollouts = bench.generator.generate(params, { prompts, features }, { numGenerations: 1, maxNewTokens, temperature: 1, topP: 1, greedy: true, eosTokenIds: bench.eosTokenIds, bannedTokenIds: bench.bannedTokenIds, seed: 0 });
         features.dispose();
         for (let i = 0; i < own; i++) out.push(bench.processor.tokenizer.decode(rollouts[i].tokenIds));

@@ -3,11 +3,29 @@
  * A pure function of the image grids; equal grids give equal plans, so a plan can be kept and reused.
  * Reference: transformers, `get_vision_window_index`, `get_vision_position_ids`, `get_vision_cu_seqlens`.
  */
+import { roundedUp } from "../engine/buckets";
 import { tf, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
 
 /** Temporal, height and width extent of an image in patches. */
 export type Grid = [t: number, h: number, w: number];
+
+/** Where the features of an image stand among those of its batch. */
+export interface ImagePlace {
+  grid: Grid;
+  /** Row of its first feature. */
+  first: number;
+}
+
+/** Places of the features of images of these grids, one after the other. */
+export function imagePlaces({ vision }: ModelConfig, grids: readonly Grid[]): ImagePlace[] {
+  let next = 0;
+  return grids.map((grid) => {
+    const first = next;
+    next += (grid[0] * grid[1] * grid[2]) / vision.spatialMergeSize ** 2;
+    return { grid, first };
+  });
+}
 
 /** Runs of consecutive patches (window order) that attend to each other, as host arrays. */
 export interface SegmentPlan {
@@ -57,13 +75,32 @@ export interface VisionInputs {
   fullSegments: Segments;
 }
 
-function segmentPlan(lengths: readonly number[]): SegmentPlan {
-  const count = lengths.length;
-  const length = Math.max(...lengths);
-  if (lengths.every((n) => n === length)) return { count, length, index: null, inverse: null, mask: null };
+/**
+ * Sizes of a plan. Batches of other images share a compiled function where their plans are padded to one shape: patches that
+ * belong to no image are computed, read by none, and passed over by every index into the features.
+ */
+export interface VisionShape {
+  /** Patches of all images. */
+  patches: number;
+  windows: number;
+  /** Of the largest window. */
+  windowPatches: number;
+  /** Runs of full attention: frames of images. */
+  frames: number;
+  /** Of the largest frame. */
+  framePatches: number;
+}
+
+/**
+ * @param patches of the plan: those of images, which come first, and padding
+ * @throws Error where `count` segments of `length` have no place for them
+ */
+function segmentPlan(lengths: readonly number[], count: number, length: number, patches: number): SegmentPlan {
+  if (lengths.length === count && lengths.every((n) => n === length) && count * length === patches) return { count, length, index: null, inverse: null, mask: null };
+  if (count * length < patches) throw new Error(`visionPlan: ${count} segments of ${length} patches hold no ${patches}`);
   const index = new Int32Array(count * length);
-  const inverse = new Int32Array(lengths.reduce((a, b) => a + b, 0));
   const mask = new Float32Array(count * length).fill(-1e9);
+  const inverse = new Int32Array(patches);
   let patch = 0;
   lengths.forEach((n, segment) => {
     for (let i = 0; i < n; i++, patch++) {
@@ -73,6 +110,8 @@ function segmentPlan(lengths: readonly number[]): SegmentPlan {
       mask[place] = 0;
     }
   });
+  // patches of padding share a place that nobody attends to: nothing flows from it, and no gradient to it
+  inverse.fill(mask.findIndex((value) => value !== 0), patch);
   return { count, length, index, inverse, mask };
 }
 
@@ -96,14 +135,49 @@ function windowOrder([t, h, w]: Grid, merge: number, side: number): { order: num
   return { order, sizes };
 }
 
+/** Side of a window, merge groups. */
+const windowSide = ({ vision }: ModelConfig): number => Math.floor(Math.floor(vision.windowSize / vision.spatialMergeSize) / vision.patchSize);
+
+/** What images of these grids need, packed one after the other. */
+export function visionShape(config: ModelConfig, grids: readonly Grid[]): VisionShape {
+  const merge = config.vision.spatialMergeSize;
+  const side = windowSide(config);
+  const shape: VisionShape = { patches: 0, windows: 0, windowPatches: 0, frames: 0, framePatches: 0 };
+  for (const [t, h, w] of grids) {
+    const [rows, columns] = [h / merge, w / merge];
+    shape.patches += t * h * w;
+    shape.windows += t * Math.ceil(rows / side) * Math.ceil(columns / side);
+    shape.windowPatches = Math.max(shape.windowPatches, Math.min(rows, side) * Math.min(columns, side) * merge * merge);
+    shape.frames += t;
+    shape.framePatches = Math.max(shape.framePatches, h * w);
+  }
+  return shape;
+}
+
+/** `shape` with some room, so that batches of images of many sizes have few shapes. */
+export function roomyShape(config: ModelConfig, shape: VisionShape): VisionShape {
+  const unit = config.vision.spatialMergeSize ** 2;
+  const [patches, windowPatches, framePatches] = [roundedUp(shape.patches, 16 * unit), roundedUp(shape.windowPatches, unit), roundedUp(shape.framePatches, 16 * unit)];
+  const holding = (count: number, length: number): number => roundedUp(Math.max(count, Math.ceil(patches / length)), 1);
+  return { patches, windows: holding(shape.windows, windowPatches), windowPatches, frames: Math.max(shape.frames, Math.ceil(patches / framePatches)), framePatches };
+}
+
+/** The smallest shape that holds each of `shapes`. @throws Error without any */
+export function commonShape(shapes: readonly VisionShape[]): VisionShape {
+  if (shapes.length === 0) throw new Error("commonShape: no shapes");
+  const most = (key: keyof VisionShape): number => shapes.reduce((n, shape) => Math.max(n, shape[key]), 0);
+  return { patches: most("patches"), windows: most("windows"), windowPatches: most("windowPatches"), frames: most("frames"), framePatches: most("framePatches") };
+}
+
 /**
  * Plans the vision tower for images of the given grids, packed one after the other.
- * @throws Error when a grid isn't a multiple of the merge size
+ * @param shape padded to it; default what the images need
+ * @throws Error when a grid isn't a multiple of the merge size, or the images need more than `shape`
  */
-export function visionPlan(config: ModelConfig, grids: readonly Grid[]): VisionPlan {
-  const { spatialMergeSize: merge, windowSize, patchSize } = config.vision;
+export function visionPlan(config: ModelConfig, grids: readonly Grid[], shape: VisionShape = visionShape(config, grids)): VisionPlan {
+  const { spatialMergeSize: merge } = config.vision;
   if (grids.length === 0) throw new Error("visionPlan: no image; pass pixelValues null for text alone");
-  const side = Math.floor(Math.floor(windowSize / merge) / patchSize);
+  const side = windowSide(config);
   const unit = merge * merge;
   const windowIndex: number[] = [];
   const windowLengths: number[] = [];
@@ -127,6 +201,13 @@ export function visionPlan(config: ModelConfig, grids: readonly Grid[]): VisionP
     windowLengths.push(...sizes.map((n) => n * unit));
     for (let frame = 0; frame < t; frame++) fullLengths.push(h * w);
   }
+  const needed = visionShape(config, grids);
+  for (const key of Object.keys(needed) as (keyof VisionShape)[]) if (needed[key] > shape[key]) throw new Error(`visionPlan: the images need ${key} ${needed[key]}; the shape has ${shape[key]}`);
+  if (shape.patches % unit !== 0) throw new Error(`visionPlan: a shape of ${shape.patches} patches isn't made of merge groups of ${unit}`);
+  for (let group = windowIndex.length; group < shape.patches / unit; group++) {
+    windowIndex.push(group);
+    for (let i = 0; i < 2 * unit; i++) positions.push(0);
+  }
   const tokens = windowIndex.length;
   const reverseIndex = new Int32Array(tokens);
   windowIndex.forEach((group, i) => (reverseIndex[group] = i));
@@ -136,8 +217,8 @@ export function visionPlan(config: ModelConfig, grids: readonly Grid[]): VisionP
     windowIndex: Int32Array.from(windowIndex),
     reverseIndex,
     positions: Float32Array.from(positions),
-    windowSegments: segmentPlan(windowLengths),
-    fullSegments: segmentPlan(fullLengths),
+    windowSegments: segmentPlan(windowLengths, shape.windows, shape.windowPatches, shape.patches),
+    fullSegments: segmentPlan(fullLengths, shape.frames, shape.framePatches, shape.patches),
   };
 }
 

@@ -57,8 +57,8 @@ export function assistantMask(ids: readonly number[], tokenizer: Tokenizer, { ne
 }
 
 /** Renders, expands and encodes a conversation about at most one image of `grid`; ends with the last predicted token. */
-export function conversationRow(conversation: Conversation, processor: Processor, grid: Grid, options: MaskOptions = {}): ConversationRow {
-  const { inputIds } = processor.promptIds(conversationMessages(conversation), conversation.image === null ? [] : [grid], false);
+export function conversationRow(conversation: Conversation, processor: Processor, grid: Grid | null, options: MaskOptions = {}): ConversationRow {
+  const { inputIds } = processor.promptIds(conversationMessages(conversation), conversation.image === null || grid === null ? [] : [grid], false);
   const predicted = assistantMask(inputIds, processor.tokenizer, options);
   const length = predicted.lastIndexOf(true) + 1;
   return { inputIds: inputIds.slice(0, length), predicted: predicted.slice(0, length) };

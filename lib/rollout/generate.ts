@@ -27,6 +27,8 @@ export interface GenerateOptions {
   eosTokenIds: readonly number[];
   bannedTokenIds: readonly number[];
   seed: number;
+  /** Number of the first prompt in a longer list: draws are those of the list as one call. Default 0. */
+  firstPrompt?: number;
   /** Only the k most probable tokens; 0 (default) for all. */
   topK?: number;
   /** Penalty on tokens of prompt and response (`LogitsOptions`); 1 (default) for none. */
@@ -114,7 +116,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
     const streams = Array.from({ length: rows }, (_, row) => {
       const promptIndex = Math.floor(row / n);
       rollouts.push({ promptIndex, sampleIndex: row % n, tokenIds: [], logProbs: [], finished: false });
-      return random(foldIn(settings.seed, promptIndex, row % n));
+      return random(foldIn(settings.seed, promptIndex + (settings.firstPrompt ?? 0), row % n));
     });
     const vocabulary = config.text.vocabSize;
     const firstPosition = prompts.map(nextPosition);

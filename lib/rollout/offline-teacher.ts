@@ -39,9 +39,12 @@ export async function observe(params: Params, bench: Workbench, images: readonly
   const out: Observation[] = [];
   for (let start = 0; start < images.length; start += batchSize) {
     const batch = images.slice(start, start + batchSize);
-    const features = bench.features(params, batch.map((b) => b.image));
+    const paths = batch.map((b) => b.image);
+    await bench.images.load(paths);
+    const features = bench.features(params, paths);
+    const places = bench.places(paths);
     const ask = (texts: readonly string[], numGenerations: number, purpose: string): string[][] => {
-      const prompts = texts.map((text, i) => bench.prompt(text, i));
+      const prompts = texts.map((text, i) => bench.prompt(text, places[i]));
       const rollouts = bench.generator.generate(
         params,
         { prompts, features },

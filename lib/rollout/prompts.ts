@@ -1,4 +1,5 @@
 /** Prompts as padded tensors: what prefill and group scoring read. */
+import { roundedUp } from "../engine/buckets";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { MASKED } from "../model/decoder";
 import type { PromptRow } from "./types";
@@ -17,10 +18,10 @@ export interface PromptBatch {
   last: Tensor;
 }
 
-/** Prompt lengths are padded to a multiple of this, so that few shapes are compiled. */
+/** Prompt lengths are padded to a multiple of this (long ones to coarser steps), so that few shapes are compiled. */
 const PROMPT_BUCKET = 16;
 
-const paddedLength = (prompts: readonly PromptRow[]): number => Math.ceil(Math.max(...prompts.map((p) => p.inputIds.length)) / PROMPT_BUCKET) * PROMPT_BUCKET;
+const paddedLength = (prompts: readonly PromptRow[]): number => roundedUp(Math.max(...prompts.map((p) => p.inputIds.length)), PROMPT_BUCKET);
 const pad = (row: readonly number[], length: number, value: number): number[] => [...row, ...new Array<number>(length - row.length).fill(value)];
 
 /** int32 `[P,T]`: which image feature each prompt token stands for. */

@@ -12,7 +12,7 @@ export function generateText(params: Params, bench: Workbench, image: string, te
   const features = bench.features(params, [image]);
   const rollouts = bench.generator.generate(
     params,
-    { prompts: [bench.prompt(text, 0)], features },
+    { prompts: [bench.prompt(text, bench.places([image])[0])], features },
     { numGenerations: samples, maxNewTokens, temperature: temperature === 0 ? 1 : temperature, topP: 1, greedy: temperature === 0, eosTokenIds: bench.eosTokenIds, bannedTokenIds: bench.bannedTokenIds, seed },
   );
   features.dispose();

@@ -2,15 +2,15 @@
 import { tf, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
 import { ropePositions } from "../model/positions";
-import type { Grid } from "../model/vision-plan";
+import type { ImagePlace } from "../model/vision-plan";
 
 /** One row: prompt and response as tokens, and what is predicted. */
 export interface TrainingRow {
   inputIds: readonly number[];
   /** Per token whether its prediction is trained or scored; the first token never is. */
   predicted: readonly boolean[];
-  /** Index of the row's image in the batch; -1 for text alone. */
-  image: number;
+  /** The row's image; null for text alone. */
+  image: ImagePlace | null;
 }
 
 /** Tensors of a batch of B rows of length T with S scored places. Several training rows may be packed into one. */
@@ -39,9 +39,6 @@ export interface BatchShape {
   placesBucket: number;
   /** B is a multiple of this (1 unless given); the rows added hold padding alone. */
   rowsBucket?: number;
-  /** Grid of every image in patches and its number of tokens. */
-  grid: Grid;
-  tokensPerImage: number;
 }
 
 const roundUp = (n: number, multiple: number): number => Math.max(multiple, Math.ceil(n / multiple) * multiple);
@@ -67,7 +64,7 @@ export function rowBatch(packed: readonly (readonly TrainingRow[])[], config: Mo
       const name = `rowBatch: row ${number++}`;
       if (ids.length !== predicted.length) throw new Error(`${name} has ${ids.length} tokens and ${predicted.length} flags`);
       if (predicted[0]) throw new Error(`${name} predicts its first token, which nothing precedes`);
-      const positions = ropePositions(config, ids, image >= 0 ? [shape.grid] : []);
+      const positions = ropePositions(config, ids, image ? [image.grid] : []);
       let placed = 0;
       for (let t = 0; t < ids.length; t++) {
         const at = start + t;
@@ -76,7 +73,7 @@ export function rowBatch(packed: readonly (readonly TrainingRow[])[], config: Mo
         positionIds[count * length + at] = positions.height[t];
         positionIds[2 * count * length + at] = positions.width[t];
         if (segmentIds) segmentIds[at] = segment;
-        if (ids[t] === config.imageTokenId) featureIndex[at] = image * shape.tokensPerImage + placed++;
+        if (ids[t] === config.imageTokenId) featureIndex[at] = image!.first + placed++;
         if (predicted[t]) scored.push({ index: at - 1, target: ids[t] });
       }
       start += ids.length;

@@ -2,6 +2,7 @@
  * Responses that share their prompts, as tensors: a group's prompt stands in the batch once, however many responses it has,
  * and the responses' tokens stand one after another, so that only attention meets padding.
  */
+import { roundedUp } from "../engine/buckets";
 import type { Packing } from "../engine/ops";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { nextPosition, promptBatch, type PromptBatch } from "../rollout/prompts";
@@ -35,14 +36,14 @@ export interface GroupBatch {
   weights: Tensor;
 }
 
-/** R is a multiple of this, so that few shapes are compiled. */
+/** R is a multiple of this (long ones of coarser steps), so that few shapes are compiled. */
 const RESPONSE_BUCKET = 8;
 /** S is so many quarters of the B (R - 1) places. */
 const FILLINGS = 4;
 
 /** Places per response: the longest, rounded up to the bucket. */
 export function responsePlaces(rows: readonly GroupRow[]): number {
-  return Math.max(1, Math.ceil(Math.max(...rows.map((row) => row.tokenIds.length)) / RESPONSE_BUCKET)) * RESPONSE_BUCKET;
+  return roundedUp(Math.max(...rows.map((row) => row.tokenIds.length)), RESPONSE_BUCKET);
 }
 
 /** A packing of the padded places `used`, in their order, into `size` places. */

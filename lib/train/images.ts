@@ -1,7 +1,36 @@
-/** Drawings in memory: every image a run uses, once, as one tensor; batches pick rows inside the compiled function. */
+/** The images of a run: equal squares in one tensor, which may be augmented, or photographs of any size, read as they are needed. */
+import { compile } from "../engine/compile";
 import { tf, type Tensor } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import type { Grid } from "../model/vision-plan";
+import type { ProcessedImage } from "../processor/image-processor";
+import { augment, drawAugmentation, toPatches, type Augmentation, type PixelFormat } from "./augment";
 
-/** Images by path. */
+/** How images of a batch are changed: one seed per image. */
+export interface AugmentBy {
+  seeds: readonly number[];
+  /** 0 to 1. */
+  strength: number;
+}
+
+/** Where the images of a run come from. They are named by path, or by whatever a run calls them. */
+export interface RunImages {
+  /** Whether all have one grid. */
+  readonly uniform: boolean;
+  /** In patches. @throws Error where the image is none of the run's */
+  grid(path: string): Grid;
+  /** Brings these into memory; others may leave it. */
+  load(paths: readonly string[]): Promise<void>;
+  /**
+   * Their patches one after another, `[sum of t*h*w, values of a patch]`; the caller disposes them.
+   * @param augmentBy null changes nothing
+   * @throws Error where an image is not loaded, or these images can't be changed
+   */
+  patches(paths: readonly string[], augmentBy: AugmentBy | null): Tensor;
+  dispose(): void;
+}
+
+/** Drawings in memory: every image a run uses, once, as one tensor; batches pick rows inside the compiled function. */
 export interface ImageBank {
   /** `[M,S,S,3]`, values 0-255 */
   images: Tensor;
@@ -31,5 +60,87 @@ export async function loadImageBank(paths: readonly string[], size: number, load
       return found;
     },
     dispose: () => images.dispose(),
+  };
+}
+
+/** The squares of a bank, which the result owns; all are in memory from the start. */
+export function squareImages(bank: ImageBank, format: PixelFormat): RunImages {
+  const side = bank.size / format.patchSize;
+  const grid: Grid = [1, side, side];
+  const cut = compile(
+    (images: Tensor, ids: Tensor, augmentation: Augmentation | null) => {
+      const chosen = tf.gather(images, ids as tf.Tensor1D);
+      return toPatches(augmentation ? augment(chosen, augmentation) : chosen, format);
+    },
+    { name: "images.patches" },
+  );
+  return {
+    uniform: true,
+    grid: (path) => {
+      bank.indexOf(path);
+      return grid;
+    },
+    load: () => Promise.resolve(),
+    patches: (paths, augmentBy) => {
+      const ids = tf.tensor1d(paths.map((path) => bank.indexOf(path)), "int32");
+      const augmentation = augmentBy && drawAugmentation(augmentBy.seeds, bank.size, augmentBy.strength, paths.map(() => false));
+      const cutOut = cut(bank.images, ids, augmentation);
+      disposeTree([ids, augmentation]);
+      return cutOut;
+    },
+    dispose: () => bank.dispose(),
+  };
+}
+
+/**
+ * Photographs of any size. Only those that were loaded last are in memory, as patches.
+ * @param grids of every image that the run may use
+ * @param read an image by its name, as its grid says
+ * @param atOnce images that are read at the same time
+ */
+export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: string) => Promise<ProcessedImage>, atOnce = 4): RunImages {
+  let loaded = new Map<string, ProcessedImage>();
+  const gridOf = (path: string): Grid => {
+    const grid = grids.get(path);
+    if (!grid) throw new Error(`${path}: is no image of this run`);
+    return grid;
+  };
+  return {
+    uniform: false,
+    grid: gridOf,
+    load: async (paths) => {
+      const wanted = new Map([...new Set(paths)].flatMap((path) => (loaded.has(path) ? [[path, loaded.get(path)!] as const] : [])));
+      const missing = [...new Set(paths)].filter((path) => !wanted.has(path));
+      for (let start = 0; start < missing.length; start += atOnce) {
+        const batch = missing.slice(start, start + atOnce);
+        const images = await Promise.all(batch.map(read));
+        batch.forEach((path, i) => {
+          const [own, announced] = [images[i].grid.join(" x "), gridOf(path).join(" x ")];
+          if (own !== announced) throw new Error(`${path}: has ${own} patches; ${announced} when the run began`);
+          wanted.set(path, images[i]);
+        });
+      }
+      loaded = wanted;
+    },
+    patches: (paths, augmentBy) => {
+      if (augmentBy && augmentBy.strength > 0) throw new Error("augmentation is made for square drawings; set sft.augmentation=0 and rl.augmentation=0 for photographs");
+      const images = paths.map((path) => {
+        const image = loaded.get(path);
+        if (!image) throw new Error(`${path} was not loaded`);
+        return image;
+      });
+      const values = new Float32Array(images.reduce((n, { pixelValues }) => n + pixelValues.length, 0));
+      let at = 0;
+      let patches = 0;
+      for (const { pixelValues, grid } of images) {
+        values.set(pixelValues, at);
+        at += pixelValues.length;
+        patches += grid[0] * grid[1] * grid[2];
+      }
+      return tf.tensor2d(values, [patches, values.length / Math.max(patches, 1)]);
+    },
+    dispose: () => {
+      loaded = new Map();
+    },
   };
 }

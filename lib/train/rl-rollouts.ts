@@ -1,54 +1,64 @@
 /** Sampling for Stage 2: prompts to groups, with dynamic sampling, and groups to the rows of an update. */
 import { foldIn, random } from "../engine/random";
 import type { Params, Tensor } from "../engine/tensorflow";
-import { disposeTree } from "../engine/tree";
 import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout } from "../rollout/groups";
 import { promptFeatureIndex } from "../rollout/prompts";
 import type { PromptRow, Rollout } from "../rollout/types";
 import type { RlSettings } from "../settings";
-import { drawAugmentation } from "./augment";
 import { groupBatch, responsePlaces, type GroupBatch, type GroupRow } from "./group-batch";
-import type { BatchImages } from "./rl-step";
-import type { Workbench } from "./workbench";
+import type { BatchImages, Workbench } from "./workbench";
 
 /** Anchor, positive, negative: the three images of a group in a batch, in this order. */
 const IMAGES_PER_GROUP = 3;
 
-/** Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. */
-export function sampleGroups(params: Params, bench: Workbench, prompts: readonly RlPrompt[], settings: RlSettings, intra: boolean, seed: number): Group[] {
+/**
+ * Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. Prompts are read
+ * `rl.promptsPerCall` at a time, which bounds memory; what is drawn for a prompt does not depend on it.
+ */
+export async function sampleGroups(params: Params, bench: Workbench, prompts: readonly RlPrompt[], settings: RlSettings, intra: boolean, seed: number): Promise<Group[]> {
   const n2 = intra ? settings.positiveGenerations : 0;
   const n1 = settings.numGenerations - n2;
   const seeds = prompts.map((_, i): Group["augmentationSeeds"] => [foldIn(seed, "augment", i, 0), foldIn(seed, "augment", i, 1), foldIn(seed, "augment", i, 2)]);
   const sources: ("anchor" | "positive")[] = n2 > 0 ? ["anchor", "positive"] : ["anchor"];
+  const perCall = settings.promptsPerCall === 0 ? prompts.length : settings.promptsPerCall;
 
-  const sample = (from: ("anchor" | "positive")[], numGenerations: number, part: string): Rollout[] => {
-    const paths = prompts.flatMap((prompt) => from.map((source) => prompt[source]));
-    const augmentation = drawAugmentation(seeds.flatMap((s) => from.map((source) => s[source === "anchor" ? 0 : 1])), bench.bank.size, settings.augmentation, paths.map(() => false));
-    const features = bench.features(params, paths, augmentation);
-    const rows: PromptRow[] = prompts.flatMap((prompt, i) => from.map((_, j) => bench.prompt(prompt.user, i * from.length + j)));
-    const rollouts = bench.generator.generate(
-      params,
-      { prompts: rows, features },
-      {
-        numGenerations,
-        maxNewTokens: settings.maxNewTokens,
-        temperature: settings.temperature,
-        topP: settings.topP,
-        eosTokenIds: bench.eosTokenIds,
-        bannedTokenIds: bench.bannedTokenIds,
-        seed: foldIn(seed, "rollout", part),
-      },
-    );
-    disposeTree(features, augmentation);
+  const sample = async (from: ("anchor" | "positive")[], numGenerations: number, part: string): Promise<Rollout[]> => {
+    const rollouts: Rollout[] = [];
+    for (let start = 0; start < prompts.length; start += perCall) {
+      const asked = prompts.slice(start, start + perCall);
+      const paths = asked.flatMap((prompt) => from.map((source) => prompt[source]));
+      await bench.images.load(paths);
+      const augmentationSeeds = seeds.slice(start, start + perCall).flatMap((s) => from.map((source) => s[source === "anchor" ? 0 : 1]));
+      const features = bench.features(params, paths, { seeds: augmentationSeeds, strength: settings.augmentation });
+      const places = bench.places(paths);
+      const rows: PromptRow[] = asked.flatMap((prompt, i) => from.map((_, j) => bench.prompt(prompt.user, places[i * from.length + j])));
+      const firstPrompt = start * from.length;
+      const sampled = bench.generator.generate(
+        params,
+        { prompts: rows, features },
+        {
+          numGenerations,
+          maxNewTokens: settings.maxNewTokens,
+          temperature: settings.temperature,
+          topP: settings.topP,
+          eosTokenIds: bench.eosTokenIds,
+          bannedTokenIds: bench.bannedTokenIds,
+          seed: foldIn(seed, "rollout", part),
+          firstPrompt,
+        },
+      );
+      features.dispose();
+      for (const rollout of sampled) rollouts.push({ ...rollout, promptIndex: rollout.promptIndex + firstPrompt });
+    }
     return rollouts;
   };
   // equal halves are one call; an uneven n1:n2 is two
   const parts =
     n2 === 0 || n1 === n2
-      ? [{ from: sources, rollouts: sample(sources, n1, "both") }]
+      ? [{ from: sources, rollouts: await sample(sources, n1, "both") }]
       : [
-          { from: sources.slice(0, 1), rollouts: sample(sources.slice(0, 1), n1, "anchor") },
-          { from: sources.slice(1), rollouts: sample(sources.slice(1), n2, "positive") },
+          { from: sources.slice(0, 1), rollouts: await sample(sources.slice(0, 1), n1, "anchor") },
+          { from: sources.slice(1), rollouts: await sample(sources.slice(1), n2, "positive") },
         ];
 
   return prompts.map((prompt, i) => {
@@ -77,13 +87,13 @@ export interface Collected {
  * Dynamic sampling (DAPO): samples prompts until `groupsPerStep` groups survive, at most `maxGenerationBatches` times.
  * @throws Error with the counts where no group survives and `whenNoGroupSurvives` is `stop`
  */
-export function collectGroups(params: Params, bench: Workbench, next: () => RlPrompt, settings: RlSettings, intra: boolean, seed: number): Collected {
+export async function collectGroups(params: Params, bench: Workbench, next: () => RlPrompt, settings: RlSettings, intra: boolean, seed: number): Promise<Collected> {
   const kept: Group[] = [];
   const sampled: Group[] = [];
   let generationBatches = 0;
   while (kept.length < settings.groupsPerStep && generationBatches < settings.maxGenerationBatches) {
     const prompts = Array.from({ length: settings.groupsPerGeneration }, next);
-    const groups = sampleGroups(params, bench, prompts, settings, intra, foldIn(seed, "generation", generationBatches));
+    const groups = await sampleGroups(params, bench, prompts, settings, intra, foldIn(seed, "generation", generationBatches));
     generationBatches++;
     sampled.push(...groups);
     kept.push(...groups.filter((group) => group.kept));
@@ -98,7 +108,8 @@ export function collectGroups(params: Params, bench: Workbench, next: () => RlPr
 
 /** Some groups as one batch, padded to `count` groups with rows that score nothing; host arrays beside the tensors. */
 export interface GroupRows {
-  images: BatchImages;
+  /** Reads the images; the caller disposes them. Equal at each call. */
+  images: () => Promise<BatchImages>;
   rows: GroupBatch;
   /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
   negativeFeatureIndex: Tensor;
@@ -117,13 +128,22 @@ export interface GroupRows {
 /**
  * Groups for scoring and update. Each group brings three images and its prompt: once with the anchor (paper), or once with
  * each image that it was sampled from (deviation 1).
+ * @throws Error where a negative has other patches than its anchor, whose place in the prompt it takes
  */
 export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number): GroupRows {
   const padded = [...groups];
   while (padded.length < count) padded.push(groups[0]);
   const sources = settings.conditionOn === "sampled" ? (["anchor", "positive"] as const) : (["anchor"] as const);
   const entries = padded.flatMap((group, g) => group.rollouts.map((rollout, i) => ({ g, rollout, advantage: g < groups.length ? group.advantages[i] : 0, scored: g < groups.length })));
-  const prompts = (image: (source: number) => number): PromptRow[] => padded.flatMap(({ prompt }, g) => sources.map((_, source) => bench.prompt(prompt.user, g * IMAGES_PER_GROUP + image(source))));
+  const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
+  const augmentBy = { seeds: padded.flatMap((group) => group.augmentationSeeds), strength: settings.augmentation };
+  const imagePlaces = bench.places(paths);
+  padded.forEach(({ prompt }, g) => {
+    const [anchor, positive, negative] = imagePlaces.slice(g * IMAGES_PER_GROUP, (g + 1) * IMAGES_PER_GROUP).map(({ grid }) => grid.join(" x "));
+    const other = negative !== anchor ? [prompt.negative, negative] : sources.length > 1 && positive !== anchor ? [prompt.positive, positive] : null;
+    if (other) throw new Error(`${other[0]} has ${other[1]} patches, its anchor ${prompt.anchor} ${anchor}: a triplet's images need one size, as \`triplets\` writes them`);
+  });
+  const prompts = (image: (source: number) => number): PromptRow[] => padded.flatMap(({ prompt }, g) => sources.map((_, source) => bench.prompt(prompt.user, imagePlaces[g * IMAGES_PER_GROUP + image(source)])));
   const rows = entries.map(({ g, rollout, scored }): GroupRow => {
     const source = sources.length > 1 && rollout.source === "positive" ? 1 : 0;
     return { prompt: g * sources.length + source, tokenIds: rollout.tokenIds, scored };
@@ -133,12 +153,11 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
   entries.forEach(({ rollout, scored }, b) => {
     if (scored) samplerLogProbs.set(rollout.logProbs, b * places);
   });
-  const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
-  const augmentation = drawAugmentation(padded.flatMap((group) => group.augmentationSeeds), bench.bank.size, settings.augmentation, paths.map(() => false));
-  const pixelValues = bench.patches(paths, augmentation);
-  disposeTree(augmentation);
   return {
-    images: { pixelValues, vision: bench.vision(paths.length) },
+    images: async () => {
+      await bench.images.load(paths);
+      return bench.batch(paths, augmentBy);
+    },
     rows: groupBatch(prompts((source) => source), rows),
     negativeFeatureIndex: promptFeatureIndex(prompts(() => 2)),
     advantages: Float32Array.from(entries, (entry) => entry.advantage),

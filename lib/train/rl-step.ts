@@ -7,19 +7,12 @@ import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { MICRO_BATCH_SIZE, type Average } from "../loss/masked";
 import { tapoLoss } from "../loss/tapo";
 import { encodeImages } from "../model/vision";
-import type { VisionInputs } from "../model/vision-plan";
 import type { RlSettings } from "../settings";
 import type { GroupBatch } from "./group-batch";
 import { groupLogProbs } from "./group-log-probs";
 import { optimizerOptions, trainableNames } from "./sft";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
-import type { Workbench } from "./workbench";
-
-/** The images of a batch, cut into patches. */
-export interface BatchImages {
-  pixelValues: Tensor;
-  vision: VisionInputs;
-}
+import type { BatchImages, Workbench } from "./workbench";
 
 /** A part of a mini-batch: B responses with R places each. */
 export interface RlBatch {

@@ -14,6 +14,7 @@ import type { RlSettings } from "../settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { trainedState } from "./sft";
+import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import type { Workbench } from "./workbench";
 
 /** The methods of Stage 2 by the two augmentations. */
@@ -62,6 +63,8 @@ export interface RlRun {
   prompts: readonly RlPrompt[];
   seed: number;
   bf16: boolean;
+  /** Where the run is saved as it goes, and taken up again; default nowhere. */
+  checkpointing?: Checkpointing;
   onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
 }
 
@@ -112,54 +115,67 @@ function split(groups: readonly Group[], count: number, parts: number): { part: 
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is.
- * @throws Error without prompts, for an adapter with dropout, and as `collectGroups` does
+ * @throws Error without prompts, for an adapter with dropout, where what was saved is of another run, and as `collectGroups` does
  */
 export async function trainRl(initial: Params, bench: Workbench, settings: RlSettings, run: RlRun): Promise<{ params: Params; log: RlLog[] }> {
   if (hasLoraDropout(initial)) throw new Error("RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)");
   if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
   const { intra, inter } = RL_METHODS[run.method];
-  const next = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
+  const draw = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
+  let drawn = 0;
+  const next = (): RlPrompt => {
+    drawn++;
+    return draw();
+  };
   const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, { bf16: run.bf16 }));
   const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () => createScoreStep(bench, settings.temperature, run.bf16));
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
 
-  let params = mapParams(initial, (p) => p.clone());
-  let state = trainedState(params, settings.visionLearningRateScale);
-  const log: RlLog[] = [];
-  for (let index = 0; index < settings.steps; index++) {
+  const saved = loadTrainingState<RlLog>(run.checkpointing, initial);
+  while (drawn < (saved?.drawn ?? 0)) next();
+  let params = saved?.params ?? mapParams(initial, (p) => p.clone());
+  let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
+  const log: RlLog[] = saved?.log ?? [];
+  for (let index = log.length; index < settings.steps; index++) {
     const started = Date.now();
-    const collected = collectGroups(params, bench, next, settings, intra, foldIn(run.seed, "rl", index));
+    const collected = await collectGroups(params, bench, next, settings, intra, foldIn(run.seed, "rl", index));
     const rate = settings.learningRate * (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
     const learningRate = tf.scalar(rate);
     const gaps: number[] = [];
 
     // everything that needs the policy before its updates comes first
-    const batches: { parts: RlBatch[]; tokens: number }[] = [];
+    const batches: { parts: (Omit<RlBatch, "images"> & Pick<GroupRows, "images">)[]; tokens: number }[] = [];
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
       if (groups.length === 0) continue;
       const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) => groupRows(part, bench, settings, size));
-      const parts = prepared.map(({ images, rows, negativeFeatureIndex, samplerLogProbs, ...host }): RlBatch => {
+      const parts: (typeof batches)[number]["parts"] = [];
+      for (const { images, rows, negativeFeatureIndex, samplerLogProbs, ...host } of prepared) {
+        const rescored = intra && settings.conditionOn === "anchor";
+        const stale = inter && settings.negativeLogProbs === "stale";
+        const shown = rescored || stale ? await images() : null;
         let oldLogProbs = samplerLogProbs;
-        if (intra && settings.conditionOn === "anchor") {
-          const scored = score(params, images, rows);
+        if (shown && rescored) {
+          const scored = score(params, shown, rows);
           const conditioned = conditionOnAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array, rows.weights.dataSync() as Float32Array);
           scored.dispose();
           oldLogProbs = conditioned.oldLogProbs;
           if (conditioned.gap !== null) gaps.push(conditioned.gap);
         }
-        const stale = inter && settings.negativeLogProbs === "stale" ? score(params, images, withNegative(rows, negativeFeatureIndex)) : null;
-        return { images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs: stale };
-      });
+        const staleNegativeLogProbs = shown && stale ? score(params, shown, withNegative(rows, negativeFeatureIndex)) : null;
+        disposeTree([shown]);
+        parts.push({ images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs });
+      }
       batches.push({ parts, tokens: prepared.reduce((n, { tokens }) => n + tokens, 0) });
     }
 
     const updates: Record<string, number>[] = [];
-    for (const { parts, tokens } of batches) {
+    for (const { parts: planned, tokens } of batches) {
+      const parts: RlBatch[] = [];
+      for (const part of planned) parts.push({ ...part, images: await part.images() });
       const out = step(params, state, parts, tokens, learningRate);
       updates.push(Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
-      disposeTree(out.metrics);
-      for (const { images, ...rest } of parts) disposeTree(rest, images.pixelValues); // the vision plan is the bench's
+      disposeTree(out.metrics, parts);
       [params, state] = [out.params, out.state];
     }
     learningRate.dispose();
@@ -180,6 +196,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
       seconds: (Date.now() - started) / 1000,
     };
     log.push(entry);
+    saveTrainingState(run.checkpointing, { params, state, log, drawn }, settings.steps);
     await run.onStep?.(entry, settings.steps, collected.sampled);
   }
   disposeTree(state);

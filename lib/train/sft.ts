@@ -8,15 +8,15 @@ import { sftLoss } from "../loss/sft";
 import { isLora, isLoraWeight, loraSeed } from "../model/lora";
 import { LORA_SEED } from "../model/project";
 import { encodeImages } from "../model/vision";
-import type { VisionInputs } from "../model/vision-plan";
+import { commonShape, type VisionShape } from "../model/vision-plan";
 import { conversationRow } from "../processor/conversation";
 import type { SftSettings } from "../settings";
-import { drawAugmentation } from "./augment";
 import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
 import { packLengths } from "./pack";
 import { rowLogProbs } from "./row-log-probs";
+import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
-import type { Workbench } from "./workbench";
+import type { BatchImages, Workbench } from "./workbench";
 
 /** What one SFT run is told besides its settings. */
 export interface SftRun {
@@ -26,6 +26,8 @@ export interface SftRun {
   replay?: (seed: number) => Conversation;
   seed: number;
   bf16: boolean;
+  /** Where the run is saved as it goes, and taken up again; default nowhere. */
+  checkpointing?: Checkpointing;
   onStep?: (log: SftLog, total: number) => void | Promise<void>;
 }
 
@@ -56,8 +58,7 @@ export function trainedState(params: Params, visionLearningRateScale: number): A
 
 /** A part of a mini-batch: packed rows and their images. */
 export interface SftBatch {
-  pixelValues: Tensor;
-  vision: VisionInputs;
+  images: BatchImages;
   rows: RowBatch;
   /** int32 [2], of LoRA's dropout (`loraSeed`); null where nothing is dropped. */
   dropoutSeed: Tensor | null;
@@ -77,7 +78,7 @@ export function createSftStep(bench: Workbench, settings: SftSettings, how: Upda
     compile: how,
     loss: (given, batch, { tokens }) => {
       const params = batch.dropoutSeed ? { ...given, [LORA_SEED]: batch.dropoutSeed } : given;
-      const logProbs = rowLogProbs(params, config, encodeImages(params, config, batch.pixelValues, batch.vision, recompute), batch.rows, 1, recompute);
+      const logProbs = rowLogProbs(params, config, encodeImages(params, config, batch.images.pixelValues, batch.images.vision, recompute), batch.rows, 1, recompute);
       return { loss: sftLoss(logProbs, batch.rows.weights, { kind: "token", normaliser: tokens as tf.Scalar }), tokens: tf.sum(batch.rows.weights), metrics: {} };
     },
   });
@@ -90,15 +91,25 @@ interface PlannedPart {
   packed: TrainingRow[][];
 }
 
+/** Every part of every mini-batch of a run, and the one shape that all of them fit in. */
+interface PlannedRun {
+  steps: PlannedPart[][];
+  shape: BatchShape;
+  visionShape: VisionShape;
+}
+
 /**
- * Every part of every mini-batch of a run, and the one shape that all of them fit in. Rows are packed into rows as long as the
- * longest: longer packs would waste less and cost more attention (measured: two of the longest in one are 10 % slower).
+ * Draws a whole run. Rows are packed into rows as long as the longest: longer packs would waste less and cost more attention
+ * (measured: two of the longest in one are 10 % slower).
  */
-function planRun(bench: Workbench, settings: SftSettings, run: SftRun): { steps: PlannedPart[][]; shape: BatchShape } {
+function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedRun {
   const { conversations, seed } = run;
   const replayRows = run.replay ? settings.replayRows : 0;
   if (replayRows >= settings.batchSize) throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
-  const encode = (conversation: Conversation): Omit<TrainingRow, "image"> => conversationRow(conversation, bench.processor, bench.grid);
+  const encode = (conversation: Conversation) => {
+    if (conversation.image === null) throw new Error("SFT: a record has no image");
+    return conversationRow(conversation, bench.processor, bench.images.grid(conversation.image));
+  };
   const encoded = conversations.map(encode);
   const parts = settings.gradientAccumulationSteps;
   // a batch larger than what there is takes every record once
@@ -120,21 +131,22 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): { steps:
   const steps = drawn.map((rows) =>
     Array.from({ length: Math.ceil(rows.length / perPart) }, (_, p): PlannedPart => {
       const part = rows.slice(p * perPart, (p + 1) * perPart);
+      const images = part.map(({ image }) => image);
+      const places = bench.places(images);
       const bins = packLengths(part.map(({ row }) => row.inputIds.length), capacity);
-      return { images: part.map(({ image }) => image), augmentationSeeds: part.map((row) => row.augmentationSeed), packed: bins.map((bin) => bin.map((i) => ({ ...part[i].row, image: i }))) };
+      return { images, augmentationSeeds: part.map((row) => row.augmentationSeed), packed: bins.map((bin) => bin.map((i) => ({ ...part[i].row, image: places[i] }))) };
     }),
   );
   const all = steps.flat();
-  const most = (count: (part: PlannedPart) => number): number => Math.max(...all.map(count));
+  const most = (count: (part: PlannedPart) => number): number => all.reduce((n, part) => Math.max(n, count(part)), 0);
   return {
     steps,
     shape: {
       lengthBucket: most(({ packed }) => Math.max(...packed.map((rows) => rows.reduce((n, row) => n + row.inputIds.length, 0)))),
       rowsBucket: most(({ packed }) => packed.length),
       placesBucket: most(scoredTokens),
-      grid: bench.grid,
-      tokensPerImage: bench.tokensPerImage,
     },
+    visionShape: commonShape(all.map(({ images }) => bench.shape(images))),
   };
 }
 
@@ -145,28 +157,29 @@ function scoredTokens({ packed }: PlannedPart): number {
 /**
  * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is. The last batch of an epoch is filled
  * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
- * @throws Error without conversations, or where a loss is not finite
+ * @throws Error without conversations, where a loss is not finite, or where what was saved is of another run
  */
 export async function trainSft(initial: Params, bench: Workbench, settings: SftSettings, run: SftRun): Promise<{ params: Params; log: SftLog[] }> {
   if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
-  const { steps, shape } = planRun(bench, settings, run);
+  const { steps, shape, visionShape } = planRun(bench, settings, run);
   const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16 }));
-  let params = mapParams(initial, (p) => p.clone());
-  let state = trainedState(params, settings.visionLearningRateScale);
-  const log: SftLog[] = [];
+  const saved = loadTrainingState<SftLog>(run.checkpointing, initial);
+  let params = saved?.params ?? mapParams(initial, (p) => p.clone());
+  let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
+  const log: SftLog[] = saved?.log ?? [];
   for (const [index, parts] of steps.entries()) {
-    const batches = parts.map(({ images, augmentationSeeds, packed }, part): SftBatch => {
-      const augmentation = drawAugmentation(augmentationSeeds, bench.bank.size, settings.augmentation, images.map(() => false));
-      const pixelValues = bench.patches(images, augmentation);
-      disposeTree(augmentation);
-      return { pixelValues, vision: bench.vision(images.length), rows: rowBatch(packed, bench.config, shape), dropoutSeed: loraSeed(params, foldIn(run.seed, "sft", index, part)) };
-    });
+    if (index < log.length) continue;
+    await bench.images.load(parts.flatMap(({ images }) => images));
+    const batches = parts.map(({ images, augmentationSeeds, packed }, part): SftBatch => ({
+      images: bench.batch(images, { seeds: augmentationSeeds, strength: settings.augmentation }, visionShape),
+      rows: rowBatch(packed, bench.config, shape),
+      dropoutSeed: loraSeed(params, foldIn(run.seed, "sft", index, part)),
+    }));
     const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);
     const next = update(params, state, batches, parts.reduce((n, part) => n + scoredTokens(part), 0), learningRate);
     const [loss, gradNorm] = [next.metrics.loss.dataSync()[0], next.metrics.gradNorm.dataSync()[0]];
-    disposeTree(next.metrics, learningRate);
-    for (const { vision: _, ...rest } of batches) disposeTree(rest); // the vision plan is the bench's
+    disposeTree(next.metrics, learningRate, batches);
     [params, state] = [next.params, next.state];
     if (!Number.isFinite(loss)) {
       disposeTree(params, state);
@@ -174,6 +187,7 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
     }
     const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
     log.push(entry);
+    saveTrainingState(run.checkpointing, { params, state, log }, steps.length);
     await run.onStep?.(entry, steps.length);
   }
   disposeTree(state);

@@ -8,33 +8,38 @@ import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { ropePositions } from "../model/positions";
 import { encodeImages } from "../model/vision";
-import { visionInputs, visionPlan, type Grid, type VisionInputs } from "../model/vision-plan";
+import { imagePlaces, roomyShape, visionInputs, visionPlan, visionShape, type ImagePlace, type VisionInputs, type VisionShape } from "../model/vision-plan";
 import type { Processor } from "../processor/processor";
 import { createGenerator, type Generator } from "../rollout/generate";
 import type { PromptRow } from "../rollout/types";
-import { augment, toPatches, type Augmentation } from "./augment";
-import { loadImageBank, type ImageBank } from "./images";
+import { loadImageBank, squareImages, type AugmentBy, type RunImages } from "./images";
+
+/** The images of a batch as the vision tower takes them. */
+export interface BatchImages {
+  /** `[patches, values of a patch]`, padding at the end. */
+  pixelValues: Tensor;
+  vision: VisionInputs;
+}
 
 /** Everything but the parameters. */
 export interface Workbench {
   config: ModelConfig;
   processor: Processor;
-  bank: ImageBank;
+  images: RunImages;
   generator: Generator;
-  /** Grid of every image in patches. */
-  grid: Grid;
-  tokensPerImage: number;
   /** Token ids that end a response, and that are never sampled. */
   eosTokenIds: number[];
   bannedTokenIds: number[];
-  /** The plan of `count` images, kept; don't dispose. */
-  vision(count: number): VisionInputs;
-  /** Patches of images of the bank, augmented where asked: what the vision tower reads. */
-  patches(paths: readonly string[], augmentation?: Augmentation): Tensor;
-  /** Features `[paths.length * tokensPerImage, hiddenSize]` of images of the bank, augmented where asked. */
-  features(params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor;
+  /** The shape that a batch of these images is padded to: theirs where all images of the run are alike, else one with some room. */
+  shape(paths: readonly string[]): VisionShape;
+  /** Patches and plan of images, which must be loaded; the caller disposes both. @param shape default `shape(paths)` */
+  batch(paths: readonly string[], augmentBy?: AugmentBy | null, shape?: VisionShape): BatchImages;
+  /** Features `[N, hiddenSize]` of images, which must be loaded: each image's where `places` says, padding behind. */
+  features(params: Params, paths: readonly string[], augmentBy?: AugmentBy | null): Tensor;
+  /** Where the features of the images of a batch stand. */
+  places(paths: readonly string[]): ImagePlace[];
   /** The tokens of a user turn after an image (null: no image), with the assistant's turn opened. */
-  prompt(text: string, image: number | null): PromptRow;
+  prompt(text: string, image: ImagePlace | null): PromptRow;
   /** What `make` returned for an equal `key`: training runs of equal settings share their compiled steps. */
   compiled<F>(key: readonly unknown[], make: () => F): F;
   dispose(): void;
@@ -44,89 +49,85 @@ export interface Workbench {
 export interface WorkbenchOptions {
   config: ModelConfig;
   processor: Processor;
-  /** Paths of all images of the run; equal squares of `imageSize` pixels. */
-  images: readonly string[];
-  imageSize: number;
-  loadImage: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }>;
-  /** Image batches are padded to a multiple of this, so that few shapes are compiled. */
+  /** Owned by the bench. */
+  images: RunImages;
+  /** Batches of images that are alike are padded to a multiple of this, so that few shapes are compiled. */
   imageBucket?: number;
+  /** Matrix products of sampling and of features in bfloat16. */
+  bf16?: boolean;
 }
 
-/** Sets up a bench. @throws Error where an image is missing or of another size */
-export async function createWorkbench(options: WorkbenchOptions): Promise<Workbench> {
-  const { config, processor, imageSize } = options;
-  const { patchSize, mergeSize } = processor.imageConfig;
-  const side = imageSize / patchSize;
-  const grid: Grid = [1, side, side];
-  const tokensPerImage = (side / mergeSize) ** 2;
-  const bank = await loadImageBank(options.images, imageSize, options.loadImage);
-  const plans = new Map<number, VisionInputs>();
-  const vision = (count: number): VisionInputs => {
-    let plan = plans.get(count);
-    if (!plan) plans.set(count, (plan = visionInputs(visionPlan(config, new Array<Grid>(count).fill(grid)))));
-    return plan;
+/** Prompts that are kept with their tokens. */
+const KEPT_PROMPTS = 1024;
+
+/** Sets up a bench. */
+export function createWorkbench({ config, processor, images, imageBucket = 16, bf16 = false }: WorkbenchOptions): Workbench {
+  const encode = compile((params: Params, { pixelValues, vision }: BatchImages) => encodeImages(params, config, pixelValues, vision), { name: "images.encode", bf16 });
+  const shape: Workbench["shape"] = (paths) => {
+    const own = visionShape(config, paths.map(images.grid));
+    return images.uniform ? own : roomyShape(config, own);
   };
-  const cut = compile(
-    (images: Tensor, ids: Tensor, augmentation: Augmentation | null) => {
-      const chosen = tf.gather(images, ids as tf.Tensor1D);
-      return toPatches(augmentation ? augment(chosen, augmentation) : chosen, processor.imageConfig);
-    },
-    { name: "images.patches" },
-  );
-  const encode = compile((params: Params, pixelValues: Tensor, plan: VisionInputs) => encodeImages(params, config, pixelValues, plan), { name: "images.encode" });
-  const patches = (paths: readonly string[], augmentation?: Augmentation): Tensor => {
-    const ids = tf.tensor1d(paths.map((path) => bank.indexOf(path)), "int32");
-    const cutOut = cut(bank.images, ids, augmentation ?? null);
-    ids.dispose();
-    return cutOut;
-  };
-  const bucket = options.imageBucket ?? 16;
-  const features = (params: Params, paths: readonly string[], augmentation?: Augmentation): Tensor => {
-    const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
-    const count = augmentation ? paths.length : Math.ceil(paths.length / bucket) * bucket;
-    const pixelValues = patches(Array.from({ length: count }, (_, i) => paths[Math.min(i, paths.length - 1)]), augmentation);
-    const all = encode(tower, pixelValues, vision(count));
+  const batch: Workbench["batch"] = (paths, augmentBy = null, padded = shape(paths)) => {
+    const plan = visionPlan(config, paths.map(images.grid), padded);
+    const pixelValues = images.patches(paths, augmentBy);
+    const [own, width] = pixelValues.shape as [number, number];
+    if (own === plan.patches) return { pixelValues, vision: visionInputs(plan) };
+    const filled = tf.tidy(() => tf.concat([pixelValues, tf.zeros([plan.patches - own, width])], 0));
     pixelValues.dispose();
+    return { pixelValues: filled, vision: visionInputs(plan) };
+  };
+  const features: Workbench["features"] = (params, paths, augmentBy = null) => {
+    const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
+    const count = images.uniform && !augmentBy ? Math.ceil(paths.length / imageBucket) * imageBucket : paths.length;
+    const inputs = batch(Array.from({ length: count }, (_, i) => paths[Math.min(i, paths.length - 1)]), augmentBy);
+    const all = encode(tower, inputs);
+    disposeTree(inputs);
     return all;
   };
   const steps = new Map<string, unknown>();
   const prompts = new Map<string, PromptRow>();
-  const prompt = (text: string, image: number | null): PromptRow => {
-    const key = `${image === null ? "text" : "image"}:${text}`;
+  const prompt: Workbench["prompt"] = (text, image) => {
+    const grids = image ? [image.grid] : [];
+    const key = `${grids.join()}:${text}`;
     let row = prompts.get(key);
     if (!row) {
       const content = image === null ? text : [{ type: "image" as const, image: "" }, { type: "text" as const, text }];
-      const { inputIds } = processor.promptIds([{ role: "user", content }], image === null ? [] : [grid]);
-      const { temporal, height, width } = ropePositions(config, inputIds, image === null ? [] : [grid]);
+      const { inputIds } = processor.promptIds([{ role: "user", content }], grids);
+      const { temporal, height, width } = ropePositions(config, inputIds, grids);
       let placed = 0;
       const featureIndex = inputIds.map((id) => (id === config.imageTokenId ? placed++ : -1));
-      prompts.set(key, (row = { inputIds, positionIds: [temporal, height, width].map((axis) => Array.from(axis)), featureIndex }));
+      row = { inputIds, positionIds: [temporal, height, width].map((axis) => Array.from(axis)), featureIndex };
+      if (prompts.size >= KEPT_PROMPTS) prompts.clear();
+      prompts.set(key, row);
     }
-    if (image === null || image === 0) return row;
-    return { ...row, featureIndex: row.featureIndex.map((index) => (index < 0 ? -1 : index + image * tokensPerImage)) };
+    if (image === null || image.first === 0) return row;
+    return { ...row, featureIndex: row.featureIndex.map((index) => (index < 0 ? -1 : index + image.first)) };
   };
   return {
     config,
     processor,
-    bank,
-    grid,
-    tokensPerImage,
-    generator: createGenerator(config),
+    images,
+    generator: createGenerator(config, { bf16 }),
     eosTokenIds: [processor.tokenizer.tokenId("<|im_end|>"), processor.tokenizer.tokenId("<|endoftext|>")],
     bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"].map((token) => processor.tokenizer.tokenId(token)),
-    vision,
-    patches,
+    shape,
+    batch,
     features,
+    places: (paths) => imagePlaces(config, paths.map(images.grid)),
     prompt,
     compiled: <F>(key: readonly unknown[], make: () => F): F => {
       const name = JSON.stringify(key);
       if (!steps.has(name)) steps.set(name, make());
       return steps.get(name) as F;
     },
-    dispose: () => {
-      disposeTree([...plans.values()]);
-      plans.clear();
-      bank.dispose();
-    },
+    dispose: () => images.dispose(),
   };
+}
+
+/** A bench on squares of `imageSize` pixels, all loaded at once. @throws Error where an image is missing or of another size */
+export async function squareWorkbench(
+  options: Omit<WorkbenchOptions, "images"> & { paths: readonly string[]; imageSize: number; loadImage: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }> },
+): Promise<Workbench> {
+  const bank = await loadImageBank(options.paths, options.imageSize, options.loadImage);
+  return createWorkbench({ ...options, images: squareImages(bank, options.processor.imageConfig) });
 }

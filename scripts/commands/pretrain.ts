@@ -16,7 +16,7 @@ import { disposeTree } from "../../lib/engine/tree";
 import { saveModel } from "../../lib/model/checkpoint";
 import { initParams } from "../../lib/model/init";
 import { tinyConfig, tokenIds } from "../../lib/model/tiny";
-import { visionInputs, visionPlan, type Grid } from "../../lib/model/vision-plan";
+import { imagePlaces, visionInputs, visionPlan, type Grid, type ImagePlace } from "../../lib/model/vision-plan";
 import { chatTemplate } from "../../lib/processor/chat-template";
 import { conversationRow, TINY_TEMPLATE } from "../../lib/processor/conversation";
 import { CLIP_MEAN, CLIP_STD, preprocessorConfigToJson, type PreprocessorConfig } from "../../lib/processor/preprocessor-config";
@@ -54,7 +54,6 @@ const recipe = {
 };
 
 const GRID: Grid = [1, 8, 8];
-const TOKENS_PER_IMAGE = 16;
 
 /** Draws concepts by weight. */
 function sampler(knowledge: readonly Knowledge[]): (u: number) => Knowledge {
@@ -101,10 +100,11 @@ export async function run(args: string[]): Promise<number> {
   console.log(`vocabulary ${tokenizer.vocabSize}, ${(size / 1e6).toFixed(2)} M parameters, ${knowledge.length} concepts, ${bank.images.shape[0]} drawings`);
   params[AUXILIARY_WEIGHT] = tf.randomNormal([knowledge.length, config.vision.outHiddenSize], 0, 0.02, "float32", foldIn(seed, "auxiliary"));
   const optimizer = { ...adamWDefaults, beta2: 0.98, weightDecay: recipe.weightDecay, learningRateScale: (name: string) => (name.startsWith("visual.") ? recipe.visionLearningRateScale : 1) };
-  const vision = visionInputs(visionPlan(config, new Array<Grid>(recipe.images).fill(GRID)));
+  const grids = new Array<Grid>(recipe.images).fill(GRID);
+  const [vision, places] = [visionInputs(visionPlan(config, grids)), imagePlaces(config, grids)];
 
   /** Draws until the row fits. */
-  const fit = (draw: () => Conversation, image: number, limit: number): TrainingRow => {
+  const fit = (draw: () => Conversation, image: ImagePlace | null, limit: number): TrainingRow => {
     for (let attempt = 0; attempt < 100; attempt++) {
       const row = { ...conversationRow(draw(), processor, GRID), image };
       if (row.inputIds.length <= limit) return row;
@@ -134,14 +134,14 @@ export async function run(args: string[]): Promise<number> {
     });
     const named = drawn.slice(0, recipe.named);
     const long = [
-      ...named.map(({ truth, drawing }, n) => fit(() => namingConversations(truth, drawing, r).rationale, n, recipe.longRow.tokens)),
-      ...Array.from({ length: recipe.texts }, () => fit(() => textConversation(draw(r.uniform()), r), -1, recipe.longRow.tokens)),
+      ...named.map(({ truth, drawing }, n) => fit(() => namingConversations(truth, drawing, r).rationale, places[n], recipe.longRow.tokens)),
+      ...Array.from({ length: recipe.texts }, () => fit(() => textConversation(draw(r.uniform()), r), null, recipe.longRow.tokens)),
     ];
     const short = drawn.map(({ truth, drawing }, n) =>
-      fit(() => (n < recipe.named ? namingConversations(truth, drawing, r).direct : perceptionConversation(truth, drawing, r)), n, recipe.shortRow.tokens),
+      fit(() => (n < recipe.named ? namingConversations(truth, drawing, r).direct : perceptionConversation(truth, drawing, r)), places[n], recipe.shortRow.tokens),
     );
     const group = (rows: TrainingRow[], { tokens, places }: { tokens: number; places: number }): RowBatch =>
-      rowBatch(rows.map((row) => [row]), config, { lengthBucket: tokens, placesBucket: places, grid: GRID, tokensPerImage: TOKENS_PER_IMAGE });
+      rowBatch(rows.map((row) => [row]), config, { lengthBucket: tokens, placesBucket: places });
     const batch = {
       imageIds: tf.tensor1d(drawn.map((d) => bank.indexOf(d.drawing.path)), "int32"),
       augmentation: drawAugmentation(drawn.map((_, n) => foldIn(foldIn(seed, "augment", i), n)), IMAGE_SIZE, recipe.augmentation, drawn.map((d) => !isFlag.has(d.truth.id))),

@@ -29,18 +29,18 @@ async function sft(experiment: Experiment, steps: number): Promise<Tokens> {
   });
   const { params } = await trainSft(base, bench, { ...settings.sft, epochs: 1, replayRows: 0 }, { conversations, seed: settings.seed, bf16: experiment.bf16 });
   disposeTree(params);
-  const rows = conversations.map((c) => conversationRow(c, bench.processor, bench.grid));
+  const rows = conversations.map((c) => conversationRow(c, bench.processor, bench.images.grid(c.image!)));
   return { trained: rows.reduce((n, row) => n + row.inputIds.length, 0) };
 }
 
 /** Sampling of `steps` generation batches. */
-function rollout(experiment: Experiment, steps: number): Tokens {
+async function rollout(experiment: Experiment, steps: number): Promise<Tokens> {
   const { settings, bench, base } = experiment;
   const prompts = rlPrompts(experiment);
   let sampled = 0;
   for (let i = 0; i < steps; i++) {
     const batch = random(foldIn(settings.seed, "profile", i)).sample(prompts, settings.rl.groupsPerGeneration);
-    const groups = sampleGroups(base, bench, batch, settings.rl, true, foldIn(settings.seed, i));
+    const groups = await sampleGroups(base, bench, batch, settings.rl, true, foldIn(settings.seed, i));
     sampled += groups.flatMap((g) => g.rollouts).reduce((n, one) => n + one.tokenIds.length, 0);
   }
   return { sampled };
@@ -65,7 +65,7 @@ async function tapo(experiment: Experiment, steps: number): Promise<Tokens> {
   return tokens;
 }
 
-const WORK: Record<string, (experiment: Experiment, steps: number) => Tokens | Promise<Tokens>> = { sft, rollout, tapo };
+const WORK: Record<string, (experiment: Experiment, steps: number) => Promise<Tokens>> = { sft, rollout, tapo };
 
 /** Lines of the printed profile: the first run (with its traces), then the measured one. */
 function describe(name: string, steps: number, first: Profile<Tokens>, again: Profile<Tokens>): string[] {

@@ -39,7 +39,7 @@ export const writeConversations = (dir: string): void => fs.writeFileSync(path.j
 /** Compares ids, masks and the loss; the rows are packed as SFT packs them, two to a row. */
 export async function compareRecords(dir: string, { config, params }: LoadedModel, processor: Processor, reference: RecordsReference): Promise<Check[]> {
   const image = await processor.image(path.join(dir, "images", IMAGE));
-  const rows = CONVERSATIONS.map((conversation) => ({ ...conversationRow(conversation, processor, image.grid, { newline: true }), image: conversation.image === null ? -1 : 0 }));
+  const rows = CONVERSATIONS.map((conversation) => ({ ...conversationRow(conversation, processor, image.grid, { newline: true }), image: conversation.image === null ? null : { grid: image.grid, first: 0 } }));
   const here = CONVERSATIONS.map((conversation) => conversationRow(conversation, processor, image.grid));
   const differing = rows.filter((row, i) => {
     const { input_ids: ids, assistant_mask: mask } = reference.rows[i];
@@ -49,8 +49,7 @@ export async function compareRecords(dir: string, { config, params }: LoadedMode
   const end = processor.tokenizer.tokenId("<|im_end|>");
   /** Tokens TRL trains and the loops here do not, but the newline after a turn. */
   const unexpected = here.reduce((n, { predicted }, i) => n + reference.rows[i].assistant_mask.filter((on, t) => on !== Number(predicted[t] ?? false) && !(on === 1 && reference.rows[i].input_ids[t - 1] === end)).length, 0);
-  const tokensPerImage = (image.grid[0] * image.grid[1] * image.grid[2]) / config.vision.spatialMergeSize ** 2;
-  const batch = rowBatch([rows.slice(0, 2), rows.slice(2)], config, { lengthBucket: 8, placesBucket: 8, grid: image.grid, tokensPerImage });
+  const batch = rowBatch([rows.slice(0, 2), rows.slice(2)], config, { lengthBucket: 8, placesBucket: 8 });
   const vision = visionInputs(visionPlan(config, [image.grid]));
   const loss = tf.tidy(() => {
     const pixels = tf.tensor2d(image.pixelValues, [image.grid[0] * image.grid[1] * image.grid[2], image.pixelValues.length / (image.grid[0] * image.grid[1] * image.grid[2])]);

@@ -9,7 +9,7 @@ import { TraceError } from "../../lib/engine/trace";
 import { disposeTree } from "../../lib/engine/tree";
 import { rowBatch, type RowBatch } from "../../lib/train/batch";
 import { rowLogProbs } from "../../lib/train/row-log-probs";
-import { relativeError, toyConfig, toyParams, toyProcessor } from "../helpers/tiny";
+import { relativeError, toyConfig, toyParams, toyPlace, toyProcessor } from "../helpers/tiny";
 
 const statsOf = (name: string) => engineStats().filter((s) => s.name === name);
 const numbers = (t: Tensor): number[] => Array.from(t.dataSync());
@@ -19,7 +19,7 @@ describe.skipIf(!isNative)("compile", () => {
     const processor = toyProcessor();
     const config = toyConfig(processor);
     const ids = processor.promptIds([{ role: "user", content: [{ type: "image", image: "" }, { type: "text", text: "What animal is this?" }] }], [[1, 4, 4]]).inputIds;
-    const rows = rowBatch([[{ inputIds: ids, predicted: ids.map((_, i) => i > 8), image: 0 }], [{ inputIds: ids.slice(0, 12), predicted: ids.slice(0, 12).map((_, i) => i > 9), image: 1 }]], config, { lengthBucket: 8, placesBucket: 8, grid: [1, 4, 4], tokensPerImage: 4 });
+    const rows = rowBatch([[{ inputIds: ids, predicted: ids.map((_, i) => i > 8), image: toyPlace(0) }], [{ inputIds: ids.slice(0, 12), predicted: ids.slice(0, 12).map((_, i) => i > 9), image: toyPlace(1) }]], config, { lengthBucket: 8, placesBucket: 8 });
     const features = tf.randomNormal([8, 32], 0, 1, "float32", 3);
     const all = toyParams(config);
     const params = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("visual.")));

@@ -12,12 +12,10 @@ import { sftLoss } from "../../lib/loss/sft";
 import { tapoLoss } from "../../lib/loss/tapo";
 import { decode, embedTokens, lmHead, packedAttention, prefill } from "../../lib/model/decoder";
 import { encodeImages } from "../../lib/model/vision";
-import { visionInputs, visionPlan } from "../../lib/model/vision-plan";
-import { augment, drawAugmentation, toPatches } from "../../lib/train/augment";
 import { groupBatch } from "../../lib/train/group-batch";
 import { groupLogProbs } from "../../lib/train/group-log-probs";
 import type { Workbench } from "../../lib/train/workbench";
-import { relativeError, toyBench } from "../helpers/tiny";
+import { relativeError, toyBench, toyPlace } from "../helpers/tiny";
 
 let bench: Workbench;
 let params: Params;
@@ -43,11 +41,9 @@ function partsOf(): Record<string, Part> {
   const ids = tf.tensor2d(Array.from({ length: B * T }, (_, i) => 3 + i), [B, T], "int32");
   const positions = tf.tile(tf.reshape(tf.range(0, T, 1, "int32"), [1, 1, T]), [3, B, 1]);
   const segments = tf.tensor2d([0, 0, 0, 0, 1, 1, 1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 1, 1], [B, T], "int32");
-  const pixels = augment(tf.gather(bench.bank.images, tf.tensor1d([0, 1], "int32")), drawAugmentation([1, 2], bench.bank.size, 1, [false, false]));
-  const patches = toPatches(pixels, bench.processor.imageConfig);
-  const vision = visionInputs(visionPlan(config, [bench.grid, bench.grid]));
-  const features = noise([2 * bench.tokensPerImage, config.text.hiddenSize], 3);
-  const group = groupBatch([bench.prompt("Answer.", 0), bench.prompt("What animal is this?", 1)], [{ prompt: 0, tokenIds: [5, 6, 7], scored: true }, { prompt: 1, tokenIds: [8], scored: true }, { prompt: 1, tokenIds: [9, 10], scored: true }]);
+  const { pixelValues: patches, vision } = bench.batch(["a", "b"], { seeds: [1, 2], strength: 1 });
+  const features = noise([8, config.text.hiddenSize], 3);
+  const group = groupBatch([bench.prompt("Answer.", toyPlace(0)), bench.prompt("What animal is this?", toyPlace(1))], [{ prompt: 0, tokenIds: [5, 6, 7], scored: true }, { prompt: 1, tokenIds: [8], scored: true }, { prompt: 1, tokenIds: [9, 10], scored: true }]);
   const mask = group.weights;
   const [old, negative] = [tf.mul(tf.sub(noise(mask.shape, 5), 3), mask), tf.mul(tf.sub(noise(mask.shape, 6), 3), mask)];
   const scores = (p: Params): Tensor => tf.mul(groupLogProbs(p, config, features, group, 0.9), mask);

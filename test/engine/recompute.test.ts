@@ -13,11 +13,12 @@ import { groupBatch, type GroupBatch } from "../../lib/train/group-batch";
 import { groupLogProbs } from "../../lib/train/group-log-probs";
 import { rowLogProbs } from "../../lib/train/row-log-probs";
 import type { Workbench } from "../../lib/train/workbench";
-import { relativeError, toyBench } from "../helpers/tiny";
+import { relativeError, toyBench, toyPlace } from "../helpers/tiny";
 
 let bench: Workbench;
 let params: Params;
 let pixels: Tensor;
+let vision: VisionInputs;
 let packed: RowBatch;
 let group: GroupBatch;
 
@@ -32,18 +33,18 @@ beforeAll(async () => {
     adapter[name] = tf.fill(shape, 0.1);
   }
   params = { ...made.params, ...adapter };
-  pixels = bench.patches(["a", "b"]);
-  const prompts = [bench.prompt("Answer.", 0), bench.prompt("What animal is this?", 1)];
+  ({ pixelValues: pixels, vision } = bench.batch(["a", "b"]));
+  const prompts = [bench.prompt("Answer.", toyPlace(0)), bench.prompt("What animal is this?", toyPlace(1))];
   const responses = [[0, [11, 12, 13]], [1, [14, 15]], [1, [16]]] as const;
   const rows = responses.map(([prompt, tokenIds]) => {
     const { inputIds } = prompts[prompt];
-    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => true)], image: prompt };
+    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => true)], image: toyPlace(prompt) };
   });
-  packed = rowBatch([[rows[0], rows[1]], [rows[2]]], bench.config, { lengthBucket: 1, placesBucket: 1, grid: bench.grid, tokensPerImage: bench.tokensPerImage });
+  packed = rowBatch([[rows[0], rows[1]], [rows[2]]], bench.config, { lengthBucket: 1, placesBucket: 1 });
   group = groupBatch(prompts, responses.map(([prompt, tokenIds]) => ({ prompt, tokenIds: [...tokenIds], scored: true })));
 });
 afterAll(() => {
-  disposeTree(params, pixels, packed, group);
+  disposeTree(params, pixels, vision, packed, group);
   bench.dispose();
 });
 
@@ -60,7 +61,7 @@ const gradients = (recompute: boolean) => (p: Params, b: Batches): { loss: Tenso
 
 describe("gradient checkpointing", () => {
   it("gives the same loss and gradients, eager and compiled, and leaves no tensor behind", () => {
-    const batches = { pixels, packed, group, vision: bench.vision(2) };
+    const batches = { pixels, packed, group, vision };
     const plain = tf.tidy(() => gradients(false)(params, batches));
     const before = tf.memory().numTensors;
     const eager = tf.tidy(() => gradients(true)(params, batches));

@@ -11,7 +11,7 @@ import { probesFigure } from "../../lib/report/probes";
 import { loadSettings } from "../../lib/settings";
 import { promptBatch } from "../../lib/rollout/prompts";
 import type { Workbench } from "../../lib/train/workbench";
-import { toyBench } from "../helpers/tiny";
+import { toyBench, toyPlace } from "../helpers/tiny";
 
 let bench: Workbench;
 let params: Params;
@@ -31,7 +31,6 @@ const close = (a: ArrayLike<number>, b: ArrayLike<number>): void => {
 
 describe("features", () => {
   it("are the mean of the image's tokens and the whole model's state at the prompt's end, whatever shares the batch", () => {
-    bench.vision(4); // kept by the bench
     const before = tf.memory().numTensors;
     const all = probes.features(params, ["a", "b", "c", "a", "b"], ["Parts?", "Colors?", "Which animal is this? Think first.", "Colors?", "Parts?"]);
     expect(tf.memory().numTensors).toBe(before);
@@ -40,11 +39,10 @@ describe("features", () => {
     expect(Math.max(...all[0].hidden.map((x, i) => Math.abs(x - all[3].hidden[i])))).toBeGreaterThan(0.01);
     expect(Math.max(...all[0].visual.map((x, i) => Math.abs(x - all[1].visual[i])))).toBeGreaterThan(0.01);
     tf.tidy(() => {
-      const own = bench.features(params, ["c"]).slice(0, bench.tokensPerImage);
+      const own = bench.features(params, ["c"]).slice(0, 4);
       close(all[2].visual, own.mean(0).dataSync());
-      const { inputIds, positionIds, featureIndex, last } = promptBatch([bench.prompt("Which animal is this? Think first.", 0)]);
-      const pixelValues = bench.patches(["c"]);
-      const hidden = hiddenStates(params, bench.config, { inputIds, positionIds, featureIndex, pixelValues, vision: bench.vision(1) });
+      const { inputIds, positionIds, featureIndex, last } = promptBatch([bench.prompt("Which animal is this? Think first.", toyPlace(0))]);
+      const hidden = hiddenStates(params, bench.config, { inputIds, positionIds, featureIndex, ...bench.batch(["c"]) });
       close(all[2].hidden, hidden.reshape([-1, bench.config.text.hiddenSize]).gather(last as tf.Tensor1D).dataSync());
     });
     expect(() => probes.features(params, ["a"], [])).toThrow("1 images and 0 questions");

@@ -4,6 +4,7 @@ import type { Params, Tensor } from "../../lib/engine/tensorflow";
 import type { ModelConfig } from "../../lib/model/config";
 import { initParams } from "../../lib/model/init";
 import { tokenIds } from "../../lib/model/tiny";
+import type { ImagePlace } from "../../lib/model/vision-plan";
 import { chatTemplate } from "../../lib/processor/chat-template";
 import { TINY_TEMPLATE } from "../../lib/processor/conversation";
 import { CLIP_MEAN, CLIP_STD, type PreprocessorConfig } from "../../lib/processor/preprocessor-config";
@@ -43,6 +44,9 @@ export function toyPixels(path: string, side = SIDE): { data: Uint8Array; width:
   return { data: Uint8Array.from({ length: side * side * 3 }, () => r.integer(256)), width: side, height: side };
 }
 
+/** Where the features of the toy image number `index` of a batch stand. */
+export const toyPlace = (index: number): ImagePlace => ({ grid: [1, SIDE / 4, SIDE / 4], first: 4 * index });
+
 /** Parameters large enough for the images to matter and the probabilities to differ. */
 export function toyParams(config: ModelConfig, seed = 1): Params {
   return initParams(config, seed, { scheme: "scaled" });
@@ -50,10 +54,10 @@ export function toyParams(config: ModelConfig, seed = 1): Params {
 
 /** A bench on toy images, and parameters for it. The caller disposes both. */
 export async function toyBench(paths: readonly string[] = ["a", "b", "c"]): Promise<{ bench: Workbench; params: Params }> {
-  const { createWorkbench } = await import("../../lib/train/workbench");
+  const { squareWorkbench } = await import("../../lib/train/workbench");
   const processor = toyProcessor();
   const config = toyConfig(processor);
-  const bench = await createWorkbench({ config, processor, images: paths, imageSize: SIDE, loadImage: (path) => Promise.resolve(toyPixels(path)), imageBucket: 4 });
+  const bench = await squareWorkbench({ config, processor, paths, imageSize: SIDE, loadImage: (path) => Promise.resolve(toyPixels(path)), imageBucket: 4 });
   return { bench, params: toyParams(config) };
 }
 

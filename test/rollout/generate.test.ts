@@ -8,7 +8,7 @@ import type { PromptRow, Rollout } from "../../lib/rollout/types";
 import { rowBatch, type RowBatch } from "../../lib/train/batch";
 import { rowLogProbs } from "../../lib/train/row-log-probs";
 import type { Workbench } from "../../lib/train/workbench";
-import { toyBench } from "../helpers/tiny";
+import { toyBench, toyPlace } from "../helpers/tiny";
 
 const SHORT = "Parts?";
 const LONG = "What animal is this? Options: cat, dog, red fox. Which animal is this? Think first.";
@@ -22,7 +22,7 @@ let prompts: PromptRow[];
 beforeAll(async () => {
   ({ bench, params } = await toyBench(["a", "b"]));
   features = bench.features(params, ["a", "b"]);
-  prompts = [bench.prompt(SHORT, 0), bench.prompt(LONG, 1)];
+  prompts = [bench.prompt(SHORT, toyPlace(0)), bench.prompt(LONG, toyPlace(1))];
 });
 
 afterAll(() => {
@@ -36,9 +36,9 @@ const generate = (rows: PromptRow[], options: Partial<GenerateOptions>): Rollout
 function rowsOf(rollouts: Rollout[]): RowBatch {
   const rows = rollouts.map(({ promptIndex, tokenIds }) => {
     const prompt = prompts[promptIndex].inputIds;
-    return { inputIds: [...prompt, ...tokenIds], predicted: [...prompt.map(() => false), ...tokenIds.map(() => true)], image: promptIndex };
+    return { inputIds: [...prompt, ...tokenIds], predicted: [...prompt.map(() => false), ...tokenIds.map(() => true)], image: toyPlace(promptIndex) };
   });
-  return rowBatch(rows.map((row) => [row]), bench.config, { lengthBucket: 8, placesBucket: 1, grid: bench.grid, tokensPerImage: bench.tokensPerImage });
+  return rowBatch(rows.map((row) => [row]), bench.config, { lengthBucket: 8, placesBucket: 1 });
 }
 
 function rescored(rollouts: Rollout[], temperature: number): number[][] {
@@ -110,7 +110,7 @@ describe("greedy decoding", () => {
   });
 
   it("looks at the image", () => {
-    const [a, b] = generate([bench.prompt(SHORT, 0), bench.prompt(SHORT, 1)], { greedy: true });
+    const [a, b] = generate([bench.prompt(SHORT, toyPlace(0)), bench.prompt(SHORT, toyPlace(1))], { greedy: true });
     expect(a.logProbs).not.toEqual(b.logProbs);
   });
 });

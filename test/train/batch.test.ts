@@ -3,18 +3,18 @@ import type { Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import type { ModelConfig } from "../../lib/model/config";
 import { rowBatch, type BatchShape, type TrainingRow } from "../../lib/train/batch";
-import { toyConfig, toyProcessor } from "../helpers/tiny";
+import { toyConfig, toyPlace, toyProcessor } from "../helpers/tiny";
 
 const list = (t: Tensor): number[] => Array.from(t.dataSync());
 let config: ModelConfig;
 let withImage: TrainingRow;
-const text: TrainingRow = { inputIds: [7, 8, 9, 10], predicted: [false, false, true, true], image: -1 };
-const shape: BatchShape = { lengthBucket: 8, placesBucket: 4, grid: [1, 4, 4], tokensPerImage: 4 };
+const text: TrainingRow = { inputIds: [7, 8, 9, 10], predicted: [false, false, true, true], image: null };
+const shape: BatchShape = { lengthBucket: 8, placesBucket: 4 };
 
 beforeAll(() => {
   config = toyConfig(toyProcessor());
   const image = config.imageTokenId;
-  withImage = { inputIds: [5, image, image, image, image, 6, 7], predicted: [false, false, false, false, false, false, true], image: 2 };
+  withImage = { inputIds: [5, image, image, image, image, 6, 7], predicted: [false, false, false, false, false, false, true], image: toyPlace(2) };
 });
 
 describe("rowBatch", () => {
@@ -51,7 +51,7 @@ describe("rowBatch", () => {
   it("names the row that is wrong", () => {
     expect(() => rowBatch([[text], [{ ...text, predicted: [false] }]], config, shape)).toThrow("row 1 has 4 tokens and 1 flags");
     expect(() => rowBatch([[{ ...text, predicted: [true, false, false, false] }]], config, shape)).toThrow("row 0 predicts its first token");
-    expect(() => rowBatch([[{ ...withImage, image: -1 }]], config, shape)).toThrow(/image/);
-    expect(() => rowBatch([[{ ...text, image: 0 }]], config, shape)).toThrow(/placeholders for 0 images and 1/);
+    expect(() => rowBatch([[{ ...withImage, image: null }]], config, shape)).toThrow(/image/);
+    expect(() => rowBatch([[{ ...text, image: toyPlace(0) }]], config, shape)).toThrow(/placeholders for 0 images and 1/);
   });
 });

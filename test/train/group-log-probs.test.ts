@@ -8,7 +8,7 @@ import { groupBatch, type GroupRow } from "../../lib/train/group-batch";
 import { groupLogProbs } from "../../lib/train/group-log-probs";
 import { rowLogProbs } from "../../lib/train/row-log-probs";
 import type { Workbench } from "../../lib/train/workbench";
-import { relativeError, toyBench } from "../helpers/tiny";
+import { relativeError, toyBench, toyPlace } from "../helpers/tiny";
 
 let bench: Workbench;
 let params: Params;
@@ -24,7 +24,7 @@ const responses: GroupRow[] = [
 beforeAll(async () => {
   ({ bench, params } = await toyBench(["a", "b"]));
   features = bench.features(params, ["a", "b"]);
-  prompts = [bench.prompt("Answer.", 0), bench.prompt("What animal is this? Options: cat, dog, red fox.", 1)];
+  prompts = [bench.prompt("Answer.", toyPlace(0)), bench.prompt("What animal is this? Options: cat, dog, red fox.", toyPlace(1))];
 });
 afterAll(() => {
   disposeTree(params, features);
@@ -34,9 +34,9 @@ afterAll(() => {
 const rows = (): TrainingRow[] =>
   responses.map(({ prompt, tokenIds, scored }) => {
     const { inputIds } = prompts[prompt];
-    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => scored)], image: prompt };
+    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => scored)], image: toyPlace(prompt) };
   });
-const shape = () => ({ lengthBucket: 1, placesBucket: 1, grid: bench.grid, tokensPerImage: bench.tokensPerImage });
+const shape = () => ({ lengthBucket: 1, placesBucket: 1 });
 
 describe("prompts that are shared, rows that are packed", () => {
   it("give the log-probs of whole rows, one by one, and the same gradients", () => {

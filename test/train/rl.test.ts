@@ -99,15 +99,15 @@ describe("dynamic sampling", () => {
   const hopeless = prompts.map((p) => ({ ...p, groundTruth: "zebra" }));
   const collect = (settings: Partial<RlSettings>, from: RlPrompt[]) => collectGroups(params, bench, deck(from, random(1)), { ...toyRl, ...settings }, true, 9);
 
-  it("where no group survives: stops with the counts, keeps all, or skips", () => {
-    expect(() => collect({ whenNoGroupSurvives: "stop" }, hopeless)).toThrow("none of 6 groups in 2 generation batches has a mean accuracy inside (0.01, 0.99)");
-    const all = collect({ whenNoGroupSurvives: "keep-all" }, hopeless);
+  it("where no group survives: stops with the counts, keeps all, or skips", async () => {
+    await expect(collect({ whenNoGroupSurvives: "stop" }, hopeless)).rejects.toThrow("none of 6 groups in 2 generation batches has a mean accuracy inside (0.01, 0.99)");
+    const all = await collect({ whenNoGroupSurvives: "keep-all" }, hopeless);
     expect([all.groups.length, all.sampled.length]).toEqual([2, 6]);
-    expect(collect({ whenNoGroupSurvives: "skip" }, hopeless).groups).toEqual([]);
+    expect((await collect({ whenNoGroupSurvives: "skip" }, hopeless)).groups).toEqual([]);
   });
 
-  it("keeps groups that are neither all right nor all wrong, at most as many as a step takes", () => {
-    const { groups, sampled, generationBatches } = collect({ whenNoGroupSurvives: "skip", maxGenerationBatches: 6 }, prompts);
+  it("keeps groups that are neither all right nor all wrong, at most as many as a step takes", async () => {
+    const { groups, sampled, generationBatches } = await collect({ whenNoGroupSurvives: "skip", maxGenerationBatches: 6 }, prompts);
     expect(groups.length).toBe(2);
     expect(groups.every((g) => g.kept && sampled.includes(g))).toBe(true);
     expect(sampled).toHaveLength(3 * generationBatches);
@@ -127,85 +127,85 @@ describe("dynamic sampling", () => {
 
 describe("scoring", () => {
   const settings: RlSettings = { ...toyRl, temperature: 0.8, topP: 0.9 };
-  const scoredBy = (groups: Group[], conditionOn: RlSettings["conditionOn"]) => {
+  const scoredBy = async (groups: Group[], conditionOn: RlSettings["conditionOn"]) => {
     const made = groupRows(groups, bench, { ...settings, conditionOn }, groups.length);
-    const scored = createScoreStep(bench, settings.temperature, false)(params, made.images, made.rows).dataSync();
+    const scored = createScoreStep(bench, settings.temperature, false)(params, await made.images(), made.rows).dataSync();
     const weights = made.rows.weights.dataSync();
     const differences = Array.from(made.fromPositive, (_, b) => Array.from({ length: made.places }, (_, t) => b * made.places + t).filter((i) => weights[i] > 0).map((i) => scored[i] - made.samplerLogProbs[i]));
     return { differences, fromPositive: Array.from(made.fromPositive) };
   };
 
-  it("of a rollout on the image it was sampled from, augmentation included, gives the sampler's log-probs", () => {
-    const groups = sampleGroups(params, bench, prompts, settings, true, 3);
-    const { differences, fromPositive } = scoredBy(groups, "sampled");
+  it("of a rollout on the image it was sampled from, augmentation included, gives the sampler's log-probs", async () => {
+    const groups = await sampleGroups(params, bench, prompts, settings, true, 3);
+    const { differences, fromPositive } = await scoredBy(groups, "sampled");
     expect(fromPositive.reduce((a, b) => a + b)).toBe(8);
     expect(differences.map((d) => d.length)).toEqual(groups.flatMap((g) => g.rollouts.map((r) => r.tokenIds.length)));
     expect(Math.max(...differences.flat().map(Math.abs))).toBeLessThan(1e-4);
   });
 
   it("on the anchor differs for rollouts from the positive alone; the run's old log-probs are these", async () => {
-    const groups = sampleGroups(params, bench, prompts, settings, true, 3);
-    const { differences, fromPositive } = scoredBy(groups, "anchor");
+    const groups = await sampleGroups(params, bench, prompts, settings, true, 3);
+    const { differences, fromPositive } = await scoredBy(groups, "anchor");
     const of = (flag: number): number[] => differences.filter((_, b) => fromPositive[b] === flag).flat();
     expect(Math.max(...of(0).map(Math.abs))).toBeLessThan(1e-4);
     expect(Math.max(...of(1).map(Math.abs))).toBeGreaterThan(1e-3);
 
     const { log } = await train("tapo", { ...settings, steps: 1, conditionOn: "anchor" }, 8);
-    const again = collectGroups(params, bench, deck(prompts, random(foldIn(8, "rl-deck"))), settings, true, foldIn(8, "rl", 0)).groups;
-    const { differences: gaps, fromPositive: positive } = scoredBy(again, "anchor");
+    const { groups: again } = await collectGroups(params, bench, deck(prompts, random(foldIn(8, "rl-deck"))), settings, true, foldIn(8, "rl", 0));
+    const { differences: gaps, fromPositive: positive } = await scoredBy(again, "anchor");
     const all = gaps.filter((_, b) => positive[b] === 1).flat();
     expect(log[0].conditioningGap).toBeCloseTo(all.reduce((a, b) => a + b) / all.length, 4);
   });
 
-  it("splits an uneven n1:n2 in two calls, and a group keeps its order: anchor first", () => {
-    const [group] = sampleGroups(params, bench, prompts.slice(0, 1), { ...settings, numGenerations: 5, positiveGenerations: 2 }, true, 3);
+  it("splits an uneven n1:n2 in two calls, and a group keeps its order: anchor first", async () => {
+    const [group] = await sampleGroups(params, bench, prompts.slice(0, 1), { ...settings, numGenerations: 5, positiveGenerations: 2 }, true, 3);
     expect(group.rollouts.map((r) => r.source)).toEqual(["anchor", "anchor", "anchor", "positive", "positive"]);
   });
 });
 
 describe("one update", () => {
   const base: RlSettings = { ...toyRl, weightDecay: 0 };
-  const parts = (groups: readonly Group[], count: number, settings: RlSettings, change: (advantages: Float32Array) => Float32Array = (a) => a): { batches: RlBatch[]; tokens: number } => {
+  const parts = async (groups: readonly Group[], count: number, settings: RlSettings, change: (advantages: Float32Array) => Float32Array = (a) => a): Promise<{ batches: RlBatch[]; tokens: number }> => {
     const size = count / settings.gradientAccumulationSteps;
     const made = Array.from({ length: Math.ceil(groups.length / size) }, (_, i) => groupRows(groups.slice(i * size, (i + 1) * size), bench, settings, size));
     return {
       tokens: made.reduce((n, { tokens }) => n + tokens, 0),
-      batches: made.map(({ images, rows, negativeFeatureIndex, ...host }) => {
+      batches: await Promise.all(made.map(async ({ images, rows, negativeFeatureIndex, ...host }) => {
         const shape: [number, number] = [host.advantages.length, host.places];
-        return { images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(host.samplerLogProbs, shape), advantages: tf.tensor1d(change(host.advantages)), staleNegativeLogProbs: null };
-      }),
+        return { images: await images(), rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(host.samplerLogProbs, shape), advantages: tf.tensor1d(change(host.advantages)), staleNegativeLogProbs: null };
+      })),
     };
   };
-  const update = (groups: readonly Group[], count: number, change?: (advantages: Float32Array) => Float32Array, settings = base) => {
-    const { batches, tokens } = parts(groups, count, settings, change);
+  const update = async (groups: readonly Group[], count: number, change?: (advantages: Float32Array) => Float32Array, settings = base) => {
+    const { batches, tokens } = await parts(groups, count, settings, change);
     return createRlStep(bench, settings, true, {})(mapParams(params, (p) => p.clone()), adamWInit(params), batches, tokens, tf.scalar(1e-3));
   };
-  const groups = (): Group[] => sampleGroups(params, bench, prompts, base, true, 3).filter((g) => g.kept);
+  const groups = async (): Promise<Group[]> => (await sampleGroups(params, bench, prompts, base, true, 3)).filter((g) => g.kept);
 
-  it("is not changed by groups that only pad", () => {
-    const [group] = groups();
-    const [alone, padded] = [update([group], 1), update([group], 2)];
+  it("is not changed by groups that only pad", async () => {
+    const [group] = await groups();
+    const [alone, padded] = [await update([group], 1), await update([group], 2)];
     expect(padded.metrics.loss.dataSync()[0]).toBeCloseTo(alone.metrics.loss.dataSync()[0], 5);
     expect(relativeError(padded.state.m, alone.state.m)).toBeLessThan(1e-4); // the first moment is the gradient, clipped
     expect(alone.metrics.gradNorm.dataSync()[0]).toBeGreaterThan(1e-3);
   });
 
-  it.each(["token", "micro-batch"] as const)("is the same in parts (gradient accumulation), a part that is missing included: average by %s", (lossAverage) => {
-    const some = groups().slice(0, 3);
+  it.each(["token", "micro-batch"] as const)("is the same in parts (gradient accumulation), a part that is missing included: average by %s", async (lossAverage) => {
+    const some = (await groups()).slice(0, 3);
     expect(some).toHaveLength(3);
     const settings = { ...base, lossAverage };
-    const whole = update(some, 4, undefined, settings);
+    const whole = await update(some, 4, undefined, settings);
     for (const gradientAccumulationSteps of [2, 4]) {
-      const split = update(some, 4, undefined, { ...settings, gradientAccumulationSteps });
+      const split = await update(some, 4, undefined, { ...settings, gradientAccumulationSteps });
       expect(relativeError(split.state.m, whole.state.m)).toBeLessThan(1e-5);
       for (const [name, metric] of Object.entries(whole.metrics)) expect(Math.abs(split.metrics[name].dataSync()[0] - metric.dataSync()[0]), name).toBeLessThan(1e-4);
     }
   });
 
-  it("ends fifty compiled updates on recorded rollouts where fifty eager ones end, within 1e-2 of the way", () => {
-    const recorded = sampleGroups(params, bench, prompts, base, true, 3);
-    const run = (eager: boolean): Record<string, number[]> => {
-      const { batches, tokens } = parts(recorded, 4, base);
+  it("ends fifty compiled updates on recorded rollouts where fifty eager ones end, within 1e-2 of the way", async () => {
+    const recorded = await sampleGroups(params, bench, prompts, base, true, 3);
+    const run = async (eager: boolean): Promise<Record<string, number[]>> => {
+      const { batches, tokens } = await parts(recorded, 4, base);
       const step = createRlStep(bench, base, true, { eager });
       let now = { params: mapParams(params, (p) => p.clone()), state: adamWInit(params) };
       const rate = tf.scalar(1e-3);
@@ -218,18 +218,18 @@ describe("one update", () => {
       disposeTree(now, rate);
       return after;
     };
-    const [start, compiled, eager] = [values(params), run(false), run(true)];
+    const [start, compiled, eager] = [values(params), await run(false), await run(true)];
     const distance = (a: Record<string, number[]>, b: Record<string, number[]>): number => Math.hypot(...Object.keys(a).flatMap((name) => a[name].map((x, i) => x - b[name][i])));
     expect(distance(eager, start)).toBeGreaterThan(0.5);
     expect(distance(compiled, eager) / distance(eager, start)).toBeLessThan(1e-2);
   });
 
-  it("is skipped where the gradient is not finite", () => {
-    const out = update(groups().slice(0, 1), 1, (a) => a.map(() => NaN));
+  it("is skipped where the gradient is not finite", async () => {
+    const out = await update((await groups()).slice(0, 1), 1, (a) => a.map(() => NaN));
     expect(out.metrics.skipped.dataSync()[0]).toBe(1);
     expect(values(out.params)).toEqual(values(params));
     expect(out.state.step.dataSync()[0]).toBe(0);
     expect(Object.values(out.state.m).every((m) => m.dataSync().every((x) => x === 0))).toBe(true);
-    expect(update(groups().slice(0, 1), 1).metrics.skipped.dataSync()[0]).toBe(0);
+    expect((await update((await groups()).slice(0, 1), 1)).metrics.skipped.dataSync()[0]).toBe(0);
   });
 });

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { encodeImages } from "../../lib/model/vision";
+import { visionInputs, visionPlan } from "../../lib/model/vision-plan";
 import { processImage } from "../../lib/processor/image-processor";
-import { drawAugmentation } from "../../lib/train/augment";
 import { loadImageBank } from "../../lib/train/images";
 import type { Workbench } from "../../lib/train/workbench";
-import { SIDE, toyBench, toyPixels, toyPreprocessor } from "../helpers/tiny";
+import { SIDE, toyBench, toyPixels, toyPlace, toyPreprocessor } from "../helpers/tiny";
 
 let bench: Workbench;
 let params: Params;
@@ -19,18 +19,16 @@ describe("workbench", () => {
     expect(features.shape).toEqual([16, 32]); // padded to the bucket of 4 images
     const direct = tf.tidy(() => {
       const pixels = ["c", "a"].flatMap((path) => Array.from(processImage(toyPreprocessor, toyPixels(path)).pixelValues));
-      return Array.from(encodeImages(params, bench.config, tf.tensor2d(pixels, [32, 96]), bench.vision(2)).dataSync());
+      return Array.from(encodeImages(params, bench.config, tf.tensor2d(pixels, [32, 96]), visionInputs(visionPlan(bench.config, [[1, 4, 4], [1, 4, 4]]))).dataSync());
     });
     const got = features.dataSync();
     expect(direct.reduce((worst, v, i) => Math.max(worst, Math.abs(v - got[i])), 0)).toBeLessThan(1e-4);
-    expect(bench.vision(2)).toBe(bench.vision(2));
   });
 
   it("augments where asked", () => {
     const plain = bench.features(params, ["a", "b", "c", "a"]).dataSync();
     const at = (strength: number): number => {
-      const drawn = drawAugmentation([1, 2, 3, 4], SIDE, strength, [false, false, false, false]);
-      return Math.max(...bench.features(params, ["a", "b", "c", "a"], drawn).dataSync().map((v, i) => Math.abs(v - plain[i])));
+      return Math.max(...bench.features(params, ["a", "b", "c", "a"], { seeds: [1, 2, 3, 4], strength }).dataSync().map((v, i) => Math.abs(v - plain[i])));
     };
     expect(at(0)).toBeLessThan(1e-3);
     expect(at(1)).toBeGreaterThan(0.01);
@@ -38,11 +36,11 @@ describe("workbench", () => {
 
   it("opens the assistant's turn, and points a prompt's placeholders at its image", () => {
     const { tokenizer } = bench.processor;
-    const row = bench.prompt("Parts?", 2);
+    const row = bench.prompt("Parts?", toyPlace(2));
     expect(tokenizer.decode(row.inputIds, { skipSpecialTokens: false })).toMatch(/^<\|im_start\|>user\n<\|vision_start\|>(<\|image_pad\|>){4}<\|vision_end\|>Parts\?<\|im_end\|>\n<\|im_start\|>assistant\n$/);
     expect(row.featureIndex.filter((i) => i >= 0)).toEqual([8, 9, 10, 11]);
     expect(row.positionIds.map((axis) => axis.length)).toEqual([1, 1, 1].map(() => row.inputIds.length));
-    expect(bench.prompt("Parts?", 0).featureIndex.filter((i) => i >= 0)).toEqual([0, 1, 2, 3]);
+    expect(bench.prompt("Parts?", toyPlace(0)).featureIndex.filter((i) => i >= 0)).toEqual([0, 1, 2, 3]);
     const text = bench.prompt("Parts?", null);
     expect(text.inputIds).not.toContain(bench.config.imageTokenId);
     expect(text.featureIndex.every((i) => i === -1)).toBe(true);

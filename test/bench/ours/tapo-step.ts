@@ -53,6 +53,6 @@ export async function setUp(variant: string): Promise<BenchCase> {
         if (resume) resume();
         else start();
       }),
-    work: { groups, rows, promptTokens: prompts.reduce((n, { user }) => n + bench.prompt(user, 0).inputIds.length, 0), newTokens: rows * NEW_TOKENS, parameters: parameters(base) },
+    work: { groups, rows, promptTokens: prompts.reduce((n, { user, anchor }) => n + bench.prompt(user, bench.places([anchor])[0]).inputIds.length, 0), newTokens: rows * NEW_TOKENS, parameters: parameters(base) },
   };
 }

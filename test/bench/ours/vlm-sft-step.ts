@@ -24,10 +24,11 @@ export async function setUp(variant: string): Promise<BenchCase> {
   const rows = sftRows(experiment, ROWS);
   const lengths = rows.map(({ inputIds }) => inputIds.length);
   const { pack = 1, bf16, xla } = words(variant) as { pack?: number; bf16?: boolean; xla?: boolean };
+  const paths = rows.map(({ image }) => image);
+  const places = bench.places(paths);
   const batch = {
-    pixelValues: bench.patches(rows.map(({ image }) => image)),
-    vision: bench.vision(ROWS),
-    rows: rowBatch(packLengths(lengths, pack * Math.max(...lengths)).map((bin) => bin.map((image) => ({ ...rows[image], image }))), bench.config, { lengthBucket: 8, placesBucket: 8, grid: bench.grid, tokensPerImage: bench.tokensPerImage }),
+    images: bench.batch(paths),
+    rows: rowBatch(packLengths(lengths, pack * Math.max(...lengths)).map((bin) => bin.map((image) => ({ ...rows[image], image: places[image] }))), bench.config, { lengthBucket: 8, placesBucket: 8 }),
     dropoutSeed: null,
   };
   const responseTokens = rows.reduce((n, { predicted }) => n + predicted.filter(Boolean).length, 0);
@@ -47,7 +48,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
     },
     work,
     dispose: () => {
-      disposeTree(params, state, batch.pixelValues, batch.rows, learningRate);
+      disposeTree(params, state, batch, learningRate);
       experiment.close();
     },
   };

@@ -7,7 +7,7 @@
  * Variants are words joined by commas: `f32` or `bf16` (matrix products), `g=N` (samples per prompt), and what a case adds.
  */
 import { namingConversations } from "../../../lib/data/corpus";
-import { loadImage } from "../../../lib/data/emoji-fgvr";
+import { IMAGE_SIZE, loadImage } from "../../../lib/data/emoji-fgvr";
 import { foldIn, random } from "../../../lib/engine/random";
 import type { Params } from "../../../lib/engine/tensorflow";
 import { openExperiment, rlPrompts, type Experiment } from "../../../lib/experiment";
@@ -38,7 +38,7 @@ export function sftRows({ bench, knowledge }: Experiment, count: number): SftRow
     const r = random(foldIn(SEED, "row", i));
     const truth = r.choice(evaluated);
     const { rationale } = namingConversations(truth, r.choice(truth.drawings), r);
-    return { ...conversationRow(rationale, bench.processor, bench.grid), image: rationale.image! };
+    return { ...conversationRow(rationale, bench.processor, bench.images.grid(rationale.image!)), image: rationale.image! };
   });
 }
 
@@ -49,7 +49,7 @@ export function triplets(experiment: Experiment, count: number): RlPrompt[] {
 
 /** Prompts with the tokens of each: the user turn after the image, the assistant's turn opened. */
 export function prompts(experiment: Experiment, count: number) {
-  return triplets(experiment, count).map(({ user, anchor }) => ({ user, image: anchor, inputIds: experiment.bench.prompt(user, 0).inputIds }));
+  return triplets(experiment, count).map(({ user, anchor }) => ({ user, image: anchor, inputIds: experiment.bench.prompt(user, experiment.bench.places([anchor])[0]).inputIds }));
 }
 
 /** How many parameters. */
@@ -60,7 +60,8 @@ export async function rolloutCase(count: number, group: number, options: { bf16:
   const experiment = await open();
   const { bench, base, settings } = experiment;
   const asked = prompts(experiment, count);
-  const rows = asked.map(({ user }, i) => bench.prompt(user, i));
+  const places = bench.places(asked.map(({ image }) => image));
+  const rows = asked.map(({ user }, i) => bench.prompt(user, places[i]));
   const generator = options.bf16 || options.xla ? createGenerator(bench.config, options) : bench.generator;
   let seed = 0;
   return {
@@ -81,9 +82,9 @@ async function print(what: string, count: number): Promise<void> {
   const rows = what === "rows" ? sftRows(experiment, count) : what === "prompts" ? prompts(experiment, count) : null;
   if (!rows) throw new Error(`vlm.ts: no ${JSON.stringify(what)}; expected rows or prompts`);
   const pixels = await Promise.all(rows.map(async ({ image }) => Buffer.from((await loadImage(image)).data).toString("base64")));
-  const { bannedTokenIds, bank, processor } = experiment.bench;
+  const { bannedTokenIds, processor } = experiment.bench;
   const { temperature, topP } = experiment.settings.rl;
-  process.stdout.write(JSON.stringify({ rows, pixels, side: bank.size, padTokenId: processor.tokenizer.padTokenId, bannedTokenIds, newTokens: NEW_TOKENS, temperature, topP, model: experiment.settings.model }));
+  process.stdout.write(JSON.stringify({ rows, pixels, side: IMAGE_SIZE, padTokenId: processor.tokenizer.padTokenId, bannedTokenIds, newTokens: NEW_TOKENS, temperature, topP, model: experiment.settings.model }));
   experiment.close();
 }
 
