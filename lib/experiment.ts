@@ -61,7 +61,7 @@ export interface Experiment {
 
 /** Opens the experiment: draws the images where needed, loads base model and processor. */
 export async function openExperiment(settings: Settings): Promise<Experiment> {
-  if (settings.scale === "paper") throw new Error("scale paper is for Qwen2.5-VL on the six published image sets; the shipped experiment has the scales smoke and default");
+  if (settings.scale === "paper") throw new Error("scale paper is for Qwen2.5-VL on photographs: commands cot, sft, triplets, rl and evaluate (notebook 07, docs/real-data.md); the shipped experiment has the scales smoke and default");
   if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
   await ensureDrawings();
   const benchmark = loadEmojiFgvr();
@@ -157,7 +157,7 @@ async function loadOrTrain<Log extends { step: number }>(experiment: Experiment,
   if (saved) return { params: loadTrained(experiment, saved.model, saved.adapter), log: readJsonl<Log>(saved.logFile) };
   const { model: folder, logFile, adapter } = placesIn(run);
   const result = await withScalarLog({ folder: run, stage: name, run: settings.run, name: `${label}, seed ${settings.seed}`, config: { ...settings } }, train);
-  const card = modelCard({ method: name, variant: experiment.label, settings, stamp, parameters: Object.values(result.params).reduce((n, { size }) => n + size, 0), subCategories: trainedConcepts(experiment).size, steps: result.log.length });
+  const card = modelCard({ method: name, variant: experiment.label, settings, stamp, parameters: Object.values(result.params).reduce((n, { size }) => n + size, 0), images: `few-shot images of ${trainedConcepts(experiment).size} sub-categories of Emoji-FGVR`, steps: result.log.length });
   saveTrained(experiment, folder, adapter, result.params, { ...processorFiles(settings.model), "README.md": card });
   writeJsonl(logFile, result.log);
   writeText(stampFile(folder), stamp);

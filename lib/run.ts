@@ -1,6 +1,6 @@
 /** A run's folder: `data/runs/<run>` with models, logs, predictions and a manifest; every file written whole or not at all. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { repositoryRoot } from "./data/emoji-fgvr/paths";
 import type { Settings } from "./settings";
@@ -53,6 +53,25 @@ export function hashTree(roots: readonly string[]): string {
       hash.update(readFileSync(file));
       hash.update("\0");
     }
+  }
+  return hash.digest("hex");
+}
+
+const BLOCK = 1 << 16;
+const BLOCKS = 256;
+
+/** SHA-256 over the names, sizes and contents of a folder's files; of a file above 16 MiB, 256 blocks spread over it. */
+export function fingerprint(folder: string): string {
+  const hash = createHash("sha256");
+  for (const entry of readdirSync(folder, { withFileTypes: true }).filter((one) => one.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const file = path.join(folder, entry.name);
+    const { size } = statSync(file);
+    hash.update(`${entry.name}\0${size}\0`);
+    const blocks = Math.min(BLOCKS, Math.ceil(size / BLOCK));
+    const handle = openSync(file, "r");
+    const buffer = Buffer.alloc(BLOCK);
+    for (let i = 0; i < blocks; i++) hash.update(buffer.subarray(0, readSync(handle, buffer, 0, BLOCK, blocks < BLOCKS ? i * BLOCK : Math.floor((i * (size - BLOCK)) / (BLOCKS - 1)))));
+    closeSync(handle);
   }
   return hash.digest("hex");
 }

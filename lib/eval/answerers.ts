@@ -1,14 +1,12 @@
 /** Who answers an evaluation's questions: a model here, with an adapter or without, or an endpoint elsewhere. */
-import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
-import { createHash } from "node:crypto";
-import * as path from "node:path";
 import { imageDataUri } from "../data/image-uri";
 import { forEachAtOnce } from "../data/parallel";
 import { disposeTree } from "../engine/tree";
 import { loadAdapter } from "../model/adapter";
 import { loadModel } from "../model/checkpoint";
+import type { PixelLimits } from "../processor/image-size";
 import { loadProcessor } from "../processor/processor";
-import { hashTree } from "../run";
+import { fingerprint, hashTree } from "../run";
 import type { ChatEndpoint } from "../rollout/chat-endpoint";
 import { createTextGenerator, type TokenizedPrompt } from "../rollout/text-generator";
 
@@ -35,30 +33,13 @@ export interface Answerer {
 /** What turns a question into a local model's text. */
 const CODE = ["lib/engine", "lib/model", "lib/processor", "lib/rollout", "package-lock.json"];
 
-const BLOCK = 1 << 16;
-const BLOCKS = 256;
-
-/** SHA-256 over the names, sizes and contents of a folder's files; of a file above 16 MiB, 256 blocks spread over it. */
-export function fingerprint(folder: string): string {
-  const hash = createHash("sha256");
-  for (const entry of readdirSync(folder, { withFileTypes: true }).filter((one) => one.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const file = path.join(folder, entry.name);
-    const { size } = statSync(file);
-    hash.update(`${entry.name}\0${size}\0`);
-    const blocks = Math.min(BLOCKS, Math.ceil(size / BLOCK));
-    const handle = openSync(file, "r");
-    const buffer = Buffer.alloc(BLOCK);
-    for (let i = 0; i < blocks; i++) hash.update(buffer.subarray(0, readSync(handle, buffer, 0, BLOCK, blocks < BLOCKS ? i * BLOCK : Math.floor((i * (size - BLOCK)) / (BLOCKS - 1)))));
-    closeSync(handle);
-  }
-  return hash.digest("hex");
-}
-
 /** How a local model answers. */
 export interface ModelOptions {
   adapter?: string;
   maxNewTokens: number;
   batchSize: number;
+  /** Pixel limits in place of the checkpoint's: training's may differ. */
+  limits?: PixelLimits;
   /** That of the checkpoint unless given. */
   repetitionPenalty?: number;
   /** How weights are held; `auto`: in bfloat16 what is stored so, which changes no number. Default float32. */
@@ -69,7 +50,7 @@ export interface ModelOptions {
 
 /** A model directory, greedy. @throws Error naming the file that is missing or wrong */
 export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
-  const { adapter, maxNewTokens, batchSize, repetitionPenalty, dtype = "float32", bf16 = false } = options;
+  const { adapter, maxNewTokens, batchSize, limits = {}, repetitionPenalty, dtype = "float32", bf16 = false } = options;
   const processor = loadProcessor(dir);
   const { config, params: base, generationConfig } = loadModel(dir, { dtype });
   let params = base;
@@ -81,14 +62,14 @@ export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
   }
   const generator = createTextGenerator(config, processor, generationConfig, { bf16 });
   return {
-    identity: { model: fingerprint(dir), adapter: adapter === undefined ? null : fingerprint(adapter), repetition_penalty: repetitionPenalty ?? null, dtype, bf16, code: hashTree(CODE) },
+    identity: { model: fingerprint(dir), adapter: adapter === undefined ? null : fingerprint(adapter), repetition_penalty: repetitionPenalty ?? null, limits, dtype, bf16, code: hashTree(CODE) },
     answer: async (questions, onAnswers) => {
       for (let start = 0; start < questions.length; start += batchSize) {
         const answers: [number, Answer][] = [];
         const prompts: { place: number; prompt: TokenizedPrompt }[] = [];
         for (const [i, { text, image }] of questions.slice(start, start + batchSize).entries()) {
           try {
-            prompts.push({ place: start + i, prompt: await processor.prompt([{ role: "user", content: [{ type: "image", image }, { type: "text", text }] }]) });
+            prompts.push({ place: start + i, prompt: await processor.prompt([{ role: "user", content: [{ type: "image", image }, { type: "text", text }] }], limits) });
           } catch (error) {
             answers.push([start + i, { reason: (error as Error).message }]);
           }

@@ -1,5 +1,5 @@
 /** Chat messages with images to tokens and patches, by the files of one checkpoint directory. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { Grid } from "../model/vision-plan";
 import { loadChatTemplate, type ChatTemplate, type Message } from "./chat-template";
@@ -95,8 +95,13 @@ export function loadProcessor(dir: string): Processor {
   return createProcessor(loadTokenizer(dir), loadChatTemplate(dir), loadPreprocessorConfig(dir));
 }
 
-/** Texts of a checkpoint's processor files, by name: what belongs beside every model trained from it. @throws Error where one is missing */
+/** What belongs to a checkpoint's processor; only the first is always there. */
+const PROCESSOR_FILES = [
+  "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+  "chat_template.json", "chat_template.jinja", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
+];
+
+/** Texts of a checkpoint's processor files, by name: what belongs beside every model trained from it. */
 export function processorFiles(dir: string): Record<string, string> {
-  const names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json"];
-  return Object.fromEntries(names.map((name) => [name, readFileSync(path.join(dir, name), "utf8")]));
+  return Object.fromEntries(PROCESSOR_FILES.filter((name) => existsSync(path.join(dir, name))).map((name) => [name, readFileSync(path.join(dir, name), "utf8")]));
 }

@@ -22,8 +22,8 @@ export interface CardFacts {
   /** Hash of the stage: equal stamps mean equal weights on the same kind of processor. */
   stamp: string;
   parameters: number;
-  /** Seen sub-categories it was trained on. */
-  subCategories: number;
+  /** Whose images it was trained on, in words. */
+  images: string;
   /** Steps of its last stage. */
   steps: number;
 }
@@ -31,12 +31,12 @@ export interface CardFacts {
 const SHIPPED_BASE = "data/base";
 const RESULTS = ["<!-- results -->", "<!-- end of results -->"] as const;
 const NO_RESULTS = "Not evaluated yet. `evaluate` of `lib/experiment.ts` makes the predictions, and publishing the run puts them here.\n";
+const NO_RESULTS_YET = "Not evaluated yet: `npm run -s fine-r1 -- evaluate --model` with this folder, a set and a setting makes predictions, `table` what they come to.\n";
 
 const isRl = (method: string): boolean => !method.startsWith("base") && !method.startsWith("sft");
 
-function whatMadeIt({ method, settings, subCategories, steps }: CardFacts): string {
+function whatMadeIt({ method, settings, images, steps }: CardFacts): string {
   const last = `${steps} steps`;
-  const images = `few-shot images of ${subCategories} sub-categories of Emoji-FGVR`;
   if (method === "sft-direct") return `Supervised fine-tuning on bare answers, ${last}, on ${images}.`;
   if (method === "sft") return `Supervised fine-tuning on structured rationales (Stage 1 of Fine-R1), ${last}, on ${images}.`;
   const { numGenerations, positiveGenerations } = settings.rl;
@@ -82,7 +82,7 @@ It comes from a reproduction of Fine-R1 (ICLR 2026, arXiv 2602.07605) in TypeScr
 ## Results
 
 ${RESULTS[0]}
-${NO_RESULTS}${RESULTS[1]}
+${shipped ? NO_RESULTS : NO_RESULTS_YET}${RESULTS[1]}
 
 ## Use and limits
 

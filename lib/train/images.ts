@@ -111,6 +111,7 @@ export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: strin
     load: async (paths) => {
       const wanted = new Map([...new Set(paths)].flatMap((path) => (loaded.has(path) ? [[path, loaded.get(path)!] as const] : [])));
       const missing = [...new Set(paths)].filter((path) => !wanted.has(path));
+      missing.forEach(gridOf);
       for (let start = 0; start < missing.length; start += atOnce) {
         const batch = missing.slice(start, start + atOnce);
         const images = await Promise.all(batch.map(read));

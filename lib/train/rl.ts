@@ -65,6 +65,8 @@ export interface RlRun {
   bf16: boolean;
   /** Where the run is saved as it goes, and taken up again; default nowhere. */
   checkpointing?: Checkpointing;
+  /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
+  donateInitial?: boolean;
   onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
 }
 
@@ -114,7 +116,7 @@ function split(groups: readonly Group[], count: number, parts: number): { part: 
 }
 
 /**
- * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is.
+ * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
  * @throws Error without prompts, for an adapter with dropout, where what was saved is of another run, and as `collectGroups` does
  */
 export async function trainRl(initial: Params, bench: Workbench, settings: RlSettings, run: RlRun): Promise<{ params: Params; log: RlLog[] }> {
@@ -133,7 +135,8 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
 
   const saved = loadTrainingState<RlLog>(run.checkpointing, initial);
   while (drawn < (saved?.drawn ?? 0)) next();
-  let params = saved?.params ?? mapParams(initial, (p) => p.clone());
+  let params = saved?.params ?? (run.donateInitial ? initial : mapParams(initial, (p) => p.clone()));
+  if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: RlLog[] = saved?.log ?? [];
   for (let index = log.length; index < settings.steps; index++) {

@@ -28,6 +28,8 @@ export interface SftRun {
   bf16: boolean;
   /** Where the run is saved as it goes, and taken up again; default nowhere. */
   checkpointing?: Checkpointing;
+  /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
+  donateInitial?: boolean;
   onStep?: (log: SftLog, total: number) => void | Promise<void>;
 }
 
@@ -155,7 +157,7 @@ function scoredTokens({ packed }: PlannedPart): number {
 }
 
 /**
- * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is. The last batch of an epoch is filled
+ * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`). The last batch of an epoch is filled
  * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
  * @throws Error without conversations, where a loss is not finite, or where what was saved is of another run
  */
@@ -164,7 +166,8 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
   const { steps, shape, visionShape } = planRun(bench, settings, run);
   const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16 }));
   const saved = loadTrainingState<SftLog>(run.checkpointing, initial);
-  let params = saved?.params ?? mapParams(initial, (p) => p.clone());
+  let params = saved?.params ?? (run.donateInitial ? initial : mapParams(initial, (p) => p.clone()));
+  if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: SftLog[] = saved?.log ?? [];
   for (const [index, parts] of steps.entries()) {

@@ -9,6 +9,7 @@ import { scoreRows } from "../../lib/eval/score";
 import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
 import { canCompile } from "../../lib/engine/native";
 import { useBf16 } from "../../lib/engine/precision";
+import { limitsOf } from "../../lib/finetune/job";
 import { progress, type Progress } from "../../lib/report/progress";
 import { createChatEndpoint } from "../../lib/rollout/chat-endpoint";
 import { choiceOf, countOf, ENDPOINT_OPTIONS, endpointOptions, FLOAT_TYPES, numberOf, onBadRowOf } from "./arguments";
@@ -16,7 +17,7 @@ import { describeScores } from "./score";
 
 const USAGE =
   "npm run -s fine-r1 -- evaluate (--model DIR [--adapter DIR] | --endpoint URL --model-name NAME) --set NAME|FILE.jsonl --setting closed|open [--split seen|unseen|both] [--root DIR] " +
-  "[--out FILE] [--method NAME] [--prompts paper|tiny] [--direct] [--option-order shuffled|released] [--question TEXT] [--role dev|test] [--limit N] [--seed N] [--max-new-tokens N] [--batch-size N] " +
+  "[--out FILE] [--method NAME] [--prompts paper|tiny] [--direct] [--option-order shuffled|released] [--question TEXT] [--role dev|test] [--limit N] [--seed N] [--max-new-tokens N] [--batch-size N] [--min-pixels N] [--max-pixels N] " +
   "[--repetition-penalty R] [--dtype auto|float32|bfloat16] [--precision auto|float32|bfloat16] [--on-bad-row stop|skip] [--restart] [--json] [--concurrency N] [--requests-per-minute N] [--retries N] [--timeout S]";
 
 const word = (text: string): string => text.replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/^[.-]+/, "") || "x";
@@ -35,7 +36,7 @@ export async function run(args: string[]): Promise<number> {
       args,
       options: {
         model: text, adapter: text, endpoint: text, "model-name": text, set: text, setting: text, split: text, root: text, out: text, method: text, prompts: text, direct: flag, "option-order": text,
-        question: text, role: text, limit: text, seed: text, "max-new-tokens": text, "batch-size": text, "repetition-penalty": text, dtype: text, precision: text, "on-bad-row": text, restart: flag, json: flag, ...ENDPOINT_OPTIONS,
+        question: text, role: text, limit: text, seed: text, "max-new-tokens": text, "batch-size": text, "min-pixels": text, "max-pixels": text, "repetition-penalty": text, dtype: text, precision: text, "on-bad-row": text, restart: flag, json: flag, ...ENDPOINT_OPTIONS,
       },
     });
     const { model, adapter, endpoint, set } = values;
@@ -57,14 +58,15 @@ export async function run(args: string[]): Promise<number> {
       optionOrder: choiceOf("option-order", values["option-order"], ["shuffled", "released"], "shuffled"), limit: countOf("limit", values.limit, 0, 0), onBadRow,
     });
     if (questions.questions.length === 0) throw new Error(`${set}: no question can be asked (${questions.skipped.length} rows skipped)`);
+    const limits = limitsOf({ minPixels: countOf("min-pixels", values["min-pixels"], 0, 0), maxPixels: countOf("max-pixels", values["max-pixels"], 0, 0) });
     if (endpoint === undefined) {
       const bf16 = useBf16(choiceOf("precision", values.precision, FLOAT_TYPES, "float32"));
       if (bf16 && !canCompile()) throw new Error("--precision bfloat16 needs the native engine: npm run -s fine-r1 -- doctor says why it is not there");
       const dtype = choiceOf("dtype", values.dtype, FLOAT_TYPES, "auto");
-      answerer = modelAnswerer(model!, { adapter, maxNewTokens, batchSize: countOf("batch-size", values["batch-size"], 8), repetitionPenalty: numberOf("repetition-penalty", values["repetition-penalty"]), dtype, bf16 });
+      answerer = modelAnswerer(model!, { adapter, maxNewTokens, limits, batchSize: countOf("batch-size", values["batch-size"], 8), repetitionPenalty: numberOf("repetition-penalty", values["repetition-penalty"]), dtype, bf16 });
     } else {
       const reached = endpointOptions(values);
-      answerer = endpointAnswerer(createChatEndpoint({ baseUrl: endpoint, model: values["model-name"]!, ...reached }), { maxNewTokens, inFlight: reached.concurrency, baseUrl: endpoint });
+      answerer = endpointAnswerer(createChatEndpoint({ baseUrl: endpoint, model: values["model-name"]!, ...reached }), { maxNewTokens, inFlight: reached.concurrency, baseUrl: endpoint, maxPixels: limits.maxPixels });
     }
     let shown: Progress | null = null;
     const { rows, resumed, dropped, skipped } = await runEvaluation(questions, answerer, {

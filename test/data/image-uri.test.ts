@@ -4,7 +4,7 @@ import sharp, { type Sharp } from "sharp";
 import { describe, expect, it } from "vitest";
 import { imageDataUri } from "../../lib/data/image-uri";
 import { forEachAtOnce } from "../../lib/data/parallel";
-import { fingerprint } from "../../lib/eval/answerers";
+import { fingerprint } from "../../lib/run";
 import { temporaryFolder, writeTree } from "./sets/trees";
 
 const folder = temporaryFolder();

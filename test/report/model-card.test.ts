@@ -8,7 +8,7 @@ import { provenance } from "../../lib/run";
 import { loadSettings } from "../../lib/settings";
 
 const settings = loadSettings({ environment: {} });
-const facts: CardFacts = { method: "tapo", settings, stamp: "ab".repeat(32), parameters: 3_239_000, subCategories: 128, steps: 16 };
+const facts: CardFacts = { method: "tapo", settings, stamp: "ab".repeat(32), parameters: 3_239_000, images: "few-shot images of 128 sub-categories of Emoji-FGVR", steps: 16 };
 
 /** Front matter of plain `key: value` lines and one list. */
 function frontMatter(card: string): Record<string, string | string[]> {

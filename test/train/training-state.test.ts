@@ -1,0 +1,93 @@
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tf, type Params } from "../../lib/engine/tensorflow";
+import { disposeTree, mapParams } from "../../lib/engine/tree";
+import type { RlPrompt } from "../../lib/rollout/groups";
+import { trainRl, type RlLog } from "../../lib/train/rl";
+import { trainSft } from "../../lib/train/sft";
+import { loadTrainingState, type Checkpointing } from "../../lib/train/training-state";
+import type { Workbench } from "../../lib/train/workbench";
+import { temporaryFolder } from "../data/sets/trees";
+import { toyBench, toyRl, toySft, values } from "../helpers/tiny";
+
+const folder = temporaryFolder();
+let bench: Workbench;
+let params: Params;
+beforeAll(async () => {
+  ({ bench, params } = await toyBench(["a", "b", "c"]));
+});
+afterAll(() => {
+  disposeTree(params);
+  bench.dispose();
+});
+
+const at = (name: string, everySteps: number, identity = "this"): Checkpointing => ({ folder: path.join(folder, name), everySteps, identity });
+class Killed extends Error {}
+const killAfter = (last: number) => (log: { step: number }): void => {
+  if (log.step === last) throw new Killed();
+};
+
+const conversations = ["a", "b", "c"].map((image, i) => ({ image, turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i]}` }] }));
+const sft = { ...toySft, batchSize: 2, epochs: 3, augmentation: 0.5 };
+const sftRun = { conversations, seed: 5, bf16: false };
+const prompts = [["a", "b", "c"], ["b", "a", "c"], ["c", "a", "b"]].map(([anchor, positive, negative]): RlPrompt => ({ anchor, positive, negative, user: "What animal is this?", groundTruth: "cat", options: null, domainNames: ["cat", "dog"] }));
+const rl = { ...toyRl, steps: 4, groupsPerGeneration: 2, groupsPerStep: 2, maxGenerationBatches: 1 };
+const rlRun = { method: "tapo" as const, prompts, seed: 6, bf16: false };
+
+describe("a run that was killed", () => {
+  it("ends as an uninterrupted one: SFT", async () => {
+    const whole = await trainSft(params, bench, sft, sftRun);
+    await expect(trainSft(params, bench, sft, { ...sftRun, checkpointing: at("sft", 2), onStep: killAfter(3) })).rejects.toThrow(Killed);
+    const steps: number[] = [];
+    const resumed = await trainSft(params, bench, sft, { ...sftRun, checkpointing: at("sft", 2), onStep: ({ step }) => void steps.push(step) });
+    expect(steps).toEqual([3, 4, 5, 6]);
+    expect(values(resumed.params)).toEqual(values(whole.params));
+    expect(resumed.log).toEqual(whole.log);
+    disposeTree(whole.params, resumed.params);
+  });
+
+  it("ends as an uninterrupted one: RL, with the prompts that were left", async () => {
+    const without = (log: RlLog[]) => log.map(({ seconds: _, ...rest }) => rest);
+    const whole = await trainRl(params, bench, rl, rlRun);
+    await expect(trainRl(params, bench, rl, { ...rlRun, checkpointing: at("rl", 1), onStep: killAfter(3) })).rejects.toThrow(Killed);
+    const resumed = await trainRl(params, bench, rl, { ...rlRun, checkpointing: at("rl", 1) });
+    expect(values(resumed.params)).toEqual(values(whole.params));
+    expect(without(resumed.log)).toEqual(without(whole.log));
+    disposeTree(whole.params, resumed.params);
+  });
+
+  it("uses up the initial parameters where it is told to, and leaves no tensor behind", async () => {
+    for (const name of ["none", "sft"]) {
+      const before = tf.memory().numTensors;
+      const copy = mapParams(params, (p) => p.clone());
+      const { params: trained } = await trainSft(copy, bench, sft, { ...sftRun, checkpointing: name === "none" ? undefined : at("sft", 2), donateInitial: true });
+      expect(Object.values(copy).every((tensor) => tensor.isDisposed)).toBe(true);
+      disposeTree(trained);
+      expect(tf.memory().numTensors).toBe(before);
+    }
+  });
+});
+
+describe("a checkpoint that does not fit", () => {
+  const load = (name: string, identity = "this") => loadTrainingState(at(name, 2, identity), params);
+  it("is refused by name, and nothing stays loaded", () => {
+    const before = tf.memory().numTensors;
+    expect(load("nowhere")).toBeNull();
+    expect(loadTrainingState(undefined, params)).toBeNull();
+    expect(() => load("sft", "another")).toThrow(/sft: holds a run of other settings, data, model or code/);
+    const file = (name: string): string => path.join(folder, "sft", name);
+    const saved = readFileSync(file("trainer_state.json"), "utf8");
+    writeFileSync(file("trainer_state.json"), saved.replace(/"optimizer_step": \d+,/, ""));
+    expect(() => load("sft")).toThrow(/optimizer_step, log_history or prompts_drawn is missing/);
+    writeFileSync(file("trainer_state.json"), saved);
+    expect(() => loadTrainingState(at("sft", 2), { ...params, "model.norm.weight": params["model.embed_tokens.weight"] })).toThrow(/tensor model\.norm\.weight \[32\] does not fit the model's \[\d+, 32\]/);
+    copyFileSync(file("first-moments.safetensors"), file("kept"));
+    truncateSync(file("first-moments.safetensors"), 2000);
+    expect(() => load("sft")).toThrow(/first-moments\.safetensors/);
+    copyFileSync(file("kept"), file("first-moments.safetensors"));
+    rmSync(file("second-moments.safetensors"));
+    expect(() => load("sft")).toThrow(/second-moments\.safetensors/);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
