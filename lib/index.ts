@@ -24,6 +24,7 @@ export { readStage1, stage1Problems, summariseStage1 } from "./data/stage1";
 export { readStage2, stage2Row, writeStage2, type Stage2Row } from "./data/stage2";
 export { generateText } from "./rollout/text";
 export { createTextGenerator } from "./rollout/text-generator";
+export type { SftLog } from "./train/sft";
 export { deck, makeGroup, scoreResponse, type Group, type RlPrompt } from "./rollout/groups";
 export { groupAdvantages, keepGroup } from "./loss/advantages";
 export { reward } from "./reward";
