@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
-import { resolveImage } from "../../lib/data/sets";
+import { stage1Images } from "../../lib/data/sets/stage1-images";
 import { readSharegptFile, type SftRecord } from "../../lib/data/sharegpt";
 import { sftPhases } from "../../lib/finetune/plan";
 import { sftOnRecords } from "../../lib/finetune/sft";
@@ -27,14 +27,15 @@ export async function run(args: string[]): Promise<number> {
     const { job, files, settings, config, lora } = jobOf(values, path.join(repositoryRoot(), "data/runs/sft"), USAGE);
     const maxLength = countOf("max-length", values["max-length"], 4096);
     const root = path.resolve(values.images ?? path.join(repositoryRoot(), "data/sets"));
+    const find = stage1Images(root);
     const images = new Map<string, string>();
     const records: SftRecord[] = [];
     let skipped = 0;
     for (const file of files) {
       const read = readSharegptFile(file, onBadRow, ({ image }) => {
-        const found = images.get(image) ?? resolveImage(root, image);
-        if (found !== null) images.set(image, found);
-        return found === null ? `${path.join(root, image)} is missing; --images DIR is the folder that paths begin in` : null;
+        const found = find(image);
+        if ("file" in found) images.set(image, found.file);
+        return "reason" in found ? found.reason : null;
       });
       for (const row of read.skipped) process.stderr.write(`${row.file}, line ${row.line}: skipped: ${row.reason}\n`);
       skipped += read.skipped.length;

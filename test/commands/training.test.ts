@@ -88,7 +88,7 @@ describe("sft", () => {
     writeSharegpt(file, [...Array<null>(3)].map((_, i): SftRecord => ({ system: null, user: "What?", assistant: i === 2 ? " word".repeat(300) : " fox", image: i === 1 ? "fox/9.png" : "fox/0.png" })));
     const args = [...SFT.map((one) => (one === records ? file : one)), "--max-length", "200", "--out", at("some")];
     const stopped = await capture(sft, args);
-    expect([stopped.code, stopped.err]).toEqual([1, expect.stringMatching(/some\.json, line \d+: record 1: .*fox.9\.png is missing; --images DIR/)]);
+    expect([stopped.code, stopped.err]).toEqual([1, expect.stringMatching(/some\.json, line \d+: record 1: .*fox.9\.png is not in .*; --images DIR/)]);
     const { code, out, err } = await capture(sft, [...args, "--on-bad-row", "skip", "--json"]);
     expect([code, summary(out).skipped]).toEqual([2, 2]);
     expect(err).toMatch(/record 1 \(fox\/0\.png\): skipped: \d+ tokens, more than --max-length 200/);
