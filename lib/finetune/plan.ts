@@ -31,7 +31,7 @@ export function rlPhases(config: ModelConfig, { rl }: Pick<Settings, "rl">, lora
   const groups = rl.groupsPerStep / rl.updatesPerStep / rl.gradientAccumulationSteps;
   return [
     generationPhase("RL generation", config, counts, { ...sizes, rows, images: sources * prompts }, rl.numGenerations / sources),
-    trainingPhase("TAPO update", config, counts, { ...sizes, rows: groups * rl.numGenerations, images: 2 * groups }, 2, visionTrained, rl.gradientCheckpointing === "layers"),
+    trainingPhase("TAPO update", config, counts, { ...sizes, rows: groups * rl.numGenerations, prompts: (rl.conditionOn === "sampled" ? sources : 1) * groups, images: 3 * groups }, 2, visionTrained, rl.gradientCheckpointing === "layers"),
   ];
 }
 

@@ -34,6 +34,8 @@ export interface RowsShape {
   images: number;
   /** Patches of one image. */
   imagePatches: number;
+  /** Prompts, where rows share them (a group's responses): each passes the model once. Default one a row. */
+  prompts?: number;
 }
 
 /** Numbers of parameters: all, and those that a run trains. */
@@ -63,10 +65,11 @@ export function parameterCounts(config: ModelConfig, lora: LoraConfig | null, vi
 /**
  * Floats that the backward pass of one decoder row of `tokens` keeps: per layer and token two norms (each its input scaled
  * and its output), q, k, v, the attention's output and probabilities, four of the MLP's width.
+ * @param attended tokens that each attends to, where there are others before the row's own
  */
-export function decoderActivations({ text }: ModelConfig, tokens: number): number {
+export function decoderActivations({ text }: ModelConfig, tokens: number, attended = tokens): number {
   const kv = text.numKeyValueHeads * text.headDim;
-  const perToken = 6 * text.hiddenSize + 2 * kv + text.numAttentionHeads * tokens + 4 * text.intermediateSize;
+  const perToken = 6 * text.hiddenSize + 2 * kv + text.numAttentionHeads * attended + 4 * text.intermediateSize;
   return text.numHiddenLayers * tokens * perToken;
 }
 
@@ -87,6 +90,9 @@ const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes:
 const POOL_SHARE = 0.25;
 const ENGINE = 2 ** 27;
 
+/** Places whose logits are made at once under gradient checkpointing (`lib/train/state-log-probs.ts`). */
+export const LOGITS_AT_ONCE = 1024;
+
 /** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, the old and the new stand side by side for a group only. */
 export const UPDATE_GROUP = 2 ** 25;
 
@@ -99,11 +105,15 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
   const { rows, promptTokens, responseTokens, images, imagePatches } = shape;
   const tokens = promptTokens + responseTokens;
   const { text, vision } = config;
-  const decoder = recompute ? text.numHiddenLayers * tokens * text.hiddenSize + decoderActivations(config, tokens) / text.numHiddenLayers : decoderActivations(config, tokens);
+  const { prompts } = shape;
+  const all = prompts === undefined ? rows * decoderActivations(config, tokens) : prompts * decoderActivations(config, promptTokens) + rows * decoderActivations(config, responseTokens, tokens);
+  const places = prompts === undefined ? rows * tokens : prompts * promptTokens + rows * responseTokens;
+  const decoder = recompute ? passes * text.numHiddenLayers * places * text.hiddenSize + all / text.numHiddenLayers : passes * all; // one layer of one pass at a time
   const tower = recompute ? vision.depth * imagePatches * vision.hiddenSize + visionActivations(config, imagePatches) / vision.depth : visionActivations(config, imagePatches);
   const grouped = FLOAT * counts.trained > UPDATE_GROUP;
   const table = text.vocabSize * text.hiddenSize;
   const copied = grouped ? Math.min(counts.trained, Math.max(UPDATE_GROUP / FLOAT, counts.trained > table ? table : 0)) : counts.trained;
+  const scored = rows * passes * responseTokens;
   const layers = recompute ? ", inputs of layers only" : "";
   const held: PlanItem[] = [
     { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
@@ -112,9 +122,9 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
     { name: "new copies", bytes: 3 * FLOAT * copied, how: `weights and moments ${grouped ? "of the largest group, " : ""}before the old ones go` },
   ];
   const passing: PlanItem[] = [
-    { name: "activations", bytes: FLOAT * rows * passes * decoder, how: `${rows} rows of ${tokens} tokens, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },
+    { name: "activations", bytes: FLOAT * decoder, how: `${rows} rows of ${tokens} tokens${prompts === undefined ? "" : ` on ${prompts} prompts`}, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },
     ...(visionTrained ? [{ name: "vision activations", bytes: FLOAT * images * tower, how: `${images} images of ${imagePatches} patches${layers}` }] : []),
-    { name: "logits", bytes: 2 * FLOAT * rows * passes * responseTokens * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places, and their gradient` },
+    { name: "logits", bytes: 2 * FLOAT * (recompute ? Math.min(LOGITS_AT_ONCE, scored) : scored) * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places${recompute ? `, ${LOGITS_AT_ONCE} at once` : ""}, and their gradient` },
   ];
   const sum = (items: PlanItem[]): number => items.reduce((total, item) => total + item.bytes, 0);
   return phase(name, [

@@ -5,16 +5,16 @@
  */
 import { packRows, padRows } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { tokenLogProbs } from "../loss/log-probs";
 import type { ModelConfig } from "../model/config";
-import { attendTo, causalMask, decode, embedTokens, groupedAttention, lmHead, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
+import { attendTo, causalMask, decode, embedTokens, groupedAttention, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
 import type { GroupBatch } from "./group-batch";
+import { stateLogProbs } from "./state-log-probs";
 
 /**
  * Log-probabilities `[B,R]` of the responses' tokens under the tempered full softmax, 0 in free places.
  * @param features `[N, hiddenSize]` of the images that the prompts point at
  * @param temperature divides the logits
- * @param recompute compute each layer again in the backward pass (gradient checkpointing)
+ * @param recompute compute each layer, and the logits, again in the backward pass (gradient checkpointing)
  */
 export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number, recompute = false): Tensor {
   const { hiddenSize, numAttentionHeads, headDim } = config.text;
@@ -39,6 +39,6 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
   // the prompt's last state predicts a response's first token; its own states, but the last, predict the others
   const atPromptsEnd = tf.gather(tf.reshape(prompt.hidden, [-1, hiddenSize]), tf.gather(last, promptOf) as tf.Tensor1D);
   const states = tf.concat([atPromptsEnd, tf.reshape(own, [-1, hiddenSize])], 0);
-  const logProbs = tokenLogProbs(lmHead(params, config, states) as tf.Tensor2D, batch.targets as tf.Tensor1D, temperature);
+  const logProbs = stateLogProbs(params, config, states, batch.targets as tf.Tensor1D, temperature, recompute);
   return tf.reshape(padRows(logProbs, batch.predicted), [rows, places]);
 }

@@ -11,6 +11,8 @@ import { loadSettings, SCALES } from "../../lib/settings";
 
 const USAGE = "npm run -s fine-r1 -- plan --model DIR --scale paper|default [--adapter] [--rank 16] [--max-pixels N] [--text-tokens 256] [--memory GIB]";
 const GIB = 2 ** 30;
+/** Of an SFT row, tokens: `sft --max-length`. */
+const MAX_LENGTH = 4096;
 
 function positive(option: string, text: string | undefined, fallback: number): number {
   const value = text === undefined ? fallback : Number(text);
@@ -43,7 +45,7 @@ export async function run(args: string[]): Promise<number> {
     };
     const [inSft, inRl] = [sizes(settings.sft.maxPixels), sizes(settings.rl.maxPixels)];
     const responseTokens = settings.rl.maxNewTokens;
-    const phases = [...sftPhases(config, settings, lora, { ...inSft, responseTokens }), ...rlPhases(config, settings, lora, { ...inRl, responseTokens })];
+    const phases = [...sftPhases(config, settings, lora, { ...inSft, responseTokens: Math.max(1, Math.min(responseTokens, MAX_LENGTH - inSft.promptTokens)) }), ...rlPhases(config, settings, lora, { ...inRl, responseTokens })];
     const memory = values.memory === undefined ? hostMemory() : GIB * positive("memory", values.memory, 0);
     const tooBig = phases.filter(({ bytes }) => bytes > memory);
     const how = `${values.model}, scale ${scale}, ${lora ? `an adapter of rank ${rank} on all linear layers` : "the whole model"}; images of at most ${inSft.imageTokens} tokens in SFT, ${inRl.imageTokens} in RL`;

@@ -12,6 +12,7 @@ import { rowBatch, type RowBatch } from "../../lib/train/batch";
 import { groupBatch, type GroupBatch } from "../../lib/train/group-batch";
 import { groupLogProbs } from "../../lib/train/group-log-probs";
 import { rowLogProbs } from "../../lib/train/row-log-probs";
+import { stateLogProbs } from "../../lib/train/state-log-probs";
 import type { Workbench } from "../../lib/train/workbench";
 import { relativeError, toyBench, toyPlace } from "../helpers/tiny";
 
@@ -58,6 +59,34 @@ const gradients = (recompute: boolean) => (p: Params, b: Batches): { loss: Tenso
   });
   return { loss: out.loss, gradients: out.gradients };
 };
+
+describe("log-probabilities of some places at a time", () => {
+  it("are those of all at once, tied and untied, with the same gradients, and leave no tensor behind", () => {
+    for (const tieWordEmbeddings of [false, true]) {
+      const config = { ...bench.config, tieWordEmbeddings };
+      const states = tf.randomNormal([7, 32], 0, 1, "float32", 4);
+      const targets = tf.tensor1d([3, 1, 4, 1, 5, 9, 2], "int32");
+      const before = tf.memory().numTensors;
+      const some = Object.fromEntries(["model.embed_tokens.weight", "lm_head.weight"].filter((name) => !tieWordEmbeddings || name !== "lm_head.weight").map((name) => [name, params[name]]));
+      const of = (recompute: boolean, atOnce: number) => (p: Params): { loss: Tensor; gradients: Params } => {
+        const { loss, gradients } = valueAndGradients({ ...p, states }, tieWordEmbeddings ? ["model.embed_tokens.weight", "states"] : ["lm_head.weight", "states"], (q) => {
+          const logProbs = stateLogProbs(q, config, q.states, targets, 0.8, recompute, atOnce);
+          return { loss: tf.sum(tf.mul(logProbs, tf.tensor1d([1, -2, 3, -4, 5, -6, 7]))), metrics: {} };
+        });
+        return { loss, gradients };
+      };
+      const [whole, chunks, one] = [of(false, 0), of(true, 3), of(true, 100)].map((run) => tf.tidy(() => run(some)));
+      const compiled = compile(of(true, 3), { name: "chunks" })(some);
+      for (const other of [chunks, one, compiled]) {
+        expect(relativeError({ loss: other.loss }, { loss: whole.loss })).toBeLessThan(1e-5);
+        expect(relativeError(other.gradients, whole.gradients)).toBeLessThan(1e-5);
+      }
+      disposeTree(whole, chunks, one, compiled);
+      expect(tf.memory().numTensors).toBe(before);
+      disposeTree(states, targets);
+    }
+  });
+});
 
 describe("gradient checkpointing", () => {
   it("gives the same loss and gradients, eager and compiled, and leaves no tensor behind", () => {
