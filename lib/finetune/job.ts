@@ -22,7 +22,7 @@ import { imageGrid, type PixelLimits } from "../processor/image-size";
 import { loadProcessor, processorFiles, type Processor } from "../processor/processor";
 import { writeManifest } from "../report/manifest";
 import { withScalarLog } from "../report/scalar-log";
-import { fingerprint, provenance, writeJsonl } from "../run";
+import { fingerprint, hashTree, provenance, writeJsonl } from "../run";
 import type { Settings } from "../settings";
 import { photographs, type RunImages } from "../train/images";
 import type { Checkpointing } from "../train/training-state";
@@ -112,7 +112,7 @@ export function withoutDropout(params: Params): Params {
 
 /** Hash of all that a run depends on. @param data what it is trained on */
 function identityOf({ settings, model, adapter }: Job, stage: string, data: unknown): string {
-  const { code } = provenance(settings);
+  const code = [provenance(settings).code, hashTree(["lib/finetune"])];
   const { run: _, ...chosen } = settings;
   return createHash("sha256").update(JSON.stringify({ stage, code, chosen, bf16: useBf16(settings.precision), model: fingerprint(model), adapter: adapter === undefined ? null : fingerprint(adapter), data })).digest("hex");
 }
