@@ -46,6 +46,8 @@ export interface QuestionSetRequest {
   role?: "dev" | "test";
   /** Asked where no row has a question of its own. */
   question?: string;
+  /** `released` (default): the released rows of the six sets where they ship; `own`: a question a test image, options by `similarity`. */
+  options?: "released" | "own";
   /** Chooses distractors where none are released; by spelling (`nameSimilarity`) unless given. */
   similarity?: Similarity;
   /** A random sample of so many; 0 (default) for all. */
@@ -65,7 +67,7 @@ function photographs(name: SetName, request: QuestionSetRequest): QuestionSet {
   set.skipped.forEach(add);
   for (const side of sides(request)) {
     const file = releasedFile(name, side);
-    if (!existsSync(file)) {
+    if (!existsSync(file) || request.options === "own") {
       questions.push(...ownQuestions(set, split, side, { setting, question, seed, similarity }));
       continue;
     }

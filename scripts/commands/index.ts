@@ -22,6 +22,7 @@ export const commands: Command[] = [
   { name: "triplets", summary: "Stage-2 parquet of any image set --set NAME|--folder DIR --embedding model|onnx|names [--model DIR]", load: () => import("./triplets") },
   { name: "sft", summary: "Stage 1 on a checkpoint directory and photographs --model DIR --data RECORDS.json… [--images DIR] [--out DIR] [--save-steps N]", load: () => import("./sft") },
   { name: "rl", summary: "Stage 2 on a checkpoint directory and photographs --model DIR --data TRIPLETS.parquet… [--method tapo] [--out DIR] [--save-steps N]", load: () => import("./rl") },
+  { name: "questions", summary: "closed questions of an image set, distractors by an embedding --set NAME --embedding model|onnx|names [--model DIR]", load: () => import("./questions") },
   { name: "evaluate", summary: "answers of a model, adapter or endpoint on any set --model DIR|--endpoint URL --set NAME|FILE.jsonl --setting closed|open", load: () => import("./evaluate") },
   { name: "generate", summary: "what a checkpoint says to a prompt with images --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--json]", load: () => import("./generate") },
   { name: "plan", summary: "the memory a run would need --model DIR --scale paper|default [--adapter] [--memory GIB]", load: () => import("./plan") },

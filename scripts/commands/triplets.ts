@@ -4,29 +4,15 @@ import { parseArgs } from "node:util";
 import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
 import type { OnBadRow } from "../../lib/data/lines";
 import { imageProblem } from "../../lib/data/sets/check";
-import { nameSimilarity, type SetImage, type Similarity } from "../../lib/data/sets";
-import { embeddingSimilarity, photoTriplets, tripletRows, type Embedder } from "../../lib/data/sets/triplets";
+import type { SetImage } from "../../lib/data/sets";
+import { photoTriplets, tripletRows } from "../../lib/data/sets/triplets";
 import { writeStage2, type Stage2Row } from "../../lib/data/stage2";
-import { disposeTree } from "../../lib/engine/tree";
-import { openTowers, type OnnxTowers } from "../../lib/eval/onnx";
-import { loadModel } from "../../lib/model/checkpoint";
-import { loadProcessor } from "../../lib/processor/processor";
-import { progress } from "../../lib/report/progress";
-import { createVisionEmbedder } from "../../lib/rollout/vision-embedder";
-import { choiceOf, countOf, onBadRowOf } from "./arguments";
+import { countOf, onBadRowOf } from "./arguments";
+import { openSimilarity, type SimilaritySource } from "./embedders";
 import { shotsOf, SOURCE_OPTIONS, sources, type MissingImage } from "./training-images";
 
 const USAGE =
   "npm run -s fine-r1 -- triplets (--set NAME… | --folder DIR) --embedding model|onnx|names [--model DIR] [--out FILE.parquet] [--root DIR] [--question TEXT] [--shots N] [--seed N] [--on-bad-row stop|skip] [--json]";
-
-/** How alike the shots' sub-categories are, by an embedder or by their names' spelling. */
-async function similarityOf(shots: readonly (SetImage & { file: string })[], embedder: Embedder | null): Promise<Similarity> {
-  if (embedder === null) return nameSimilarity;
-  const bar = progress("images embedded", shots.length);
-  const vectors = await embedder(shots.map(({ file }) => file), (done) => bar.update(done));
-  bar.finish();
-  return embeddingSimilarity(shots, vectors);
-}
 
 /** The shots that decode and have another of their sub-category beside them. @throws Error under `stop`, naming the image */
 async function usable(shots: readonly (SetImage & { file: string })[], onBadRow: OnBadRow, skip: (image: SetImage, reason: string) => void): Promise<(SetImage & { file: string })[]> {
@@ -50,32 +36,20 @@ async function usable(shots: readonly (SetImage & { file: string })[], onBadRow:
  * @returns exit code: 0; 2 where images were skipped; 1 where an argument, a set or the model is bad, or no row was made
  */
 export async function run(args: string[]): Promise<number> {
-  let params: ReturnType<typeof loadModel>["params"] | null = null;
-  let towers: OnnxTowers | null = null;
+  let similarity: SimilaritySource | null = null;
   try {
     const text = { type: "string" } as const;
     const { values } = parseArgs({ args, options: { ...SOURCE_OPTIONS, embedding: text, model: text, out: text, shots: text, seed: text, "on-bad-row": text, json: { type: "boolean", default: false } } });
-    const embedding = choiceOf("embedding", values.embedding, ["model", "onnx", "names"]);
-    if ((embedding !== "names") !== (values.model !== undefined)) throw new Error(`--model belongs to --embedding model and onnx, and is needed there; ${USAGE}`);
     const onBadRow = onBadRowOf(values["on-bad-row"]);
     const [shots, seed] = [countOf("shots", values.shots, 4, 2), countOf("seed", values.seed, 0, 0)];
     const from = sources(values, USAGE, onBadRow);
-    let embedder: Embedder | null = null;
-    if (embedding === "onnx") {
-      towers = await openTowers(values.model!, {});
-      embedder = towers.images;
-    } else if (values.model !== undefined) {
-      const processor = loadProcessor(values.model);
-      const loaded = loadModel(values.model);
-      params = loaded.params;
-      embedder = createVisionEmbedder(params, loaded.config, processor);
-    }
+    similarity = await openSimilarity(values.embedding, values.model, USAGE);
     const skipped: MissingImage[] = [];
     const rows: Stage2Row[] = [];
     for (const source of from) {
       const skip = (image: Pick<SetImage, "path">, reason: string): void => void skipped.push({ image: `${source.set.name}/${image.path}`, reason });
       const found = await usable(shotsOf(source, shots, seed, onBadRow, skipped), onBadRow, skip);
-      const made = await tripletRows(source.set, photoTriplets(found, await similarityOf(found, embedder), seed), source.question, onBadRow);
+      const made = await tripletRows(source.set, photoTriplets(found, await similarity.of(found), seed), source.question, onBadRow);
       rows.push(...made.rows);
       made.skipped.forEach((one) => skip(one, one.reason));
     }
@@ -89,7 +63,6 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write(`triplets: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
-    if (params) disposeTree(params);
-    await towers?.close();
+    await similarity?.close();
   }
 }
