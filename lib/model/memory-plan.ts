@@ -87,15 +87,17 @@ const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes:
 const POOL_SHARE = 0.25;
 const ENGINE = 2 ** 27;
 
-/** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, the old and the new stand side by side for a group only. */
+/** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, a group's moments and parameters are made one after the other. */
 export const UPDATE_GROUP = 2 ** 25;
 
 /**
- * A training step: new parameters and moments are there before the old ones are disposed.
+ * A training step. Updated as a whole, new parameters and moments are there before the old ones are disposed; in groups, each tensor
+ * of the largest group has a new one and what it is made from beside it.
  * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
  * @param recompute gradient checkpointing: a layer keeps its input, and one layer at a time its activations
+ * @param accumulated the update comes in parts: their sum stands beside a part's own gradients
  */
-export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean, recompute = false): Phase {
+export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean, recompute = false, accumulated = false): Phase {
   const { rows, promptTokens, responseTokens, images, imagePatches } = shape;
   const tokens = promptTokens + responseTokens;
   const { text, vision } = config;
@@ -107,9 +109,9 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
   const layers = recompute ? ", inputs of layers only" : "";
   const held: PlanItem[] = [
     { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
-    { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters` },
+    { name: "gradients", bytes: (accumulated ? 2 : 1) * FLOAT * counts.trained, how: `${counts.trained} trained parameters${accumulated ? ", of a part and the sum of parts" : ""}` },
     { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
-    { name: "new copies", bytes: 3 * FLOAT * copied, how: `weights and moments ${grouped ? "of the largest group, " : ""}before the old ones go` },
+    { name: "new copies", bytes: (grouped ? 2 : 3) * FLOAT * copied, how: grouped ? "of the largest group, one kind after the other" : "weights and moments before the old ones go" },
   ];
   const passing: PlanItem[] = [
     { name: "activations", bytes: FLOAT * rows * passes * decoder, how: `${rows} rows of ${tokens} tokens, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },
