@@ -89,7 +89,7 @@ else {
     const measured = peak({});
     const inUse = peak(NO_POOL);
     const counts = parameterCounts(config, null, true);
-    const plan = trainingPhase(name, config, counts, { rows, promptTokens: 6 + text - scored, responseTokens: scored, images: rows, imagePatches: 16 }, 1, true, recompute, parts > 1);
+    const plan = trainingPhase(name, config, counts, { rows, promptTokens: 6 + text - scored, responseTokens: scored, images: rows, imagePatches: 16 }, 1, true, recompute);
     const held = 16 * counts.trained; // parameters, gradients, two moments
     const result = { name, parameters: parameterCount(config), rows, parts, tokens: 6 + text, measuredMib: Math.round(measured / 2 ** 20), plannedMib: Math.round(plan.bytes / 2 ** 20), plannedOverMeasured: +(plan.bytes / measured).toFixed(2), measuredOverHeld: +(measured / held).toFixed(2), inUseMib: Math.round(inUse / 2 ** 20), inUseOverHeld: +(inUse / held).toFixed(2) };
     console.log(JSON.stringify(result));

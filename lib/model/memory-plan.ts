@@ -95,9 +95,8 @@ export const UPDATE_GROUP = 2 ** 25;
  * of the largest group has a new one and what it is made from beside it.
  * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
  * @param recompute gradient checkpointing: a layer keeps its input, and one layer at a time its activations
- * @param accumulated the update comes in parts: their sum stands beside a part's own gradients
  */
-export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean, recompute = false, accumulated = false): Phase {
+export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean, recompute = false): Phase {
   const { rows, promptTokens, responseTokens, images, imagePatches } = shape;
   const tokens = promptTokens + responseTokens;
   const { text, vision } = config;
@@ -109,7 +108,7 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
   const layers = recompute ? ", inputs of layers only" : "";
   const held: PlanItem[] = [
     { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
-    { name: "gradients", bytes: (accumulated ? 2 : 1) * FLOAT * counts.trained, how: `${counts.trained} trained parameters${accumulated ? ", of a part and the sum of parts" : ""}` },
+    { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters; those of parts are summed in place` },
     { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
     { name: "new copies", bytes: (grouped ? 2 : 3) * FLOAT * copied, how: grouped ? "of the largest group, one kind after the other" : "weights and moments before the old ones go" },
   ];

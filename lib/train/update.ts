@@ -1,9 +1,10 @@
 /**
  * One optimizer update: forward, loss, backward, clipping and AdamW. A mini-batch that comes in one part is one compiled call;
- * in several (gradient accumulation) their gradients are summed first, which changes memory and nothing else. Where the trained
+ * in several (gradient accumulation) their gradients are summed first, in place, which changes memory and nothing else. Where the trained
  * parameters are large, the optimizer goes through them a group at a time, first and second moments and parameters one after the
  * other, and gives up old values at once.
  */
+import { addInto } from "../engine/accumulate";
 import { compile, type CompileOptions } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
 import { adamWStep, adamWUpdate, clipByGlobalNorm, firstMoment, globalNorm, secondMoment, type AdamWOptions, type AdamWState } from "../engine/optimizer";
@@ -102,9 +103,18 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     },
     { ...how, name, donate: [0, 1] },
   );
+  const zeros = (params: Params): Params => Object.fromEntries(trainable(params).map((key) => [key, tf.fill(params[key].shape, 0)]));
   const part = compile(differentiate, { ...how, name: `${name}.gradients` });
-  const sum = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
-  const addUp = compile((a: Tensor[], b: Tensor[]) => a.map((x, i) => tf.add(x, b[i])), { eager: how.eager, name: `${name}.add`, donate: [0, 1] });
+  /** `part` with its gradients added to `sums`, each as soon as it is there; uses `sums` up. XLA has no sum in place. */
+  const add = how.xla ? (a: Tensor, b: Tensor): Tensor => tf.add(a, b) : addInto;
+  const accumulate = compile(
+    (params: Params, batch: B, of: Whole, sums: Params) => {
+      const { gradients, metrics } = differentiate(params, batch, of);
+      return { gradients: mapParams(gradients, (g, key) => add(sums[key], g)), metrics };
+    },
+    { ...how, name: `${name}.gradients`, donate: [3] },
+  );
+  const sumMetrics = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
   const finish = compile(apply, { eager: how.eager, name: `${name}.apply`, donate: [0, 1, 2] });
 
   /** Global norm before clipping, the factor that clips, and whether all is finite. */
@@ -159,15 +169,10 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     try {
       if (others.length === 0 && !grouped) return whole(params, state, first, tokens, learningRate);
       const of = { tokens, parts };
-      let total = part(params, first, of);
+      let total = others.length === 0 ? part(params, first, of) : accumulate(params, first, of, zeros(params));
       for (const batch of others) {
-        const next = part(params, batch, of);
-        const gradients: Params = {};
-        for (const names of groups) { // summed a group at a time: no third copy of all of them
-          const sums = addUp(names.map((key) => total.gradients[key]), names.map((key) => next.gradients[key]));
-          names.forEach((key, i) => (gradients[key] = sums[i]));
-        }
-        total = { gradients, metrics: sum(total.metrics, next.metrics) };
+        const next = accumulate(params, batch, of, total.gradients);
+        total = { gradients: next.gradients, metrics: sumMetrics(total.metrics, next.metrics) };
       }
       const updated = grouped ? applyInGroups(params, state, total.gradients, learningRate, groups) : finish(params, state, total.gradients, learningRate);
       return { ...updated, metrics: { ...total.metrics, ...updated.metrics } };
