@@ -35,16 +35,19 @@ interface Case {
   text: number;
   scored: number;
   recompute: boolean;
+  /** Parts of the update, each of these rows. */
+  parts?: number;
 }
 const CASES: Case[] = [
   { name: "tiny", config: TINY, rows: 32, text: 96, scored: 64, recompute: false },
   { name: "mid, parameters only", config: MID, rows: 1, text: 4, scored: 1, recompute: false },
+  { name: "mid, parameters only, two parts", config: MID, rows: 1, text: 4, scored: 1, recompute: false, parts: 2 },
   { name: "mid", config: MID, rows: 8, text: 256, scored: 32, recompute: false },
   { name: "mid, layers recomputed", config: MID, rows: 8, text: 256, scored: 32, recompute: true },
 ];
 
 /** Runs two updates on random tokens; prints the bytes by which the resident set grew at most. */
-function measure({ config, rows, text, scored, recompute }: Case): void {
+function measure({ config, rows, text, scored, recompute, parts = 1 }: Case): void {
   const warm = tf.tidy(() => tf.matMul(tf.ones([64, 64]), tf.ones([64, 64])).dataSync()[0]);
   if (warm !== 64) throw new Error("TensorFlow does not multiply");
   const start = process.memoryUsage().rss;
@@ -60,14 +63,14 @@ function measure({ config, rows, text, scored, recompute }: Case): void {
   const pixels = tf.randomUniform([patches, config.vision.inChannels * config.vision.temporalPatchSize * config.vision.patchSize ** 2], -1, 1, "float32", 1);
   type Batch = { rows: RowBatch; vision: VisionInputs; pixels: Tensor };
   const update = createUpdate<Batch>({
-    name: "measured", trainable: (p) => Object.keys(p), optimizer: adamWDefaults, maxGradNorm: 1, skipNotFinite: false, parts: 1, compile: {},
+    name: "measured", trainable: (p) => Object.keys(p), optimizer: adamWDefaults, maxGradNorm: 1, skipNotFinite: false, parts, compile: {},
     loss: (p, b) => ({ loss: tf.neg(tf.mean(rowLogProbs(p, config, encodeImages(p, config, b.pixels, b.vision, recompute), b.rows, 1, recompute))), tokens: tf.scalar(1), metrics: {} }),
   });
   let params: Params = Object.fromEntries(Object.entries(paramShapes(config)).map(([name, shape]) => [name, tf.fill(shape, shape.length === 1 ? 1 : 0.01)]));
   let state = adamWInit(params);
   const rate = tf.scalar(1e-4);
   for (let step = 0; step < 2; step++) {
-    const next = update(params, state, [{ rows: batch, vision, pixels }], 1, rate);
+    const next = update(params, state, new Array<Batch>(parts).fill({ rows: batch, vision, pixels }), parts, rate);
     next.metrics.loss.dataSync();
     disposeTree(next.metrics);
     [params, state] = [next.params, next.state];
@@ -82,14 +85,14 @@ const index = process.argv[2];
 if (index !== undefined) measure(CASES[Number(index)]);
 else {
   const results = CASES.map((one, i) => {
-    const { name, config, rows, text, scored, recompute } = one;
+    const { name, config, rows, text, scored, recompute, parts = 1 } = one;
     const peak = (more: Record<string, string>): number => Number(execFileSync(process.execPath, ["--import", "tsx", __filename, String(i)], { cwd: path.join(__dirname, ".."), stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, ...more } }));
     const measured = peak({});
     const inUse = peak(NO_POOL);
     const counts = parameterCounts(config, null, true);
     const plan = trainingPhase(name, config, counts, { rows, promptTokens: 6 + text - scored, responseTokens: scored, images: rows, imagePatches: 16 }, 1, true, recompute);
     const held = 16 * counts.trained; // parameters, gradients, two moments
-    const result = { name, parameters: parameterCount(config), rows, tokens: 6 + text, measuredMib: Math.round(measured / 2 ** 20), plannedMib: Math.round(plan.bytes / 2 ** 20), plannedOverMeasured: +(plan.bytes / measured).toFixed(2), measuredOverHeld: +(measured / held).toFixed(2), inUseMib: Math.round(inUse / 2 ** 20), inUseOverHeld: +(inUse / held).toFixed(2) };
+    const result = { name, parameters: parameterCount(config), rows, parts, tokens: 6 + text, measuredMib: Math.round(measured / 2 ** 20), plannedMib: Math.round(plan.bytes / 2 ** 20), plannedOverMeasured: +(plan.bytes / measured).toFixed(2), measuredOverHeld: +(measured / held).toFixed(2), inUseMib: Math.round(inUse / 2 ** 20), inUseOverHeld: +(inUse / held).toFixed(2) };
     console.log(JSON.stringify(result));
     return result;
   });

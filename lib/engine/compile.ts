@@ -32,7 +32,7 @@ export interface TraceStats {
   name: string;
   shapes: string;
   nodes: number;
-  /** Seconds of the first call: tracing, which runs the function once, kernel by kernel, and the first replay. */
+  /** Seconds of the first call: tracing, which calls the function once with stand-ins and computes nothing, and the first replay. */
   traceSeconds: number;
   calls: number;
   /** Seconds spent in later calls, as seen by the caller: kernels may run on behind an asynchronous device. */

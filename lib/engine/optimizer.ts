@@ -42,16 +42,30 @@ export function clipByGlobalNorm(gradients: Params, maxNorm: number): { gradient
   return { gradients: Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, tf.mul(g, scale)])), norm };
 }
 
+/** The mean of gradients of a tensor after one more. */
+export const firstMoment = (m: Tensor, g: Tensor, { beta1 }: AdamWOptions): Tensor => tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
+
+/** The mean of squared gradients of a tensor after one more. */
+export const secondMoment = (v: Tensor, g: Tensor, { beta2 }: AdamWOptions): Tensor => tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
+
+/** The tensor `name` after its step. @param m moments with this step's gradient in them @param step scalar, 1 at the first step */
+export function adamWStep(p: Tensor, m: Tensor, v: Tensor, step: Tensor, learningRate: Tensor, name: string, options: AdamWOptions): Tensor {
+  const { beta1, beta2, epsilon, weightDecay } = options;
+  const correction1 = tf.sub(1, tf.pow(beta1, step));
+  const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
+  const rate = tf.mul(learningRate, options.learningRateScale?.(name) ?? 1);
+  const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
+  const decayed = p.rank >= 2 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
+  return tf.sub(decayed, tf.mul(tf.div(rate, correction1), tf.div(m, denominator)));
+}
+
 /**
  * One AdamW step. Tensors without a gradient pass through unchanged; they need no state.
  * Where `apply` (scalar, 0 or 1) is 0 - a gradient norm that is not finite - nothing changes.
  * @param learningRate float32 scalar
  */
 export function adamWUpdate(params: Params, gradients: Params, state: AdamWState, learningRate: Tensor, options: AdamWOptions, apply?: Tensor): { params: Params; state: AdamWState } {
-  const { beta1, beta2, epsilon, weightDecay } = options;
   const step = apply ? tf.add(state.step, apply) : tf.add(state.step, 1);
-  const correction1 = tf.sub(1, tf.pow(beta1, step));
-  const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
   const keep = (updated: Tensor, old: Tensor): Tensor => (apply ? tf.where(tf.greater(apply, 0), updated, old) : updated);
   const out = { params: {} as Params, m: {} as Params, v: {} as Params };
   for (const [name, p] of Object.entries(params)) {
@@ -66,13 +80,9 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
     }
     // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once
     [out.params[name], out.m[name], out.v[name]] = tf.tidy((): Tensor[] => {
-      const m = tf.add(tf.mul(state.m[name], beta1), tf.mul(g, 1 - beta1));
-      const v = tf.add(tf.mul(state.v[name], beta2), tf.mul(tf.square(g), 1 - beta2));
-      const rate = tf.mul(learningRate, options.learningRateScale?.(name) ?? 1);
-      const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
-      const decayed = p.rank >= 2 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
-      const updated = tf.sub(decayed, tf.mul(tf.div(rate, correction1), tf.div(m, denominator)));
-      return [keep(updated, p), keep(m, state.m[name]), keep(v, state.v[name])];
+      const m = firstMoment(state.m[name], g, options);
+      const v = secondMoment(state.v[name], g, options);
+      return [keep(adamWStep(p, m, v, step, learningRate, name, options), p), keep(m, state.m[name]), keep(v, state.v[name])];
     });
   }
   return { params: out.params, state: { step, m: out.m, v: out.v } };

@@ -22,13 +22,17 @@ function nestedGradients(fn: (inputs: Tensor[]) => Tensor, inputs: Tensor[], dy:
  * optimizer would otherwise merge it with the first, and keep what it was meant to save (as in tf.recompute_grad).
  * @param inputs float32 tensors; every tensor that `fn` reads must be among them, but those that outlive the step (TensorFlow has the others freed by then)
  * @param fn pure; called once now and once in the backward pass
+ * @param constants tensors of any type that outlive the step and need no gradient (a seed); what `fn` makes of them is made again too
  */
-export function recomputed(inputs: Tensor[], fn: (inputs: Tensor[]) => Tensor): Tensor {
+export function recomputed(inputs: Tensor[], fn: (inputs: Tensor[], constants: Tensor[]) => Tensor, constants: Tensor[] = []): Tensor {
   const op = tf.customGrad((...args) => {
     const save = args[args.length - 1] as unknown as (tensors: Tensor[]) => void;
     save(inputs);
-    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => nestedGradients(fn, saved.map((x) => runAfter(x, dy)), dy);
-    return { value: fn(inputs), gradFunc };
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      const again = constants.map((x) => runAfter(x, dy));
+      return nestedGradients((all) => fn(all, again), saved.map((x) => runAfter(x, dy)), dy);
+    };
+    return { value: fn(inputs, constants), gradFunc };
   });
   return op(...inputs);
 }

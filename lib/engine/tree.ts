@@ -87,3 +87,12 @@ export function disposeTree(...trees: Tree[]): void {
 export function mapParams(params: Record<string, Tensor>, fn: (tensor: Tensor, name: string) => Tensor): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(params).map(([name, tensor]) => [name, fn(tensor, name)]));
 }
+
+/** Rows `index` of every tensor of `tree`, along its first axis. */
+export function takeRows<T>(tree: T, index: readonly number[]): T {
+  const { leaves, rebuild } = flatten(tree);
+  const rows = tf.tensor1d([...index], "int32");
+  const taken = leaves.map((leaf) => tf.gather(leaf, rows));
+  rows.dispose();
+  return rebuild(taken) as T;
+}

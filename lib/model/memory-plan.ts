@@ -93,11 +93,12 @@ const ENGINE = 2 ** 27;
 /** Places whose logits are made at once under gradient checkpointing (`lib/train/state-log-probs.ts`). */
 export const LOGITS_AT_ONCE = 1024;
 
-/** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, the old and the new stand side by side for a group only. */
+/** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, a group's moments and parameters are made one after the other. */
 export const UPDATE_GROUP = 2 ** 25;
 
 /**
- * A training step: new parameters and moments are there before the old ones are disposed.
+ * A training step. Updated as a whole, new parameters and moments are there before the old ones are disposed; in groups, each tensor
+ * of the largest group has a new one and what it is made from beside it.
  * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
  * @param recompute gradient checkpointing: a layer keeps its input, and one layer at a time its activations
  */
@@ -117,9 +118,9 @@ export function trainingPhase(name: string, config: ModelConfig, counts: Paramet
   const layers = recompute ? ", inputs of layers only" : "";
   const held: PlanItem[] = [
     { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
-    { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters` },
+    { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters; those of parts are summed in place` },
     { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
-    { name: "new copies", bytes: 3 * FLOAT * copied, how: `weights and moments ${grouped ? "of the largest group, " : ""}before the old ones go` },
+    { name: "new copies", bytes: (grouped ? 2 : 3) * FLOAT * copied, how: grouped ? "of the largest group, one kind after the other" : "weights and moments before the old ones go" },
   ];
   const passing: PlanItem[] = [
     { name: "activations", bytes: FLOAT * decoder, how: `${rows} rows of ${tokens} tokens${prompts === undefined ? "" : ` on ${prompts} prompts`}, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },

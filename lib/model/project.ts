@@ -32,10 +32,15 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
 
 /**
  * A layer whose parameters have names that begin with `prefix`, and whose other inputs that need gradients are `inputs`.
- * With `recompute` it keeps those alone and is computed again in the backward pass.
+ * With `recompute` it keeps those alone and is computed again in the backward pass, with the same values dropped.
  */
 export function layerOf(params: Params, prefix: string, inputs: Tensor[], run: (params: Params, inputs: Tensor[]) => Tensor, recompute: boolean): Tensor {
   if (!recompute) return run(params, inputs);
   const names = Object.keys(params).filter((name) => name.startsWith(prefix));
-  return recomputed([...inputs, ...names.map((name) => params[name])], (all) => run(Object.fromEntries(names.map((name, i) => [name, all[inputs.length + i]])), all.slice(0, inputs.length)));
+  const seed = params[LORA_SEED] ? [params[LORA_SEED]] : [];
+  const layer = (all: Tensor[], [again]: Tensor[]): Tensor => {
+    const own = Object.fromEntries(names.map((name, i) => [name, all[inputs.length + i]]));
+    return run(again ? { ...own, [LORA_SEED]: again } : own, all.slice(0, inputs.length));
+  };
+  return recomputed([...inputs, ...names.map((name) => params[name])], layer, seed);
 }

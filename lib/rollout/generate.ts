@@ -1,17 +1,19 @@
 /**
  * Generation: the prompts are read once (prefill), each prompt's cache is shared by its group of samples, and tokens are
  * produced one compiled call at a time. A row's own keys and values live in chunks: only the chunk being filled is
- * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`).
+ * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`). The next token is
+ * chosen in the same call (`choose.ts`), or on the host from its row of the vocabulary (`sample.ts`).
  */
 import { compile, type CompileOptions } from "../engine/compile";
-import { foldIn, random } from "../engine/random";
+import { canCompile } from "../engine/native";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { disposeTree, flatten } from "../engine/tree";
+import { disposeTree, takeRows } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, MASKED, mergeImageFeatures, prefill } from "../model/decoder";
 import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
+import { choose, type ChoiceInputs } from "./choose";
 import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
-import { logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "./sample";
+import { createSampler, type Scored } from "./sampler";
 import { firstSlots, packSlots } from "./slots";
 import type { PromptRow, Rollout } from "./types";
 
@@ -51,43 +53,54 @@ export interface Generator {
   generate(params: Params, inputs: GenerateInputs, options: GenerateOptions): Rollout[];
 }
 
+/** Options of a generator. */
+export interface GeneratorOptions extends CompileOptions {
+  /**
+   * Where tokens are chosen: in the compiled step, so that ids and log-probs alone come to the host, or on the host from the step's
+   * scores. The same seed gives the same tokens, up to rounding. Default: `graph` where functions are compiled, `host` on tfjs's
+   * JavaScript backend (docs/log.md, 2026-11-25, has the times).
+   */
+  sampling?: "graph" | "host";
+}
+
 const CHUNK = 16;
 
 function textParams(params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
 }
 
-/** Rows `index` of every tensor of `tree`, along its first axis. */
-function takeRows<T>(tree: T, index: readonly number[]): T {
-  const { leaves, rebuild } = flatten(tree);
-  const rows = tf.tensor1d([...index], "int32");
-  const taken = leaves.map((leaf) => tf.gather(leaf, rows));
-  rows.dispose();
-  return rebuild(taken) as T;
-}
-
 /** A generator for `config`; its compiled functions are cached by shape across calls. */
-export function createGenerator(config: ModelConfig, options: CompileOptions = {}): Generator {
-  const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
+export function createGenerator(config: ModelConfig, { sampling: where = canCompile() ? "graph" : "host", ...options }: GeneratorOptions = {}): Generator {
+  const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, hiddenSize, vocabSize: vocabulary } = config.text;
 
-  /** Probabilities of the next token; its logits where there is no temperature. */
-  const probabilities = (params: Params, hidden: Tensor, temperature: Tensor | null): Tensor => {
+  /**
+   * Probabilities of the next token (its logits where there is no temperature), `[lines,V]`, and what is chosen of them for
+   * `perLine` rows each.
+   * @param newly int32 `[rows]`: tokens that count as seen from now on
+   */
+  const next = (params: Params, hidden: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perLine: number, newly: Tensor | null): Scored => {
     const logits = lmHead(params, config, hidden);
-    return temperature ? tf.softmax(tf.div(logits, temperature)) : logits;
+    const scores = temperature ? tf.softmax(tf.div(logits, temperature)) : logits;
+    if (!given) return { scores, chosen: null, seen: null };
+    const rows = perLine === 1 ? scores : tf.reshape(tf.tile(tf.expandDims(scores, 1), [1, perLine, 1]), [-1, vocabulary]);
+    const repetition = given.logits?.repetition;
+    if (!given.logits || !repetition) return { scores, chosen: choose(rows, given), seen: null };
+    const seen = newly ? tf.maximum(repetition.seen, tf.oneHot(newly as tf.Tensor1D, vocabulary)) : tf.clone(repetition.seen);
+    return { scores, chosen: choose(rows, { ...given, logits: { ...given.logits, repetition: { ...repetition, seen } } }), seen };
   };
 
   const read = compile(
-    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null) => {
+    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perPrompt: number) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
       const { hidden, keys, values } = prefill(params, config, embeds, batch.positionIds);
       const last = tf.gather(tf.reshape(hidden, [-1, hiddenSize]), batch.last as tf.Tensor1D);
-      return { probabilities: probabilities(params, last, temperature), keys, values };
+      return { ...next(params, last, temperature, given, perPrompt, null), keys, values };
     },
     { name: "rollout.prefill", ...options },
   );
 
   const step = compile(
-    (params: Params, cache: DecodeCache, tokens: Tensor, positions: Tensor, temperature: Tensor | null) => {
+    (params: Params, cache: DecodeCache, temperature: Tensor | null, given: ChoiceInputs | null, tokens: Tensor, positions: Tensor) => {
       const rows = tokens.shape[0];
       const keys: LayerTensors = [];
       const values: LayerTensors = [];
@@ -97,7 +110,7 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       });
       const positionIds = tf.tile(tf.reshape(positions, [1, rows, 1]), [3, 1, 1]);
       const hidden = decode(params, config, embedTokens(params, tf.reshape(tokens, [rows, 1])), positionIds, attention);
-      return { probabilities: probabilities(params, tf.reshape(hidden, [rows, hiddenSize]), temperature), keys, values };
+      return { ...next(params, tf.reshape(hidden, [rows, hiddenSize]), temperature, given, 1, tokens), keys, values };
     },
     { name: "rollout.decode", ...options },
   );
@@ -107,55 +120,21 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
   function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
     if (prompts.length === 0) return [];
     const params = textParams(allParams);
-    const { numGenerations: n, maxNewTokens, temperature, eosTokenIds } = settings;
-    const { topK = 0, repetitionPenalty = 1, logProbsOf = "tempered" } = settings;
-    const sampling: LogitsOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy: settings.greedy ?? false, temperature, topK, repetitionPenalty };
-    const onLogits = topK > 0 || repetitionPenalty !== 1 || logProbsOf === "model";
+    const n = settings.numGenerations;
     const rows = prompts.length * n;
-    const rollouts: Rollout[] = [];
-    const streams = Array.from({ length: rows }, (_, row) => {
-      const promptIndex = Math.floor(row / n);
-      rollouts.push({ promptIndex, sampleIndex: row % n, tokenIds: [], logProbs: [], finished: false });
-      return random(foldIn(settings.seed, promptIndex + (settings.firstPrompt ?? 0), row % n));
-    });
-    const vocabulary = config.text.vocabSize;
+    const rollouts = Array.from({ length: rows }, (_, row): Rollout => ({ promptIndex: Math.floor(row / n), sampleIndex: row % n, tokenIds: [], logProbs: [], finished: false }));
     const firstPosition = prompts.map(nextPosition);
-
-    const isOpen = (row: number): boolean => !rollouts[row].finished && rollouts[row].tokenIds.length < maxNewTokens;
-
-    const divisor = sampling.greedy && temperature === 0 ? 1 : temperature;
-
-    /** Draws the next token of each open row; `line(slot)` is its row of the probabilities. Returns how many stay open. */
-    const takeTokens = (probabilityTensor: Tensor, line: (slot: number) => number): number => {
-      const data = probabilityTensor.dataSync() as Float32Array;
-      probabilityTensor.dispose();
-      let open = 0;
-      slots.rows.forEach((row, slot) => {
-        if (row < 0 || !isOpen(row)) return;
-        const rollout = rollouts[row];
-        const start = line(slot) * vocabulary;
-        const draw = streams[row].uniform;
-        const seen = repetitionPenalty === 1 ? [] : new Set([...prompts[rollout.promptIndex].inputIds, ...rollout.tokenIds]);
-        const token = onLogits ? sampleFromLogits(data, start, vocabulary, seen, sampling, draw) : sampleToken(data, start, vocabulary, sampling, draw);
-        rollout.tokenIds.push(token);
-        rollout.logProbs.push(onLogits ? logProbOf(data, start, vocabulary, token, logProbsOf === "model" ? 1 : divisor) : Math.log(Math.max(data[start + token], 1e-38)));
-        rollout.finished = eosTokenIds.includes(token);
-        if (isOpen(row)) open++;
-      });
-      return open;
-    };
-
     const batch = promptBatch(prompts);
-    const temperatureTensor = onLogits ? null : tf.scalar(divisor);
-    const prompt = read(params, batch, features, temperatureTensor);
-    const { mask, ...unused } = batch;
-    disposeTree(unused);
+    const sampler = createSampler(prompts, rollouts, settings, vocabulary, where);
     const first = firstSlots(prompts.length, n);
     let slots = first;
+    const prompt = read(params, batch, features, sampler.temperature, sampler.begin(slots.rows), where === "graph" ? n : 1);
+    const { mask, ...unused } = batch;
+    disposeTree(unused);
     let promptCache = { promptKeys: prompt.keys, promptValues: prompt.values, promptMask: mask };
     let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
     let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
-    let open = takeTokens(prompt.probabilities, (slot) => Math.floor(slot / n));
+    let open = sampler.take(prompt, (slot) => Math.floor(slot / n));
     settings.onToken?.(1, open, rollouts);
 
     for (let t = 1; open > 0; t++) {
@@ -165,12 +144,14 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
         const joined = { keys: join(past.keys, chunk.keys), values: join(past.values, chunk.values) };
         if (past.keys.length > 0) disposeTree(past, chunk);
         past = joined;
-        const packed = packSlots(slots, first, isOpen);
+        const packed = packSlots(slots, first, sampler.isOpen);
         if (packed) {
           const placeOf = new Map(slots.rows.map((row, slot) => [row, slot]));
           const entryOf = new Map(slots.prompts.map((prompt, entry) => [prompt, entry]));
           const kept = { past, promptCache };
-          past = takeRows(past, packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!)));
+          const from = packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!));
+          past = takeRows(past, from);
+          sampler.pack(from);
           promptCache = takeRows(promptCache, packed.prompts.map((prompt) => entryOf.get(prompt)!));
           disposeTree(kept);
           slots = packed;
@@ -183,13 +164,14 @@ export function createGenerator(config: ModelConfig, options: CompileOptions = {
       const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
       const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
       const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot, chunkMask };
-      const next = step(params, cache, tokens, positions, temperatureTensor);
+      const produced = step(params, cache, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
       disposeTree([chunk, slot, chunkMask, tokens, positions]);
-      chunk = { keys: next.keys, values: next.values };
-      open = takeTokens(next.probabilities, (s) => s);
+      chunk = { keys: produced.keys, values: produced.values };
+      open = sampler.take(produced, (s) => s);
       settings.onToken?.(t + 1, open, rollouts);
     }
-    disposeTree([promptCache, past, chunk, temperatureTensor]);
+    disposeTree([promptCache, past, chunk]);
+    sampler.dispose();
     return rollouts;
   }
   return { generate };

@@ -1,7 +1,6 @@
 /**
- * Drawing the next token on the host, from probabilities that the model returned.
- *
- * On a CPU this beats sampling inside the compiled function: walking a cumulative sum touches half the row once and needs
+ * Drawing the next token on the host, from probabilities that the model returned: what `choose.ts` does in the graph is measured
+ * against this, and rows that it leaves undecided are drawn here. Walking a cumulative sum touches half the row once and needs
  * no sort, since a token is outside the nucleus only if all tokens more probable than it already hold `topP`.
  */
 

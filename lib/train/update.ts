@@ -1,11 +1,13 @@
 /**
  * One optimizer update: forward, loss, backward, clipping and AdamW. A mini-batch that comes in one part is one compiled call;
- * in several (gradient accumulation) their gradients are summed first, which changes memory and nothing else. Where the trained
- * parameters are large, the optimizer goes through them a group at a time and gives up each group's old values before the next.
+ * in several (gradient accumulation) their gradients are summed first, in place, which changes memory and nothing else. Where the trained
+ * parameters are large, the optimizer goes through them a group at a time, first and second moments and parameters one after the
+ * other, and gives up old values at once.
  */
+import { addInto } from "../engine/accumulate";
 import { compile, type CompileOptions } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
-import { adamWUpdate, clipByGlobalNorm, globalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { adamWStep, adamWUpdate, clipByGlobalNorm, firstMoment, globalNorm, secondMoment, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { UPDATE_GROUP } from "../model/memory-plan";
@@ -101,8 +103,18 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     },
     { ...how, name, donate: [0, 1] },
   );
+  const zeros = (params: Params): Params => Object.fromEntries(trainable(params).map((key) => [key, tf.fill(params[key].shape, 0)]));
   const part = compile(differentiate, { ...how, name: `${name}.gradients` });
-  const sum = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
+  /** `part` with its gradients added to `sums`, each as soon as it is there; uses `sums` up. XLA has no sum in place. */
+  const add = how.xla ? (a: Tensor, b: Tensor): Tensor => tf.add(a, b) : addInto;
+  const accumulate = compile(
+    (params: Params, batch: B, of: Whole, sums: Params) => {
+      const { gradients, metrics } = differentiate(params, batch, of);
+      return { gradients: mapParams(gradients, (g, key) => add(sums[key], g)), metrics };
+    },
+    { ...how, name: `${name}.gradients`, donate: [3] },
+  );
+  const sumMetrics = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
   const finish = compile(apply, { eager: how.eager, name: `${name}.apply`, donate: [0, 1, 2] });
 
   /** Global norm before clipping, the factor that clips, and whether all is finite. */
@@ -110,30 +122,34 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     const norm = globalNorm(gradients);
     return { norm, scale: tf.minimum(tf.div(maxGradNorm, tf.add(norm, 1e-6)), 1), finite: tf.cast(tf.isFinite(norm), "float32") };
   }, { eager: how.eager, name: `${name}.norm` });
-  /** Tensors by position, so that layers of equal shapes share a trace; `scales` are their factors on the learning rate. */
-  const applyGroup = compile(
-    (tensors: { p: Tensor; g: Tensor; m: Tensor; v: Tensor }[], scales: number[], step: Tensor, scale: Tensor, finite: Tensor, learningRate: Tensor) => {
-      const of = (key: "p" | "g" | "m" | "v"): Params => Object.fromEntries(tensors.map((tensor, i) => [i, tensor[key]]));
-      const clipped = mapParams(of("g"), (g) => (skipNotFinite ? tf.where(tf.greater(finite, 0), tf.mul(g, scale), tf.zerosLike(g)) : tf.mul(g, scale)));
-      const options = { ...optimizer, learningRateScale: (i: string) => scales[Number(i)] };
-      const out = adamWUpdate(of("p"), clipped, { step, m: of("m"), v: of("v") }, learningRate, options, skipNotFinite ? finite : undefined);
-      return { step: out.state.step, tensors: tensors.map((_, i) => ({ p: out.params[i], m: out.state.m[i], v: out.state.v[i] })) };
-    },
-    { eager: how.eager, name: `${name}.group`, donate: [0] },
+  // Tensors by position, so that layers of equal shapes share a trace. Moments and parameters are made one after the other, each
+  // giving its old values up: at once there are two blocks of a group's size beside what is held, not three results and their parts.
+  const kept = (updated: Tensor, old: Tensor, finite: Tensor): Tensor => (skipNotFinite ? tf.where(tf.greater(finite, 0), updated, old) : updated);
+  const moment = (next: typeof firstMoment) => (old: Tensor[], gradients: Tensor[], scale: Tensor, finite: Tensor): Tensor[] =>
+    old.map((x, i) => tf.tidy(() => kept(next(x, tf.mul(gradients[i], scale), optimizer), x, finite)));
+  const firstMoments = compile(moment(firstMoment), { eager: how.eager, name: `${name}.m`, donate: [0] });
+  const secondMoments = compile(moment(secondMoment), { eager: how.eager, name: `${name}.v`, donate: [0, 1] });
+  /** @param scales each tensor's factor on the learning rate @param step this step's number */
+  const stepped = compile(
+    (tensors: Tensor[], m: Tensor[], v: Tensor[], scales: number[], step: Tensor, finite: Tensor, learningRate: Tensor): Tensor[] =>
+      tensors.map((p, i) => tf.tidy(() => kept(adamWStep(p, m[i], v[i], step, learningRate, String(i), { ...optimizer, learningRateScale: () => scales[i] }), p, finite))),
+    { eager: how.eager, name: `${name}.step`, donate: [0] },
   );
-  /** `apply`, a group after the other: besides one group there are never two copies of parameters, moments and gradients. */
+  /** `apply`, a group after the other; uses `gradients` up. */
   const applyInGroups = (params: Params, state: AdamWState, gradients: Params, learningRate: Tensor, groups: readonly string[][]): Updated => {
     const { norm, scale, finite } = survey(gradients);
-    const next: Updated = { params: { ...params }, state: { step: state.step, m: { ...state.m }, v: { ...state.v } }, metrics: { gradNorm: norm } };
+    const step = tf.tidy(() => tf.add(state.step, skipNotFinite ? finite : 1));
+    const next: Updated = { params: { ...params }, state: { step, m: { ...state.m }, v: { ...state.v } }, metrics: { gradNorm: norm } };
     for (const names of groups) {
+      const of = (record: Params): Tensor[] => names.map((key) => record[key]);
       const scales = names.map((key) => optimizer.learningRateScale?.(key) ?? 1);
-      const out = applyGroup(names.map((key) => ({ p: params[key], g: gradients[key], m: state.m[key], v: state.v[key] })), scales, state.step, scale, finite, learningRate);
-      if (next.state.step !== state.step) next.state.step.dispose();
-      next.state.step = out.step;
+      const m = firstMoments(of(state.m), of(gradients), scale, finite);
+      const v = secondMoments(of(state.v), of(gradients), scale, finite);
+      const p = stepped(of(params), m, v, scales, step, finite, learningRate);
       names.forEach((key, i) => {
-        next.params[key] = out.tensors[i].p;
-        next.state.m[key] = out.tensors[i].m;
-        next.state.v[key] = out.tensors[i].v;
+        next.params[key] = p[i];
+        next.state.m[key] = m[i];
+        next.state.v[key] = v[i];
       });
     }
     if (skipNotFinite) next.metrics.skipped = tf.tidy(() => tf.sub(1, finite));
@@ -149,10 +165,10 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     try {
       if (others.length === 0 && !grouped) return whole(params, state, first, tokens, learningRate);
       const of = { tokens, parts };
-      let total = part(params, first, of);
+      let total = others.length === 0 ? part(params, first, of) : accumulate(params, first, of, zeros(params));
       for (const batch of others) {
-        const next = part(params, batch, of);
-        total = { gradients: sum(total.gradients, next.gradients), metrics: sum(total.metrics, next.metrics) };
+        const next = accumulate(params, batch, of, total.gradients);
+        total = { gradients: next.gradients, metrics: sumMetrics(total.metrics, next.metrics) };
       }
       const updated = grouped ? applyInGroups(params, state, total.gradients, learningRate, groups) : finish(params, state, total.gradients, learningRate);
       return { ...updated, metrics: { ...total.metrics, ...updated.metrics } };

@@ -6,6 +6,7 @@ import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { initLora } from "../../lib/model/lora";
 import { LORA_DEFAULTS } from "../../lib/model/lora-config";
+import { LORA_SEED } from "../../lib/model/project";
 import { encodeImages } from "../../lib/model/vision";
 import type { VisionInputs } from "../../lib/model/vision-plan";
 import { rowBatch, type RowBatch } from "../../lib/train/batch";
@@ -26,7 +27,7 @@ let group: GroupBatch;
 beforeAll(async () => {
   const made = await toyBench(["a", "b"]);
   bench = made.bench;
-  const lora = { ...LORA_DEFAULTS, rank: 2, alpha: 4, targetModules: ["q_proj", "down_proj"] };
+  const lora = { ...LORA_DEFAULTS, rank: 2, alpha: 4, dropout: 0.3, targetModules: ["q_proj", "qkv", "down_proj"] };
   const adapter = initLora(bench.config, lora, 3);
   for (const name of Object.keys(adapter).filter((key) => key.endsWith("lora_B.weight"))) {
     const { shape } = adapter[name];
@@ -52,7 +53,7 @@ afterAll(() => {
 type Batches = { pixels: Tensor; packed: RowBatch; group: GroupBatch; vision: VisionInputs };
 /** Gradients of every parameter, adapter and vision tower included, of both kinds of batch. */
 const gradients = (recompute: boolean) => (p: Params, b: Batches): { loss: Tensor; gradients: Params } => {
-  const out = valueAndGradients(p, Object.keys(p).filter((name) => !name.endsWith("lora_scaling")), (q) => {
+  const out = valueAndGradients(p, Object.keys(p).filter((name) => !/lora_(scaling|dropout|seed)$/.test(name)), (q) => {
     const features = encodeImages(q, bench.config, b.pixels, b.vision, recompute);
     const rows = tf.sum(rowLogProbs(q, bench.config, features, b.packed, 0.7, recompute));
     return { loss: tf.add(rows, tf.sum(tf.mul(groupLogProbs(q, bench.config, features, b.group, 0.9, recompute), b.group.weights))), metrics: {} };
@@ -104,6 +105,26 @@ describe("gradient checkpointing", () => {
     disposeTree(eager, traced, replayed);
     expect(tf.memory().numTensors).toBe(before);
     disposeTree(plain);
+  });
+
+  it("drops the same values with LoRA's dropout and a seed as without recomputing, and does drop", () => {
+    const batches = { pixels, packed, group, vision: bench.vision(2) };
+    const [seed, other] = [tf.tensor1d([5, 7], "int32"), tf.tensor1d([5, 8], "int32")];
+    const before = tf.memory().numTensors;
+    const dropped = { ...params, [LORA_SEED]: seed };
+    const plain = tf.tidy(() => gradients(false)(dropped, batches));
+    const undropped = tf.tidy(() => gradients(true)(params, batches));
+    const eager = tf.tidy(() => gradients(true)(dropped, batches));
+    const compiled = compile(gradients(true), { name: "recomputed.dropout" });
+    const traced = compiled(dropped, batches);
+    const redrawn = compiled({ ...params, [LORA_SEED]: other }, batches);
+    expect(relativeError(eager.gradients, plain.gradients)).toBeLessThan(1e-6);
+    expect(relativeError(traced.gradients, plain.gradients)).toBeLessThan(1e-5);
+    expect(relativeError(undropped.gradients, plain.gradients)).toBeGreaterThan(0.01);
+    expect(relativeError(redrawn.gradients, plain.gradients)).toBeGreaterThan(0.01);
+    disposeTree(plain, undropped, eager, traced, redrawn);
+    expect(tf.memory().numTensors).toBe(before);
+    disposeTree(seed, other);
   });
 
   it("computes its part once more in the backward pass, and gives zeros where an input has no part in it", () => {

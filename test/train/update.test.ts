@@ -45,3 +45,30 @@ describe("an update in groups", () => {
     disposeTree(whole.params);
   });
 });
+
+describe("gradients summed in place", () => {
+  it("are each part's added up, also where they are constants or one tensor is the gradient of two", () => {
+    const update = createUpdate<{ x: Tensor }>({
+      name: "update.inPlace", trainable: () => ["a", "b", "c"], optimizer: adamWDefaults, maxGradNorm: 1e9, skipNotFinite: false, parts: 3, compile: {},
+      loss: (p, { x }) => ({ loss: tf.add(tf.sum(tf.add(p.a, p.c)), tf.sum(tf.mul(p.b, x))), tokens: tf.scalar(1), metrics: {} }),
+    });
+    let params = start();
+    let state = adamWInit({ a: params.a, b: params.b, c: params.c });
+    const rate = tf.scalar(0);
+    const batches = [1, 2, 4].map((x) => ({ x: tf.tensor1d([x, 10 * x]) }));
+    const before = tf.memory().numTensors;
+    for (let step = 0; step < 3; step++) {
+      const next = update(params, state, batches, 3, rate);
+      // a and c: 4 ones each, three times; b: 7 and 70
+      expect(next.metrics.gradNorm.dataSync()[0]).toBeCloseTo(Math.sqrt(8 * 9 + 49 + 4900), 3);
+      disposeTree(next.metrics);
+      [params, state] = [next.params, next.state];
+    }
+    // the first moment of a constant gradient g after three steps: (1 - 0.9^3) g
+    for (const [name, g] of [["a", [3, 3, 3, 3]], ["b", [7, 70]], ["c", [3, 3, 3, 3]]] as const) {
+      Array.from(state.m[name].dataSync()).forEach((m, i) => expect(m).toBeCloseTo(0.271 * g[i], 4));
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    disposeTree(params, state, rate, batches);
+  });
+});
