@@ -108,7 +108,7 @@ describe("gradient checkpointing", () => {
   });
 
   it("drops the same values with LoRA's dropout and a seed as without recomputing, and does drop", () => {
-    const batches = { pixels, packed, group, vision: bench.vision(2) };
+    const batches = { pixels, packed, group, vision };
     const [seed, other] = [tf.tensor1d([5, 7], "int32"), tf.tensor1d([5, 8], "int32")];
     const before = tf.memory().numTensors;
     const dropped = { ...params, [LORA_SEED]: seed };

@@ -8,7 +8,7 @@ import { createGenerator, type GenerateOptions, type Generator } from "../../lib
 import { logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "../../lib/rollout/sample";
 import type { PromptRow, Rollout } from "../../lib/rollout/types";
 import type { Workbench } from "../../lib/train/workbench";
-import { toyBench } from "../helpers/tiny";
+import { toyBench, toyPlace } from "../helpers/tiny";
 
 const ROWS = 64;
 /** Rows of logits from flat to peaked; scale 0 gives ties throughout. */
@@ -115,7 +115,7 @@ describe("generators that sample in the graph and on the host", () => {
   beforeAll(async () => {
     ({ bench, params } = await toyBench(["a", "b"]));
     features = bench.features(params, ["a", "b"]);
-    prompts = [bench.prompt("Parts?", 0), bench.prompt("What animal is this? Think first.", 1)];
+    prompts = [bench.prompt("Parts?", toyPlace(0)), bench.prompt("What animal is this? Think first.", toyPlace(1))];
     host = createGenerator(bench.config, { sampling: "host" });
   });
   afterAll(() => {
