@@ -125,12 +125,8 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
   // Tensors by position, so that layers of equal shapes share a trace. Moments and parameters are made one after the other, each
   // giving its old values up: at once there are two blocks of a group's size beside what is held, not three results and their parts.
   const kept = (updated: Tensor, old: Tensor, finite: Tensor): Tensor => (skipNotFinite ? tf.where(tf.greater(finite, 0), updated, old) : updated);
-  const clip = (g: Tensor, scale: Tensor, finite: Tensor): Tensor => {
-    const clipped = tf.mul(g, scale);
-    return kept(clipped, skipNotFinite ? tf.zerosLike(g) : clipped, finite);
-  };
   const moment = (next: typeof firstMoment) => (old: Tensor[], gradients: Tensor[], scale: Tensor, finite: Tensor): Tensor[] =>
-    old.map((x, i) => tf.tidy(() => kept(next(x, clip(gradients[i], scale, finite), optimizer), x, finite)));
+    old.map((x, i) => tf.tidy(() => kept(next(x, tf.mul(gradients[i], scale), optimizer), x, finite)));
   const firstMoments = compile(moment(firstMoment), { eager: how.eager, name: `${name}.m`, donate: [0] });
   const secondMoments = compile(moment(secondMoment), { eager: how.eager, name: `${name}.v`, donate: [0, 1] });
   /** @param scales each tensor's factor on the learning rate @param step this step's number */
