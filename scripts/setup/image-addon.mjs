@@ -1,7 +1,7 @@
 /**
- * Set-up step: the image addon (`native/`), one g++ call. Kept apart from TensorFlow's: it builds in seconds where that takes a
- * minute, and loads without the half gigabyte of TensorFlow. It holds code for several instruction sets and takes the best when it
- * is loaded, so it runs on any x86-64 processor.
+ * Set-up step: the image addon (`native/`), one g++ call. Kept apart from TensorFlow's: it loads without TensorFlow, an
+ * edit of one rebuilds that one, and what is patched stays what was published. It holds code for several instruction sets and takes
+ * the best when it is loaded, so it runs on any x86-64 processor.
  */
 import fs from "node:fs";
 import path from "node:path";
