@@ -31,7 +31,7 @@ export interface Answerer {
 }
 
 /** What turns a question into a local model's text. */
-const CODE = ["lib/engine", "lib/model", "lib/processor", "lib/rollout", "package-lock.json"];
+const CODE = ["lib/engine", "lib/model", "lib/processor", "lib/rollout", "native", "package-lock.json"];
 
 /** How a local model answers. */
 export interface ModelOptions {

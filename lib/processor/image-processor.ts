@@ -1,6 +1,7 @@
 /** Images to patches as Qwen2-VL's image processor makes them (transformers' `Qwen2VLImageProcessorPil`). */
 import sharp, { type OutputInfo } from "sharp";
 import type { Grid } from "../model/vision-plan";
+import { imageAddon, type ImageAddon } from "./image-addon";
 import type { PreprocessorConfig } from "./preprocessor-config";
 import { resizeBicubic, type RgbImage } from "./resize";
 
@@ -25,24 +26,43 @@ function onWhite(value: number, alpha: number): number {
   return (((sum >>> 8) + sum) >>> 8) >>> 7;
 }
 
+/** Pixels as they come from a file, 8 bits each. */
+interface Decoded {
+  width: number;
+  height: number;
+  /** 3, or 4 with alpha. */
+  channels: number;
+  data: Uint8Array;
+}
+
+async function decode(source: string | Uint8Array): Promise<Decoded> {
+  const name = typeof source === "string" ? source : `image of ${source.length} bytes`;
+  let raw: { data: Buffer; info: OutputInfo };
+  try {
+    raw = await sharp(source, { ignoreIcc: true, failOn: "error" }).autoOrient().toColourspace("srgb").raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  } catch (error) {
+    throw new Error(`${name}: can't be read as an image (${(error as Error).message.split("\n")[0]})`);
+  }
+  const { width, height, channels } = raw.info;
+  if (channels !== 3 && channels !== 4) throw new Error(`${name}: ${channels} channels; 3 are expected, or 4 with alpha`);
+  return { width, height, channels, data: raw.data };
+}
+
+function toRgb({ width, height, channels, data }: Decoded, alpha: AlphaMode): RgbImage {
+  if (channels === 3) return { width, height, data };
+  const rgb = new Uint8Array(width * height * 3);
+  for (let i = 0, j = 0; i < data.length; i += 4, j += 3) {
+    for (let c = 0; c < 3; c++) rgb[j + c] = alpha === "white" ? onWhite(data[i + c], data[i + 3]) : data[i + c];
+  }
+  return { width, height, data: rgb };
+}
+
 /**
  * Decodes an image file or its bytes to RGB: EXIF orientation applied, embedded colour profile ignored.
  * @throws Error naming the file when it is missing or no image
  */
 export async function loadImage(source: string | Uint8Array, alpha: AlphaMode = "drop"): Promise<RgbImage> {
-  const name = typeof source === "string" ? source : `image of ${source.length} bytes`;
-  let raw: { data: Buffer; info: OutputInfo };
-  try {
-    raw = await sharp(source, { ignoreIcc: true, failOn: "error" }).autoOrient().toColourspace("srgb").ensureAlpha().raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-  } catch (error) {
-    throw new Error(`${name}: can't be read as an image (${(error as Error).message.split("\n")[0]})`);
-  }
-  const { data: rgba, info } = raw;
-  const data = new Uint8Array(info.width * info.height * 3);
-  for (let i = 0, j = 0; i < rgba.length; i += 4, j += 3) {
-    for (let c = 0; c < 3; c++) data[j + c] = alpha === "white" ? onWhite(rgba[i + c], rgba[i + 3]) : rgba[i + c];
-  }
-  return { width: info.width, height: info.height, data };
+  return toRgb(await decode(source), alpha);
 }
 
 /** Python's `round`: halves to the even integer. */
@@ -73,21 +93,34 @@ export function smartResize(height: number, width: number, factor: number, minPi
   return { height: h, width: w };
 }
 
-/** Normalised value of each byte, one table per channel, in the 32-bit steps of the reference. */
-function normalisation(config: PreprocessorConfig): Float32Array[] {
-  return config.imageMean.map((mean, channel) =>
-    Float32Array.from({ length: 256 }, (_, value) => Math.fround(Math.fround(value * config.rescaleFactor) - Math.fround(mean)) / Math.fround(config.imageStd[channel])),
-  );
+/** Normalised value of each byte, 256 for each channel, in the 32-bit steps of the reference. */
+function normalisation(config: PreprocessorConfig): Float32Array {
+  return Float32Array.from({ length: 3 * 256 }, (_, i) => {
+    const channel = i >> 8;
+    return Math.fround(Math.fround((i & 255) * config.rescaleFactor) - Math.fround(config.imageMean[channel])) / Math.fround(config.imageStd[channel]);
+  });
+}
+
+/** Pixel limits in place of the configuration's (evaluation and training may differ). */
+export type PixelLimits = Partial<Pick<PreprocessorConfig, "minPixels" | "maxPixels">>;
+
+function sizeFor(config: PreprocessorConfig, { width, height }: { width: number; height: number }, limits: PixelLimits): { width: number; height: number } {
+  return smartResize(height, width, config.patchSize * config.mergeSize, limits.minPixels ?? config.minPixels, limits.maxPixels ?? config.maxPixels);
+}
+
+function checkLength({ width, height, data }: RgbImage): void {
+  if (data.length !== width * height * 3) throw new Error(`processImage: ${data.length} bytes for ${width} x ${height} RGB pixels`);
 }
 
 /**
- * Resizes, normalises and cuts an image into patches; a still image fills all `temporalPatchSize` frames of a patch.
- * @param limits pixel limits in place of the configuration's (evaluation and training may differ)
+ * Resizes, normalises and cuts an image into patches; a still image fills all `temporalPatchSize` frames of a patch. In TypeScript,
+ * at once: the reference. `readImage` does the same on other threads.
+ * @throws Error when the bytes don't fit the size, or one side is more than 200 times the other
  */
-export function processImage(config: PreprocessorConfig, image: RgbImage, limits: Partial<Pick<PreprocessorConfig, "minPixels" | "maxPixels">> = {}): ProcessedImage {
+export function processImage(config: PreprocessorConfig, image: RgbImage, limits: PixelLimits = {}): ProcessedImage {
   const { patchSize: p, temporalPatchSize: frames, mergeSize: merge } = config;
-  if (image.data.length !== image.width * image.height * 3) throw new Error(`processImage: ${image.data.length} bytes for ${image.width} x ${image.height} RGB pixels`);
-  const size = smartResize(image.height, image.width, p * merge, limits.minPixels ?? config.minPixels, limits.maxPixels ?? config.maxPixels);
+  checkLength(image);
+  const size = sizeFor(config, image, limits);
   const { data } = resizeBicubic(image, size.width, size.height);
   const rows = size.height / p;
   const columns = size.width / p;
@@ -103,7 +136,7 @@ export function processImage(config: PreprocessorConfig, image: RgbImage, limits
           const start = out;
           for (let dy = 0; dy < p; dy++) {
             const row = ((y + dy) * size.width + x) * 3 + c;
-            for (let dx = 0; dx < p; dx++) pixelValues[out++] = tables[c][data[row + 3 * dx]];
+            for (let dx = 0; dx < p; dx++) pixelValues[out++] = tables[256 * c + data[row + 3 * dx]];
           }
           for (let frame = 1; frame < frames; frame++, out += p * p) pixelValues.copyWithin(out, start, start + p * p);
         }
@@ -111,4 +144,31 @@ export function processImage(config: PreprocessorConfig, image: RgbImage, limits
     }
   }
   return { pixelValues, grid: [1, rows, columns] };
+}
+
+/**
+ * An image file, its bytes or its pixels as the model takes it: as `loadImage` and `processImage` give it, to the bit. With the image addon
+ * the work is done on libuv's threads, so several images asked for at once run on several cores.
+ * @param addon null for TypeScript
+ * @throws Error naming the file when it is missing or no image; as `processImage`
+ */
+export async function readImage(
+  config: PreprocessorConfig,
+  source: string | Uint8Array | RgbImage,
+  options: PixelLimits & { alpha?: AlphaMode } = {},
+  addon: ImageAddon | null = imageAddon(),
+): Promise<ProcessedImage> {
+  const { alpha = "drop" } = options;
+  const isFile = typeof source === "string" || source instanceof Uint8Array;
+  if (!isFile) checkLength(source);
+  // pixels of the caller are copied: it may write or transfer its own meanwhile
+  const decoded = isFile ? await decode(source) : { ...source, channels: 3, data: addon ? source.data.slice() : source.data };
+  if (addon === null) return processImage(config, toRgb(decoded, alpha), options);
+  const { patchSize, mergeSize, temporalPatchSize } = config;
+  const { width, height } = sizeFor(config, decoded, options);
+  const pixelValues = await addon.patches({
+    pixels: decoded.data, width: decoded.width, height: decoded.height, channels: decoded.channels, white: alpha === "white",
+    toWidth: width, toHeight: height, horizontalFirst: false, patchSize, mergeSize, frames: temporalPatchSize, tables: normalisation(config),
+  });
+  return { pixelValues, grid: [1, height / patchSize, width / patchSize] };
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { Grid } from "../model/vision-plan";
 import { loadChatTemplate, type ChatTemplate, type Message } from "./chat-template";
-import { loadImage, processImage, type AlphaMode, type ProcessedImage, type RgbImage } from "./image-processor";
+import { readImage, type AlphaMode, type ProcessedImage, type RgbImage } from "./image-processor";
 import { loadPreprocessorConfig, type PreprocessorConfig } from "./preprocessor-config";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -33,7 +33,7 @@ export interface Processor {
   tokenizer: Tokenizer;
   imageConfig: PreprocessorConfig;
   imageTokenId: number;
-  /** Decodes and processes an image file, bytes or pixels. */
+  /** Decodes and processes an image file, bytes or pixels (`readImage`); several at once run on several cores. */
   image(source: string | Uint8Array | RgbImage, options?: Pick<PromptOptions, "alpha" | "minPixels" | "maxPixels">): Promise<ProcessedImage>;
   /** Tokens of messages whose images have these grids, in order. No file is read. */
   promptIds(messages: readonly Message[], grids: readonly Grid[], addGenerationPrompt?: boolean): { text: string; inputIds: number[] };
@@ -67,10 +67,7 @@ export function expandImageTokens(ids: readonly number[], imageTokenId: number, 
 /** Puts a processor together. */
 export function createProcessor(tokenizer: Tokenizer, template: ChatTemplate, imageConfig: PreprocessorConfig): Processor {
   const imageTokenId = tokenizer.tokenId("<|image_pad|>");
-  const image: Processor["image"] = async (source, options = {}) => {
-    const decoded = typeof source === "string" || source instanceof Uint8Array ? await loadImage(source, options.alpha) : source;
-    return processImage(imageConfig, decoded, options);
-  };
+  const image: Processor["image"] = (source, options) => readImage(imageConfig, source, options);
   const promptIds: Processor["promptIds"] = (messages, grids, addGenerationPrompt = true) => {
     const text = template(messages, addGenerationPrompt);
     return { text, inputIds: expandImageTokens(tokenizer.encode(text), imageTokenId, grids, imageConfig.mergeSize) };

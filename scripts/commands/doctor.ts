@@ -4,12 +4,15 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { isNative, nativeLoadError, tf } from "../../lib/engine/tensorflow";
+import { imageAddonProblem } from "../../lib/processor/image-addon";
 import { root } from "../environment";
 
 export interface Diagnosis {
   engine: "tensorflow" | "javascript";
   /** Why the native engine is not used; null where it is. */
   engine_problem: string | null;
+  /** Why images are resized in TypeScript; null where the image addon does it. */
+  image_addon_problem: string | null;
   device: "cpu" | "gpu";
   cpu: string;
   threads: number;
@@ -74,6 +77,7 @@ export function diagnose(): Diagnosis {
   return {
     engine: isNative ? "tensorflow" : "javascript",
     engine_problem: nativeLoadError(),
+    image_addon_problem: imageAddonProblem(),
     device: isNative && backend.isUsingGpuDevice ? "gpu" : "cpu",
     cpu: os.cpus()[0]?.model.trim() ?? "unknown",
     threads: isNative ? threads : 1,
@@ -101,6 +105,7 @@ export async function run(args: string[]): Promise<number> {
   const rows: [string, string][] = [
     ["engine", found.engine === "tensorflow" ? `TensorFlow ${found.versions.tensorflow ?? "?"} (native)` : "tfjs in JavaScript: smoke scale only"],
     ...(found.engine_problem === null ? [] : ([["why", found.engine_problem]] as [string, string][])),
+    ["images", found.image_addon_problem === null ? "image addon (native)" : `in TypeScript, slower: ${found.image_addon_problem}`],
     ["device", found.device],
     ["processor", `${found.cpu}, ${found.threads} thread${found.threads === 1 ? "" : "s"}, ${found.memory_gb} GB`],
     ["speed", `${found.gflops} GFLOP/s (f32 matrix product)`],

@@ -52,7 +52,7 @@ export const cases: readonly CaseSpec[] = [
   {
     name: "image-processing",
     description: "256 images of 224 to 1,000 pixels, JPEG and PNG, from file to Qwen2.5-VL's pixel_values",
-    ours: ["one", "together"].map((variant) => ({ case: "image-processing", variant })),
+    ours: ["one", "together", "together,batches=2"].map((variant) => ({ case: "image-processing", variant })),
     peers: python("image_processing", undefined, {
       "transformers, Pillow": "pillow",
       "transformers, Pillow, two threads": "pillow,threads",

@@ -23,7 +23,7 @@ function benchCode(): string[] {
 
 /** SHA-256 over the code that is measured and that measures. */
 export function inputsHash(): string {
-  return hashTree(["lib/engine", "lib/model", "lib/processor", "lib/rollout", "lib/train", "lib/loss", ...benchCode()]);
+  return hashTree(["lib/engine", "lib/model", "lib/processor", "lib/rollout", "lib/train", "lib/loss", "native", ...benchCode()]);
 }
 
 /** Processors that something else keeps busy, over one second. */
