@@ -4,7 +4,7 @@ import { forEachAtOnce } from "../data/parallel";
 import { disposeTree } from "../engine/tree";
 import { loadAdapter } from "../model/adapter";
 import { loadModel } from "../model/checkpoint";
-import type { PixelLimits } from "../processor/image-size";
+import type { PixelLimits } from "../processor/image-processor";
 import { loadProcessor } from "../processor/processor";
 import { fingerprint, hashTree } from "../run";
 import type { ChatEndpoint } from "../rollout/chat-endpoint";

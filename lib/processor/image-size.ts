@@ -1,11 +1,8 @@
 /** How large an image becomes, from its header alone. */
 import sharp from "sharp";
 import type { Grid } from "../model/vision-plan";
-import { smartResize } from "./image-processor";
+import { smartResize, type PixelLimits } from "./image-processor";
 import type { PreprocessorConfig } from "./preprocessor-config";
-
-/** Pixel limits in place of the configuration's. */
-export type PixelLimits = Partial<Pick<PreprocessorConfig, "minPixels" | "maxPixels">>;
 
 /**
  * The grid that `processImage` would give an image file or its bytes, EXIF orientation applied. Nothing is decoded.
