@@ -151,34 +151,57 @@ Image image_of(size_t width, size_t height, Bytes data) {
   return {width, height, at, std::move(data)};
 }
 
-/** In strips of rows, transposed: the channels of a pixel are kStrip samples each then, and samples of a weight adjacent. */
-Image horizontal(Image image, size_t width) {
-  if (width == image.width) return image;
-  const Taps taps = taps_of(image.width, width);
-  const size_t pixel = kChannels * kStrip;
-  Bytes out = bytes(width * image.height * kChannels), before = bytes(image.width * pixel), after = bytes(width * pixel);
-  for (size_t top = 0; top < image.height; top += kStrip) {
-    const size_t rows = std::min(kStrip, image.height - top);
-    transpose(image.data + top * image.row(), rows, image.row(), image.row(), before.get(), kStrip);
-    for (size_t i = 0; i < width; i++) {
-      const Tap& tap = taps.taps[i];
-      weigh_rows(before.get() + tap.start * pixel, pixel, taps.weights.data() + tap.weights, tap.count, pixel, after.get() + i * pixel);
-    }
-    transpose(after.get(), width * kChannels, rows, kStrip, out.get() + top * width * kChannels, width * kChannels);
-  }
-  return image_of(width, image.height, std::move(out));
-}
+/** One axis of an image at another size, some rows of the result at a time. */
+class Pass {
+ public:
+  virtual ~Pass() = default;
+  /** Writes `count` rows from `top` on, one after the other. */
+  virtual void rows(size_t top, size_t count, uint8_t* out) = 0;
+};
 
-Image vertical(Image image, size_t height) {
-  if (height == image.height) return image;
-  const Taps taps = taps_of(image.height, height);
-  Bytes out = bytes(height * image.row());
-  for (size_t i = 0; i < height; i++) {
-    const Tap& tap = taps.taps[i];
-    weigh_rows(image.data + tap.start * image.row(), image.row(), taps.weights.data() + tap.weights, tap.count, image.row(), out.get() + i * image.row());
+/** In strips of rows, transposed: the channels of a pixel are kStrip samples each then, and samples of a weight adjacent. */
+class Horizontal : public Pass {
+ public:
+  Horizontal(const Image& image, size_t width)
+      : image_(image), width_(width), taps_(taps_of(image.width, width)), before_(bytes(image.width * kPixel)), after_(bytes(width * kPixel)) {}
+
+  void rows(size_t top, size_t count, uint8_t* out) override {
+    const size_t row = width_ * kChannels;
+    for (const size_t end = top + count; top < end; top += kStrip, out += kStrip * row) {
+      const size_t height = std::min(kStrip, end - top);
+      transpose(image_.data + top * image_.row(), height, image_.row(), image_.row(), before_.get(), kStrip);
+      for (size_t i = 0; i < width_; i++) {
+        const Tap& tap = taps_.taps[i];
+        weigh_rows(before_.get() + tap.start * kPixel, kPixel, taps_.weights.data() + tap.weights, tap.count, kPixel, after_.get() + i * kPixel);
+      }
+      transpose(after_.get(), row, height, kStrip, out, row);
+    }
   }
-  return image_of(image.width, height, std::move(out));
-}
+
+ private:
+  static constexpr size_t kPixel = kChannels * kStrip;
+  const Image& image_;
+  const size_t width_;
+  const Taps taps_;
+  const Bytes before_, after_;
+};
+
+class Vertical : public Pass {
+ public:
+  Vertical(const Image& image, size_t height) : image_(image), taps_(taps_of(image.height, height)) {}
+
+  void rows(size_t top, size_t count, uint8_t* out) override {
+    const size_t row = image_.row();
+    for (size_t i = top; i < top + count; i++, out += row) {
+      const Tap& tap = taps_.taps[i];
+      weigh_rows(image_.data + tap.start * row, row, taps_.weights.data() + tap.weights, tap.count, row, out);
+    }
+  }
+
+ private:
+  const Image& image_;
+  const Taps taps_;
+};
 
 /** Pillow's `alpha_composite` of one channel on white, 7 bits of precision. */
 uint8_t on_white(uint32_t value, uint32_t alpha) {
@@ -199,38 +222,59 @@ Image rgb_of(const Plan& plan) {
   return image_of(plan.width, plan.height, std::move(out));
 }
 
-/** Patches grouped by merge block; channels before frames before rows, every frame the same. */
-void cut(const Plan& plan, const Image& image, float* out) {
-  const size_t p = plan.patch, block = p * plan.merge;
-  for (size_t top = 0; top < image.height; top += block) {
-    for (size_t left = 0; left < image.width; left += block) {
-      for (size_t inner = 0; inner < plan.merge * plan.merge; inner++) {
-        const size_t y = top + inner / plan.merge * p, x = left + inner % plan.merge * p;
-        for (size_t c = 0; c < kChannels; c++) {
-          const float* table = plan.tables + c * 256;
-          float* const frame = out;
-          for (size_t dy = 0; dy < p; dy++) {
-            const uint8_t* from = image.data + (y + dy) * image.row() + x * kChannels + c;
-            for (size_t dx = 0; dx < p; dx++) *out++ = table[from[dx * kChannels]];
-          }
-          for (size_t i = 1; i < plan.frames; i++, out += p * p) std::memcpy(out, frame, p * p * sizeof(float));
+/**
+ * A row of merge blocks: patches grouped by block; channels before frames before rows, every frame the same.
+ * @param p the size of a patch, a constant where this is inlined
+ * @return the end of what was written
+ */
+inline __attribute__((always_inline)) float* cut(const Plan& plan, const uint8_t* rows, const size_t p, float* __restrict out) {
+  const size_t row = plan.to_width * kChannels;
+  for (size_t left = 0; left < plan.to_width; left += p * plan.merge) {
+    for (size_t inner = 0; inner < plan.merge * plan.merge; inner++) {
+      const size_t y = inner / plan.merge * p, x = left + inner % plan.merge * p;
+      for (size_t c = 0; c < kChannels; c++) {
+        const float* table = plan.tables + c * 256;
+        const uint8_t* from = rows + y * row + x * kChannels + c;
+        for (size_t dy = 0; dy < p; dy++, from += row) {
+          for (size_t dx = 0; dx < p; dx++) out[dy * p + dx] = table[from[dx * kChannels]];
         }
+        for (size_t i = 1; i < plan.frames; i++) std::memcpy(out + i * p * p, out, p * p * sizeof(float));
+        out += plan.frames * p * p;
       }
     }
   }
+  return out;
+}
+
+/** The image with one axis resized, or moved through where its size stays. */
+template <class OneAxis>
+Image whole(Image image, size_t width, size_t height, size_t size, size_t to_size) {
+  if (size == to_size) return image;
+  Bytes out = bytes(width * height * kChannels);
+  OneAxis(image, to_size).rows(0, height, out.get());
+  return image_of(width, height, std::move(out));
 }
 
 }  // namespace
 
 void make_patches(const Plan& plan, float* out) {
-  Image image = rgb_of(plan);
+  const size_t block = plan.patch * plan.merge, row = plan.to_width * kChannels;
   const ptrdiff_t fewer_rows = static_cast<ptrdiff_t>(plan.height) - static_cast<ptrdiff_t>(plan.to_height);
   const ptrdiff_t fewer_columns = static_cast<ptrdiff_t>(plan.width) - static_cast<ptrdiff_t>(plan.to_width);
   const bool vertical_first = plan.order == Order::kPillow13 && fewer_rows > 0 && fewer_rows > 2 * fewer_columns;
-  if (vertical_first) image = vertical(std::move(image), plan.to_height);
-  image = horizontal(std::move(image), plan.to_width);
-  image = vertical(std::move(image), plan.to_height);
-  cut(plan, image, out);
+
+  // The first pass makes a whole image; of the second each row of blocks is cut at once, while the cache has it.
+  const Image image = vertical_first ? whole<Vertical>(rgb_of(plan), plan.width, plan.to_height, plan.height, plan.to_height)
+                                     : whole<Horizontal>(rgb_of(plan), plan.to_width, plan.height, plan.width, plan.to_width);
+  std::unique_ptr<Pass> second;
+  if (image.width != plan.to_width) second = std::make_unique<Horizontal>(image, plan.to_width);
+  if (image.height != plan.to_height) second = std::make_unique<Vertical>(image, plan.to_height);
+  const Bytes strip = second ? bytes(block * row) : nullptr;
+  for (size_t top = 0; top < plan.to_height; top += block) {
+    if (second) second->rows(top, block, strip.get());
+    const uint8_t* rows = second ? strip.get() : image.data + top * row;
+    out = plan.patch == 14 ? cut(plan, rows, 14, out) : cut(plan, rows, plan.patch, out);  // Qwen2-VL's patches, unrolled
+  }
 }
 
 }  // namespace fine_r1
