@@ -152,7 +152,7 @@ export async function runJob<Log extends { step: number }>(
     else saveModel(target, { config: opened.config, params, generationConfig: opened.generationConfig, dtype: job.dtype, files: { ...processorFiles(job.model), "README.md": card(identity, Object.values(params).reduce((n, { size }) => n + size, 0), result.log.length) } });
     if (checkpointing) rmSync(checkpointing.folder, { recursive: true, force: true });
     writeJsonl(place("log.jsonl"), result.log);
-    writeManifest(out, settings, { stage, model: job.model, adapter: job.adapter ?? null, identity });
+    writeManifest(out, { ...settings, model: job.model }, { stage, adapter: job.adapter ?? null, identity });
     return { result: target, log: result.log, identity };
   } finally {
     if (params) disposeTree(params);

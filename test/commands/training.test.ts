@@ -3,13 +3,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { writeSharegpt, type SftRecord } from "../../lib/data/sharegpt";
+import { readSharegpt, writeSharegpt, type SftRecord } from "../../lib/data/sharegpt";
 import { stage2Row, writeStage2, type EncodedImage } from "../../lib/data/stage2";
 import { tf } from "../../lib/engine/tensorflow";
 import { promptsOf } from "../../lib/finetune/rl";
+import { sftOnRecords } from "../../lib/finetune/sft";
 import { run as generate } from "../../scripts/commands/generate";
 import { run as rl } from "../../scripts/commands/rl";
 import { run as sft } from "../../scripts/commands/sft";
+import { jobOf } from "../../scripts/commands/training-job";
 import { temporaryFolder } from "../data/sets/trees";
 import { capture } from "./capture";
 
@@ -57,9 +59,6 @@ describe("sft", () => {
 
   it("goes on where it was cut off, and refuses the checkpoint of another run", async () => {
     const whole = readFileSync(at("sft", "model", "model.safetensors"));
-    const { sftOnRecords } = await import("../../lib/finetune/sft");
-    const { jobOf } = await import("../../scripts/commands/training-job");
-    const { readSharegpt } = await import("../../lib/data/sharegpt");
     const assignments = SFT.filter((_, i) => SFT[i - 1] === "--override");
     const { job } = jobOf({ model, data: [records], out: at("cut"), override: assignments, "save-steps": "1", json: false }, "", "");
     const read = readSharegpt(records);
