@@ -39,6 +39,7 @@ export interface Binding {
 /** tfjs-node's backend with the members that are private in its types. */
 export interface NativeBackend {
   binding: Binding;
+  isUsingGpuDevice: boolean;
   /** What TensorFlow knows of a tensor's data. */
   tensorMap: { get(dataId: object): { dtype: number } };
   getInputTensorIds(tensors: readonly Tensor[]): number[];

@@ -1,13 +1,15 @@
 /**
- * The compositions that run hot, each with a gradient written by hand where that saves kernels or memory.
- * Pure functions of tensors: no host reads, no branches on data, so that `compile` can trace them.
+ * The compositions that run hot, each with a gradient written by hand where that saves kernels or memory, and as one fused kernel
+ * each way where there is one (`kernels.ts`). Pure functions of tensors: no host reads, no branches on data, so that `compile` can
+ * trace them.
  */
+import { callKernel, usesKernels } from "./kernels";
 import { tf, type Tensor } from "./tensorflow";
 
 type Save = (tensors: Tensor[]) => void;
 
 /** Runs `forward`, and `backward` (one gradient per input, in order) when a gradient is asked for. */
-function withGradient(inputs: Tensor[], forward: (save: Save) => Tensor, backward: (dy: Tensor, saved: Tensor[]) => Tensor[]): Tensor {
+export function withGradient(inputs: Tensor[], forward: (save: Save) => Tensor, backward: (dy: Tensor, saved: Tensor[]) => Tensor[]): Tensor {
   const op = tf.customGrad((...args) => {
     const save = args[args.length - 1] as unknown as Save;
     return { value: forward(save), gradFunc: (dy: Tensor, saved: Tensor[]) => backward(dy, saved) };
@@ -43,6 +45,17 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
  * @param weight [D]
  */
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
+  if (usesKernels()) {
+    return withGradient(
+      [x, weight],
+      (save) => {
+        const [y, scale] = callKernel("RmsNorm", [x, weight], 2, { eps });
+        save([x, weight, scale]);
+        return y;
+      },
+      (dy, saved) => callKernel("RmsNormGrad", [dy, ...saved], 2),
+    );
+  }
   return withGradient(
     [x, weight],
     (save) => {
@@ -65,6 +78,16 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
 
 /** `silu(gate) * up`, silu(x) = x σ(x) (Shazeer 2020). Both [..., F]. */
 export function swiglu(gate: Tensor, up: Tensor): Tensor {
+  if (usesKernels()) {
+    return withGradient(
+      [gate, up],
+      (save) => {
+        save([gate, up]);
+        return callKernel("SwiGlu", [gate, up], 1)[0];
+      },
+      (dy, saved) => callKernel("SwiGluGrad", [dy, ...saved], 2),
+    );
+  }
   return withGradient(
     [gate, up],
     (save) => {
@@ -115,12 +138,29 @@ export function rotaryTablesOf(angles: Tensor): RotaryTables {
   });
 }
 
+/** Whether rows of `x` take the tables one after the other, and over again: what the kernel knows. */
+function tablesRepeat(x: Tensor, { cos }: RotaryTables): boolean {
+  if (x.rank < 2 || cos.rank !== x.rank || cos.shape[x.rank - 2] !== 1 || cos.shape[x.rank - 1] !== x.shape[x.rank - 1]) return false;
+  const first = cos.shape.findIndex((size) => size !== 1);
+  return cos.shape.slice(first, x.rank - 2).every((size, axis) => size === x.shape[first + axis]);
+}
+
 /**
  * Rotary position embedding in the "rotate half" layout (Su et al. 2021; Hugging Face's `rotate_half`).
  * @param x [..., headDim]
  * @param tables from `rotaryTablesOf`, broadcastable to x; they carry no gradient
  */
 export function rotary(x: Tensor, tables: RotaryTables): Tensor {
+  if (usesKernels() && tablesRepeat(x, tables)) {
+    return withGradient(
+      [x],
+      (save) => {
+        save([tables.cos, tables.sin]);
+        return callKernel("Rotary", [x, tables.cos, tables.sin], 1, { inverse: false })[0];
+      },
+      (dy, saved) => callKernel("Rotary", [dy, ...saved], 1, { inverse: true }),
+    );
+  }
   return withGradient(
     [x],
     (save) => {
@@ -183,24 +223,4 @@ export function packRows(x: Tensor, { index, packed, place, padded }: Packing): 
 /** Packed tokens back in padded rows (`pad_input`). @param x [S, ...] @returns [N, ...], 0 in free places */
 export function padRows(x: Tensor, { index, packed, place, padded }: Packing): Tensor {
   return move(x, { index: place, mask: padded }, { index, mask: packed });
-}
-
-/**
- * `softmax(q kᵀ / sqrt(d) + mask) v`. The queries are scaled before the product: on CPU, Grappler would fuse
- * product, scaling and mask into a slow reference kernel.
- * @param q [..., Tq, d]
- * @param k [..., Tk, d]
- * @param v [..., Tk, d]
- * @param mask additive, broadcastable to [..., Tq, Tk], or null
- * @param scoreShape shape in which the mask is added and the softmax taken, when the leading axes of q are folded
- * @returns [..., Tq, d]
- */
-export function softmaxAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, scoreShape: number[] | null = null): Tensor {
-  return tf.tidy(() => {
-    const products = tf.matMul(q.mul(1 / Math.sqrt(q.shape[q.rank - 1])), k, false, true);
-    let scores: Tensor = scoreShape ? products.reshape(scoreShape) : products;
-    if (mask) scores = scores.add(mask);
-    const weights = tf.softmax(scores);
-    return tf.matMul(scoreShape ? weights.reshape(products.shape) : weights, v);
-  });
 }

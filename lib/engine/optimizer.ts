@@ -2,6 +2,7 @@
  * AdamW and gradient clipping as pure functions: parameters, gradients and state in, parameters and state out.
  * Source: Loshchilov & Hutter 2019, as in torch.optim.AdamW; clipping as torch.nn.utils.clip_grad_norm_.
  */
+import { callKernel, usesKernels } from "./kernels";
 import { tf, type Params, type Tensor } from "./tensorflow";
 
 /** Settings of AdamW; the learning rate is an argument of each step. */
@@ -35,11 +36,9 @@ export function globalNorm(gradients: Params): Tensor {
   return tf.tidy(() => tf.sqrt(tf.addN(Object.values(gradients).map((g) => tf.tidy(() => tf.sum(tf.square(g)))))));
 }
 
-/** Gradients scaled so that their global norm is at most `maxNorm`, and that norm before clipping. */
-export function clipByGlobalNorm(gradients: Params, maxNorm: number): { gradients: Params; norm: Tensor } {
-  const norm = globalNorm(gradients);
-  const scale = tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1);
-  return { gradients: Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, tf.mul(g, scale)])), norm };
+/** The factor on gradients of that global norm after which it is at most `maxNorm` (scalar). */
+export function clipFactor(norm: Tensor, maxNorm: number): Tensor {
+  return tf.tidy(() => tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1));
 }
 
 /** The mean of gradients of a tensor after one more. */
@@ -48,25 +47,63 @@ export const firstMoment = (m: Tensor, g: Tensor, { beta1 }: AdamWOptions): Tens
 /** The mean of squared gradients of a tensor after one more. */
 export const secondMoment = (v: Tensor, g: Tensor, { beta2 }: AdamWOptions): Tensor => tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
 
+/** What a step multiplies by, scalars: the same for all tensors of one learning rate and decay. */
+interface StepFactors {
+  /** Learning rate over the correction of the first moment. */
+  rate: Tensor;
+  /** Root of the second moment's correction. */
+  correction2: Tensor;
+  /** Factor on the parameter. */
+  decay: Tensor;
+}
+
+/** @param step scalar, 1 at the first step @param decays whether the weight decays */
+function stepFactors(step: Tensor, learningRate: Tensor, scale: number, decays: boolean, { beta1, beta2, weightDecay }: AdamWOptions): StepFactors {
+  const rate = tf.mul(learningRate, scale);
+  const correction = (beta: number): Tensor => tf.sub(1, tf.pow(beta, step));
+  return { rate: tf.div(rate, correction(beta1)), correction2: tf.sqrt(correction(beta2)), decay: tf.sub(1, tf.mul(rate, decays ? weightDecay : 0)) };
+}
+
+const decays = (p: Tensor): boolean => p.rank >= 2;
+
 /** The tensor `name` after its step. @param m moments with this step's gradient in them @param step scalar, 1 at the first step */
 export function adamWStep(p: Tensor, m: Tensor, v: Tensor, step: Tensor, learningRate: Tensor, name: string, options: AdamWOptions): Tensor {
-  const { beta1, beta2, epsilon, weightDecay } = options;
-  const correction1 = tf.sub(1, tf.pow(beta1, step));
-  const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
-  const rate = tf.mul(learningRate, options.learningRateScale?.(name) ?? 1);
-  const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
-  const decayed = p.rank >= 2 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
-  return tf.sub(decayed, tf.mul(tf.div(rate, correction1), tf.div(m, denominator)));
+  const { rate, correction2, decay } = stepFactors(step, learningRate, options.learningRateScale?.(name) ?? 1, decays(p), options);
+  const denominator = tf.add(tf.div(tf.sqrt(v), correction2), options.epsilon);
+  return tf.sub(tf.mul(p, decay), tf.mul(rate, tf.div(m, denominator)));
+}
+
+/** What an update is told besides. */
+export interface AdamWControl {
+  /** Scalar, 0 or 1. Where it is 0 - a gradient norm that is not finite - nothing changes. */
+  apply?: Tensor;
+  /** Factor on all gradients (scalar): clipping. */
+  gradientScale?: Tensor;
 }
 
 /**
  * One AdamW step. Tensors without a gradient pass through unchanged; they need no state.
- * Where `apply` (scalar, 0 or 1) is 0 - a gradient norm that is not finite - nothing changes.
  * @param learningRate float32 scalar
  */
-export function adamWUpdate(params: Params, gradients: Params, state: AdamWState, learningRate: Tensor, options: AdamWOptions, apply?: Tensor): { params: Params; state: AdamWState } {
-  const step = apply ? tf.add(state.step, apply) : tf.add(state.step, 1);
+export function adamWUpdate(params: Params, gradients: Params, state: AdamWState, learningRate: Tensor, options: AdamWOptions, { apply, gradientScale }: AdamWControl = {}): { params: Params; state: AdamWState } {
+  const step = tf.add(state.step, apply ?? 1);
   const keep = (updated: Tensor, old: Tensor): Tensor => (apply ? tf.where(tf.greater(apply, 0), updated, old) : updated);
+  const composed = (name: string, p: Tensor, m: Tensor, v: Tensor, given: Tensor): Tensor[] => {
+    const g = gradientScale ? tf.mul(given, gradientScale) : given;
+    const [newM, newV] = [firstMoment(m, g, options), secondMoment(v, g, options)];
+    return [keep(adamWStep(p, newM, newV, step, learningRate, name, options), p), keep(newM, m), keep(newV, v)];
+  };
+  const coefficients = new Map<string, Tensor>();
+  const fused = (name: string, p: Tensor, m: Tensor, v: Tensor, g: Tensor): Tensor[] => {
+    const scale = options.learningRateScale?.(name) ?? 1;
+    const key = `${scale} ${decays(p)}`;
+    if (!coefficients.has(key)) {
+      const { rate, correction2, decay } = stepFactors(step, learningRate, scale, decays(p), options);
+      coefficients.set(key, tf.stack([gradientScale ?? tf.scalar(1), rate, correction2, decay, apply ?? tf.scalar(1)].map((x) => tf.reshape(x, []))));
+    }
+    const { beta1, beta2, epsilon } = options;
+    return callKernel("AdamW", [p, m, v, g, coefficients.get(key)!], 3, { beta1, beta2, epsilon });
+  };
   const out = { params: {} as Params, m: {} as Params, v: {} as Params };
   for (const [name, p] of Object.entries(params)) {
     const g = gradients[name];
@@ -79,11 +116,7 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       continue;
     }
     // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once
-    [out.params[name], out.m[name], out.v[name]] = tf.tidy((): Tensor[] => {
-      const m = firstMoment(state.m[name], g, options);
-      const v = secondMoment(state.v[name], g, options);
-      return [keep(adamWStep(p, m, v, step, learningRate, name, options), p), keep(m, state.m[name]), keep(v, state.v[name])];
-    });
+    [out.params[name], out.m[name], out.v[name]] = usesKernels() ? fused(name, p, state.m[name], state.v[name], g) : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
   }
   return { params: out.params, state: { step, m: out.m, v: out.v } };
 }

@@ -9,6 +9,8 @@ import { tf, type Tensor } from "./tensorflow";
 export interface RecorderOptions {
   /** Matrix products in bfloat16, everything else in float32. */
   bf16?: boolean;
+  /** Compile with XLA (`_XlaMustCompile`). */
+  xla?: boolean;
 }
 
 /** Error of a traced function that does what a recording can't hold. */
@@ -52,7 +54,7 @@ export class Recorder {
 
   constructor(
     private readonly binding: Binding,
-    private readonly options: RecorderOptions,
+    readonly options: RecorderOptions,
   ) {
     this.infer = createInference(binding);
   }
@@ -172,6 +174,9 @@ export function whileRecording<T>(recorder: Recorder, run: () => T): T {
     active = before;
   }
 }
+
+/** Whether a function is being recorded that XLA is to compile: it knows TensorFlow's own ops only. */
+export const recordsForXla = (): boolean => active?.options.xla === true;
 
 /** The same values; in a compiled function they are there only after `dependency` has been computed. */
 export function runAfter(x: Tensor, dependency: Tensor): Tensor {

@@ -14,10 +14,7 @@ import { tf, type Tensor } from "./tensorflow";
 export { TraceError };
 
 /** How a traced function is to run. */
-export interface TraceOptions extends RecorderOptions {
-  /** Compile with XLA (`_XlaMustCompile`). */
-  xla?: boolean;
-}
+export type TraceOptions = RecorderOptions;
 
 /** A registered TensorFlow function. */
 export interface TracedFunction {

@@ -1,4 +1,6 @@
 /** Log-probabilities of given tokens, from logits. */
+import { callKernel, usesKernels } from "../engine/kernels";
+import { withGradient } from "../engine/ops";
 import { tf } from "../engine/tensorflow";
 
 /**
@@ -20,24 +22,36 @@ export function tokenLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D, tempera
     throw new Error(`tokenLogProbs: logits [${logits.shape}] and targets [${targets.shape}]; [N, V] and [N] expected`);
   }
   if (!(temperature > 0)) throw new Error(`tokenLogProbs: temperature is ${temperature}; it must be above 0`);
+  if (usesKernels()) {
+    const how = { temperature };
+    return withGradient(
+      [logits],
+      (save) => {
+        const [logProbs, logSum] = callKernel("TokenLogProbs", [logits, targets], 2, how);
+        save([logits, targets, logSum]);
+        return logProbs;
+      },
+      (dy, saved) => callKernel("TokenLogProbsGrad", [dy, ...saved], 1, how),
+    ) as tf.Tensor1D;
+  }
   const temper = (x: tf.Tensor): tf.Tensor => (temperature === 1 ? x : tf.div(x, temperature));
-
-  const withGradient = tf.customGrad((x, save) => {
-    const input = x as tf.Tensor;
-    (save as unknown as (tensors: tf.Tensor[]) => void)([input, targets]);
-    const value = tf.tidy(() => {
-      const tempered = temper(input);
-      const shifted = tf.sub(tempered, tf.max(tempered, 1, true));
-      const rows = tf.range(0, n, 1, "int32");
-      const picked = tf.gatherND(shifted, tf.stack([rows, targets], 1));
-      return tf.sub(picked, tf.log(tf.sum(tf.exp(shifted), 1)));
-    });
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor =>
+  return withGradient(
+    [logits],
+    (save) => {
+      save([logits, targets]);
+      return tf.tidy(() => {
+        const tempered = temper(logits);
+        const shifted = tf.sub(tempered, tf.max(tempered, 1, true));
+        const rows = tf.range(0, n, 1, "int32");
+        const picked = tf.gatherND(shifted, tf.stack([rows, targets], 1));
+        return tf.sub(picked, tf.log(tf.sum(tf.exp(shifted), 1)));
+      });
+    },
+    (dy, saved) => [
       tf.tidy(() => {
         const residual = tf.sub(tf.oneHot(saved[1] as tf.Tensor1D, v), tf.softmax(temper(saved[0])));
         return tf.mul(residual, temper(tf.reshape(dy, [n, 1])));
-      });
-    return { value, gradFunc };
-  });
-  return withGradient(logits) as tf.Tensor1D;
+      }),
+    ],
+  ) as tf.Tensor1D;
 }

@@ -2,7 +2,8 @@
  * Qwen2.5-VL's decoder: grouped-query attention with q/k/v biases, M-RoPE, RMSNorm, SwiGLU.
  * How a layer attends is a parameter (`Attend`): training passes `causalAttention`, generation closures over a KV cache.
  */
-import { rmsNorm, rotary, rotaryTablesOf, softmaxAttention, type RotaryTables } from "../engine/ops";
+import { attention, causalMask, MASKED } from "../engine/attention";
+import { rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
 import { layerOf, param, project } from "./project";
@@ -60,49 +61,16 @@ export function rotaryTables(config: ModelConfig, positionIds: Tensor): RotaryTa
   });
 }
 
-/**
- * Attention of grouped queries over keys and values that aren't repeated: the queries of a group are folded into the
- * time axis, [B, kvHeads, group * T, headDim].
- * @param q [B, T, heads, headDim]
- * @param keys [B, kvHeads, S, headDim]
- * @param values [B, kvHeads, S, headDim]
- * @param mask additive, broadcastable to [B, kvHeads, group, T, S], or null
- * @returns [B, T, heads * headDim]
- */
-export function groupedAttention(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | null): Tensor {
-  return tf.tidy(() => {
-    const [batch, length, heads, headDim] = q.shape;
-    const [, kvHeads, size] = keys.shape;
-    const group = heads / kvHeads;
-    const split = q.reshape([batch, length, kvHeads, group, headDim]);
-    const folded = (length === 1 ? split : split.transpose([0, 2, 3, 1, 4])).reshape([batch, kvHeads, group * length, headDim]);
-    const mixed = softmaxAttention(folded, keys, values, mask, mask ? [batch, kvHeads, group, length, size] : null);
-    if (length === 1) return mixed.reshape([batch, 1, heads * headDim]);
-    return mixed.reshape([batch, kvHeads, group, length, headDim]).transpose([0, 3, 1, 2, 4]).reshape([batch, length, heads * headDim]);
-  });
-}
-
-/** Added to the score of what must not be seen. */
-export const MASKED = -1e9;
-
-/** [length, length], 0 where a row may see a column (column <= row) and -1e9 elsewhere. */
-export function causalMask(length: number): tf.Tensor2D {
-  return tf.tidy(() => {
-    const position = tf.range(0, length, 1, "int32");
-    return position.expandDims(1).less(position).cast("float32").mul(MASKED) as tf.Tensor2D;
-  });
-}
-
 /** Causal self-attention for rows padded on the right: a query never sees the later padding, so that needs no mask. */
 export function causalAttention(): Attend {
-  return (q, k, v) => tf.tidy(() => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), causalMask(q.shape[1] as number)));
+  return (q, k, v) => attention(q, k, v, { causal: true });
 }
 
 /** Causal self-attention within each of the rows that were packed into one. @param segmentIds int32 [B, T], -1 for padding */
 export function packedAttention(segmentIds: Tensor): Attend {
-  const [batch, length] = segmentIds.shape as [number, number];
-  const other = tf.tidy(() => segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)).reshape([batch, 1, 1, length, length]));
-  return attendTo([other], (q, k, v, [mask]) => groupedAttention(q, k.transpose([0, 2, 1, 3]), v.transpose([0, 2, 1, 3]), mask));
+  const [, length] = segmentIds.shape as [number, number];
+  const other = tf.tidy(() => segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)));
+  return attendTo([other], (q, k, v, [mask]) => attention(q, k, v, { mask }));
 }
 
 /** One decoder layer, [B, T, hiddenSize] -> the same. @param attend how this layer attends */
@@ -146,7 +114,6 @@ export function decode(params: Params, config: ModelConfig, embeds: Tensor, posi
  */
 export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, recompute = false): { hidden: Tensor; keys: Tensor[]; values: Tensor[] } {
   return tf.tidy(() => {
-    const mask = causalMask(embeds.shape[1] as number);
     const tables = rotaryTables(config, positionIds);
     const { numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
     const [batch, length] = embeds.shape as [number, number];
@@ -159,20 +126,20 @@ export function prefill(params: Params, config: ModelConfig, embeds: Tensor, pos
         hidden = decoderLayer(params, config, layer, hidden, tables, (q, k, v) => {
           keys.push(byHead(k));
           values.push(byHead(v));
-          return groupedAttention(q, keys[layer], values[layer], mask);
+          return attention(q, keys[layer], values[layer], { causal: true, byHead: true });
         });
         continue;
       }
       // what is computed again has one result: the states with the keys and values beside them
-      const run = (own: Params, [x, cos, sin, causal]: Tensor[]): Tensor => {
+      const run = (own: Params, [x, cos, sin]: Tensor[]): Tensor => {
         const handedOut: Tensor[] = [];
         const states = decoderLayer(own, config, layer, x, { cos, sin }, (q, k, v) => {
           handedOut.push(k.reshape([batch, length, -1]), v.reshape([batch, length, -1]));
-          return groupedAttention(q, byHead(k), byHead(v), causal);
+          return attention(q, k, v, { causal: true });
         });
         return tf.concat([states, ...handedOut], 2);
       };
-      const [states, k, v] = tf.split(layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin, mask], run, true), [hiddenSize, kv * headDim, kv * headDim], 2);
+      const [states, k, v] = tf.split(layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin], run, true), [hiddenSize, kv * headDim, kv * headDim], 2);
       hidden = states;
       keys.push(byHead(k));
       values.push(byHead(v));

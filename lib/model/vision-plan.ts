@@ -62,7 +62,7 @@ export interface Segments {
   length: number;
   index: Tensor | null;
   inverse: Tensor | null;
-  /** Additive, [count, 1, 1, length]. */
+  /** Additive, [count, 1, length]. */
   mask: Tensor | null;
 }
 
@@ -228,7 +228,7 @@ function segmentTensors({ count, length, index, inverse, mask }: SegmentPlan): S
     length,
     index: index && tf.tensor1d(index, "int32"),
     inverse: inverse && tf.tensor1d(inverse, "int32"),
-    mask: mask && tf.tensor(mask, [count, 1, 1, length]),
+    mask: mask && tf.tensor(mask, [count, 1, length]),
   };
 }
 

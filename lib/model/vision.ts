@@ -2,7 +2,8 @@
  * Qwen2.5-VL's vision tower (Bai et al. 2025, arXiv 2502.13923, section 2.1): patches, windowed and full attention
  * with 2-D rotary positions, and the merger that makes 2x2 patches one token of the decoder.
  */
-import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, softmaxAttention, swiglu, type RotaryTables } from "../engine/ops";
+import { attention } from "../engine/attention";
+import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, swiglu, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { VISION_NORM_EPS, type ModelConfig, type VisionConfig } from "./config";
 import { layerOf, param, project } from "./project";
@@ -16,23 +17,19 @@ function visionRotary(config: VisionConfig, positions: Tensor): RotaryTables {
   return rotaryTablesOf(angles.reshape([-1, 1, 2 * quarter]));
 }
 
-/** [patches, n * headDim] -> [n, count, heads, length, headDim] with padding where segments differ in length. */
-function toSegments(x: Tensor, n: number, config: VisionConfig, { count, length, index, inverse }: Segments): Tensor {
+/** [patches, n, ...] -> [count, length, n, ...], with padding where segments differ in length. */
+function toSegments(x: Tensor, { count, length, index, inverse }: Segments): Tensor {
   const placed = index && inverse ? permuteRows(x, index, inverse) : x;
-  const headDim = config.hiddenSize / config.numHeads;
-  return placed.reshape([count, length, n, config.numHeads, headDim]).transpose([2, 0, 3, 1, 4]);
+  return placed.reshape([count, length, ...x.shape.slice(1)]);
 }
 
-function attention(params: Params, config: VisionConfig, name: string, x: Tensor, tables: RotaryTables, segments: Segments): Tensor {
-  const width = config.hiddenSize;
-  const headDim = width / config.numHeads;
-  const patches = x.shape[0];
-  const [qk, v] = tf.split(project(params, `${name}.qkv`, x), [2 * width, width], 1);
-  const turned = rotary(qk.reshape([patches, 2 * config.numHeads, headDim]), tables).reshape([patches, 2 * width]);
-  const [q, k] = tf.unstack(toSegments(turned, 2, config, segments));
-  const values = toSegments(v, 1, config, segments).squeeze([0]);
-  const mixed = softmaxAttention(q, k, values, segments.mask); // [count, heads, length, headDim]
-  const rows = mixed.transpose([0, 2, 1, 3]).reshape([segments.count * segments.length, width]);
+function selfAttention(params: Params, config: VisionConfig, name: string, x: Tensor, tables: RotaryTables, segments: Segments): Tensor {
+  const { hiddenSize: width, numHeads } = config;
+  const heads = (rows: Tensor): Tensor => rows.reshape([x.shape[0], numHeads, width / numHeads]);
+  const [q, k, v] = tf.split(project(params, `${name}.qkv`, x), 3, 1).map(heads);
+  const [queries, keys, values] = [rotary(q, tables), rotary(k, tables), v].map((rows) => toSegments(rows, segments));
+  const mixed = attention(queries, keys, values, { mask: segments.mask }); // [count, length, width]
+  const rows = mixed.reshape([-1, width]);
   const { index, inverse } = segments;
   // Each patch is taken once and places of padding never: the gradient must put zeros there.
   return project(params, `${name}.proj`, index && inverse ? tf.gather(rows, inverse as tf.Tensor1D) : rows);
@@ -65,7 +62,7 @@ export function encodeImages(params: Params, config: ModelConfig, pixelValues: T
       const name = `visual.blocks.${block}`;
       const segments = v.fullattBlockIndexes.includes(block) ? vision.fullSegments : vision.windowSegments;
       const run = (own: Params, [before, cos, sin]: Tensor[]): Tensor => {
-        const mixed = before.add(attention(own, v, `${name}.attn`, rmsNorm(before, param(own, `${name}.norm1.weight`), VISION_NORM_EPS), { cos, sin }, segments));
+        const mixed = before.add(selfAttention(own, v, `${name}.attn`, rmsNorm(before, param(own, `${name}.norm1.weight`), VISION_NORM_EPS), { cos, sin }, segments));
         return mixed.add(mlp(own, `${name}.mlp`, rmsNorm(mixed, param(own, `${name}.norm2.weight`), VISION_NORM_EPS)));
       };
       x = layerOf(params, `${name}.`, [x, tables.cos, tables.sin], run, recompute);

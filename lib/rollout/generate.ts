@@ -4,12 +4,13 @@
  * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`). The next token is
  * chosen in the same call (`choose.ts`), or on the host from its row of the vocabulary (`sample.ts`).
  */
+import { MASKED } from "../engine/attention";
 import { compile, type CompileOptions } from "../engine/compile";
 import { canCompile } from "../engine/native";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, takeRows } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
-import { decode, embedTokens, lmHead, MASKED, mergeImageFeatures, prefill } from "../model/decoder";
+import { decode, embedTokens, lmHead, mergeImageFeatures, prefill } from "../model/decoder";
 import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
 import { choose, type ChoiceInputs } from "./choose";
 import { nextPosition, promptBatch, type PromptBatch } from "./prompts";

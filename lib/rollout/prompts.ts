@@ -1,7 +1,7 @@
 /** Prompts as padded tensors: what prefill and group scoring read. */
 import { roundedUp } from "../engine/buckets";
 import { tf, type Tensor } from "../engine/tensorflow";
-import { MASKED } from "../model/decoder";
+import { MASKED } from "../engine/attention";
 import type { PromptRow } from "./types";
 
 /** Tensors of P prompts, padded on the right to T tokens. */

@@ -1,7 +1,7 @@
 /** Training of the contrastive baseline: one compiled step, and the loop that both of its stages share. */
 import { compile } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
-import { adamWInit, adamWUpdate, clipByGlobalNorm, cosineSchedule, type AdamWState } from "../engine/optimizer";
+import { adamWInit, adamWUpdate, clipFactor, globalNorm, cosineSchedule, type AdamWState } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -68,9 +68,9 @@ function createStep({ config, processor, loss: kind, maxGradNorm, weightDecay, v
       const head = tf.neg(tf.mean(tf.sum(tf.mul(scores, tf.oneHot(batch.conceptIds as tf.Tensor1D, p[AUXILIARY_WEIGHT].shape[0])), 1)));
       return { loss: tf.add(contrast, tf.mul(head, auxiliary!.weight)), metrics: { matched } };
     });
-    const clipped = clipByGlobalNorm(gradients, maxGradNorm);
-    const updated = adamWUpdate(params, clipped.gradients, state, learningRate, options);
-    return { params: updated.params, state: updated.state, metrics: { loss, matched: metrics.matched, gradNorm: clipped.norm } };
+    const gradNorm = globalNorm(gradients);
+    const updated = adamWUpdate(params, gradients, state, learningRate, options, { gradientScale: clipFactor(gradNorm, maxGradNorm) });
+    return { params: updated.params, state: updated.state, metrics: { loss, matched: metrics.matched, gradNorm } };
   };
   return compile(step, { name: "contrastive.step", bf16, donate: [0, 1] });
 }

@@ -3,10 +3,11 @@
  * of its responses, and gradients flow back through them. The same numbers as whole rows (causal attention never looks
  * ahead), for about half the tokens in a group of ten. The responses' tokens are packed everywhere but in attention.
  */
+import { attention, causalMask } from "../engine/attention";
 import { packRows, padRows } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
-import { attendTo, causalMask, decode, embedTokens, groupedAttention, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
+import { attendTo, decode, embedTokens, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
 import type { GroupBatch } from "./group-batch";
 import { stateLogProbs } from "./state-log-probs";
 
@@ -24,14 +25,14 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
   const prompt = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds, recompute);
 
   const length = places - 1;
-  const ofPrompt = tf.tile(tf.reshape(tf.gather(mask, promptOf), [rows, 1, 1, 1, -1]), [1, 1, 1, length, 1]);
-  const ofResponse = tf.tile(tf.reshape(causalMask(length), [1, 1, 1, length, length]), [rows, 1, 1, 1, 1]);
-  const both = tf.concat([ofPrompt, ofResponse], 4);
+  const ofPrompt = tf.tile(tf.reshape(tf.gather(mask, promptOf), [rows, 1, -1]), [1, length, 1]);
+  const ofResponse = tf.tile(tf.expandDims(causalMask(length), 0), [rows, 1, 1]);
+  const both = tf.concat([ofPrompt, ofResponse], 2);
   const inRows = (x: Tensor): Tensor => tf.reshape(padRows(tf.reshape(x, x.shape.slice(1)), batch.read), [rows, length, ...x.shape.slice(2)]);
   const joined = (promptsOwn: Tensor, own: Tensor): Tensor => tf.concat([tf.gather(promptsOwn, promptOf), tf.transpose(inRows(own), [0, 2, 1, 3])], 2);
   const attend = (layer: number): Attend =>
     attendTo([prompt.keys[layer], prompt.values[layer], both], (q, k, v, [keys, values, seen]) => {
-      const mixed = groupedAttention(inRows(q), joined(keys, k), joined(values, v), seen);
+      const mixed = attention(inRows(q), joined(keys, k), joined(values, v), { mask: seen, byHead: true });
       return tf.expandDims(packRows(tf.reshape(mixed, [rows * length, numAttentionHeads * headDim]), batch.read), 0);
     });
   const own = decode(params, config, embedTokens(params, batch.inputIds), batch.positionIds, attend, recompute);

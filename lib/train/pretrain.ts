@@ -5,7 +5,7 @@
  */
 import { compile } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
-import { adamWUpdate, clipByGlobalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { adamWUpdate, clipFactor, globalNorm, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
 import { encodeImages } from "../model/vision";
@@ -61,9 +61,9 @@ export function createPretrainStep(config: ModelConfig, format: PixelFormat, opt
       const language = tf.div(total, count);
       return { loss: tf.add(language, tf.mul(auxiliary, options.auxiliaryWeight)), metrics: { language, auxiliary, ...parts } };
     });
-    const clipped = clipByGlobalNorm(gradients, options.maxGradNorm);
-    const updated = adamWUpdate(params, clipped.gradients, state, learningRate, options.optimizer);
-    return { params: updated.params, state: updated.state, metrics: { loss, gradNorm: clipped.norm, ...metrics } };
+    const gradNorm = globalNorm(gradients);
+    const updated = adamWUpdate(params, gradients, state, learningRate, options.optimizer, { gradientScale: clipFactor(gradNorm, options.maxGradNorm) });
+    return { params: updated.params, state: updated.state, metrics: { loss, gradNorm, ...metrics } };
   };
   return compile(step, { name: "pretrain.step", bf16: options.bf16 });
 }

@@ -7,7 +7,7 @@
 import { addInto } from "../engine/accumulate";
 import { compile, type CompileOptions } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
-import { adamWStep, adamWUpdate, clipByGlobalNorm, firstMoment, globalNorm, secondMoment, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { adamWStep, adamWUpdate, clipFactor, firstMoment, globalNorm, secondMoment, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { UPDATE_GROUP } from "../model/memory-plan";
@@ -89,11 +89,11 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     return { gradients: out.gradients, metrics: { ...out.metrics, loss: out.loss } };
   };
   const apply = (params: Params, state: AdamWState, gradients: Params, learningRate: Tensor): Updated => {
-    const clipped = clipByGlobalNorm(gradients, maxGradNorm);
-    if (!skipNotFinite) return { ...adamWUpdate(params, clipped.gradients, state, learningRate, optimizer), metrics: { gradNorm: clipped.norm } };
-    const finite = tf.cast(tf.isFinite(clipped.norm), "float32");
-    const safe = mapParams(clipped.gradients, (g) => tf.where(tf.greater(finite, 0), g, tf.zerosLike(g)));
-    return { ...adamWUpdate(params, safe, state, learningRate, optimizer, finite), metrics: { gradNorm: clipped.norm, skipped: tf.sub(1, finite) } };
+    const norm = globalNorm(gradients);
+    const gradientScale = clipFactor(norm, maxGradNorm);
+    if (!skipNotFinite) return { ...adamWUpdate(params, gradients, state, learningRate, optimizer, { gradientScale }), metrics: { gradNorm: norm } };
+    const finite = tf.cast(tf.isFinite(norm), "float32");
+    return { ...adamWUpdate(params, gradients, state, learningRate, optimizer, { gradientScale, apply: finite }), metrics: { gradNorm: norm, skipped: tf.sub(1, finite) } };
   };
   const whole = compile(
     (params: Params, state: AdamWState, batch: B, tokens: Tensor, learningRate: Tensor): Updated => {
@@ -120,7 +120,7 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
   /** Global norm before clipping, the factor that clips, and whether all is finite. */
   const survey = compile((gradients: Params) => {
     const norm = globalNorm(gradients);
-    return { norm, scale: tf.minimum(tf.div(maxGradNorm, tf.add(norm, 1e-6)), 1), finite: tf.cast(tf.isFinite(norm), "float32") };
+    return { norm, scale: clipFactor(norm, maxGradNorm), finite: tf.cast(tf.isFinite(norm), "float32") };
   }, { eager: how.eager, name: `${name}.norm` });
   // Tensors by position, so that layers of equal shapes share a trace. Moments and parameters are made one after the other, each
   // giving its old values up: at once there are two blocks of a group's size beside what is held, not three results and their parts.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adamWDefaults, adamWInit, adamWUpdate, clipByGlobalNorm, cosineSchedule, globalNorm } from "../../lib/engine/optimizer";
+import { adamWDefaults, adamWInit, adamWUpdate, clipFactor, cosineSchedule, globalNorm } from "../../lib/engine/optimizer";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 
 const number = (t: Tensor): number => t.dataSync()[0];
@@ -42,27 +42,30 @@ describe("AdamW", () => {
     const gradients = { w: tf.tensor2d([[0.5, -1]]) };
     const rate = tf.scalar(0.1);
     const once = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults);
-    const skipped = adamWUpdate(once.params, gradients, once.state, rate, adamWDefaults, tf.scalar(0));
+    const skipped = adamWUpdate(once.params, gradients, once.state, rate, adamWDefaults, { apply: tf.scalar(0) });
     for (const [a, b] of [[skipped.params.w, once.params.w], [skipped.state.m.w, once.state.m.w], [skipped.state.v.w, once.state.v.w], [skipped.state.step, once.state.step]]) expect(a.dataSync()).toEqual(b.dataSync());
-    const fresh = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults, tf.scalar(0)); // step 0: 1 - beta^0 = 0 divides
+    const fresh = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults, { apply: tf.scalar(0) }); // step 0: 1 - beta^0 = 0 divides
     expect(Array.from(fresh.params.w.dataSync())).toEqual([2, 3]);
-    const applied = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults, tf.scalar(1));
+    const applied = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults, { apply: tf.scalar(1) });
     expect(applied.params.w.dataSync()).toEqual(once.params.w.dataSync());
   });
 });
 
-describe("clipByGlobalNorm", () => {
+describe("clipFactor", () => {
   const gradients = { a: tf.tensor1d([3, 0]), b: tf.tensor2d([[4]]) };
 
   it("measures over all tensors", () => expect(number(globalNorm(gradients))).toBeCloseTo(5, 6));
 
   it("scales down to the norm, never up", () => {
-    const clipped = clipByGlobalNorm(gradients, 1);
-    expect(number(clipped.norm)).toBeCloseTo(5, 6);
-    expect(Array.from(clipped.gradients.a.dataSync())[0]).toBeCloseTo(0.6, 5);
-    expect(number(clipped.gradients.b)).toBeCloseTo(0.8, 5);
-    const free = clipByGlobalNorm(gradients, 10).gradients;
-    expect([free.a.dataSync()[0], number(free.b)]).toEqual([3, 4]);
+    expect(number(clipFactor(globalNorm(gradients), 1))).toBeCloseTo(0.2, 5);
+    expect(number(clipFactor(globalNorm(gradients), 10))).toBe(1);
+  });
+
+  it("is applied to every gradient of an update", () => {
+    const params = { a: tf.tensor1d([1, 1]), b: tf.tensor2d([[1]]) };
+    const { m } = adamWUpdate(params, gradients, adamWInit(params), tf.scalar(0.1), adamWDefaults, { gradientScale: tf.scalar(0.2) }).state;
+    expect(Array.from(m.a.dataSync())[0]).toBeCloseTo(0.06, 6);
+    expect(number(m.b)).toBeCloseTo(0.08, 6);
   });
 });
 

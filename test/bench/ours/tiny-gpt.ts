@@ -2,13 +2,13 @@
  * The small decoder of `train-step` on this project's engine: tied embeddings, rotary positions, RMSNorm, SwiGLU, causal
  * attention, next-token loss, Adam. `peers/train_step.py` and `peers/train-step-jax.mjs` are the same model.
  */
+import { attention } from "../../../lib/engine/attention";
 import { compile, type CompileOptions } from "../../../lib/engine/compile";
 import { valueAndGradients } from "../../../lib/engine/gradients";
-import { linear, rmsNorm, rotary, rotaryTablesOf, softmaxAttention, swiglu } from "../../../lib/engine/ops";
+import { linear, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../../lib/engine/ops";
 import { adamWDefaults, adamWUpdate, type AdamWState } from "../../../lib/engine/optimizer";
 import { tf, type Params, type Tensor } from "../../../lib/engine/tensorflow";
 import { tokenLogProbs } from "../../../lib/loss/log-probs";
-import { causalMask } from "../../../lib/model/decoder";
 import type { GptSize } from "./tiny-gpt-data";
 
 /** Mean next-token loss. @param ids, targets int32 [b * t] */
@@ -16,16 +16,14 @@ function gptLoss(params: Params, { d, layers, heads, b, t }: GptSize, ids: Tenso
   const headDim = d / heads;
   const inverse = Float32Array.from({ length: headDim / 2 }, (_, i) => 10000 ** ((-2 * i) / headDim));
   const tables = rotaryTablesOf(tf.range(0, t, 1, "float32").reshape([1, t, 1, 1]).mul(tf.tensor1d(inverse)));
-  const mask = causalMask(t);
   const split = (x: Tensor): Tensor => x.reshape([b, t, heads, headDim]);
-  const swap = (x: Tensor): Tensor => tf.transpose(x, [0, 2, 1, 3]);
   let x: Tensor = tf.gather(params.emb, ids as tf.Tensor1D);
   for (let l = 0; l < layers; l++) {
     const p = (name: string): Tensor => params[`l${l}.${name}`];
     const h = rmsNorm(x, p("n1"), 1e-6);
-    const [q, k] = [p("q"), p("k")].map((weight) => swap(rotary(split(linear(h, weight)), tables)));
-    const mixed = swap(softmaxAttention(q, k, swap(split(linear(h, p("v")))), mask)).reshape([b * t, d]);
-    x = x.add(linear(mixed, p("o")));
+    const [q, k] = [p("q"), p("k")].map((weight) => rotary(split(linear(h, weight)), tables));
+    const mixed = attention(q, k, split(linear(h, p("v"))), { causal: true });
+    x = x.add(linear(mixed.reshape([b * t, d]), p("o")));
     const h2 = rmsNorm(x, p("n2"), 1e-6);
     x = x.add(linear(swiglu(linear(h2, p("g")), linear(h2, p("u"))), p("d")));
   }

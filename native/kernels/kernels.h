@@ -1,0 +1,163 @@
+// The arithmetic of the fused ops, without TensorFlow: plain arrays of float32, all of it row-major and none of it overlapping unless
+// said. A kernel works on a range of independent jobs, [begin, end), so that threads can share them; which thread takes which
+// changes nothing in the result. What each one computes stands in lib/engine/ops.ts, where the same is composed of TensorFlow's ops.
+#pragma once
+
+#include <cstdint>
+
+namespace fine_r1 {
+
+/** Scores at least as low as this are not seen: their weight is 0. */
+constexpr float kMasked = -1e8f;
+
+/** Rows whose share of a weight's gradient is summed in one job; the jobs' sums are added in their order. */
+constexpr int64_t kNormBlock = 64;
+
+/** y = w x / sqrt(mean(x^2) + eps). Jobs are rows of `size`. */
+struct RmsNorm {
+  const float *x, *w;
+  float *y, *scale;
+  int64_t size;
+  float eps;
+};
+
+/** Jobs are blocks of kNormBlock rows; `dw` is [blocks, size]. */
+struct RmsNormGrad {
+  const float *dy, *x, *w, *scale;
+  float *dx, *dw;
+  int64_t rows, size;
+};
+
+/** y = silu(gate) up. Jobs are numbers. */
+struct SwiGlu {
+  const float *gate, *up;
+  float* y;
+};
+
+struct SwiGluGrad {
+  const float *dy, *gate, *up;
+  float *dgate, *dup;
+};
+
+/** Rotates heads of `size`; row n takes tables n mod `tables`. `inverse`: the gradient. Jobs are rows of `heads` heads. */
+struct Rotary {
+  const float *x, *cos, *sin;
+  float* y;
+  int64_t heads, size, tables;
+  bool inverse;
+};
+
+/** Sizes that attention and its gradient share. */
+struct AttentionShape {
+  int64_t batch, heads, kv_heads, queries, keys, size;
+  /** Keys and values are [batch, kv_heads, keys, size], otherwise [batch, keys, kv_heads, size]. */
+  bool by_head;
+  /** A query sees keys up to its own place, the last query the last key. */
+  bool causal;
+  /** Added to the scores, [mask_batch, mask_queries, keys]; a size of 1 serves all. May be null. */
+  const float* mask;
+  int64_t mask_batch, mask_queries;
+
+  int64_t group() const { return heads / kv_heads; }
+};
+
+/** out = softmax(q k^T / sqrt(size) + mask) v. Jobs are (batch, kv head, block of queries). */
+struct Attention {
+  AttentionShape shape;
+  /** q, out: [batch, queries, heads, size]; log_sum: [batch, heads, queries], of the exponentials of a row's scores. */
+  const float *q, *k, *v;
+  float *out, *log_sum;
+  /** Queries of a job. */
+  int64_t block;
+
+  int64_t blocks() const { return (shape.queries + block - 1) / block; }
+  int64_t jobs() const { return shape.batch * shape.kv_heads * blocks(); }
+};
+
+/** Jobs are (batch, kv head). */
+struct AttentionGrad {
+  AttentionShape shape;
+  const float *dout, *q, *k, *v, *out, *log_sum;
+  float *dq, *dk, *dv;
+
+  int64_t jobs() const { return shape.batch * shape.kv_heads; }
+};
+
+/** One query a row, against three stretches of keys: the prompt's (shared by `rows / prompts` rows), the past, and a chunk that grows. */
+struct DecodeAttention {
+  int64_t rows, prompts, heads, kv_heads, size, prompt_keys, past_keys, chunk_keys;
+  /** Place of this step's key in the chunk; those after it are free. */
+  int64_t slot;
+  /** q: [rows, heads, size]; k, v: [rows, kv_heads, size]; prompt_*: [prompts, kv_heads, prompt_keys, size]; mask: [prompts, prompt_keys]; past_*: [rows, kv_heads, past_keys, size]. */
+  const float *q, *k, *v, *prompt_k, *prompt_v, *mask, *past_k, *past_v;
+  /** [rows, kv_heads, chunk_keys, size]: written at `slot`. */
+  float *chunk_k, *chunk_v;
+  float* out;
+
+  int64_t jobs() const { return rows * kv_heads; }
+};
+
+/** log softmax(logits / temperature)[target]. Jobs are rows of `size`. */
+struct TokenLogProbs {
+  const float* logits;
+  const int32_t* targets;
+  float *log_probs, *log_sum;
+  int64_t size;
+  float temperature;
+};
+
+struct TokenLogProbsGrad {
+  const float *dy, *logits, *log_sum;
+  const int32_t* targets;
+  float* dlogits;
+  int64_t size;
+  float temperature;
+};
+
+/** One step of AdamW. Jobs are numbers. Outputs may be the inputs. */
+struct AdamW {
+  const float *p, *m, *v, *g;
+  float *new_p, *new_m, *new_v;
+  float beta1, beta2, epsilon;
+  /** Factor on the gradient; learning rate over the first moment's correction; root of the second one's; factor on p. */
+  float gradient_scale, rate, correction2, decay;
+};
+
+/** probabilities = softmax(logits / temperature). Jobs are lines. */
+struct Softmax {
+  const float* logits;
+  float* probabilities;
+  int64_t size;
+  float temperature;
+};
+
+/** A token for each of `per_line` rows a line, by inverse CDF. Jobs are rows. */
+struct Choose {
+  const float *probabilities, *uniform, *banned;
+  float* chosen;
+  int64_t rows, size, per_line;
+  float top_p;
+};
+
+/** One table of functions for each instruction set. */
+struct Kernels {
+  const char* name;
+  void (*rms_norm)(const RmsNorm&, int64_t begin, int64_t end);
+  void (*rms_norm_grad)(const RmsNormGrad&, int64_t begin, int64_t end);
+  void (*swiglu)(const SwiGlu&, int64_t begin, int64_t end);
+  void (*swiglu_grad)(const SwiGluGrad&, int64_t begin, int64_t end);
+  void (*rotary)(const Rotary&, int64_t begin, int64_t end);
+  void (*attention)(const Attention&, int64_t begin, int64_t end);
+  void (*attention_grad)(const AttentionGrad&, int64_t begin, int64_t end);
+  void (*decode_attention)(const DecodeAttention&, int64_t begin, int64_t end);
+  void (*token_log_probs)(const TokenLogProbs&, int64_t begin, int64_t end);
+  void (*token_log_probs_grad)(const TokenLogProbsGrad&, int64_t begin, int64_t end);
+  void (*adamw)(const AdamW&, int64_t begin, int64_t end);
+  void (*softmax)(const Softmax&, int64_t begin, int64_t end);
+  void (*choose)(const Choose&, int64_t begin, int64_t end);
+};
+
+/** The best of this processor. */
+const Kernels& kernels();
+
+}  // namespace fine_r1
