@@ -13,14 +13,14 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { addonStep } from "./setup/addon.mjs";
-import { imageAddonStep } from "./setup/image-addon.mjs";
+import { imageAddonStep, kernelsStep } from "./setup/native-addons.mjs";
 import { npmStep } from "./setup/npm.mjs";
 import { checkPrerequisites } from "./setup/prerequisites.mjs";
 import { chooseDevice, pythonStep } from "./setup/python.mjs";
 import { StepError, tail, takeLock } from "./setup/steps.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const STEPS = [npmStep, pythonStep, imageAddonStep, addonStep];
+const STEPS = [npmStep, pythonStep, imageAddonStep, addonStep, kernelsStep];
 
 function fail(lines) {
   for (const line of lines) process.stderr.write(`set-up: ${line}\n`);

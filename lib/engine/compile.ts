@@ -125,8 +125,13 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
   });
 }
 
+/** Parameters come with every call: what they are is written once. */
+const signatures = new WeakMap<Tensor, string>();
+
 function signature(tensor: Tensor): string {
-  return `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`;
+  let known = signatures.get(tensor);
+  if (known === undefined) signatures.set(tensor, (known = `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`));
+  return known;
 }
 
 /** The shapes that tell variants apart, without the parameters' long list. */

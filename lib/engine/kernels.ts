@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { nativeBackend, type OpAttribute } from "./native";
 import { recordsForXla } from "./recorder";
-import { isNative, type Tensor } from "./tensorflow";
+import { isNative, tf, type Tensor } from "./tensorflow";
 
 /** The addon registers its ops with TensorFlow when it is loaded. */
 interface KernelAddon {
@@ -15,9 +15,14 @@ interface KernelAddon {
   instructionSet: string;
 }
 
+/** What `FINE_R1_KERNELS` may say: the best instruction set to use, or 0 for none. */
+const CHOICES = ["", "avx512", "avx2", "generic", "0"];
+
 function load(): { addon: KernelAddon | null; problem: string | null } {
   if (!isNative) return { addon: null, problem: "TensorFlow's addon is not loaded" };
-  if (process.env.FINE_R1_KERNELS === "0") return { addon: null, problem: "FINE_R1_KERNELS=0 asks for TensorFlow's own" };
+  const chosen = process.env.FINE_R1_KERNELS ?? "";
+  if (!CHOICES.includes(chosen)) throw new Error(`FINE_R1_KERNELS=${chosen}: expected ${CHOICES.slice(1).join(", ")}`);
+  if (chosen === "0") return { addon: null, problem: "FINE_R1_KERNELS=0 asks for TensorFlow's own" };
   if (nativeBackend().isUsingGpuDevice) return { addon: null, problem: "the device is a GPU" };
   const file = path.resolve(__dirname, "../../.setup/kernels/kernels.node");
   if (!existsSync(file)) return { addon: null, problem: "not built: node scripts/setup.mjs" };
@@ -40,6 +45,9 @@ export const kernelProblem = (): string | null => loaded.problem;
 
 /** Whether what is computed, or recorded, now is to use them. */
 export const usesKernels = (): boolean => loaded.addon !== null && !paused && !recordsForXla();
+
+/** The same for a kernel that has no gradient, which a gradient that is being taken would find to be 0. */
+export const usesKernelsWithoutGradient = (): boolean => usesKernels() && tf.engine().state.gradientDepth === 0;
 
 /** Runs `run` with TensorFlow's ops alone: what the kernels are compared with. */
 export function withoutKernels<T>(run: () => T): T {

@@ -2,7 +2,7 @@
  * AdamW and gradient clipping as pure functions: parameters, gradients and state in, parameters and state out.
  * Source: Loshchilov & Hutter 2019, as in torch.optim.AdamW; clipping as torch.nn.utils.clip_grad_norm_.
  */
-import { callKernel, usesKernels } from "./kernels";
+import { callKernel, usesKernelsWithoutGradient } from "./kernels";
 import { tf, type Params, type Tensor } from "./tensorflow";
 
 /** Settings of AdamW; the learning rate is an argument of each step. */
@@ -102,7 +102,7 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       coefficients.set(key, tf.stack([gradientScale ?? tf.scalar(1), rate, correction2, decay, apply ?? tf.scalar(1)].map((x) => tf.reshape(x, []))));
     }
     const { beta1, beta2, epsilon } = options;
-    return callKernel("AdamW", [p, m, v, g, coefficients.get(key)!], 3, { beta1, beta2, epsilon });
+    return callKernel("AdamW", [p, m, v, g, coefficients.get(key)!], 3, { beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon });
   };
   const out = { params: {} as Params, m: {} as Params, v: {} as Params };
   for (const [name, p] of Object.entries(params)) {
@@ -116,7 +116,7 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       continue;
     }
     // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once
-    [out.params[name], out.m[name], out.v[name]] = usesKernels() ? fused(name, p, state.m[name], state.v[name], g) : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
+    [out.params[name], out.m[name], out.v[name]] = usesKernelsWithoutGradient() ? fused(name, p, state.m[name], state.v[name], g) : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
   }
   return { params: out.params, state: { step, m: out.m, v: out.v } };
 }

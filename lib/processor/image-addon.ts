@@ -1,5 +1,5 @@
 /**
- * The image addon: resizing and cutting into patches in C++ (`native/`), on libuv's threads beside sharp's decoding. Set-up builds
+ * The image addon: resizing and cutting into patches in C++ (`native/image/`), on libuv's threads beside sharp's decoding. Set-up builds
  * it; where it is not there, `processImage` gives the same pixels from TypeScript.
  */
 import { existsSync } from "node:fs";

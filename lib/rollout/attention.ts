@@ -1,4 +1,6 @@
 /** Attention of a decoding step: to the prompt's cache (one per prompt, shared by its whole group) and to the row's own tokens. */
+import { MASKED } from "../engine/attention";
+import { callKernel, usesKernelsWithoutGradient } from "../engine/kernels";
 import { tf, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
 import type { Attend } from "../model/decoder";
@@ -16,28 +18,44 @@ export interface DecodeCache {
   /** Finished chunks, `[B,kv,F,hd]` per layer; empty lists before the first chunk is full. */
   pastKeys: LayerTensors;
   pastValues: LayerTensors;
-  /** The chunk being filled, `[B,kv,C,hd]` per layer, zero where nothing is yet. */
+  /** The chunk being filled, `[B,kv,C,hd]` per layer, zero where nothing is yet. A step uses them up: the kernel writes into them. */
   chunkKeys: LayerTensors;
   chunkValues: LayerTensors;
-  /** `[C]`: 1 at the slot of this step's token. */
+  /** int32 scalar: the slot of this step's token in the chunk. */
   slot: Tensor;
-  /** `[C]`: 0 for slots up to this step's, a large negative number after. */
-  chunkMask: Tensor;
 }
 
-/**
- * One-token attention over prompt, past and chunk; writes the new keys and values into the chunk through `keep`.
- * The queries are scaled before the products (a Grappler rewrite makes the other order 200 times slower on CPU).
- */
+/** One-token attention over prompt, past and chunk; hands the chunk with the new keys and values on through `keep`. */
 export function decodeAttention(config: ModelConfig, cache: DecodeCache, keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
-  const { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } = config.text;
+  return usesKernelsWithoutGradient() ? fused(config, cache, keep) : composed(config, cache, keep);
+}
+
+function fused({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } }: ModelConfig, cache: DecodeCache, keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
+  const prompts = cache.promptMask.shape[0];
+  const mask = tf.reshape(cache.promptMask, [prompts, -1]);
+  return (layer) => (q, k, v) => {
+    const rows = q.shape[0];
+    const none = cache.pastKeys.length === 0 ? tf.zeros([rows, kv, 0, headDim]) : null;
+    const own = [k, v].map((x) => tf.reshape(x, [rows, kv, headDim]));
+    const inputs = [tf.reshape(q, [rows, heads, headDim]), ...own, cache.promptKeys[layer], cache.promptValues[layer], mask, none ?? cache.pastKeys[layer], none ?? cache.pastValues[layer]];
+    const [out, keys, values] = callKernel("DecodeAttention", [...inputs, cache.chunkKeys[layer], cache.chunkValues[layer], cache.slot], 3);
+    keep(layer, keys, values);
+    return tf.reshape(out, [rows, 1, heads * headDim]);
+  };
+}
+
+/** The queries are scaled before the products (a Grappler rewrite makes the other order 200 times slower on CPU). */
+function composed({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } }: ModelConfig, cache: DecodeCache, keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
   const group = heads / kv;
+  const places = tf.range(0, cache.chunkKeys[0].shape[2]!, 1, "int32");
+  const isSlot = tf.cast(tf.equal(places, cache.slot), "float32");
+  const chunkMask = tf.mul(tf.cast(tf.greater(places, cache.slot), "float32"), MASKED);
   return (layer) => (q, k, v) => {
     const rows = q.shape[0];
     const prompts = cache.promptMask.shape[0];
     const perPrompt = rows / prompts;
     const promptLength = cache.promptMask.shape[3]!;
-    const slot = tf.reshape(cache.slot, [1, 1, -1, 1]);
+    const slot = tf.reshape(isSlot, [1, 1, -1, 1]);
     const keys = tf.add(cache.chunkKeys[layer], tf.mul(slot, tf.reshape(k, [rows, kv, 1, headDim])));
     const values = tf.add(cache.chunkValues[layer], tf.mul(slot, tf.reshape(v, [rows, kv, 1, headDim])));
     keep(layer, keys, values);
@@ -52,7 +70,7 @@ export function decodeAttention(config: ModelConfig, cache: DecodeCache, keep: (
     const scores = [fromPrompt(promptScores, promptLength)];
     const hasPast = cache.pastKeys.length > 0;
     if (hasPast) scores.push(tf.matMul(queries, cache.pastKeys[layer], false, true));
-    scores.push(tf.add(tf.matMul(queries, keys, false, true), cache.chunkMask));
+    scores.push(tf.add(tf.matMul(queries, keys, false, true), chunkMask));
 
     const weights = tf.split(tf.softmax(tf.concat(scores, 3)), scores.map((s) => s.shape[3]!), 3);
     const outputs = [fromPrompt(tf.matMul(toPrompt(weights[0], promptLength), cache.promptValues[layer]), headDim)];

@@ -3,6 +3,7 @@
  * the vocabulary. What is chosen is what `sample.ts` chooses for the same numbers, up to rounding. Where the graph can't decide a row
  * - a draw that is rejected, numbers that are none - it says so, and the host takes that row alone.
  */
+import { callKernel, usesKernelsWithoutGradient } from "../engine/kernels";
 import { tf, type Tensor } from "../engine/tensorflow";
 
 /** What a choice depends on besides the model's output; V is the vocabulary. Tensors so that other values need no other trace. */
@@ -144,11 +145,21 @@ function chooseFromLogits(logits: Tensor, { uniform, banned, greedy, topP }: Cho
   return choice(token, logProb, tf.logicalAnd(sound, tf.greater(weight, 0)));
 }
 
+/** `softmax(logits / temperature)`. @param logits `[lines,V]` @param temperature scalar */
+export function temperedSoftmax(logits: Tensor, temperature: Tensor): Tensor {
+  return usesKernelsWithoutGradient() ? callKernel("Softmax", [logits, temperature], 1)[0] : tf.softmax(tf.div(logits, temperature));
+}
+
 /**
- * One token a row, from probabilities (`logits: null`) or from logits.
- * @param scores `[rows,V]`
+ * `perLine` tokens a line, one for each row, from probabilities (`logits: null`) or from logits.
+ * @param scores `[lines,V]`
  * @returns `[3,rows]`: token ids, log-probs, and 1 where the graph has decided; elsewhere the host has to choose with the same number
  */
-export function choose(scores: Tensor, inputs: ChoiceInputs): Tensor {
-  return tf.tidy(() => (inputs.logits ? chooseFromLogits(scores, inputs, inputs.logits) : chooseFromProbabilities(scores, inputs)));
+export function choose(scores: Tensor, inputs: ChoiceInputs, perLine = 1): Tensor {
+  const { uniform, banned, greedy, topP, logits } = inputs;
+  if (usesKernelsWithoutGradient() && !logits && !greedy) return callKernel("Choose", [scores, uniform, banned, topP ?? tf.scalar(1)], 1)[0];
+  return tf.tidy(() => {
+    const rows = perLine === 1 ? scores : tf.reshape(tf.tile(tf.expandDims(scores, 1), [1, perLine, 1]), [-1, scores.shape[1]!]);
+    return logits ? chooseFromLogits(rows, inputs, logits) : chooseFromProbabilities(rows, inputs);
+  });
 }

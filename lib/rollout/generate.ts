@@ -4,7 +4,6 @@
  * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`). The next token is
  * chosen in the same call (`choose.ts`), or on the host from its row of the vocabulary (`sample.ts`).
  */
-import { MASKED } from "../engine/attention";
 import { compile, type CompileOptions } from "../engine/compile";
 import { canCompile } from "../engine/native";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
@@ -12,7 +11,7 @@ import { disposeTree, takeRows } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, mergeImageFeatures, prefill } from "../model/decoder";
 import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
-import { choose, type ChoiceInputs } from "./choose";
+import { choose, temperedSoftmax, type ChoiceInputs } from "./choose";
 import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
 import { createSampler, type Scored } from "./sampler";
 import { firstSlots, packSlots } from "./slots";
@@ -81,13 +80,12 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
    */
   const next = (params: Params, hidden: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perLine: number, newly: Tensor | null): Scored => {
     const logits = lmHead(params, config, hidden);
-    const scores = temperature ? tf.softmax(tf.div(logits, temperature)) : logits;
+    const scores = temperature ? temperedSoftmax(logits, temperature) : logits;
     if (!given) return { scores, chosen: null, seen: null };
-    const rows = perLine === 1 ? scores : tf.reshape(tf.tile(tf.expandDims(scores, 1), [1, perLine, 1]), [-1, vocabulary]);
     const repetition = given.logits?.repetition;
-    if (!given.logits || !repetition) return { scores, chosen: choose(rows, given), seen: null };
+    if (!given.logits || !repetition) return { scores, chosen: choose(scores, given, perLine), seen: null };
     const seen = newly ? tf.maximum(repetition.seen, tf.oneHot(newly as tf.Tensor1D, vocabulary)) : tf.clone(repetition.seen);
-    return { scores, chosen: choose(rows, { ...given, logits: { ...given.logits, repetition: { ...repetition, seen } } }), seen };
+    return { scores, chosen: choose(scores, { ...given, logits: { ...given.logits, repetition: { ...repetition, seen } } }, perLine), seen };
   };
 
   const read = compile(
@@ -116,7 +114,8 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
     { name: "rollout.decode", ...options },
   );
 
-  const emptyChunk = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.zeros([rows, kv, CHUNK, headDim]));
+  /** Each in memory of its own: steps write into it. */
+  const emptyChunk = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
 
   function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
     if (prompts.length === 0) return [];
@@ -159,14 +158,13 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
         }
         chunk = { keys: emptyChunk(slots.rows.length), values: emptyChunk(slots.rows.length) };
       }
-      const slot = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i === slotIndex ? 1 : 0)));
-      const chunkMask = tf.tensor1d(Array.from({ length: CHUNK }, (_, i) => (i <= slotIndex ? 0 : MASKED)));
+      const slot = tf.scalar(slotIndex, "int32");
       const inSlots = (value: (rollout: Rollout) => number): Tensor => tf.tensor1d(slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))), "int32");
       const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
       const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
-      const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot, chunkMask };
+      const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot };
       const produced = step(params, cache, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
-      disposeTree([chunk, slot, chunkMask, tokens, positions]);
+      disposeTree([chunk, slot, tokens, positions]);
       chunk = { keys: produced.keys, values: produced.values };
       open = sampler.take(produced, (s) => s);
       settings.onToken?.(t + 1, open, rollouts);

@@ -97,7 +97,7 @@ struct DecodeAttention {
   int64_t jobs() const { return rows * kv_heads; }
 };
 
-/** log softmax(logits / temperature)[target]. Jobs are rows of `size`. */
+/** log softmax(logits / temperature)[target]. `log_sum`: of the exponentials of tempered logits, less the largest. Jobs are rows of `size`. */
 struct TokenLogProbs {
   const float* logits;
   const int32_t* targets;
@@ -118,7 +118,8 @@ struct TokenLogProbsGrad {
 struct AdamW {
   const float *p, *m, *v, *g;
   float *new_p, *new_m, *new_v;
-  float beta1, beta2, epsilon;
+  /** `rest1`, `rest2`: 1 - beta, rounded once. */
+  float beta1, beta2, rest1, rest2, epsilon;
   /** Factor on the gradient; learning rate over the first moment's correction; root of the second one's; factor on p. */
   float gradient_scale, rate, correction2, decay;
 };

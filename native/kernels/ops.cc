@@ -406,13 +406,15 @@ FINE_R1_OP(TokenLogProbsGrad);
 
 // `coefficients`: factor on the gradient, learning rate over the first moment's correction, root of the second one's, factor on p,
 // and whether to step at all.
-REGISTER_OP("FineR1AdamW").Input("p: float").Input("m: float").Input("v: float").Input("g: float").Input("coefficients: float").Attr("beta1: float").Attr("beta2: float").Attr("epsilon: float").Output("new_p: float").Output("new_m: float").Output("new_v: float").SetShapeFn(like<0, 1, 2>);
+REGISTER_OP("FineR1AdamW").Input("p: float").Input("m: float").Input("v: float").Input("g: float").Input("coefficients: float").Attr("beta1: float").Attr("beta2: float").Attr("rest1: float").Attr("rest2: float").Attr("epsilon: float").Output("new_p: float").Output("new_m: float").Output("new_v: float").SetShapeFn(like<0, 1, 2>);
 
 class AdamWOp : public OpKernel {
  public:
   explicit AdamWOp(OpKernelConstruction* c) : OpKernel(c) {
     OP_REQUIRES_OK(c, c->GetAttr("beta1", &beta1_));
     OP_REQUIRES_OK(c, c->GetAttr("beta2", &beta2_));
+    OP_REQUIRES_OK(c, c->GetAttr("rest1", &rest1_));
+    OP_REQUIRES_OK(c, c->GetAttr("rest2", &rest2_));
     OP_REQUIRES_OK(c, c->GetAttr("epsilon", &epsilon_));
   }
   void Compute(OpKernelContext* c) override {
@@ -425,12 +427,12 @@ class AdamWOp : public OpKernel {
       for (int i = 0; i < 3; i++) c->set_output(i, c->input(i));
       return;
     }
-    const AdamW o{call.in(0), call.in(1), call.in(2), call.in(3), call.out_over(0, 0), call.out_over(1, 1), call.out_over(2, 2), beta1_, beta2_, epsilon_, with[0], with[1], with[2], with[3]};
+    const AdamW o{call.in(0), call.in(1), call.in(2), call.in(3), call.out_over(0, 0), call.out_over(1, 1), call.out_over(2, 2), beta1_, beta2_, rest1_, rest2_, epsilon_, with[0], with[1], with[2], with[3]};
     call.share(call.size(0), 2, [&](int64_t a, int64_t b) { kernels().adamw(o, a, b); });
   }
 
  private:
-  float beta1_, beta2_, epsilon_;
+  float beta1_, beta2_, rest1_, rest2_, epsilon_;
 };
 FINE_R1_OP(AdamW);
 

@@ -4,6 +4,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { isNative, nativeLoadError, tf } from "../../lib/engine/tensorflow";
+import { kernelInstructionSet, kernelProblem } from "../../lib/engine/kernels";
 import { imageAddonProblem } from "../../lib/processor/image-addon";
 import { root } from "../environment";
 
@@ -11,6 +12,9 @@ export interface Diagnosis {
   engine: "tensorflow" | "javascript";
   /** Why the native engine is not used; null where it is. */
   engine_problem: string | null;
+  /** Which instruction set the fused kernels use; null where they are not there, and why. */
+  kernels: string | null;
+  kernels_problem: string | null;
   /** Why images are resized in TypeScript; null where the image addon does it. */
   image_addon_problem: string | null;
   device: "cpu" | "gpu";
@@ -77,6 +81,8 @@ export function diagnose(): Diagnosis {
   return {
     engine: isNative ? "tensorflow" : "javascript",
     engine_problem: nativeLoadError(),
+    kernels: kernelInstructionSet(),
+    kernels_problem: kernelProblem(),
     image_addon_problem: imageAddonProblem(),
     device: isNative && backend.isUsingGpuDevice ? "gpu" : "cpu",
     cpu: os.cpus()[0]?.model.trim() ?? "unknown",
@@ -105,6 +111,7 @@ export async function run(args: string[]): Promise<number> {
   const rows: [string, string][] = [
     ["engine", found.engine === "tensorflow" ? `TensorFlow ${found.versions.tensorflow ?? "?"} (native)` : "tfjs in JavaScript: smoke scale only"],
     ...(found.engine_problem === null ? [] : ([["why", found.engine_problem]] as [string, string][])),
+    ["kernels", found.kernels === null ? `TensorFlow's own: ${found.kernels_problem}` : `fused, ${found.kernels}`],
     ["images", found.image_addon_problem === null ? "image addon (native)" : `in TypeScript, slower: ${found.image_addon_problem}`],
     ["device", found.device],
     ["processor", `${found.cpu}, ${found.threads} thread${found.threads === 1 ? "" : "s"}, ${found.memory_gb} GB`],

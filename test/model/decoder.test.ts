@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { attention } from "../../lib/engine/attention";
+import { withoutKernels } from "../../lib/engine/kernels";
 import { random } from "../../lib/engine/random";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import type { ModelConfig } from "../../lib/model/config";
-import { causalAttention, groupedAttention } from "../../lib/model/decoder";
+import { causalAttention } from "../../lib/model/decoder";
 import { forward } from "../../lib/model/forward";
 import { initParams } from "../../lib/model/init";
 import { tinyConfig } from "../../lib/model/tiny";
@@ -29,16 +31,18 @@ const logitsOf = (rows: Row[]): Tensor => {
   return logits;
 };
 
-describe("groupedAttention", () => {
+describe("attention", () => {
   it("equals attention with repeated keys and values", () => {
     const [q, k, v] = [draw(1, [2, 5, 6, 4]), draw(2, [2, 2, 7, 4]), draw(3, [2, 2, 7, 4])];
-    const mask = draw(4, [5, 7]);
+    const mask = draw(4, [1, 5, 7]);
     const repeated = (x: Tensor): Tensor => tf.gather(x, tf.tensor1d([0, 0, 0, 1, 1, 1], "int32"), 1);
     const weights = tf.softmax(tf.matMul(q.transpose([0, 2, 1, 3]), repeated(k), false, true).div(2).add(mask));
     const expected = tf.matMul(weights, repeated(v)).transpose([0, 2, 1, 3]).reshape([2, 5, 24]);
-    expect(worst(groupedAttention(q, k, v, mask), expected)).toBeLessThan(1e-5);
-    const last = groupedAttention(q.slice([0, 4], [2, 1]), k, v, mask.slice([4], [1]));
-    expect(worst(last, expected.slice([0, 4], [2, 1]))).toBeLessThan(1e-5);
+    for (const run of [<T>(f: () => T): T => f(), withoutKernels]) {
+      expect(worst(run(() => attention(q, k, v, { mask, byHead: true })), expected)).toBeLessThan(1e-5);
+      const last = run(() => attention(q.slice([0, 4], [2, 1]), k, v, { mask: mask.slice([0, 4], [1, 1]), byHead: true }));
+      expect(worst(last, expected.slice([0, 4], [2, 1]))).toBeLessThan(1e-5);
+    }
   });
   it("causal: a place doesn't see later ones", () => {
     const [q, k, v] = [draw(1, [1, 5, 6, 4]), draw(2, [1, 5, 2, 4]), draw(3, [1, 5, 2, 4])];

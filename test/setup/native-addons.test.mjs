@@ -2,22 +2,22 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { compilerArguments, imageAddonStep } from "../../scripts/setup/image-addon.mjs";
+import { imageAddonStep, kernelsStep } from "../../scripts/setup/native-addons.mjs";
 
 const root = path.join(import.meta.dirname, "../..");
 let clone;
 let context;
-const source = (name, text) => fs.writeFileSync(path.join(clone, "native", name), text);
+const source = (name, text) => fs.writeFileSync(path.join(clone, "native/image", name), text);
 beforeEach(() => {
   clone = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-"));
-  fs.mkdirSync(path.join(clone, "native"));
+  fs.mkdirSync(path.join(clone, "native/image"), { recursive: true });
   source("one.cc", '#include "one.h"\nint one() { return ONE; }\n');
   source("one.h", "#define ONE 1\n");
   context = { root: clone, native: true, log: (name) => path.join(clone, ".setup", `${name}.log`) };
 });
 afterEach(() => fs.rmSync(clone, { recursive: true, force: true }));
 
-describe("the image addon's step", () => {
+describe("an addon's step", () => {
   it("builds once, and again after an edit of a source or a header, or where file or stamp is gone", async () => {
     const built = async () => {
       expect(imageAddonStep.isDone(context)).toBe(false);
@@ -45,9 +45,9 @@ describe("the image addon's step", () => {
 
   it("has nothing to do without the native engine", () => expect(imageAddonStep.isDone({ ...context, native: false })).toBe(true));
 
-  it("compiles for any x86-64 processor, without fused multiply-add", () => {
-    const options = compilerArguments({ root, output: "x" });
-    expect(options).toContain("-ffp-contract=off");
-    expect(options.filter((option) => /^-m|fast-math/.test(option))).toEqual([]);
+  it("compiles for any x86-64 processor, images without fused multiply-add", () => {
+    const [image, kernels] = [imageAddonStep, kernelsStep].map((step) => step.compilerArguments({ root, output: "x" }));
+    expect(image).toContain("-ffp-contract=off");
+    expect([...image, ...kernels].filter((option) => /^-m|fast-math/.test(option))).toEqual([]);
   });
 });

@@ -1,0 +1,78 @@
+import { spawnSync } from "node:child_process";
+import * as path from "node:path";
+import { describe, expect, it } from "vitest";
+import { attention } from "../../lib/engine/attention";
+import { compile } from "../../lib/engine/compile";
+import { callKernel, kernelInstructionSet, kernelProblem, usesKernels, withoutKernels } from "../../lib/engine/kernels";
+import { rmsNorm } from "../../lib/engine/ops";
+import { isNative, tf, type Tensor } from "../../lib/engine/tensorflow";
+import { tokenLogProbs } from "../../lib/loss/log-probs";
+import { differences, draw, type Difference } from "../helpers/kernel-parity";
+
+const TOLERANCE = 3e-6;
+const tooFar = (all: Difference[]): Difference[] => all.filter(([, error]) => !(error < TOLERANCE));
+
+describe.skipIf(!isNative)("fused kernels", () => {
+  it("are built and used", () => {
+    expect(kernelProblem()).toBeNull();
+    expect(usesKernels()).toBe(true);
+    expect(withoutKernels(usesKernels)).toBe(false);
+  });
+
+  it("equal the compositions, values and gradients", () => {
+    const all = differences();
+    expect(all.length).toBeGreaterThan(200);
+    expect(tooFar(all)).toEqual([]);
+  });
+
+  it.each(["avx2", "generic", "0"])("equal them on lesser processors too: FINE_R1_KERNELS=%s", (set) => {
+    const program = path.join(__dirname, "../helpers/kernel-parity.ts");
+    const { stdout, stderr, status } = spawnSync(process.execPath, ["--import", "tsx", program], { encoding: "utf8", env: { ...process.env, FINE_R1_KERNELS: set } });
+    expect(status, stderr).toBe(0);
+    const told = JSON.parse(stdout) as { instructionSet: string | null; used: boolean; differences: Difference[] };
+    expect(told.used).toBe(set !== "0");
+    if (kernelInstructionSet() !== "generic") expect(told.instructionSet).toBe(set === "0" ? null : set);
+    expect(tooFar(told.differences)).toEqual([]);
+  });
+
+  it("a query that sees nothing gets 0, and gives no gradient", () => {
+    const [q, k, v] = [1, 2, 3].map((seed) => draw(seed, [1, 3, 2, 4]));
+    const mask = tf.tensor3d([[[0, 0, 0], [-1e9, -1e9, -1e9], [0, -1e9, 0]]]);
+    const [dq, dk, dv] = tf.grads((...x: Tensor[]) => tf.sum(attention(x[0], x[1], x[2], { mask })))([q, k, v]);
+    expect(Array.from(tf.slice(attention(q, k, v, { mask }), [0, 1], [1, 1]).dataSync())).toEqual(new Array(8).fill(0));
+    expect(Array.from(tf.slice(dq, [0, 1], [1, 1]).dataSync())).toEqual(new Array(8).fill(0));
+    for (const gradient of [dk, dv]) expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
+  });
+
+  it("are recorded in compiled functions, and not in those for XLA", () => {
+    const [x, w] = [draw(1, [3, 8]), draw(2, [8])];
+    const runs = [{}, { xla: true }].map((options) => compile((a: Tensor, b: Tensor) => rmsNorm(a, b, 1e-6), options)(x, w).dataSync());
+    runs[0].forEach((value, i) => expect(value).toBeCloseTo(runs[1][i], 5));
+  });
+
+  it("give the same numbers whatever the threads", () => {
+    const inputs = [[8, 70, 4, 32], [8, 70, 2, 32], [8, 70, 2, 32]].map((shape, i) => draw(i, shape));
+    const run = (): Float32Array => tf.concat(tf.grads((...x: Tensor[]) => tf.sum(tf.square(attention(x[0], x[1], x[2], { causal: true }))))(inputs).map((x) => x.flatten())).dataSync() as Float32Array;
+    const first = run();
+    for (let i = 0; i < 3; i++) expect(run()).toEqual(first);
+  });
+
+  it("say which inputs don't fit", () => {
+    expect(() => callKernel("RmsNorm", [draw(1, [2, 4]), draw(2, [3])], 2, { eps: 1e-6 })).toThrow(/FineR1RmsNorm: x \[2,4\] against w \[3\]/);
+    expect(() => callKernel("SwiGlu", [draw(1, [2, 4]), draw(2, [2, 3])], 1)).toThrow(/inputs 0 and 1 are \[2,4\] and \[2,3\]/);
+    const none = tf.zeros([0, 0, 0]);
+    expect(() => callKernel("Attention", [draw(1, [1, 2, 4, 8]), draw(2, [1, 2, 3, 8]), draw(3, [1, 2, 3, 8]), none], 2, { by_head: false, causal: false })).toThrow(/q \[1,2,4,8\] against k \[1,2,3,8\]/);
+    expect(() => callKernel("Attention", [draw(1, [1, 2, 2, 8]), draw(2, [1, 3, 2, 8]), draw(3, [1, 3, 2, 8]), tf.zeros([1, 2, 2])], 2, { by_head: false, causal: false })).toThrow(/mask \[1,2,2\]/);
+    for (const target of [-1, 5]) expect(() => tokenLogProbs(draw(1, [1, 5]) as tf.Tensor2D, tf.tensor1d([target], "int32"))).toThrow(`target 0 is ${target}, the vocabulary has 5`);
+    expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 2, 3, 8]), draw(3, [1, 2, 3, 8]))).toThrow(/attention: q \[1, 2, 4, 8\]/);
+    expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 3, 4, 8]), draw(3, [1, 3, 4, 8]), { causal: true })).toThrow(/2 queries and 3 keys/);
+    expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 3, 4, 8]), draw(3, [1, 3, 4, 8]), { mask: tf.zeros([2, 2, 3]) })).toThrow(/mask \[2, 2, 3\]; expected \[1 or 1, 1 or 2, 3\]/);
+  });
+
+  it("hold no tensor but what they return", () => {
+    const inputs = [draw(1, [2, 9, 4, 8]), draw(2, [2, 9, 2, 8]), draw(3, [2, 9, 2, 8])];
+    const before = tf.memory().numTensors;
+    tf.dispose(tf.grads((...x: Tensor[]) => tf.sum(attention(x[0], x[1], x[2], { causal: true })))(inputs));
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
