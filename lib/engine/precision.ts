@@ -1,6 +1,7 @@
 /** Which numbers matrix products are computed in while training. */
 import { readFileSync } from "node:fs";
-import { isNative, tf } from "./tensorflow";
+import { DT, nativeBackend, tensorOf } from "./native";
+import { isNative, tf, type Tensor } from "./tensorflow";
 
 /** `auto`: bfloat16 where the device multiplies it natively, float32 elsewhere. */
 export type Precision = "auto" | "float32" | "bfloat16";
@@ -22,4 +23,15 @@ export function useBf16(precision: Precision, flags = processorFlags()): boolean
   if (precision !== "auto") return precision === "bfloat16";
   if (!isNative) return false;
   return (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true || /\b(avx512_bf16|amx_bf16)\b/.test(flags);
+}
+
+/**
+ * A float32 tensor held in bfloat16, for matrix products that are computed in it. In compiled functions only: tfjs has no such type, and a
+ * result of this kind is of use as an argument of another.
+ */
+export function toBf16(x: Tensor): Tensor {
+  const backend = nativeBackend();
+  const { TF_ATTR_BOOL, TF_ATTR_TYPE } = backend.binding;
+  const attributes = [{ name: "SrcT", type: TF_ATTR_TYPE, value: DT.float32 }, { name: "DstT", type: TF_ATTR_TYPE, value: DT.bfloat16 }, { name: "Truncate", type: TF_ATTR_BOOL, value: false }];
+  return tensorOf(backend.binding.executeOp("Cast", attributes, backend.getInputTensorIds([x]), 1)[0]);
 }

@@ -6,10 +6,13 @@ import { attention, causalMask, MASKED } from "../engine/attention";
 import { rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
-import { layerOf, param, project } from "./project";
+import { layerOf, layerWithParts, param, project } from "./project";
 import { mlp } from "./vision";
 
-/** Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T, heads * headDim]. */
+/**
+ * Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T, heads * headDim]. In a
+ * decoding step all of them are without T.
+ */
 export interface Attend {
   (q: Tensor, k: Tensor, v: Tensor, reads?: Tensor[]): Tensor;
   /** Float32 tensors it reads besides, which a layer that is computed again must be given: masks, keys and values of other tokens. */
@@ -76,10 +79,9 @@ export function packedAttention(segmentIds: Tensor): Attend {
 /** One decoder layer, [B, T, hiddenSize] -> the same. @param attend how this layer attends */
 export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend, reads?: Tensor[]): Tensor {
   const { numAttentionHeads, numKeyValueHeads, headDim, rmsNormEps } = config.text;
-  const [batch, length] = hidden.shape;
   const name = `model.layers.${layer}`;
   const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
-  const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([batch, length, count, headDim]);
+  const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([...x.shape.slice(0, -1), count, headDim]);
   const q = rotary(heads("q_proj", numAttentionHeads), tables);
   const k = rotary(heads("k_proj", numKeyValueHeads), tables);
   const mixed = hidden.add(project(params, `${name}.self_attn.o_proj`, attend(q, k, heads("v_proj", numKeyValueHeads), reads)));
@@ -88,15 +90,16 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
 
 /**
  * All layers and the final norm.
- * @param embeds [B, T, hiddenSize]
+ * @param embeds [B, T, hiddenSize]; in a decoding step [B, hiddenSize], one token of each row
  * @param positionIds int32 [3, B, T]
  * @param attend the attention of each layer
  * @param recompute keep each layer's inputs alone and compute the layer again in the backward pass
- * @returns [B, T, hiddenSize]
+ * @returns of embeds' shape
  */
 export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend, recompute = false): Tensor {
   return tf.tidy(() => {
-    const tables = rotaryTables(config, positionIds);
+    let tables = rotaryTables(config, positionIds);
+    if (embeds.rank === 2) tables = { cos: tf.squeeze(tables.cos, [1]), sin: tf.squeeze(tables.sin, [1]) };
     let hidden = embeds;
     for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
       const how = attend(layer);
@@ -107,48 +110,67 @@ export function decode(params: Params, config: ModelConfig, embeds: Tensor, posi
   });
 }
 
+/** The tokens of P prompts, padded on the right, and where each ends. */
+export interface PromptEnds {
+  /** int32 [P]: place of each prompt's last token in the flattened [P * T]. */
+  last: Tensor;
+  /** [P, 1, 1, T]: 0 for a token, -1e9 for padding. */
+  mask: Tensor;
+}
+
+/** The last layer of `prefill`: keys and values of all tokens, the rest for the last token of each prompt. @returns states [P, hiddenSize], keys and values [P, T, kvHeads, headDim] */
+function lastLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, { cos, sin }: RotaryTables, ends: PromptEnds): Tensor[] {
+  const { numAttentionHeads: heads, numKeyValueHeads: kv, headDim, hiddenSize, rmsNormEps } = config.text;
+  const [prompts, length] = hidden.shape as [number, number];
+  const name = `model.layers.${layer}`;
+  const atEnd = (x: Tensor, shape: number[]): Tensor => tf.gather(x.reshape([prompts * length, ...shape]), ends.last as tf.Tensor1D);
+  const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
+  const of = (projection: string, from: Tensor, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, from).reshape([...from.shape.slice(0, -1), count, headDim]);
+  const [k, v] = [rotary(of("k_proj", x, kv), { cos, sin }), of("v_proj", x, kv)];
+  const tables = { cos: atEnd(cos, [1, headDim]), sin: atEnd(sin, [1, headDim]) };
+  const q = rotary(of("q_proj", atEnd(x, [hiddenSize]), heads), tables).expandDims(1);
+  const attended = attention(q, k, v, { mask: ends.mask.reshape([prompts, 1, length]) }).reshape([prompts, heads * headDim]);
+  const mixed = atEnd(hidden, [hiddenSize]).add(project(params, `${name}.self_attn.o_proj`, attended));
+  return [mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps))), k, v];
+}
+
 /**
- * `decode` with causal attention that also hands out what later tokens attend to.
- * @param embeds [B, T, hiddenSize], padded on the right
- * @returns hidden [B, T, hiddenSize]; keys and values [B, kvHeads, T, headDim] per layer, rotated
+ * Prompts as those who go on from them need them: what later tokens attend to, and the states that predict each first one. The last
+ * layer computes no other states.
+ * @param embeds [P, T, hiddenSize], padded on the right
+ * @returns states [P, hiddenSize] of the last tokens; keys and values [P, kvHeads, T, headDim] per layer, rotated
  */
-export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, recompute = false): { hidden: Tensor; keys: Tensor[]; values: Tensor[] } {
+export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, ends: PromptEnds, recompute = false): { states: Tensor; keys: Tensor[]; values: Tensor[] } {
   return tf.tidy(() => {
     const tables = rotaryTables(config, positionIds);
-    const { numKeyValueHeads: kv, headDim, hiddenSize } = config.text;
-    const [batch, length] = embeds.shape as [number, number];
+    const { numKeyValueHeads: kv, headDim, hiddenSize, numHiddenLayers, rmsNormEps } = config.text;
+    const [prompts, length] = embeds.shape as [number, number];
     const keys: Tensor[] = [];
     const values: Tensor[] = [];
-    const byHead = (x: Tensor): Tensor => (x.rank === 3 ? x.reshape([batch, length, kv, headDim]) : x).transpose([0, 2, 1, 3]);
     let hidden = embeds;
-    for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
-      if (!recompute) {
-        hidden = decoderLayer(params, config, layer, hidden, tables, (q, k, v) => {
-          keys.push(byHead(k));
-          values.push(byHead(v));
-          return attention(q, keys[layer], values[layer], { causal: true, byHead: true });
-        });
-        continue;
-      }
-      // what is computed again has one result: the states with the keys and values beside them
-      const run = (own: Params, [x, cos, sin]: Tensor[]): Tensor => {
+    for (let layer = 0; layer < numHiddenLayers; layer++) {
+      const isLast = layer === numHiddenLayers - 1;
+      const run = (own: Params, [x, cos, sin]: Tensor[]): Tensor[] => {
+        if (isLast) return lastLayer(own, config, layer, x, { cos, sin }, ends);
         const handedOut: Tensor[] = [];
         const states = decoderLayer(own, config, layer, x, { cos, sin }, (q, k, v) => {
-          handedOut.push(k.reshape([batch, length, -1]), v.reshape([batch, length, -1]));
+          handedOut.push(k, v);
           return attention(q, k, v, { causal: true });
         });
-        return tf.concat([states, ...handedOut], 2);
+        return [states, ...handedOut];
       };
-      const [states, k, v] = tf.split(layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin], run, true), [hiddenSize, kv * headDim, kv * headDim], 2);
+      const shapes = [isLast ? [prompts, hiddenSize] : [prompts, length, hiddenSize], [prompts, length, kv, headDim], [prompts, length, kv, headDim]];
+      const [states, k, v] = layerWithParts(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin], run, shapes, recompute);
       hidden = states;
-      keys.push(byHead(k));
-      values.push(byHead(v));
+      keys.push(k.transpose([0, 2, 1, 3]));
+      values.push(v.transpose([0, 2, 1, 3]));
     }
-    return { hidden: rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps), keys, values };
+    return { states: rmsNorm(hidden, param(params, "model.norm.weight"), rmsNormEps), keys, values };
   });
 }
 
-/** Logits [..., vocabSize] of hidden states [..., hiddenSize]; with tied embeddings their table is the weight. */
+/** Logits [..., vocabSize] of hidden states [..., hiddenSize]; with tied embeddings their table is the weight, unless the record has one for the head. */
 export function lmHead(params: Params, config: ModelConfig, hidden: Tensor): Tensor {
-  return config.tieWordEmbeddings ? project({ "lm_head.weight": param(params, "model.embed_tokens.weight") }, "lm_head", hidden) : project(params, "lm_head", hidden);
+  const own = params["lm_head.weight"] !== undefined || !config.tieWordEmbeddings;
+  return project(own ? params : { "lm_head.weight": param(params, "model.embed_tokens.weight") }, "lm_head", hidden);
 }

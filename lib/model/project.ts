@@ -44,3 +44,10 @@ export function layerOf(params: Params, prefix: string, inputs: Tensor[], run: (
   };
   return recomputed([...inputs, ...names.map((name) => params[name])], layer, seed);
 }
+
+/** `layerOf` for a layer of several results, of the given shapes: what is computed again has one, in which they lie end to end. */
+export function layerWithParts(params: Params, prefix: string, inputs: Tensor[], run: (params: Params, inputs: Tensor[]) => Tensor[], shapes: readonly number[][], recompute: boolean): Tensor[] {
+  if (!recompute) return run(params, inputs);
+  const whole = layerOf(params, prefix, inputs, (own, given) => tf.concat(run(own, given).map((x) => x.flatten()), 0), true);
+  return tf.split(whole, shapes.map((shape) => shape.reduce((a, b) => a * b, 1))).map((part, i) => part.reshape(shapes[i]));
+}

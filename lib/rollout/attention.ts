@@ -36,11 +36,10 @@ function fused({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim
   return (layer) => (q, k, v) => {
     const rows = q.shape[0];
     const none = cache.pastKeys.length === 0 ? tf.zeros([rows, kv, 0, headDim]) : null;
-    const own = [k, v].map((x) => tf.reshape(x, [rows, kv, headDim]));
-    const inputs = [tf.reshape(q, [rows, heads, headDim]), ...own, cache.promptKeys[layer], cache.promptValues[layer], mask, none ?? cache.pastKeys[layer], none ?? cache.pastValues[layer]];
+    const inputs = [q, k, v, cache.promptKeys[layer], cache.promptValues[layer], mask, none ?? cache.pastKeys[layer], none ?? cache.pastValues[layer]];
     const [out, keys, values] = callKernel("DecodeAttention", [...inputs, cache.chunkKeys[layer], cache.chunkValues[layer], cache.slot], 3);
     keep(layer, keys, values);
-    return tf.reshape(out, [rows, 1, heads * headDim]);
+    return tf.reshape(out, [rows, heads * headDim]);
   };
 }
 
@@ -76,6 +75,6 @@ function composed({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, head
     const outputs = [fromPrompt(tf.matMul(toPrompt(weights[0], promptLength), cache.promptValues[layer]), headDim)];
     if (hasPast) outputs.push(tf.matMul(weights[1], cache.pastValues[layer]));
     outputs.push(tf.matMul(weights[weights.length - 1], values));
-    return tf.reshape(tf.addN(outputs), [rows, 1, heads * headDim]);
+    return tf.reshape(tf.addN(outputs), [rows, heads * headDim]);
   };
 }

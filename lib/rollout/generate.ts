@@ -7,12 +7,14 @@
 import { compile, type CompileOptions } from "../engine/compile";
 import { canCompile } from "../engine/native";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { disposeTree, takeRows } from "../engine/tree";
+import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, mergeImageFeatures, prefill } from "../model/decoder";
 import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
 import { choose, temperedSoftmax, type ChoiceInputs } from "./choose";
+import { intoLanes, laneSizes, regroup } from "./lanes";
 import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
+import { createRounding } from "./rounded";
 import { createSampler, type Scored } from "./sampler";
 import { firstSlots, packSlots } from "./slots";
 import type { PromptRow, Rollout } from "./types";
@@ -65,13 +67,25 @@ export interface GeneratorOptions extends CompileOptions {
 
 const CHUNK = 16;
 
+type Chunk = Pick<DecodeCache, "chunkKeys" | "chunkValues">;
+type Past = Pick<DecodeCache, "pastKeys" | "pastValues">;
+
+/** The past with a full chunk behind it; uses both up. */
+function lengthened(past: Past, { chunkKeys, chunkValues }: Chunk): Past {
+  if (past.pastKeys.length === 0) return { pastKeys: chunkKeys, pastValues: chunkValues };
+  const join = (old: LayerTensors, filled: LayerTensors): LayerTensors => old.map((x, i) => tf.concat([x, filled[i]], 2));
+  const joined = { pastKeys: join(past.pastKeys, chunkKeys), pastValues: join(past.pastValues, chunkValues) };
+  disposeTree(past, chunkKeys, chunkValues);
+  return joined;
+}
+
 function textParams(params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
 }
 
 /** A generator for `config`; its compiled functions are cached by shape across calls. */
 export function createGenerator(config: ModelConfig, { sampling: where = canCompile() ? "graph" : "host", ...options }: GeneratorOptions = {}): Generator {
-  const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, hiddenSize, vocabSize: vocabulary } = config.text;
+  const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, vocabSize: vocabulary } = config.text;
 
   /**
    * Probabilities of the next token (its logits where there is no temperature), `[lines,V]`, and what is chosen of them for
@@ -89,33 +103,40 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
   };
 
   const read = compile(
-    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perPrompt: number) => {
+    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perPrompt: number, sizes: number[]) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
-      const { hidden, keys, values } = prefill(params, config, embeds, batch.positionIds);
-      const last = tf.gather(tf.reshape(hidden, [-1, hiddenSize]), batch.last as tf.Tensor1D);
-      return { ...next(params, last, temperature, given, perPrompt, null), keys, values };
+      const { states, keys, values } = prefill(params, config, embeds, batch.positionIds, batch);
+      return { ...next(params, states, temperature, given, perPrompt, null), caches: intoLanes({ promptKeys: keys, promptValues: values, promptMask: batch.mask }, sizes) };
     },
     { name: "rollout.prefill", ...options },
   );
 
   const step = compile(
-    (params: Params, cache: DecodeCache, temperature: Tensor | null, given: ChoiceInputs | null, tokens: Tensor, positions: Tensor) => {
-      const rows = tokens.shape[0];
-      const keys: LayerTensors = [];
-      const values: LayerTensors = [];
-      const attention = decodeAttention(config, cache, (layer, key, value) => {
-        keys[layer] = tf.keep(key);
-        values[layer] = tf.keep(value);
+    (params: Params, caches: DecodeCache[], temperature: Tensor | null, given: ChoiceInputs | null, tokens: Tensor, positions: Tensor) => {
+      const chunks: Chunk[] = [];
+      let first = 0;
+      const hidden = caches.map((cache) => {
+        const rows = cache.chunkKeys[0].shape[0];
+        const [own, at] = [tokens, positions].map((x) => (rows === x.shape[0] ? x : tf.slice(x, first, rows)));
+        first += rows;
+        const chunk: Chunk = { chunkKeys: [], chunkValues: [] };
+        chunks.push(chunk);
+        const attention = decodeAttention(config, cache, (layer, key, value) => {
+          chunk.chunkKeys[layer] = tf.keep(key);
+          chunk.chunkValues[layer] = tf.keep(value);
+        });
+        return decode(params, config, embedTokens(params, own), tf.tile(tf.reshape(at, [1, rows, 1]), [3, 1, 1]), attention);
       });
-      const positionIds = tf.tile(tf.reshape(positions, [1, rows, 1]), [3, 1, 1]);
-      const hidden = decode(params, config, embedTokens(params, tf.reshape(tokens, [rows, 1])), positionIds, attention);
-      return { ...next(params, tf.reshape(hidden, [rows, hiddenSize]), temperature, given, 1, tokens), keys, values };
+      return { ...next(params, hidden.length === 1 ? hidden[0] : tf.concat(hidden, 0), temperature, given, 1, tokens), chunks };
     },
     { name: "rollout.decode", ...options },
   );
 
+  const round = createRounding(config, options);
+
   /** Each in memory of its own: steps write into it. */
-  const emptyChunk = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
+  const empty = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
+  const emptyChunks = (sizes: readonly number[], perEntry: number): Chunk[] => sizes.map((entries) => ({ chunkKeys: empty(entries * perEntry), chunkValues: empty(entries * perEntry) }));
 
   function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
     if (prompts.length === 0) return [];
@@ -128,48 +149,45 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
     const sampler = createSampler(prompts, rollouts, settings, vocabulary, where);
     const first = firstSlots(prompts.length, n);
     let slots = first;
-    const prompt = read(params, batch, features, sampler.temperature, sampler.begin(slots.rows), where === "graph" ? n : 1);
-    const { mask, ...unused } = batch;
-    disposeTree(unused);
-    let promptCache = { promptKeys: prompt.keys, promptValues: prompt.values, promptMask: mask };
-    let past: { keys: LayerTensors; values: LayerTensors } = { keys: [], values: [] };
-    let chunk = { keys: emptyChunk(rows), values: emptyChunk(rows) };
+    let sizes = laneSizes(prompts.length, n, config.text);
+    const prompt = read(params, batch, features, sampler.temperature, sampler.begin(slots.rows), where === "graph" ? n : 1, sizes);
+    disposeTree(batch);
+    const rounded = round(params);
+    let promptCaches = prompt.caches;
+    let pasts = sizes.map((): Past => ({ pastKeys: [], pastValues: [] }));
+    let chunks = emptyChunks(sizes, n);
     let open = sampler.take(prompt, (slot) => Math.floor(slot / n));
     settings.onToken?.(1, open, rollouts);
 
     for (let t = 1; open > 0; t++) {
       const slotIndex = (t - 1) % CHUNK;
       if (t > 1 && slotIndex === 0) {
-        const join = (old: LayerTensors, filled: LayerTensors): LayerTensors => (old.length === 0 ? filled : old.map((x, i) => tf.concat([x, filled[i]], 2)));
-        const joined = { keys: join(past.keys, chunk.keys), values: join(past.values, chunk.values) };
-        if (past.keys.length > 0) disposeTree(past, chunk);
-        past = joined;
+        pasts = pasts.map((past, lane) => lengthened(past, chunks[lane]));
         const packed = packSlots(slots, first, sampler.isOpen);
         if (packed) {
           const placeOf = new Map(slots.rows.map((row, slot) => [row, slot]));
           const entryOf = new Map(slots.prompts.map((prompt, entry) => [prompt, entry]));
-          const kept = { past, promptCache };
           const from = packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!));
-          past = takeRows(past, from);
+          sizes = laneSizes(packed.prompts.length, packed.perEntry, config.text);
+          pasts = regroup(pasts, from, sizes.map((entries) => entries * packed.perEntry));
           sampler.pack(from);
-          promptCache = takeRows(promptCache, packed.prompts.map((prompt) => entryOf.get(prompt)!));
-          disposeTree(kept);
+          promptCaches = regroup(promptCaches, packed.prompts.map((prompt) => entryOf.get(prompt)!), sizes);
           slots = packed;
         }
-        chunk = { keys: emptyChunk(slots.rows.length), values: emptyChunk(slots.rows.length) };
+        chunks = emptyChunks(sizes, slots.perEntry);
       }
       const slot = tf.scalar(slotIndex, "int32");
       const inSlots = (value: (rollout: Rollout) => number): Tensor => tf.tensor1d(slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))), "int32");
       const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
       const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
-      const cache: DecodeCache = { ...promptCache, pastKeys: past.keys, pastValues: past.values, chunkKeys: chunk.keys, chunkValues: chunk.values, slot };
-      const produced = step(params, cache, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
-      disposeTree([chunk, slot, tokens, positions]);
-      chunk = { keys: produced.keys, values: produced.values };
+      const caches = promptCaches.map((promptCache, lane): DecodeCache => ({ ...promptCache, ...pasts[lane], ...chunks[lane], slot }));
+      const produced = step(rounded.params, caches, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
+      disposeTree([chunks, slot, tokens, positions]);
+      chunks = produced.chunks;
       open = sampler.take(produced, (s) => s);
       settings.onToken?.(t + 1, open, rollouts);
     }
-    disposeTree([promptCache, past, chunk]);
+    disposeTree([promptCaches, pasts, chunks, rounded.made]);
     sampler.dispose();
     return rollouts;
   }

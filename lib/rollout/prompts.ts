@@ -19,7 +19,7 @@ export interface PromptBatch {
 }
 
 /** Prompt lengths are padded to a multiple of this (long ones to coarser steps), so that few shapes are compiled. */
-const PROMPT_BUCKET = 16;
+const PROMPT_BUCKET = 8;
 
 const paddedLength = (prompts: readonly PromptRow[]): number => roundedUp(Math.max(...prompts.map((p) => p.inputIds.length)), PROMPT_BUCKET);
 const pad = (row: readonly number[], length: number, value: number): number[] => [...row, ...new Array<number>(length - row.length).fill(value)];

@@ -20,9 +20,9 @@ import { stateLogProbs } from "./state-log-probs";
 export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number, recompute = false): Tensor {
   const { hiddenSize, numAttentionHeads, headDim } = config.text;
   const [rows, places] = batch.weights.shape as [number, number];
-  const { inputIds, positionIds, featureIndex, mask, last } = batch.prompts;
+  const { inputIds, positionIds, featureIndex, mask } = batch.prompts;
   const promptOf = batch.promptOf as tf.Tensor1D;
-  const prompt = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds, recompute);
+  const prompt = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds, batch.prompts, recompute);
 
   const length = places - 1;
   const ofPrompt = tf.tile(tf.reshape(tf.gather(mask, promptOf), [rows, 1, -1]), [1, length, 1]);
@@ -38,7 +38,7 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
   const own = decode(params, config, embedTokens(params, batch.inputIds), batch.positionIds, attend, recompute);
 
   // the prompt's last state predicts a response's first token; its own states, but the last, predict the others
-  const atPromptsEnd = tf.gather(tf.reshape(prompt.hidden, [-1, hiddenSize]), tf.gather(last, promptOf) as tf.Tensor1D);
+  const atPromptsEnd = tf.gather(prompt.states, promptOf);
   const states = tf.concat([atPromptsEnd, tf.reshape(own, [-1, hiddenSize])], 0);
   const logProbs = stateLogProbs(params, config, states, batch.targets as tf.Tensor1D, temperature, recompute);
   return tf.reshape(padRows(logProbs, batch.predicted), [rows, places]);

@@ -50,8 +50,9 @@ function partsOf(): Record<string, Part> {
   return {
     "vision tower": (p) => ({ features: encodeImages(p, config, patches, vision) }),
     "prefill with its caches": (p) => {
-      const { hidden, keys, values } = prefill(p, config, embedTokens(p, ids), positions);
-      return { hidden, ...Object.fromEntries([...keys, ...values].map((x, i) => [`cache${i}`, x])) };
+      const ends = { last: tf.tensor1d([T - 1, T + 5], "int32"), mask: tf.tensor4d([0, 1].flatMap((row) => Array.from({ length: T }, (_, i) => (row === 1 && i > 5 ? -1e9 : 0))), [B, 1, 1, T]) };
+      const { states, keys, values } = prefill(p, config, embedTokens(p, ids), positions, ends);
+      return { states, ...Object.fromEntries([...keys, ...values].map((x, i) => [`cache${i}`, x])) };
     },
     "decoder on packed rows, logits": (p) => {
       const attend = packedAttention(segments);

@@ -78,7 +78,7 @@ function decoding(): Difference[] {
           pastKeys: own(3), pastValues: own(4), chunkKeys: [chunks[0]], chunkValues: [chunks[1]], slot: tf.scalar(step, "int32"),
         };
         const attend = decodeAttention(config, cache, (_, key, value) => (chunks = [key, value]))(0);
-        outputs.push(attend(draw(10 + step, [rows, 1, heads, headDim]), draw(20 + step, [rows, 1, kv, headDim]), draw(30 + step, [rows, 1, kv, headDim])));
+        outputs.push(attend(draw(10 + step, [rows, heads, headDim]), draw(20 + step, [rows, kv, headDim]), draw(30 + step, [rows, kv, headDim])));
       }
       return [...outputs, ...chunks];
     }),
