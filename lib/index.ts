@@ -41,6 +41,6 @@ export { probesFigure } from "./report/probes";
 export { pretrainingCurve, publish, readLogs, rlCurves } from "./report/publish";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
-export { repositoryRoot } from "./report/static-figures-kaleido";
+export { repositoryRoot } from "./engine/root";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries, yieldToEventLoop } from "./report/progress";

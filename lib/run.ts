@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { repositoryRoot } from "./data/emoji-fgvr/paths";
+import { repositoryRoot } from "./engine/root";
 import type { Settings } from "./settings";
 
 /** Folder of a run, absolute. The name was checked by `loadSettings`. */

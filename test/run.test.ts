@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { repositoryRoot } from "../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../lib/engine/root";
 import { hashTree, provenance, readJsonl, runFolder, writeJsonl, writeText } from "../lib/run";
 import { loadSettings } from "../lib/settings";
 

@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { foldIn, random } from "../engine/random";
 import { ensureDrawings, loadEmojiFgvr } from "./emoji-fgvr";
-import { repositoryRoot } from "./emoji-fgvr/paths";
+import { repositoryRoot } from "../engine/root";
 import { badRows, numberedLines, parseLine, readBytes, type BadRow, type OnBadRow } from "./lines";
 import type { Setting } from "./prompts";
 import { isSetName, linkReleased, nameSimilarity, questionRows, readFolders, readImageSet, readReleased, releasedFile, releasedQuestions, resolveImage, seededSplit, SET_QUESTIONS, setsFolder, splitSubcategories } from "./sets";

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import * as path from "node:path";
-import { repositoryRoot } from "../data/emoji-fgvr/paths";
+import { repositoryRoot } from "../engine/root";
 
 /** What `zero-shot --install` installs. */
 export const TRANSFORMERS_JS = "@huggingface/transformers@4.3.1";

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { repositoryRoot } from "../data/emoji-fgvr/paths";
+import { repositoryRoot } from "../engine/root";
 
 /** What becomes of an image. Sides are from 1 to 2^20. */
 export interface PatchPlan {

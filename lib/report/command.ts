@@ -1,6 +1,6 @@
 /** A command of the command line from a notebook: what a reader would type, with what it prints. */
 import { spawn } from "node:child_process";
-import { repositoryRoot } from "./static-figures-kaleido";
+import { repositoryRoot } from "../engine/root";
 
 /** Lines that TensorFlow writes to every process that loads it. */
 const NOISE = /^(WARNING: All log messages before absl|[IW]\d{4} .*(oneDNN|cpu_feature_guard|computation_placer))/;

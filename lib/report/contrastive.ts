@@ -9,7 +9,7 @@ import type { Settings } from "../settings";
 import { methodBarsFigure } from "./figures";
 import { methodRows, publishFolder } from "./publish";
 import { saveFigures } from "./static-figures";
-import { repositoryRoot } from "./static-figures-kaleido";
+import { repositoryRoot } from "../engine/root";
 import type { TableRow } from "./tables";
 
 /** A run's rows of a kind (`predictions`, `baselines`); none where the folder is missing or empty. */

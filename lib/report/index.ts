@@ -1,5 +1,5 @@
 /** Reports: tables and figures. */
 export * from "./figures";
 export * from "./static-figures";
-export { repositoryRoot } from "./static-figures-kaleido";
+export { repositoryRoot } from "../engine/root";
 export * from "./tables";

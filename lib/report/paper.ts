@@ -7,7 +7,7 @@ import type { Metric } from "../eval/compare";
 import { aggregateSeeds, resultsFromCsv, type ResultRow } from "../eval/results";
 import { compareMethods, type Setting, type Split } from "../eval/rows";
 import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
-import { repositoryRoot } from "./static-figures-kaleido";
+import { repositoryRoot } from "../engine/root";
 import type { TableRow } from "./tables";
 
 const SPLITS = ["seen", "unseen"] as const;

@@ -10,7 +10,7 @@ import { learningCurvesFigure, lossFigure, methodBarsFigure, seenUnseenFigure, t
 import { writeManifest } from "./manifest";
 import { writeCardResults } from "./model-card";
 import { saveFigures, type FigureFile } from "./static-figures";
-import { repositoryRoot } from "./static-figures-kaleido";
+import { repositoryRoot } from "../engine/root";
 
 /** Methods of Stage 2, whose logs are learning curves. */
 const RL_LOGS = ["cls-rl", "tapo", "tapo-no-intra", "tapo-no-inter"];

@@ -3,25 +3,14 @@
  * It reads one JSON request a line and answers one JSON line each.
  */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import * as readline from "node:readline";
+import { repositoryRoot } from "../engine/root";
 import type { Figure } from "./figures-theme";
 
 /** Seconds one answer may take, by attempt: on a busy machine kaleido 0.2.1 now and then hangs while it starts. */
 const PATIENCE = [20, 40, 80];
-
-/** The repository's root: the nearest folder above with this project's package.json. */
-export function repositoryRoot(): string {
-  for (const start of [process.cwd(), __dirname]) {
-    for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
-      const file = path.join(folder, "package.json");
-      if (existsSync(file) && /"name":\s*"fine-r1"/.test(readFileSync(file, "utf8"))) return folder;
-      if (folder === path.dirname(folder)) break;
-    }
-  }
-  throw new Error(`no package.json of fine-r1 above ${process.cwd()}; run from inside the repository`);
-}
 
 function kaleidoFolder(root: string): string {
   const lib = path.join(root, ".venv", "lib");

@@ -7,7 +7,8 @@ import { promises as fs } from "node:fs";
 import * as path from "node:path";
 import * as aq from "arquero";
 import type { Figure } from "./figures-theme";
-import { renderSvg, repositoryRoot } from "./static-figures-kaleido";
+import { renderSvg } from "./static-figures-kaleido";
+import { repositoryRoot } from "../engine/root";
 
 /** What a figure was made from: SHA-256 sums, hexadecimal, of the code, the settings and the data. */
 export interface Provenance {

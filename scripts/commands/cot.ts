@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { buildTeacherCot, type Teacher } from "../../lib/data/cot/teacher";
 import { teacherCard } from "../../lib/data/cot/teacher-card";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import { imageDataUri } from "../../lib/data/image-uri";
 import { paperPrompts } from "../../lib/data/prompts";
 import { closedWorldOptions, nameSimilarity, rankNames } from "../../lib/data/sets";

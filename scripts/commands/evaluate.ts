@@ -6,7 +6,7 @@ import { paperPrompts, tinyPrompts } from "../../lib/data/prompts";
 import { endpointAnswerer, modelAnswerer, type Answerer } from "../../lib/eval/answerers";
 import { runEvaluation } from "../../lib/eval/runner";
 import { scoreRows } from "../../lib/eval/score";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import { canCompile } from "../../lib/engine/native";
 import { useBf16 } from "../../lib/engine/precision";
 import { limitsOf } from "../../lib/finetune/job";

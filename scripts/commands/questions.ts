@@ -1,7 +1,7 @@
 /** `questions`: closed-world questions of an image set as a file that `evaluate` and `zero-shot` ask, distractors by what is asked for. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import { loadQuestions } from "../../lib/data/question-set";
 import { fewShots, isSetName, readFolders, readImageSet, resolveImage, seededSplit, setsFolder, splitSubcategories, type SetImage } from "../../lib/data/sets";
 import { writeJsonl } from "../../lib/run";

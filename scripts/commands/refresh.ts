@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot } from "../../lib/report/static-figures-kaleido";
+import { repositoryRoot } from "../../lib/engine/root";
 import { replaceBlock, resultsBlock } from "../../lib/report/readme";
 import { writeText } from "../../lib/run";
 import { run as contrastive } from "./contrastive";

@@ -1,7 +1,7 @@
 /** `rl`: Stage 2 on a checkpoint directory: CLS-RL, TAPO or one of its ablations on the release's parquet. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import { readStage2, type Stage2Row } from "../../lib/data/stage2";
 import { engineStats } from "../../lib/engine/compile";
 import { rlPhases } from "../../lib/finetune/plan";

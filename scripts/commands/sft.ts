@@ -1,7 +1,7 @@
 /** `sft`: Stage 1 on a checkpoint directory: supervised fine-tuning on sharegpt records about photographs. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import { stage1Images } from "../../lib/data/sets/stage1-images";
 import { readSharegptFile, type SftRecord } from "../../lib/data/sharegpt";
 import { sftPhases } from "../../lib/finetune/plan";

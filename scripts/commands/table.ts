@@ -7,7 +7,7 @@ import { resultsTable, resultsToCsv } from "../../lib/eval/results";
 import { readPredictions } from "../../lib/eval/rows";
 import { summariseMethods } from "../../lib/eval/summary";
 import { writeAtomically } from "../../lib/report/static-figures";
-import { repositoryRoot } from "../../lib/report/static-figures-kaleido";
+import { repositoryRoot } from "../../lib/engine/root";
 import { similaritiesOrReason, similarityTable } from "./similarity";
 import { mcnemarTable, overviewTable, summaryTable, toMarkdown } from "../../lib/report/tables";
 

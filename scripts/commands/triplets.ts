@@ -1,7 +1,7 @@
 /** `triplets`: Stage-2 parquet of any image set. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import type { OnBadRow } from "../../lib/data/lines";
 import { imageProblem } from "../../lib/data/sets/check";
 import type { SetImage } from "../../lib/data/sets";

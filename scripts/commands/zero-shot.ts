@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { repositoryRoot } from "../../lib/data/emoji-fgvr/paths";
+import { repositoryRoot } from "../../lib/engine/root";
 import { loadQuestions } from "../../lib/data/question-set";
 import { hasOnnx, ONNX_DTYPES, onnxFolder, openTowers, TRANSFORMERS_JS, type OnnxTowers } from "../../lib/eval/onnx";
 import { scoreRows } from "../../lib/eval/score";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { lossFigure } from "../../lib/report/figures";
 import { hashFiles, readStamp, saveFigure, saveFigures, sha256, stampOf, type Provenance } from "../../lib/report/static-figures";
-import { canonicalSvg, repositoryRoot } from "../../lib/report/static-figures-kaleido";
+import { canonicalSvg } from "../../lib/report/static-figures-kaleido";
+import { repositoryRoot } from "../../lib/engine/root";
 
 const folder = mkdtempSync(join(tmpdir(), "figures-"));
 afterAll(() => rmSync(folder, { recursive: true }));

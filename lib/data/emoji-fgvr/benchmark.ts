@@ -2,7 +2,8 @@
 import * as path from "node:path";
 import { drawingFile } from "./cache";
 import { readEmojiFgvr, type EmojiFgvrFiles } from "./load";
-import { dataFolder, repositoryRoot } from "./paths";
+import { dataFolder } from "./paths";
+import { repositoryRoot } from "../../engine/root";
 import { evaluationRows, type EvaluationRequest } from "./rows";
 import { fewShotExamples, triplets } from "./triplets";
 import type { Concept, DesignerRole, Domain, Drawing, EmojiTriplet, EvaluationRow, FewShotExample, Style, StyleInfo } from "./types"; // prettier-ignore

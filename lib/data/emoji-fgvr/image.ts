@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
-import { repositoryRoot } from "./paths";
+import { repositoryRoot } from "../../engine/root";
 import type { RgbImage } from "./types";
 
 /**

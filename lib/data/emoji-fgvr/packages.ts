@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
-import { repositoryRoot } from "./paths";
+import { repositoryRoot } from "../../engine/root";
 
 /** What of an Iconify icon is used here; sizes are in the units of the icon's own view box. */
 export interface Icon {

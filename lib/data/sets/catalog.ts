@@ -1,6 +1,6 @@
 /** What is known about the six sets: who publishes them, how many images they have, and the paper's division of them. */
 import * as path from "node:path";
-import { repositoryRoot } from "../emoji-fgvr/paths";
+import { repositoryRoot } from "../../engine/root";
 import type { Portion, SetName } from "./types";
 
 /** One set's facts. */

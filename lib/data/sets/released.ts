@@ -1,7 +1,7 @@
 /** The released evaluation rows: JSON Lines of `{image_path, question, options, ground_truth}`, the truth always first. */
 import * as path from "node:path";
 import { foldIn, random } from "../../engine/random";
-import { repositoryRoot } from "../emoji-fgvr/paths";
+import { repositoryRoot } from "../../engine/root";
 import { badRows, numberedLines, parseLine, readBytes, type BadRow, type OnBadRow } from "../lines";
 import { checkedPath } from "./paths";
 import type { SetName } from "./types";

@@ -11,7 +11,7 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { foldIn, random } from "../../engine/random";
-import { repositoryRoot } from "../emoji-fgvr/paths";
+import { repositoryRoot } from "../../engine/root";
 import { readSharegpt } from "../sharegpt";
 import { SETS } from "./catalog";
 import { titleCase } from "./paths";
