@@ -12,12 +12,12 @@ import { isNative, tf, type Tensor } from "./tensorflow";
 
 /** The addon registers its ops with TensorFlow when it is loaded. */
 interface KernelAddon {
-  /** `avx512`, `avx2` or `generic`. */
+  /** `amx`, `avx512`, `avx2` or `generic`. */
   instructionSet: string;
 }
 
 /** What `FINE_R1_KERNELS` may say: the best instruction set to use, or 0 for none. */
-const CHOICES = ["", "avx512", "avx2", "generic", "0"];
+const CHOICES = ["", "amx", "avx512", "avx2", "generic", "0"];
 
 function load(): { addon: KernelAddon | null; problem: string | null } {
   if (!isNative) return { addon: null, problem: "TensorFlow's addon is not loaded" };
@@ -49,6 +49,9 @@ export const usesKernels = (): boolean => loaded.addon !== null && !paused && !r
 
 /** The same for a kernel that has no gradient, which a gradient that is being taken would find to be 0. */
 export const usesKernelsWithoutGradient = (): boolean => usesKernels() && tf.engine().state.gradientDepth === 0;
+
+/** Whether there is a kernel for products of matrices: on processors with a matrix unit, where it is faster than TensorFlow's. */
+export const multipliesMatrices = (): boolean => usesKernels() && kernelInstructionSet() === "amx";
 
 /** Runs `run` with TensorFlow's ops alone: what the kernels are compared with. */
 export function withoutKernels<T>(run: () => T): T {

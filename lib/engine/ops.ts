@@ -4,8 +4,7 @@
  * trace them.
  */
 import { callKernel, usesKernels } from "./kernels";
-import { DT, nativeBackend } from "./native";
-import { isNative, tf, type Tensor } from "./tensorflow";
+import { tf, type Tensor } from "./tensorflow";
 
 type Save = (tensors: Tensor[]) => void;
 
@@ -19,57 +18,6 @@ export function withGradient(inputs: Tensor[], forward: (save: Save) => Tensor, 
 }
 
 const leadingAxes = (x: Tensor): number[] => Array.from({ length: x.rank - 1 }, (_, axis) => axis);
-
-/**
- * `x · weightᵀ + bias` as one 2-D product.
- * @param x [..., in]
- * @param weight [out, in], as Hugging Face stores a linear layer
- * @param bias [out] or null
- * @returns [..., out]
- */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  const [outSize, inSize] = weight.shape;
-  if (weight.rank !== 2 || x.shape[x.rank - 1] !== inSize) {
-    throw new Error(`linear: input [${x.shape.join(", ")}] against weight [${weight.shape.join(", ")}]; expected [..., in] and [out, in]`);
-  }
-  return tf.tidy(() => {
-    const flat = x.rank === 2 ? x : x.reshape([-1, inSize]);
-    const product = isNative ? plainProduct(flat, weight) : tf.matMul(flat as tf.Tensor2D, weight as tf.Tensor2D, false, true);
-    const y: Tensor = bias ? addBias(product, bias) : product;
-    return x.rank === 2 ? y : y.reshape([...x.shape.slice(0, -1), outSize]);
-  });
-}
-
-/**
- * `x · weightᵀ` as TensorFlow's MatMul. tfjs calls BatchMatMul for every product, with two reshapes around it: half the time of a product
- * of few rows, as in a decoding step. The gradient's products are tfjs's own.
- */
-function plainProduct(x: Tensor, weight: Tensor): Tensor {
-  return withGradient(
-    [x, weight],
-    (save) => {
-      save([x, weight]);
-      const backend = nativeBackend();
-      const { TF_ATTR_BOOL, TF_ATTR_TYPE } = backend.binding;
-      const attributes = [{ name: "transpose_a", type: TF_ATTR_BOOL, value: false }, { name: "transpose_b", type: TF_ATTR_BOOL, value: true }, { name: "T", type: TF_ATTR_TYPE, value: DT.float32 }];
-      return backend.executeSingleOutput("MatMul", attributes, [x, weight]);
-    },
-    (dy, [input, w]) => [tf.matMul(dy as tf.Tensor2D, w as tf.Tensor2D), tf.matMul(dy as tf.Tensor2D, input as tf.Tensor2D, true, false)],
-  );
-}
-
-/** A bias added by BiasAdd, which TensorFlow computes together with the product before it. */
-function addBias(x: Tensor, bias: Tensor): Tensor {
-  if (!isNative) return x.add(bias);
-  return withGradient(
-    [x, bias],
-    () => {
-      const backend = nativeBackend();
-      return backend.executeSingleOutput("BiasAdd", [{ name: "T", type: backend.binding.TF_ATTR_TYPE, value: DT.float32 }], [x, bias]);
-    },
-    (dy) => [dy, tf.sum(dy, 0)],
-  );
-}
 
 /**
  * Root-mean-square normalisation, `weight * x / sqrt(mean(x²) + eps)` over the last axis (Zhang & Sennrich 2019).

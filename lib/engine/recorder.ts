@@ -42,6 +42,8 @@ interface Recorded extends Known {
 }
 
 const MATRIX_PRODUCTS = new Set(["MatMul", "BatchMatMulV2", "BatchMatMul"]);
+/** Kernels that multiply matrices of either type, and round float32 ones themselves where they are to. */
+const PRODUCT_KERNELS = new Set(["FineR1MatMul", "FineR1SwiGluMlp", "FineR1SwiGluMlpGrad"]);
 
 /** Records kernel calls as the nodes of a function. Tensors made in it are stand-ins: a negative id, a shape and a type. */
 export class Recorder {
@@ -144,6 +146,11 @@ export class Recorder {
     const outputs = this.inferred(op, attributes, inputs);
     if (outputs.length !== outputCount) throw new TraceError(`trace: ${op} was called for ${outputCount} outputs, TensorFlow tells of ${outputs.length}`);
     const names = outputNames(name, op, given, outputCount);
+    if (PRODUCT_KERNELS.has(op)) {
+      const types = inferredAttributes(op, given, held.map(({ dtype }) => dtype));
+      this.nodes.push({ name, op, inputs: [...sources, ...this.waitsFor], attributes: { ...attributes, ...types, rounds: attrValue.bool(this.options.bf16 === true) } });
+      return outputs.map((output, i) => this.standIn(names[i], output));
+    }
     const inBf16 = (node: Node): TensorHandle[] => {
       this.nodes.push(node);
       return [this.standIn(this.cast(`${name}_out`, names[0], DT.bfloat16, DT.float32), outputs[0])];

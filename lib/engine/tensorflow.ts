@@ -10,8 +10,25 @@ process.env.TF_ENABLE_ONEDNN_OPTS ??= "1";
 // GPUs multiply float32 in TF32 (10 bits of mantissa) unless told not to: faster, and by choice only
 if (process.env.FINE_R1_TF32 !== "1") process.env.NVIDIA_TF32_OVERRIDE ??= "0";
 
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
 import util from "node:util"; // the module object itself: a namespace import would be a copy
 import * as tf from "@tensorflow/tfjs";
+import { repositoryRoot } from "./root";
+
+/** Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told (`scripts/setup/python.mjs`). */
+function isForGpu(): boolean {
+  if (process.env.FINE_R1_DEVICE) return process.env.FINE_R1_DEVICE === "gpu";
+  try {
+    return (JSON.parse(readFileSync(path.join(repositoryRoot(), ".venv/fine-r1.json"), "utf8")) as { device?: string }).device === "gpu";
+  } catch {
+    return false;
+  }
+}
+
+// The fused kernels (`kernels.ts`) share each op among all threads, which wait awake for the next one: ops side by side would take their
+// cores. On a GPU and without the kernels, TensorFlow runs ops side by side as it sees fit.
+if (process.env.FINE_R1_KERNELS !== "0" && !isForGpu()) process.env.TF_NUM_INTEROP_THREADS ??= "1";
 
 export { tf };
 export type Tensor = tf.Tensor;

@@ -6,8 +6,7 @@ import { attention, causalMask, MASKED } from "../engine/attention";
 import { rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
-import { layerOf, layerWithParts, param, project } from "./project";
-import { mlp } from "./vision";
+import { layerOf, layerWithParts, mlp, param, project } from "./project";
 
 /**
  * Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T, heads * headDim]. In a

@@ -1,7 +1,9 @@
 /** Access to parameters by name; the one place through which every linear layer of the model goes. */
 import { dropout } from "../engine/dropout";
-import { linear } from "../engine/ops";
+import { linear } from "../engine/linear";
+import { swiglu } from "../engine/ops";
 import { recomputed } from "../engine/recompute";
+import { swigluMlp, type LinearLayer } from "../engine/swiglu-mlp";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 
 /** A step's seed of LoRA's dropout among its parameters: int32 [2]. Without it nothing is dropped: scoring, sampling, evaluation. */
@@ -14,13 +16,16 @@ export function param(params: Params, name: string): Tensor {
   return tensor;
 }
 
+const layerNamed = (params: Params, name: string): LinearLayer => ({ weight: param(params, `${name}.weight`), bias: params[`${name}.bias`] ?? null });
+
 /**
  * The linear layer `name`: `${name}.weight` [out, in], `${name}.bias` [out] where there is one, and where the record holds
  * an adapter of it (lora.ts) `+ scaling · B · A · x`. Where the record holds a seed of the step (`lora_seed`) and the layer's
  * `lora_dropout`, values of that x are dropped.
  */
 export function project(params: Params, name: string, x: Tensor): Tensor {
-  const y = linear(x, param(params, `${name}.weight`), params[`${name}.bias`] ?? null);
+  const { weight, bias } = layerNamed(params, name);
+  const y = linear(x, weight, bias);
   const a = params[`${name}.lora_A.weight`];
   if (!a) return y;
   return tf.tidy(() => {
@@ -28,6 +33,14 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
     const seen = rate && params[LORA_SEED] ? dropout(x, rate, params[LORA_SEED], name) : x;
     return y.add(linear(linear(seen, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`)));
   });
+}
+
+/** The SwiGLU feed-forward layer `name`, whose three linear layers may have adapters. */
+export function mlp(params: Params, name: string, x: Tensor): Tensor {
+  const names = ["gate_proj", "up_proj", "down_proj"].map((layer) => `${name}.${layer}`);
+  const [gate, up, down] = names;
+  if (names.some((layer) => params[`${layer}.lora_A.weight`])) return project(params, down, swiglu(project(params, gate, x), project(params, up, x)));
+  return swigluMlp(x, layerNamed(params, gate), layerNamed(params, up), layerNamed(params, down));
 }
 
 /**

@@ -3,10 +3,10 @@
  * with 2-D rotary positions, and the merger that makes 2x2 patches one token of the decoder.
  */
 import { attention } from "../engine/attention";
-import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, swiglu, type RotaryTables } from "../engine/ops";
+import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { VISION_NORM_EPS, type ModelConfig, type VisionConfig } from "./config";
-import { layerOf, param, project } from "./project";
+import { layerOf, mlp, param, project } from "./project";
 import type { Segments, VisionInputs } from "./vision-plan";
 
 /** Rotary tables [patches, 1, headDim]: a quarter of the head turns with the row, a quarter with the column, twice. */
@@ -33,11 +33,6 @@ function selfAttention(params: Params, config: VisionConfig, name: string, x: Te
   const { index, inverse } = segments;
   // Each patch is taken once and places of padding never: the gradient must put zeros there.
   return project(params, `${name}.proj`, index && inverse ? tf.gather(rows, inverse as tf.Tensor1D) : rows);
-}
-
-/** SwiGLU feed-forward layer: `down(silu(gate(x)) * up(x))`. */
-export function mlp(params: Params, name: string, x: Tensor): Tensor {
-  return project(params, `${name}.down_proj`, swiglu(project(params, `${name}.gate_proj`, x), project(params, `${name}.up_proj`, x)));
 }
 
 /**

@@ -7,12 +7,11 @@
 import { compile, type CompileOptions } from "../engine/compile";
 import { canCompile } from "../engine/native";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { disposeTree } from "../engine/tree";
+import { disposeTree, takeRows } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { decode, embedTokens, lmHead, mergeImageFeatures, prefill } from "../model/decoder";
 import { decodeAttention, type DecodeCache, type LayerTensors } from "./attention";
 import { choose, temperedSoftmax, type ChoiceInputs } from "./choose";
-import { intoLanes, laneSizes, regroup } from "./lanes";
 import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
 import { createRounding } from "./rounded";
 import { createSampler, type Scored } from "./sampler";
@@ -79,6 +78,13 @@ function lengthened(past: Past, { chunkKeys, chunkValues }: Chunk): Past {
   return joined;
 }
 
+/** Rows `from` of every tensor of `tree`; uses it up. */
+function onlyRows<T>(tree: T, from: readonly number[]): T {
+  const kept = takeRows(tree, from);
+  disposeTree(tree);
+  return kept;
+}
+
 function textParams(params: Params): Params {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
 }
@@ -103,31 +109,24 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
   };
 
   const read = compile(
-    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perPrompt: number, sizes: number[]) => {
+    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perPrompt: number) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
       const { states, keys, values } = prefill(params, config, embeds, batch.positionIds, batch);
-      return { ...next(params, states, temperature, given, perPrompt, null), caches: intoLanes({ promptKeys: keys, promptValues: values, promptMask: batch.mask }, sizes) };
+      return { ...next(params, states, temperature, given, perPrompt, null), promptKeys: keys, promptValues: values };
     },
     { name: "rollout.prefill", ...options },
   );
 
   const step = compile(
-    (params: Params, caches: DecodeCache[], temperature: Tensor | null, given: ChoiceInputs | null, tokens: Tensor, positions: Tensor) => {
-      const chunks: Chunk[] = [];
-      let first = 0;
-      const hidden = caches.map((cache) => {
-        const rows = cache.chunkKeys[0].shape[0];
-        const [own, at] = [tokens, positions].map((x) => (rows === x.shape[0] ? x : tf.slice(x, first, rows)));
-        first += rows;
-        const chunk: Chunk = { chunkKeys: [], chunkValues: [] };
-        chunks.push(chunk);
-        const attention = decodeAttention(config, cache, (layer, key, value) => {
-          chunk.chunkKeys[layer] = tf.keep(key);
-          chunk.chunkValues[layer] = tf.keep(value);
-        });
-        return decode(params, config, embedTokens(params, own), tf.tile(tf.reshape(at, [1, rows, 1]), [3, 1, 1]), attention);
+    (params: Params, cache: DecodeCache, temperature: Tensor | null, given: ChoiceInputs | null, tokens: Tensor, positions: Tensor) => {
+      const chunk: Chunk = { chunkKeys: [], chunkValues: [] };
+      const attention = decodeAttention(config, cache, (layer, key, value) => {
+        chunk.chunkKeys[layer] = tf.keep(key);
+        chunk.chunkValues[layer] = tf.keep(value);
       });
-      return { ...next(params, hidden.length === 1 ? hidden[0] : tf.concat(hidden, 0), temperature, given, 1, tokens), chunks };
+      const positionIds = tf.tile(tf.reshape(positions, [1, -1, 1]), [3, 1, 1]);
+      const hidden = decode(params, config, embedTokens(params, tokens), positionIds, attention);
+      return { ...next(params, hidden, temperature, given, 1, tokens), chunk };
     },
     { name: "rollout.decode", ...options },
   );
@@ -136,7 +135,7 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
 
   /** Each in memory of its own: steps write into it. */
   const empty = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
-  const emptyChunks = (sizes: readonly number[], perEntry: number): Chunk[] => sizes.map((entries) => ({ chunkKeys: empty(entries * perEntry), chunkValues: empty(entries * perEntry) }));
+  const emptyChunk = (rows: number): Chunk => ({ chunkKeys: empty(rows), chunkValues: empty(rows) });
 
   function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
     if (prompts.length === 0) return [];
@@ -149,45 +148,43 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
     const sampler = createSampler(prompts, rollouts, settings, vocabulary, where);
     const first = firstSlots(prompts.length, n);
     let slots = first;
-    let sizes = laneSizes(prompts.length, n, config.text);
-    const prompt = read(params, batch, features, sampler.temperature, sampler.begin(slots.rows), where === "graph" ? n : 1, sizes);
-    disposeTree(batch);
+    const prompt = read(params, batch, features, sampler.temperature, sampler.begin(slots.rows), where === "graph" ? n : 1);
+    const { mask: promptMask, ...unused } = batch;
+    disposeTree(unused);
     const rounded = round(params);
-    let promptCaches = prompt.caches;
-    let pasts = sizes.map((): Past => ({ pastKeys: [], pastValues: [] }));
-    let chunks = emptyChunks(sizes, n);
+    let promptCache = { promptKeys: prompt.promptKeys, promptValues: prompt.promptValues, promptMask };
+    let past: Past = { pastKeys: [], pastValues: [] };
+    let chunk = emptyChunk(rows);
     let open = sampler.take(prompt, (slot) => Math.floor(slot / n));
     settings.onToken?.(1, open, rollouts);
 
     for (let t = 1; open > 0; t++) {
       const slotIndex = (t - 1) % CHUNK;
       if (t > 1 && slotIndex === 0) {
-        pasts = pasts.map((past, lane) => lengthened(past, chunks[lane]));
+        past = lengthened(past, chunk);
         const packed = packSlots(slots, first, sampler.isOpen);
         if (packed) {
           const placeOf = new Map(slots.rows.map((row, slot) => [row, slot]));
           const entryOf = new Map(slots.prompts.map((prompt, entry) => [prompt, entry]));
           const from = packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!));
-          sizes = laneSizes(packed.prompts.length, packed.perEntry, config.text);
-          pasts = regroup(pasts, from, sizes.map((entries) => entries * packed.perEntry));
+          past = onlyRows(past, from);
           sampler.pack(from);
-          promptCaches = regroup(promptCaches, packed.prompts.map((prompt) => entryOf.get(prompt)!), sizes);
+          promptCache = onlyRows(promptCache, packed.prompts.map((prompt) => entryOf.get(prompt)!));
           slots = packed;
         }
-        chunks = emptyChunks(sizes, slots.perEntry);
+        chunk = emptyChunk(slots.rows.length);
       }
       const slot = tf.scalar(slotIndex, "int32");
       const inSlots = (value: (rollout: Rollout) => number): Tensor => tf.tensor1d(slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))), "int32");
       const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
       const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
-      const caches = promptCaches.map((promptCache, lane): DecodeCache => ({ ...promptCache, ...pasts[lane], ...chunks[lane], slot }));
-      const produced = step(rounded.params, caches, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
-      disposeTree([chunks, slot, tokens, positions]);
-      chunks = produced.chunks;
+      const produced = step(rounded.params, { ...promptCache, ...past, ...chunk, slot }, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
+      disposeTree([chunk, slot, tokens, positions]);
+      chunk = produced.chunk;
       open = sampler.take(produced, (s) => s);
       settings.onToken?.(t + 1, open, rollouts);
     }
-    disposeTree([promptCaches, pasts, chunks, rounded.made]);
+    disposeTree([promptCache, past, chunk, rounded.made]);
     sampler.dispose();
     return rollouts;
   }

@@ -15,15 +15,39 @@ namespace generic {
 extern const Kernels table;
 }
 
+namespace amx {
+bool is_there();
+void mat_mul(const MatMul&, int64_t begin, int64_t end);
+void pack_mlp(const SwiGluMlp&, int64_t begin, int64_t end);
+void swiglu_mlp(const SwiGluMlp&, int64_t begin, int64_t end);
+void swiglu_mlp_grad(const SwiGluMlp&, int64_t begin, int64_t end);
+}  // namespace amx
+
 namespace {
+
+/** The kernels for AVX512, and matrix products on AMX. */
+const Kernels& with_matrix_unit() {
+  static const Kernels table = [] {
+    Kernels all = avx512::table;
+    all.name = "amx";
+    all.mat_mul = amx::mat_mul;
+    all.pack_mlp = amx::pack_mlp;
+    all.swiglu_mlp = amx::swiglu_mlp;
+    all.swiglu_mlp_grad = amx::swiglu_mlp_grad;
+    return all;
+  }();
+  return table;
+}
 
 const Kernels& choose() {
   const char* most = std::getenv("FINE_R1_KERNELS");
   const auto allows = [&](const char* set) { return most == nullptr || *most == 0 || std::strcmp(most, set) == 0; };
   const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (has_avx512 && allows("avx512")) return avx512::table;
-  if (has_avx2 && (allows("avx2") || allows("avx512"))) return avx2::table;
+  const bool asks_for_avx512 = allows("amx") || allows("avx512");
+  if (has_avx512 && allows("amx") && amx::is_there()) return with_matrix_unit();
+  if (has_avx512 && asks_for_avx512) return avx512::table;
+  if (has_avx2 && (asks_for_avx512 || allows("avx2"))) return avx2::table;
   return generic::table;
 }
 

@@ -140,6 +140,73 @@ struct Choose {
   float top_p;
 };
 
+/** Row-major, `stride` numbers a row. */
+struct Matrix {
+  const void* data;
+  int64_t stride;
+  /** Read as its transpose. */
+  bool transposed;
+  /** Of bfloat16, otherwise of float32. */
+  bool is_bf16;
+};
+
+/** c = a b + bias, of [m, k] and [k, n]. Jobs are blocks of c. */
+struct MatMul {
+  Matrix a, b;
+  /** [n], or null. */
+  const float* bias;
+  float* c;
+  int64_t m, n, k;
+  /** Numbers are rounded to bfloat16 before they are multiplied; otherwise the result has float32's accuracy. */
+  bool rounds;
+  int64_t block_m, block_n;
+
+  int64_t blocks_m() const { return (m + block_m - 1) / block_m; }
+  int64_t blocks_n() const { return (n + block_n - 1) / block_n; }
+  int64_t jobs() const { return blocks_m() * blocks_n(); }
+};
+
+/**
+ * y = (silu(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias, without the numbers between in memory: a block of rows goes
+ * through all of it, `kMlpChunk` inner places at a time, and stays in the cache. The gradient computes them again.
+ */
+struct SwiGluMlp {
+  int64_t rows, in, inner, out;
+  const float* x;
+  /** [inner, in], [inner, in] and [out, inner]. */
+  Matrix gate, up, down;
+  /** [inner], [inner], [out], or null. */
+  const float *gate_bias, *up_bias, *down_bias;
+  float* y;
+  bool rounds;
+  /** The weights, packed: `packed_bytes()`. */
+  char* packed;
+  /** Rows of a job. */
+  int64_t block;
+  /** Null without a gradient. */
+  const struct SwiGluMlpGrad* grad;
+
+  int64_t chunks() const;
+  int64_t packed_bytes() const;
+};
+
+/** Jobs are slices: each goes over its blocks of rows one after the other and sums its share of the weights' gradients. */
+struct SwiGluMlpGrad {
+  const float* dy;
+  float* dx;
+  /** [slices, sums()]: what each slice adds to the gradients of gate, up, down, gate_bias and up_bias, in this order. */
+  float* sums;
+  int64_t slices;
+};
+
+/** Inner places at a time; sizes are rounded up to panels of `kMlpPanel`. */
+constexpr int64_t kMlpChunk = 128, kMlpPanel = 32;
+constexpr int64_t to_panels(int64_t n) { return (n + kMlpPanel - 1) / kMlpPanel * kMlpPanel; }
+inline int64_t SwiGluMlp::chunks() const { return (inner + kMlpChunk - 1) / kMlpChunk; }
+inline int64_t SwiGluMlp::packed_bytes() const { return chunks() * kMlpChunk * ((grad != nullptr ? 4 : 2) * to_panels(in) + to_panels(out)) * (rounds ? 2 : 6); }
+/** Numbers of one slice's sums: [inner, in] twice, [out, inner], [inner] twice, each size rounded up. */
+inline int64_t mlp_sums(const SwiGluMlp& o) { return to_panels(o.inner) * (2 * to_panels(o.in) + to_panels(o.out) + 2); }
+
 /** One table of functions for each instruction set. */
 struct Kernels {
   const char* name;
@@ -156,6 +223,12 @@ struct Kernels {
   void (*adamw)(const AdamW&, int64_t begin, int64_t end);
   void (*softmax)(const Softmax&, int64_t begin, int64_t end);
   void (*choose)(const Choose&, int64_t begin, int64_t end);
+  /** Null where the processor has no matrix unit: TensorFlow's own product is as fast there. */
+  void (*mat_mul)(const MatMul&, int64_t begin, int64_t end);
+  /** Packs the weights; jobs are chunks of inner places. */
+  void (*pack_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
+  void (*swiglu_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
+  void (*swiglu_mlp_grad)(const SwiGluMlp&, int64_t begin, int64_t end);
 };
 
 /** The best of this processor. */

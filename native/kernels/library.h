@@ -8,5 +8,6 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 #include "kernels.h"

@@ -11,7 +11,7 @@ import { performance } from "node:perf_hooks";
 import * as readline from "node:readline";
 import type { BenchCase, BenchModule } from "./types";
 
-for (const name of ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"]) process.env[name] ??= "2";
+for (const name of ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"]) process.env[name] ??= "2";
 
 const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = process.stderr.write.bind(process.stderr);

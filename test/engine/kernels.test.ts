@@ -12,6 +12,19 @@ import { differences, draw, type Difference } from "../helpers/kernel-parity";
 const TOLERANCE = 3e-6;
 const tooFar = (all: Difference[]): Difference[] => all.filter(([, error]) => !(error < TOLERANCE));
 
+interface Told {
+  instructionSet: string | null;
+  used: boolean;
+  differences: Difference[];
+}
+
+function inItsOwnProcess(env: Record<string, string>): Told {
+  const program = path.join(__dirname, "../helpers/kernel-parity.ts");
+  const { stdout, stderr, status } = spawnSync(process.execPath, ["--import", "tsx", program], { encoding: "utf8", env: { ...process.env, ...env } });
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout) as Told;
+}
+
 describe.skipIf(!isNative)("fused kernels", () => {
   it("are built and used", () => {
     expect(kernelProblem()).toBeNull();
@@ -25,13 +38,16 @@ describe.skipIf(!isNative)("fused kernels", () => {
     expect(tooFar(all)).toEqual([]);
   });
 
-  it.each(["avx2", "generic", "0"])("equal them on lesser processors too: FINE_R1_KERNELS=%s", (set) => {
-    const program = path.join(__dirname, "../helpers/kernel-parity.ts");
-    const { stdout, stderr, status } = spawnSync(process.execPath, ["--import", "tsx", program], { encoding: "utf8", env: { ...process.env, FINE_R1_KERNELS: set } });
-    expect(status, stderr).toBe(0);
-    const told = JSON.parse(stdout) as { instructionSet: string | null; used: boolean; differences: Difference[] };
+  it.each([...(kernelInstructionSet() === "amx" ? ["avx512"] : []), "avx2", "generic", "0"])("equal them on lesser processors too: FINE_R1_KERNELS=%s", (set) => {
+    const told = inItsOwnProcess({ FINE_R1_KERNELS: set });
     expect(told.used).toBe(set !== "0");
     if (kernelInstructionSet() !== "generic") expect(told.instructionSet).toBe(set === "0" ? null : set);
+    expect(tooFar(told.differences)).toEqual([]);
+  });
+
+  it("equal them where threads share the jobs", () => {
+    const told = inItsOwnProcess({ TF_NUM_INTRAOP_THREADS: "3" });
+    expect(told.used).toBe(true);
     expect(tooFar(told.differences)).toEqual([]);
   });
 

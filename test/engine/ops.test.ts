@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { geluExact, linear, packRows, padRows, permuteRows, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
+import { linear } from "../../lib/engine/linear";
+import { geluExact, packRows, padRows, permuteRows, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
 import { random } from "../../lib/engine/random";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 

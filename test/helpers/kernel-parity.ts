@@ -4,6 +4,7 @@
  */
 import { attention, type AttentionOptions } from "../../lib/engine/attention";
 import { kernelInstructionSet, usesKernels, withoutKernels } from "../../lib/engine/kernels";
+import { linear } from "../../lib/engine/linear";
 import { rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
 import { adamWDefaults, adamWUpdate } from "../../lib/engine/optimizer";
 import { random } from "../../lib/engine/random";
@@ -62,6 +63,17 @@ function attentions(): Difference[] {
   });
 }
 
+/** x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't; the last two go over more than one block. */
+const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33]];
+
+function layers(): Difference[] {
+  return LAYERS.flatMap(([shape, out]) => {
+    const inputs = [draw(1, shape), draw(2, [out, shape[shape.length - 1]]), draw(3, [out])];
+    const name = `linear, [${shape.join(", ")}] to ${out}`;
+    return [...withGradients(name, (x, w, bias) => linear(x, w, bias), inputs), ...withGradients(`${name}, no bias`, (x, w) => linear(x, w), inputs.slice(0, 2))];
+  });
+}
+
 /** Some decoding steps, each with its new key and value, over a prompt that two rows share, a past and a chunk. */
 function decoding(): Difference[] {
   return [[4, 4, 2, 0], [32, 6, 2, 5], [20, 2, 1, 3]].flatMap(([headDim, heads, kv, past]) =>
@@ -111,6 +123,7 @@ export function differences(): Difference[] {
     ...withGradients("tokenLogProbs", (x) => tokenLogProbs(x as tf.Tensor2D, tf.tensor1d([1, 5, 99, 0], "int32"), 0.7), [draw(1, [4, 100], 5)]),
     ...withGradients("tokenLogProbs, far apart", (x) => tokenLogProbs(x as tf.Tensor2D, tf.tensor1d([0, 1], "int32")), [tf.tensor2d([[1000, 999, -1000], [-1000, 1000, 0]])]),
     ...both("temperedSoftmax", () => [temperedSoftmax(draw(1, [5, 77], 8), tf.scalar(0.6))]),
+    ...layers(),
     ...attentions(),
     ...decoding(),
     ...updates(),

@@ -63,8 +63,10 @@ describe("log-probs of rollouts", () => {
 });
 
 describe("rows that ended", () => {
+  const someTokens = (): number[] => Array.from({ length: bench.config.text.vocabSize }, (_, id) => id).filter((id) => id % 25 === 3);
+
   it("leave the batch, and the others' tokens and log-probs are as if they had not", () => {
-    const ending = Array.from({ length: bench.config.text.vocabSize }, (_, id) => id).filter((id) => id % 25 === 3);
+    const ending = someTokens();
     const settings = { numGenerations: 12, maxNewTokens: 60, seed: 2 };
     const all = generate(prompts, settings);
     const traced = engineStats().length;
@@ -79,6 +81,17 @@ describe("rows that ended", () => {
       expect(r.tokenIds.findIndex((id) => ending.includes(id))).toBe(r.finished ? r.tokenIds.length - 1 : -1);
       r.logProbs.forEach((p, t) => expect(Math.abs(p - all[i].logProbs[t])).toBeLessThan(1e-4));
     });
+  });
+
+  it("leave no tensor behind when the batch is packed anew", () => {
+    const four = [...prompts, bench.prompt("Describe.", toyPlace(0)), bench.prompt("Colors?", toyPlace(1))];
+    const open: number[] = [];
+    const run = (): Rollout[] => generate(four, { numGenerations: 16, maxNewTokens: 50, topP: 0.95, eosTokenIds: someTokens(), onToken: (step, rows) => (open[step] = rows) });
+    const first = run();
+    expect(open[33]).toBeLessThan(open[17]);
+    const before = tf.memory().numTensors;
+    expect(run()).toEqual(first);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 

@@ -5,7 +5,9 @@
 import { attention } from "../../../lib/engine/attention";
 import { compile, type CompileOptions } from "../../../lib/engine/compile";
 import { valueAndGradients } from "../../../lib/engine/gradients";
-import { linear, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../../lib/engine/ops";
+import { linear } from "../../../lib/engine/linear";
+import { rmsNorm, rotary, rotaryTablesOf } from "../../../lib/engine/ops";
+import { swigluMlp } from "../../../lib/engine/swiglu-mlp";
 import { adamWDefaults, adamWUpdate, type AdamWState } from "../../../lib/engine/optimizer";
 import { tf, type Params, type Tensor } from "../../../lib/engine/tensorflow";
 import { tokenLogProbs } from "../../../lib/loss/log-probs";
@@ -25,7 +27,8 @@ function gptLoss(params: Params, { d, layers, heads, b, t }: GptSize, ids: Tenso
     const mixed = attention(q, k, split(linear(h, p("v"))), { causal: true });
     x = x.add(linear(mixed.reshape([b * t, d]), p("o")));
     const h2 = rmsNorm(x, p("n2"), 1e-6);
-    x = x.add(linear(swiglu(linear(h2, p("g")), linear(h2, p("u"))), p("d")));
+    const [gate, up, down] = [p("g"), p("u"), p("d")].map((weight) => ({ weight, bias: null }));
+    x = x.add(swigluMlp(h2, gate, up, down));
   }
   const logits = linear(rmsNorm(x, params.nf, 1e-6), params.emb) as tf.Tensor2D;
   return tokenLogProbs(logits, targets as tf.Tensor1D).mean().neg();

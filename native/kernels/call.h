@@ -1,0 +1,96 @@
+// What the ops are written with. Each checks its inputs' shapes, allocates its results and shares the jobs among TensorFlow's threads.
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+
+#include "kernels.h"
+#include "pool.h"
+#include "tensorflow/core/framework/common_shape_fns.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/shape_inference.h"
+
+namespace fine_r1 {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+using tensorflow::shape_inference::InferenceContext;
+
+/** Each output has the shape of an input. */
+template <int... Inputs>
+absl::Status like(InferenceContext* c) {
+  int output = 0;
+  for (const int input : {Inputs...}) c->set_output(output++, c->input(input));
+  return absl::OkStatus();
+}
+
+/** What an op sees of its inputs and outputs. The first thing that fails is what the op fails with. */
+class Call {
+ public:
+  explicit Call(OpKernelContext* context) : context_(context) {}
+
+  bool ok() const { return context_->status().ok(); }
+  void require(bool condition, const std::string& message) {
+    if (ok() && !condition) context_->SetStatus(absl::InvalidArgumentError(context_->op_kernel().type_string() + ": " + message));
+  }
+  const TensorShape& shape(int i) const { return context_->input(i).shape(); }
+  int64_t size(int i) const { return context_->input(i).NumElements(); }
+  int64_t dim(int i, int axis) const { return context_->input(i).dim_size(axis); }
+  int64_t last(int i) const { return dim(i, context_->input(i).dims() - 1); }
+  void same(std::initializer_list<int> inputs) {
+    for (const int i : inputs) require(shape(i) == shape(*inputs.begin()), "inputs " + std::to_string(*inputs.begin()) + " and " + std::to_string(i) + " are " + shape(*inputs.begin()).DebugString() + " and " + shape(i).DebugString());
+  }
+  void rank(std::initializer_list<int> inputs, int rank) {
+    for (const int i : inputs) require(shape(i).dims() == rank, "input " + std::to_string(i) + " is " + shape(i).DebugString() + "; expected rank " + std::to_string(rank));
+  }
+  const float* in(int i) const { return context_->input(i).flat<float>().data(); }
+  const int32_t* ids(int i) const { return context_->input(i).flat<int32_t>().data(); }
+  float scalar(int i) {
+    require(size(i) == 1, "input " + std::to_string(i) + " is " + shape(i).DebugString() + "; expected one number");
+    return ok() ? in(i)[0] : 0;
+  }
+
+  float* out(int i, const TensorShape& shape) {
+    Tensor* tensor = nullptr;
+    if (ok()) context_->SetStatus(context_->allocate_output(i, shape, &tensor));
+    return ok() ? tensor->flat<float>().data() : nullptr;
+  }
+  /** Output `i` in the memory of input `input` where nobody else needs that, which then is what was in it; otherwise of its own. */
+  float* out_over(int i, int input) {
+    Tensor* tensor = nullptr;
+    if (ok()) context_->SetStatus(context_->forward_input_or_allocate_output({input}, i, shape(input), &tensor));
+    return ok() ? tensor->flat<float>().data() : nullptr;
+  }
+  float* scratch(Tensor* tensor, int64_t length) {
+    if (ok()) context_->SetStatus(context_->allocate_temp(tensorflow::DT_FLOAT, TensorShape({length}), tensor));
+    return ok() ? tensor->flat<float>().data() : nullptr;
+  }
+  int threads() const { return context_->device()->tensorflow_cpu_worker_threads()->num_threads; }
+  /** @param cost of a job, in nanoseconds or so */
+  void share(int64_t jobs, int64_t cost, const std::function<void(int64_t, int64_t)>& run) {
+    if (ok()) share_jobs(jobs, cost, threads(), run);
+  }
+
+ private:
+  OpKernelContext* context_;
+};
+
+#define FINE_R1_OP(name) REGISTER_KERNEL_BUILDER(Name("FineR1" #name).Device(tensorflow::DEVICE_CPU), name##Op)
+
+/** How many rows an input has: the product of all its sizes but the last. */
+inline tensorflow::shape_inference::DimensionHandle rows_of(InferenceContext* c, int input) {
+  int64_t rows = 1;
+  for (int axis = 0; axis + 1 < c->Rank(c->input(input)); axis++) {
+    const int64_t size = c->Value(c->Dim(c->input(input), axis));
+    if (size < 0) return c->UnknownDim();
+    rows *= size;
+  }
+  return c->MakeDim(rows);
+}
+
+}  // namespace fine_r1

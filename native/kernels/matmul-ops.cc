@@ -1,0 +1,67 @@
+// The product of two matrices, on processors with a matrix unit.
+#include "call.h"
+
+namespace fine_r1 {
+namespace {
+
+/** Lines of a block: few enough that what is packed of two matrices stays in the second-level cache; a multiple of a panel's 32. */
+constexpr int64_t kMostLines = 512, kLeastLines = 32;
+
+int64_t rounded_up(int64_t n) { return (n + kLeastLines - 1) / kLeastLines * kLeastLines; }
+
+/** Halves blocks until there is a job for each thread. */
+void choose_blocks(MatMul& o, int64_t threads) {
+  o.block_m = std::min(kMostLines, rounded_up(o.m));
+  o.block_n = std::min(kMostLines, rounded_up(o.n));
+  while (o.jobs() < threads && std::max(o.block_m, o.block_n) > kLeastLines) {
+    int64_t& larger = o.block_m >= o.block_n ? o.block_m : o.block_n;
+    larger = rounded_up(larger / 2);
+  }
+}
+
+REGISTER_OP("FineR1MatMul").Input("a: Ta").Input("b: Tb").Input("bias: float").Attr("transpose_a: bool").Attr("transpose_b: bool").Attr("rounds: bool").Attr("Ta: {float, bfloat16}").Attr("Tb: {float, bfloat16}").Output("product: float").SetShapeFn([](InferenceContext* c) {
+  bool transpose_a, transpose_b;
+  TF_RETURN_IF_ERROR(c->GetAttr("transpose_a", &transpose_a));
+  TF_RETURN_IF_ERROR(c->GetAttr("transpose_b", &transpose_b));
+  tensorflow::shape_inference::ShapeHandle a, b;
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &a));
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 2, &b));
+  c->set_output(0, c->MakeShape({c->Dim(a, transpose_a ? 1 : 0), c->Dim(b, transpose_b ? 0 : 1)}));
+  return absl::OkStatus();
+});
+
+class MatMulOp : public OpKernel {
+ public:
+  explicit MatMulOp(OpKernelConstruction* c) : OpKernel(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("transpose_a", &transpose_a_));
+    OP_REQUIRES_OK(c, c->GetAttr("transpose_b", &transpose_b_));
+    OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_));
+  }
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    call.rank({0, 1}, 2);
+    call.require(kernels().mat_mul != nullptr, "this processor has no matrix unit that is known here");
+    if (!call.ok()) return;
+    const auto matrix = [&](int i, bool transposed) { return Matrix{c->input(i).data(), call.last(i), transposed, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
+    MatMul o{matrix(0, transpose_a_), matrix(1, transpose_b_), nullptr, nullptr, call.dim(0, transpose_a_ ? 1 : 0), call.dim(1, transpose_b_ ? 0 : 1), call.dim(0, transpose_a_ ? 0 : 1), rounds_, 0, 0};
+    call.require(call.dim(1, transpose_b_ ? 1 : 0) == o.k, "a " + call.shape(0).DebugString() + (transpose_a_ ? ", transposed," : "") + " against b " + call.shape(1).DebugString() + (transpose_b_ ? ", transposed" : ""));
+    call.require(call.size(2) == 0 || call.shape(2) == TensorShape({o.n}), "bias is " + call.shape(2).DebugString() + "; expected [" + std::to_string(o.n) + "] or no number");
+    if (!call.ok()) return;
+    if (call.size(2) > 0) o.bias = call.in(2);
+    o.c = call.out(0, TensorShape({o.m, o.n}));
+    if (!call.ok() || o.m == 0 || o.n == 0) return;
+    if (o.k == 0) {
+      for (int64_t i = 0; i < o.m * o.n; i++) o.c[i] = o.bias == nullptr ? 0 : o.bias[i % o.n];
+      return;
+    }
+    choose_blocks(o, call.threads());
+    call.share(o.jobs(), o.block_m * o.block_n * o.k / (rounds_ ? 500 : 200), [&](int64_t begin, int64_t end) { kernels().mat_mul(o, begin, end); });
+  }
+
+ private:
+  bool transpose_a_, transpose_b_, rounds_;
+};
+FINE_R1_OP(MatMul);
+
+}  // namespace
+}  // namespace fine_r1

@@ -1,0 +1,117 @@
+// The SwiGLU layer as one op each way, on processors with a matrix unit.
+#include "call.h"
+
+namespace fine_r1 {
+namespace {
+
+/** Rows of a block: what a block needs, packed, fits the second-level cache. */
+constexpr int64_t kMostRows = 256;
+
+#define FINE_R1_MLP_INPUTS Input("x: float").Input("gate: T").Input("up: T").Input("down: T").Input("gate_bias: float").Input("up_bias: float").Input("down_bias: float").Attr("rounds: bool").Attr("T: {float, bfloat16}")
+
+/** Inputs from `first` on: x [rows, in], gate and up [inner, in], down [out, inner], and a bias of each, or no number. */
+SwiGluMlp mlp_inputs(Call& call, OpKernelContext* c, int first, bool rounds) {
+  const int x = first, gate = first + 1, down = first + 3;
+  call.rank({x, gate, down}, 2);
+  call.same({gate, first + 2});
+  if (!call.ok()) return {};
+  const auto matrix = [&](int i) { return Matrix{c->input(i).data(), call.last(i), false, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
+  SwiGluMlp o{call.dim(x, 0), call.dim(x, 1), call.dim(gate, 0), call.dim(down, 0), call.in(x), matrix(gate), matrix(first + 2), matrix(down), nullptr, nullptr, nullptr, nullptr, rounds, nullptr, 0, nullptr};
+  call.require(call.dim(gate, 1) == o.in && call.dim(down, 1) == o.inner, "x " + call.shape(x).DebugString() + " against gate " + call.shape(gate).DebugString() + " and down " + call.shape(down).DebugString());
+  const auto bias = [&](int i, int64_t size) -> const float* {
+    call.require(call.size(i) == 0 || call.shape(i) == TensorShape({size}), "bias is " + call.shape(i).DebugString() + "; expected [" + std::to_string(size) + "] or no number");
+    return call.ok() && call.size(i) > 0 ? call.in(i) : nullptr;
+  };
+  o.gate_bias = bias(first + 4, o.inner);
+  o.up_bias = bias(first + 5, o.inner);
+  o.down_bias = bias(first + 6, o.out);
+  call.require(kernels().swiglu_mlp != nullptr, "this processor has no matrix unit that is known here");
+  call.require(o.rows > 0 && o.in > 0 && o.inner > 0 && o.out > 0, "x is " + call.shape(x).DebugString() + "; expected at least one number");
+  o.block = std::min(kMostRows, to_panels((o.rows + call.threads() - 1) / call.threads()));
+  return o;
+}
+
+/** Packs the weights into `memory`. */
+void pack_weights(Call& call, SwiGluMlp& o, Tensor* memory) {
+  o.packed = reinterpret_cast<char*>(call.scratch(memory, (o.packed_bytes() + 3) / 4));
+  call.share(o.chunks(), 2 * kMlpChunk * o.in, [&](int64_t begin, int64_t end) { kernels().pack_mlp(o, begin, end); });
+}
+
+/** Nanoseconds or so of a row's products. */
+int64_t row_cost(const SwiGluMlp& o) { return o.inner * (2 * o.in + o.out) / (o.rounds ? 500 : 200) + 1; }
+
+REGISTER_OP("FineR1SwiGluMlp").FINE_R1_MLP_INPUTS.Output("y: float").SetShapeFn([](InferenceContext* c) {
+  tensorflow::shape_inference::ShapeHandle x, down;
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &x));
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(3), 2, &down));
+  c->set_output(0, c->MakeShape({c->Dim(x, 0), c->Dim(down, 0)}));
+  return absl::OkStatus();
+});
+
+class SwiGluMlpOp : public OpKernel {
+ public:
+  explicit SwiGluMlpOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_)); }
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    SwiGluMlp o = mlp_inputs(call, c, 0, rounds_);
+    if (!call.ok()) return;
+    Tensor packed;
+    o.y = call.out(0, TensorShape({o.rows, o.out}));
+    pack_weights(call, o, &packed);
+    call.share((o.rows + o.block - 1) / o.block, o.block * row_cost(o), [&](int64_t begin, int64_t end) { kernels().swiglu_mlp(o, begin, end); });
+  }
+
+ private:
+  bool rounds_;
+};
+FINE_R1_OP(SwiGluMlp);
+
+REGISTER_OP("FineR1SwiGluMlpGrad").Input("dy: float").FINE_R1_MLP_INPUTS.Output("dx: float").Output("dgate: float").Output("dup: float").Output("ddown: float").Output("dgate_bias: float").Output("dup_bias: float").SetShapeFn(like<1, 2, 3, 4, 5, 6>);
+
+/** Adds up slices of sums: [rows, columns] of each, in rows of `stride`, the next slice `next` numbers on. */
+void add_slices(Call& call, const float* sums, int64_t slices, int64_t next, int64_t rows, int64_t columns, int64_t stride, float* to) {
+  call.share(rows, columns * slices / 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      for (int64_t j = 0; j < columns; j++) {
+        float sum = sums[i * stride + j];
+        for (int64_t slice = 1; slice < slices; slice++) sum += sums[slice * next + i * stride + j];
+        to[i * columns + j] = sum;
+      }
+    }
+  });
+}
+
+class SwiGluMlpGradOp : public OpKernel {
+ public:
+  explicit SwiGluMlpGradOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_)); }
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    SwiGluMlp o = mlp_inputs(call, c, 1, rounds_);
+    if (!call.ok()) return;
+    call.require(call.shape(0) == TensorShape({o.rows, o.out}), "dy is " + call.shape(0).DebugString());
+    Tensor packed, sums;
+    const int64_t slices = std::min<int64_t>(call.threads(), (o.rows + o.block - 1) / o.block);
+    SwiGluMlpGrad grad{call.in(0), call.out(0, call.shape(1)), call.scratch(&sums, slices * mlp_sums(o)), slices};
+    o.grad = &grad;
+    pack_weights(call, o, &packed);
+    call.share(slices, 3 * o.rows / slices * row_cost(o), [&](int64_t begin, int64_t end) { kernels().swiglu_mlp_grad(o, begin, end); });
+    const int64_t in = to_panels(o.in), out = to_panels(o.out), inner = to_panels(o.inner);
+    const auto add = [&](int output, int64_t from, int64_t rows, int64_t columns, int64_t stride) {
+      const TensorShape& shape = call.shape(output + 1);
+      float* to = call.out(output, shape);
+      if (call.ok() && shape.num_elements() > 0) add_slices(call, grad.sums + from, slices, mlp_sums(o), rows, columns, stride, to);
+    };
+    add(1, 0, o.inner, o.in, in);
+    add(2, inner * in, o.inner, o.in, in);
+    add(3, 2 * inner * in, o.out, o.inner, inner);
+    add(4, inner * (2 * in + out), 1, o.inner, inner);
+    add(5, inner * (2 * in + out + 1), 1, o.inner, inner);
+  }
+
+ private:
+  bool rounds_;
+};
+FINE_R1_OP(SwiGluMlpGrad);
+
+}  // namespace
+}  // namespace fine_r1
