@@ -41,6 +41,9 @@ export function inferredAttributes(op: string, given: readonly OpAttribute[], in
   return inferred;
 }
 
+/** Of each input of an op, whether its type is for the caller to say. */
+export const takesAnyType = (op: string): boolean[] => signatureOf(op).inputs.map(({ typeAttr }) => typeAttr !== "");
+
 /** An attribute as tfjs-node passes it, as a message; null where it has no value. */
 export function convertAttribute(binding: Binding, { name, type, value }: OpAttribute): AttrValue | null {
   if (value === null || value === undefined) return null;

@@ -1,7 +1,7 @@
 /** What a trace writes down: kernel calls as the nodes of a TensorFlow function. */
 import { createInference, type Inferred, type Known } from "./infer";
 import { DT, nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute, type TensorHandle } from "./native";
-import { convertAttribute, inferredAttributes, outputNames } from "./op-registry";
+import { convertAttribute, inferredAttributes, outputNames, takesAnyType } from "./op-registry";
 import { attrValue, type AttrValue, type Node } from "./proto";
 import { tf, type Tensor } from "./tensorflow";
 
@@ -11,6 +11,8 @@ export interface RecorderOptions {
   bf16?: boolean;
   /** Compile with XLA (`_XlaMustCompile`). */
   xla?: boolean;
+  /** Large sums of two tensors of one shape, residuals and gradients, by the fused kernel, which shares its threads with the others. */
+  fusedAdds?: boolean;
 }
 
 /** Error of a traced function that does what a recording can't hold. */
@@ -42,8 +44,12 @@ interface Recorded extends Known {
 }
 
 const MATRIX_PRODUCTS = new Set(["MatMul", "BatchMatMulV2", "BatchMatMul"]);
+/** Numbers from which a sum is worth sharing among threads. */
+const LARGE_SUM = 2 ** 14;
 /** Kernels that multiply matrices of either type, and round float32 ones themselves where they are to. */
 const PRODUCT_KERNELS = new Set(["FineR1MatMul", "FineR1SwiGluMlp", "FineR1SwiGluMlpGrad"]);
+
+const isLargeSum = ([a, b]: readonly Known[]): boolean => a.dtype === DT.float32 && a.shape.join() === b.shape.join() && a.shape.reduce((n, size) => n * size, 1) >= LARGE_SUM;
 
 /** Records kernel calls as the nodes of a function. Tensors made in it are stand-ins: a negative id, a shape and a type. */
 export class Recorder {
@@ -146,9 +152,12 @@ export class Recorder {
     const outputs = this.inferred(op, attributes, inputs);
     if (outputs.length !== outputCount) throw new TraceError(`trace: ${op} was called for ${outputCount} outputs, TensorFlow tells of ${outputs.length}`);
     const names = outputNames(name, op, given, outputCount);
+    if (this.options.fusedAdds === true && (op === "Add" || op === "AddV2") && isLargeSum(inputs) && !held.some((_, i) => isHalf(i))) return this.record("FineR1Add", [], inputIds, 1);
     if (PRODUCT_KERNELS.has(op)) {
       const types = inferredAttributes(op, given, held.map(({ dtype }) => dtype));
-      this.nodes.push({ name, op, inputs: [...sources, ...this.waitsFor], attributes: { ...attributes, ...types, rounds: attrValue.bool(this.options.bf16 === true) } });
+      const free = takesAnyType(op);
+      const taken = sources.map((source, i) => (isHalf(i) && !free[i] ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32) : source));
+      this.nodes.push({ name, op, inputs: [...taken, ...this.waitsFor], attributes: { ...attributes, ...types, rounds: attrValue.bool(this.options.bf16 === true) } });
       return outputs.map((output, i) => this.standIn(names[i], output));
     }
     const inBf16 = (node: Node): TensorHandle[] => {

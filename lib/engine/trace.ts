@@ -6,6 +6,7 @@
  * JavaScript control flow is unrolled, and anything JavaScript computed becomes a constant. What would be frozen by
  * mistake - a tensor's value read on the host, `Math.random` - throws instead, naming the line that did it.
  */
+import { usesKernels } from "./kernels";
 import { nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute } from "./native";
 import { attrValue, functionDef } from "./proto";
 import { callSite, Recorder, TraceError, whileRecording, type RecorderOptions } from "./recorder";
@@ -39,7 +40,7 @@ function readIsValidation(): boolean {
 export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[], options: TraceOptions = {}): TracedFunction {
   const backend = nativeBackend();
   const real = backend.binding;
-  const recorder = new Recorder(real, options);
+  const recorder = new Recorder(real, { ...options, fusedAdds: usesKernels() && options.xla !== true });
   const name = `fine_r1_${functionCount++}`;
 
   const standIns = args.map((arg, i) => tensorOf(recorder.addArgument(`arg${i}`, arg.shape, typeNumber(arg))));

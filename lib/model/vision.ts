@@ -3,6 +3,7 @@
  * with 2-D rotary positions, and the merger that makes 2x2 patches one token of the decoder.
  */
 import { attention } from "../engine/attention";
+import { linear } from "../engine/linear";
 import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { VISION_NORM_EPS, type ModelConfig, type VisionConfig } from "./config";
@@ -49,7 +50,7 @@ export function encodeImages(params: Params, config: ModelConfig, pixelValues: T
     const patches = pixelValues.shape[0];
     if (patches !== vision.positions.shape[0]) throw new Error(`encodeImages: pixelValues has ${patches} patches, the vision plan ${vision.positions.shape[0]}`);
     const kernel = param(params, "visual.patch_embed.proj.weight");
-    const embedded = tf.matMul(pixelValues as tf.Tensor2D, kernel.reshape([v.hiddenSize, -1]) as tf.Tensor2D, false, true);
+    const embedded = linear(pixelValues, kernel.reshape([v.hiddenSize, -1]));
     const ordered = permuteRows(embedded.reshape([-1, unit * v.hiddenSize]), vision.windowIndex, vision.reverseIndex);
     const tables = visionRotary(v, vision.positions);
     let x: Tensor = ordered.reshape([patches, v.hiddenSize]);

@@ -4,7 +4,8 @@
 // - bfloat16: each number is rounded when a block is packed, so no rounded copy of a whole matrix is ever written.
 // - float32: each number is the sum of three bfloat16 numbers, which hold its 24 bits: x = x1 + x2 + x3. Of the nine products of parts the
 //   six largest are added up, x1 y1 + x1 y2 + x2 y1 + x2 y2 + x1 y3 + x3 y1; the three left out are below 2^-26 of x y, less than float32
-//   rounds off (Henry, Tang and Heinecke 2019, arXiv 1904.06376: "bfloat16 x 3").
+//   rounds off (Henry, Tang and Heinecke 2019, arXiv 1904.06376: "bfloat16 x 3"). Two limits: an infinite number, or one above 3.39e38,
+//   bfloat16's largest, makes NaN of what it meets; and the unit has no denormal numbers, so products below 1e-32 lose digits.
 #include "library.h"
 
 #if defined(__GNUC__) && __GNUC__ >= 11
@@ -75,45 +76,42 @@ char* thread_scratch(size_t bytes) {
 
 #include "amx-pack.inc"
 
-/** Tiles 0 to 3 += the product of the pairs of tiles 4, 5 and 6, 7. */
-INLINE void multiply() {
+/**
+ * Tiles 0 to 3 += the product of a pair of tiles, 4 and 5, with another, 6 and 7, of which the pair at `left` or `right` is loaded first;
+ * null: what is there. Each tile is loaded just before it is needed, while those before are multiplied.
+ */
+template <bool NewLeft, bool NewRight>
+INLINE void multiply(const char* left, const char* right) {
+  if (NewLeft) _tile_loadd(4, left, 64);
+  if (NewRight) _tile_loadd(6, right, 64);
   _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(1, 4, 7);
-  _tile_dpbf16ps(2, 5, 6);
+  if (NewLeft) {
+    if (NewRight) _tile_loadd(7, right + kTile, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, left + kTile, 64);
+    _tile_dpbf16ps(2, 5, 6);
+  } else {
+    _tile_dpbf16ps(2, 5, 6);
+    if (NewRight) _tile_loadd(7, right + kTile, 64);
+    _tile_dpbf16ps(1, 4, 7);
+  }
   _tile_dpbf16ps(3, 5, 7);
 }
-INLINE void load_left(const char* a) {
-  _tile_loadd(4, a, 64);
-  _tile_loadd(5, a + kTile, 64);
-}
-INLINE void load_right(const char* b) {
-  _tile_loadd(6, b, 64);
-  _tile_loadd(7, b + kTile, 64);
-}
 
-/** Adds the product of two panels to tiles 0 to 3. Each step loads one pair of tiles anew. */
+/** Adds the product of two panels to tiles 0 to 3. */
 template <int Parts>
 INLINE void multiply_panels(const char* a, const char* b, int64_t steps) {
   for (int64_t step = 0; step < steps; step++, a += Parts * 2 * kTile, b += Parts * 2 * kTile) {
     if (Parts == 1) {
-      load_left(a);
-      load_right(b);
-      multiply();
+      multiply<true, true>(a, b);
     } else {
       const char *a1 = a, *a2 = a + 2 * kTile, *a3 = a + 4 * kTile, *b1 = b, *b2 = b + 2 * kTile, *b3 = b + 4 * kTile;
-      load_left(a3);
-      load_right(b1);
-      multiply();
-      load_left(a2);
-      multiply();
-      load_right(b2);
-      multiply();
-      load_left(a1);
-      multiply();
-      load_right(b3);
-      multiply();
-      load_right(b1);
-      multiply();
+      multiply<true, true>(a3, b1);
+      multiply<true, false>(a2, nullptr);
+      multiply<false, true>(nullptr, b2);
+      multiply<true, false>(a1, nullptr);
+      multiply<false, true>(nullptr, b3);
+      multiply<false, true>(nullptr, b1);
     }
   }
 }
@@ -171,19 +169,21 @@ void blocks(const MatMul& o, int64_t begin, int64_t end) {
   // what is packed of each matrix: its first line and place
   std::pair<int64_t, int64_t> left_is{-1, -1}, right_is{-1, -1};
   for (int64_t job = begin; job < end; job++) {
-    const int64_t row = job % o.blocks_m() * o.block_m, column = job / o.blocks_m() * o.block_n;
+    const int64_t slice = job / (o.blocks_m() * o.blocks_n()), row = job % o.blocks_m() * o.block_m, column = job / o.blocks_m() % o.blocks_n() * o.block_n;
+    const int64_t slice_depth = (o.k / o.slices + kDepth - 1) / kDepth * kDepth, first = slice * slice_depth, last = slice + 1 == o.slices ? o.k : first + slice_depth;
+    float* const result = o.c + slice * o.m * o.n;
     const int64_t rows = std::min(o.block_m, o.m - row), columns = std::min(o.block_n, o.n - column);
-    for (int64_t place = 0; place < o.k; place += kDepth) {
-      const int64_t depth = std::min(kDepth, o.k - place), steps = (depth + kPlaces - 1) / kPlaces, step_bytes = steps * Parts * 2 * kTile;
+    for (int64_t place = first; place < last; place += kDepth) {
+      const int64_t depth = std::min(kDepth, last - place), steps = (depth + kPlaces - 1) / kPlaces, step_bytes = steps * Parts * 2 * kTile;
       if (left_is != std::pair{row, place}) pack<Parts>(o.a, false, row, rows, place, depth, left);
       if (right_is != std::pair{column, place}) pack<Parts>(o.b, true, column, columns, place, depth, right);
       left_is = {row, place};
       right_is = {column, place};
-      const From from = place > 0 ? From::result : o.bias != nullptr ? From::bias : From::zero;
+      const From from = place > first ? From::result : o.bias != nullptr ? From::bias : From::zero;
       for (int64_t i = 0; i < rows; i += kPanel) {
         for (int64_t j = 0; j < columns; j += kPanel) {
           const char *a = left + i / kPanel * step_bytes, *b = right + j / kPanel * step_bytes;
-          float* c = o.c + (row + i) * o.n + column + j;
+          float* c = result + (row + i) * o.n + column + j;
           const float* bias = o.bias == nullptr ? nullptr : o.bias + column + j;
           if (i + kPanel <= rows && j + kPanel <= columns) block<Parts>(a, b, steps, from, bias, c, o.n);
           else edge_block<Parts>(a, b, steps, from, bias, c, o.n, std::min(kPanel, rows - i), std::min(kPanel, columns - j));

@@ -114,6 +114,12 @@ struct TokenLogProbsGrad {
   float temperature;
 };
 
+/** y = a + b. Jobs are numbers. */
+struct Add {
+  const float *a, *b;
+  float* y;
+};
+
 /** One step of AdamW. Jobs are numbers. Outputs may be the inputs. */
 struct AdamW {
   const float *p, *m, *v, *g;
@@ -150,7 +156,7 @@ struct Matrix {
   bool is_bf16;
 };
 
-/** c = a b + bias, of [m, k] and [k, n]. Jobs are blocks of c. */
+/** c = a b + bias, of [m, k] and [k, n]. Jobs are blocks of c, in each slice of k. */
 struct MatMul {
   Matrix a, b;
   /** [n], or null. */
@@ -160,10 +166,12 @@ struct MatMul {
   /** Numbers are rounded to bfloat16 before they are multiplied; otherwise the result has float32's accuracy. */
   bool rounds;
   int64_t block_m, block_n;
+  /** Where c is small and k long: parts of k whose products `c` holds one after the other, for the caller to add; no bias then. */
+  int64_t slices;
 
   int64_t blocks_m() const { return (m + block_m - 1) / block_m; }
   int64_t blocks_n() const { return (n + block_n - 1) / block_n; }
-  int64_t jobs() const { return blocks_m() * blocks_n(); }
+  int64_t jobs() const { return blocks_m() * blocks_n() * slices; }
 };
 
 /**
@@ -220,6 +228,7 @@ struct Kernels {
   void (*decode_attention)(const DecodeAttention&, int64_t begin, int64_t end);
   void (*token_log_probs)(const TokenLogProbs&, int64_t begin, int64_t end);
   void (*token_log_probs_grad)(const TokenLogProbsGrad&, int64_t begin, int64_t end);
+  void (*add)(const Add&, int64_t begin, int64_t end);
   void (*adamw)(const AdamW&, int64_t begin, int64_t end);
   void (*softmax)(const Softmax&, int64_t begin, int64_t end);
   void (*choose)(const Choose&, int64_t begin, int64_t end);

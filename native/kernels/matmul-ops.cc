@@ -9,8 +9,12 @@ constexpr int64_t kMostLines = 512, kLeastLines = 32;
 
 int64_t rounded_up(int64_t n) { return (n + kLeastLines - 1) / kLeastLines * kLeastLines; }
 
+/** Products at least this long are cut into slices where their result is no larger than that: each thread then packs rows of its own. */
+constexpr int64_t kLong = 1024, kSmallResult = 1 << 16;
+
 /** Halves blocks until there is a job for each thread. */
 void choose_blocks(MatMul& o, int64_t threads) {
+  o.slices = o.m * o.n <= kSmallResult && o.bias == nullptr ? std::max<int64_t>(1, std::min(threads, 2 * o.k / kLong)) : 1;
   o.block_m = std::min(kMostLines, rounded_up(o.m));
   o.block_n = std::min(kMostLines, rounded_up(o.n));
   while (o.jobs() < threads && std::max(o.block_m, o.block_n) > kLeastLines) {
@@ -43,19 +47,23 @@ class MatMulOp : public OpKernel {
     call.require(kernels().mat_mul != nullptr, "this processor has no matrix unit that is known here");
     if (!call.ok()) return;
     const auto matrix = [&](int i, bool transposed) { return Matrix{c->input(i).data(), call.last(i), transposed, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
-    MatMul o{matrix(0, transpose_a_), matrix(1, transpose_b_), nullptr, nullptr, call.dim(0, transpose_a_ ? 1 : 0), call.dim(1, transpose_b_ ? 0 : 1), call.dim(0, transpose_a_ ? 0 : 1), rounds_, 0, 0};
+    MatMul o{matrix(0, transpose_a_), matrix(1, transpose_b_), nullptr, nullptr, call.dim(0, transpose_a_ ? 1 : 0), call.dim(1, transpose_b_ ? 0 : 1), call.dim(0, transpose_a_ ? 0 : 1), rounds_, 0, 0, 1};
     call.require(call.dim(1, transpose_b_ ? 1 : 0) == o.k, "a " + call.shape(0).DebugString() + (transpose_a_ ? ", transposed," : "") + " against b " + call.shape(1).DebugString() + (transpose_b_ ? ", transposed" : ""));
     call.require(call.size(2) == 0 || call.shape(2) == TensorShape({o.n}), "bias is " + call.shape(2).DebugString() + "; expected [" + std::to_string(o.n) + "] or no number");
     if (!call.ok()) return;
     if (call.size(2) > 0) o.bias = call.in(2);
-    o.c = call.out(0, TensorShape({o.m, o.n}));
+    float* const product = call.out(0, TensorShape({o.m, o.n}));
+    o.c = product;
     if (!call.ok() || o.m == 0 || o.n == 0) return;
     if (o.k == 0) {
       for (int64_t i = 0; i < o.m * o.n; i++) o.c[i] = o.bias == nullptr ? 0 : o.bias[i % o.n];
       return;
     }
     choose_blocks(o, call.threads());
+    Tensor slices;
+    if (o.slices > 1) o.c = call.scratch(&slices, o.slices * o.m * o.n);
     call.share(o.jobs(), o.block_m * o.block_n * o.k / (rounds_ ? 500 : 200), [&](int64_t begin, int64_t end) { kernels().mat_mul(o, begin, end); });
+    if (o.slices > 1) call.add_slices(o.c, o.slices, o.m * o.n, o.m, o.n, o.n, product);
   }
 
  private:

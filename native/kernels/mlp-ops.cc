@@ -68,19 +68,6 @@ FINE_R1_OP(SwiGluMlp);
 
 REGISTER_OP("FineR1SwiGluMlpGrad").Input("dy: float").FINE_R1_MLP_INPUTS.Output("dx: float").Output("dgate: float").Output("dup: float").Output("ddown: float").Output("dgate_bias: float").Output("dup_bias: float").SetShapeFn(like<1, 2, 3, 4, 5, 6>);
 
-/** Adds up slices of sums: [rows, columns] of each, in rows of `stride`, the next slice `next` numbers on. */
-void add_slices(Call& call, const float* sums, int64_t slices, int64_t next, int64_t rows, int64_t columns, int64_t stride, float* to) {
-  call.share(rows, columns * slices / 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      for (int64_t j = 0; j < columns; j++) {
-        float sum = sums[i * stride + j];
-        for (int64_t slice = 1; slice < slices; slice++) sum += sums[slice * next + i * stride + j];
-        to[i * columns + j] = sum;
-      }
-    }
-  });
-}
-
 class SwiGluMlpGradOp : public OpKernel {
  public:
   explicit SwiGluMlpGradOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_)); }
@@ -99,7 +86,7 @@ class SwiGluMlpGradOp : public OpKernel {
     const auto add = [&](int output, int64_t from, int64_t rows, int64_t columns, int64_t stride) {
       const TensorShape& shape = call.shape(output + 1);
       float* to = call.out(output, shape);
-      if (call.ok() && shape.num_elements() > 0) add_slices(call, grad.sums + from, slices, mlp_sums(o), rows, columns, stride, to);
+      if (call.ok() && shape.num_elements() > 0) call.add_slices(grad.sums + from, slices, mlp_sums(o), rows, columns, stride, to);
     };
     add(1, 0, o.inner, o.in, in);
     add(2, inner * in, o.inner, o.in, in);

@@ -86,6 +86,23 @@ class SwiGluGradOp : public OpKernel {
 };
 FINE_R1_OP(SwiGluGrad);
 
+// ---- sums -----------------------------------------------------------------------------------------------------------------------
+
+REGISTER_OP("FineR1Add").Input("a: float").Input("b: float").Output("y: float").SetShapeFn(like<0>);
+
+class AddOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    call.same({0, 1});
+    if (!call.ok()) return;
+    const Add o{call.in(0), call.in(1), call.out_over(0, 0)};
+    call.share(call.size(0), 1, [&](int64_t a, int64_t b) { kernels().add(o, a, b); });
+  }
+};
+FINE_R1_OP(Add);
+
 // ---- rotary positions -----------------------------------------------------------------------------------------------------------
 
 REGISTER_OP("FineR1Rotary").Input("x: float").Input("cos: float").Input("sin: float").Attr("inverse: bool = false").Output("y: float").SetShapeFn(like<0>);

@@ -1,14 +1,15 @@
 /**
- * Set-up steps: this project's own addons (`native/`), one g++ call each. Kept apart from the TensorFlow addon: an edit of one
+ * Set-up steps: this project's own addons (`native/`), compiled file by file, as many at a time as there are processors. Kept apart from the TensorFlow addon: an edit of one
  * rebuilds that one, and what is patched stays what was published. They hold code for several instruction sets and take the best
  * when they are loaded, so they run on any x86-64 processor.
  */
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { sitePackages } from "./python.mjs";
 import { hash, readJson, readText, run, writeFile } from "./steps.mjs";
 
-const COMMON = ["-O3", "-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-DNAPI_VERSION=8"];
+const COMMON = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-DNAPI_VERSION=8"];
 
 /** No fused multiply-add: the weights must be those of Pillow to the bit. */
 const imageArguments = () => ["-ffp-contract=off"];
@@ -23,6 +24,17 @@ function kernelArguments({ root }) {
   ];
 }
 
+/** Runs tasks, one for each processor at a time; when all have ended, throws what the first of them to fail threw. */
+async function sideBySide(tasks) {
+  const waiting = [...tasks];
+  const failures = [];
+  const one = async () => {
+    for (let task = waiting.shift(); task !== undefined && failures.length === 0; task = waiting.shift()) await task().catch((error) => failures.push(error));
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, one));
+  if (failures.length > 0) throw failures[0];
+}
+
 /** A step that builds `native/<name>` into `.setup/<name>/<name>.node`. @param more arguments of its own @param depends what else its result depends on */
 function addonStep({ title, name, more, depends = () => [] }) {
   const addonFile = (root) => path.join(root, `.setup/${name}/${name}.node`);
@@ -30,13 +42,8 @@ function addonStep({ title, name, more, depends = () => [] }) {
   /** Files of the addon, headers too. */
   const sources = (root) => fs.readdirSync(path.join(root, "native", name)).sort().map((file) => path.join(root, "native", name, file));
   const inputs = (root) => hash(...[...sources(root), path.join(root, "scripts/setup/native-addons.mjs")].map((file) => readText(file) || ""), ...depends(root));
-  const compilerArguments = ({ root, output }) => [
-    ...COMMON,
-    "-I", path.join(root, "node_modules/node-api-headers/include"),
-    ...sources(root).filter((file) => file.endsWith(".cc")),
-    "-o", output,
-    ...more({ root }),
-  ];
+  const compilerArguments = ({ root, source, output }) => [...COMMON, "-I", path.join(root, "node_modules/node-api-headers/include"), "-c", source, "-o", output, ...more({ root })];
+  const linkerArguments = ({ root, objects, output }) => ["-shared", ...objects, "-o", output, ...more({ root })];
   return {
     title,
     compilerArguments,
@@ -46,13 +53,17 @@ function addonStep({ title, name, more, depends = () => [] }) {
       return stamp !== null && stamp.inputs === inputs(root) && fs.existsSync(addonFile(root));
     },
     async run({ root, log }) {
-      const output = `${addonFile(root)}.${process.pid}.tmp`;
-      fs.mkdirSync(path.dirname(output), { recursive: true });
+      const directory = path.join(path.dirname(addonFile(root)), `build.${process.pid}.tmp`);
+      const files = sources(root).filter((file) => file.endsWith(".cc"));
+      const objects = files.map((file) => path.join(directory, `${path.basename(file)}.o`));
+      const output = path.join(directory, `${name}.node`);
+      fs.mkdirSync(directory, { recursive: true });
       try {
-        await run("g++", compilerArguments({ root, output }), { cwd: root, log: log(name) });
+        await sideBySide(files.map((source, i) => () => run("g++", compilerArguments({ root, source, output: objects[i] }), { cwd: root, log: log(name) })));
+        await run("g++", linkerArguments({ root, objects, output }), { cwd: root, log: log(name) });
         fs.renameSync(output, addonFile(root));
       } finally {
-        fs.rmSync(output, { force: true });
+        fs.rmSync(directory, { recursive: true, force: true });
       }
       writeFile(stampFile(root), JSON.stringify({ inputs: inputs(root) }));
     },

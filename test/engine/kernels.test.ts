@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
 import * as path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { attention } from "../../lib/engine/attention";
-import { compile } from "../../lib/engine/compile";
+import { compile, type CompileOptions } from "../../lib/engine/compile";
 import { callKernel, kernelInstructionSet, kernelProblem, usesKernels, withoutKernels } from "../../lib/engine/kernels";
 import { rmsNorm } from "../../lib/engine/ops";
+import { Recorder } from "../../lib/engine/recorder";
 import { isNative, tf, type Tensor } from "../../lib/engine/tensorflow";
 import { tokenLogProbs } from "../../lib/loss/log-probs";
 import { differences, draw, type Difference } from "../helpers/kernel-parity";
@@ -64,6 +65,60 @@ describe.skipIf(!isNative)("fused kernels", () => {
     const [x, w] = [draw(1, [3, 8]), draw(2, [8])];
     const runs = [{}, { xla: true }].map((options) => compile((a: Tensor, b: Tensor) => rmsNorm(a, b, 1e-6), options)(x, w).dataSync());
     runs[0].forEach((value, i) => expect(value).toBeCloseTo(runs[1][i], 5));
+  });
+
+  it("add in compiled functions what TensorFlow adds, to the bit", () => {
+    const inputs = [draw(1, [200, 100]), draw(2, [200, 100])];
+    const given = inputs.map((x) => x.dataSync().slice());
+    // x is used four times: its gradient is a sum of four
+    const f = (x: Tensor, y: Tensor): Tensor => tf.sum(tf.mul(x.add(y).add(x), x.add(x).square()));
+    const run = (x: Tensor, y: Tensor): Tensor[] => [x.add(y), x.add(x), x.add(y).add(x), ...tf.grads((...xs: Tensor[]) => f(xs[0], xs[1]))([x, y])];
+    const bits = (outputs: Tensor[]): Float32Array[] => outputs.map((x) => x.dataSync() as Float32Array);
+    const eager = bits(withoutKernels(() => run(inputs[0], inputs[1])));
+    const compiled = compile(run);
+    for (let i = 0; i < 2; i++) expect(bits(compiled(inputs[0], inputs[1]))).toEqual(eager);
+    expect(bits(withoutKernels(() => compile(run)(inputs[0], inputs[1])))).toEqual(eager);
+    expect(bits(inputs)).toEqual(given);
+    compile(run, { xla: true })(inputs[0], inputs[1]).forEach((x, i) => {
+      const error = tf.norm(tf.sub(x, tf.tensor(eager[i], x.shape))).dataSync()[0];
+      expect(error, `output ${i}`).toBeLessThan(1e-6 * tf.norm(x).dataSync()[0]);
+    });
+  });
+
+  it("add large tensors of one shape alone, and not for XLA", () => {
+    const added = (shapes: number[][], options: CompileOptions = {}, how: (run: () => void) => void = (run) => run()): boolean => {
+      const record = vi.spyOn(Recorder.prototype, "record");
+      const [x, y] = shapes.map((shape) => draw(1, shape));
+      how(() => compile((a: Tensor, b: Tensor) => a.add(b), options)(x, y));
+      const ops = record.mock.calls.map(([op]) => op);
+      record.mockRestore();
+      expect(ops[0]).toMatch(/^Add(V2)?$/);
+      return ops.includes("FineR1Add");
+    };
+    expect(added([[200, 100], [200, 100]])).toBe(true);
+    expect(added([[10, 100], [10, 100]])).toBe(false);
+    expect(added([[200, 100], [100]])).toBe(false);
+    expect(added([[200, 100], [200, 100]], { xla: true })).toBe(false);
+    expect(added([[200, 100], [200, 100]], {}, withoutKernels)).toBe(false);
+  });
+
+  it("the sum writes over no number that is needed again", () => {
+    const add = (a: Tensor, b: Tensor): Tensor => callKernel("Add", [a, b], 1)[0];
+    const run = compile((a: Tensor, b: Tensor) => {
+      const sum = add(a, b);
+      const twice = add(sum, sum);
+      return [sum, twice, add(twice, sum), add(add(a, a), b)];
+    });
+    const inputs = [draw(1, [200, 100]), draw(2, [200, 100])];
+    const [a, b] = inputs.map((x) => x.dataSync().slice());
+    for (let i = 0; i < 2; i++) {
+      const values = run(inputs[0], inputs[1]).map((x) => x.dataSync());
+      const f = Math.fround;
+      const expected = [a.map((x, j) => f(x + b[j])), a.map((x, j) => 2 * f(x + b[j])), a.map((x, j) => f(3 * f(x + b[j]))), a.map((x, j) => f(2 * x + b[j]))];
+      expect(values).toEqual(expected);
+    }
+    expect(inputs.map((x) => x.dataSync())).toEqual([a, b]);
+    expect(() => callKernel("Add", [tf.ones([2, 4]), tf.ones([4])], 1)).toThrow("FineR1Add: inputs 0 and 1 are [2,4] and [4]");
   });
 
   it("give the same numbers whatever the threads", () => {

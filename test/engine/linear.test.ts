@@ -62,9 +62,17 @@ describe("linear", () => {
     for (const i of [1, 3]) expect(rows[i].some(Number.isFinite)).toBe(false);
   });
 
-  // a number of three parts: an infinite one times the 0 that is the second part of 1
-  (multipliesMatrices() ? it.fails : it)("of infinite numbers is what float32 makes of them", () => {
-    expect(linear(infinite, columns).arraySync()).toEqual(expected);
+  it("of an infinite weight is not finite, and other columns are untouched", () => {
+    const [row, other] = linear(tf.tensor2d([[1, 2], [-3, 1]]), tf.tensor2d([[1, 1], [Infinity, 0], [0, 1]])).arraySync() as number[][];
+    expect([row[0], row[2], other[0], other[2]]).toEqual([3, 2, -2, 1]);
+    for (const value of [row[1], other[1]]) expect(Number.isFinite(value)).toBe(false);
+  });
+
+  // the first of a number's three parts is the nearest bfloat16, which is infinite
+  it.skipIf(!multipliesMatrices())("of numbers above bfloat16's largest is not finite on AMX", () => {
+    const rows = linear(tf.tensor2d([[3.4e38, 0], [3.38e38, 0], [1, 2]]), tf.tensor2d([[1, 1], [-1, 0]])).arraySync() as number[][];
+    expect(rows[0].some(Number.isFinite)).toBe(false);
+    expect(rows.slice(1)).toEqual([[Math.fround(3.38e38), -Math.fround(3.38e38)], [3, -1]]);
   });
 
   it.skipIf(!isNative)("of infinite numbers is the same in bfloat16", () => {

@@ -8,6 +8,7 @@ import { linear } from "../../lib/engine/linear";
 import { rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
 import { adamWDefaults, adamWUpdate } from "../../lib/engine/optimizer";
 import { random } from "../../lib/engine/random";
+import { swigluMlp, type LinearLayer } from "../../lib/engine/swiglu-mlp";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 import { tokenLogProbs } from "../../lib/loss/log-probs";
 import type { ModelConfig } from "../../lib/model/config";
@@ -63,14 +64,37 @@ function attentions(): Difference[] {
   });
 }
 
-/** x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't; the last two go over more than one block. */
-const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33]];
+/**
+ * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Two go over more than one block, and the gradient of the last
+ * one's weight is summed in slices where there are several threads.
+ */
+const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33], [[2100, 24], 16]];
 
 function layers(): Difference[] {
   return LAYERS.flatMap(([shape, out]) => {
     const inputs = [draw(1, shape), draw(2, [out, shape[shape.length - 1]]), draw(3, [out])];
     const name = `linear, [${shape.join(", ")}] to ${out}`;
     return [...withGradients(name, (x, w, bias) => linear(x, w, bias), inputs), ...withGradients(`${name}, no bias`, (x, w) => linear(x, w), inputs.slice(0, 2))];
+  });
+}
+
+/** x [..., in], inner, out, and which of the layers gate, up and down have a bias. */
+const MLPS: [number[], number, number, boolean[]][] = [
+  [[5, 7], 11, 3, [true, true, true]], [[70, 40], 150, 45, [true, true, true]], [[600, 128], 512, 128, [false, false, false]], [[4, 75, 33], 129, 20, [false, false, true]],
+];
+
+function mlps(): Difference[] {
+  return MLPS.flatMap(([shape, inner, out, biased]) => {
+    const width = shape[shape.length - 1];
+    const sizes = [[inner, width], [inner, width], [out, inner]];
+    const weights = sizes.map(([to, from], i) => draw(2 + i, [to, from], 1 / Math.sqrt(from)));
+    const biases = sizes.flatMap(([to], i) => (biased[i] ? [draw(5 + i, [to])] : []));
+    const run = (x: Tensor, ...parameters: Tensor[]): Tensor => {
+      const left = parameters.slice(3);
+      const [gate, up, down] = biased.map((has, i): LinearLayer => ({ weight: parameters[i], bias: has ? left.shift()! : null }));
+      return swigluMlp(x, gate, up, down);
+    };
+    return withGradients(`SwiGLU layer, [${shape.join(", ")}] by ${inner} to ${out}`, run, [draw(1, shape), ...weights, ...biases]);
   });
 }
 
@@ -124,6 +148,7 @@ export function differences(): Difference[] {
     ...withGradients("tokenLogProbs, far apart", (x) => tokenLogProbs(x as tf.Tensor2D, tf.tensor1d([0, 1], "int32")), [tf.tensor2d([[1000, 999, -1000], [-1000, 1000, 0]])]),
     ...both("temperedSoftmax", () => [temperedSoftmax(draw(1, [5, 77], 8), tf.scalar(0.6))]),
     ...layers(),
+    ...mlps(),
     ...attentions(),
     ...decoding(),
     ...updates(),

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { compile } from "../../lib/engine/compile";
 import { valueAndGradients } from "../../lib/engine/gradients";
+import { swiglu } from "../../lib/engine/ops";
 import { random } from "../../lib/engine/random";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
@@ -8,7 +9,7 @@ import type { ModelConfig } from "../../lib/model/config";
 import { forward } from "../../lib/model/forward";
 import { hasLoraDropout, initLora, isLoraWeight, loraModules, loraShapes, mergeLora, splitAdapter, withoutLoraDropout } from "../../lib/model/lora";
 import { LORA_DEFAULTS, loraConfigToJson, parseLoraConfig, type LoraConfig } from "../../lib/model/lora-config";
-import { LORA_SEED, project } from "../../lib/model/project";
+import { LORA_SEED, mlp, project } from "../../lib/model/project";
 import { collate, modelInputs } from "../../lib/processor/collate";
 import { trainableNames } from "../../lib/train/sft";
 import { toyConfig, toyParams, toyProcessor } from "../helpers/tiny";
@@ -59,6 +60,24 @@ describe("project with an adapter", () => {
     expect(new Set(run(p))).toEqual(new Set([11]));
     expect(new Set(run({ ...p, [LORA_SEED]: seed }))).toEqual(new Set([1, 21])); // 1 + 10 · (0 or 1 / 0.5)
     disposeTree(p, x, seed);
+  });
+});
+
+describe("the SwiGLU layer with an adapter", () => {
+  it("of one of its layers is the composition of `project`s, and differs from the layer without", () => {
+    const rng = random(4);
+    const draw = (...shape: number[]): Tensor => tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => rng.normal()), shape);
+    const p: Params = { "m.gate_proj.weight": draw(9, 5), "m.gate_proj.bias": draw(9), "m.up_proj.weight": draw(9, 5), "m.down_proj.weight": draw(4, 9) };
+    const x = draw(2, 3, 5);
+    const composed = (given: Params): Tensor => tf.tidy(() => project(given, "m.down_proj", swiglu(project(given, "m.gate_proj", x), project(given, "m.up_proj", x))));
+    for (const [layer, inSize, outSize] of [["gate_proj", 5, 9], ["up_proj", 5, 9], ["down_proj", 9, 4]] as const) {
+      const adapter: Params = { [`m.${layer}.lora_A.weight`]: draw(2, inSize), [`m.${layer}.lora_B.weight`]: draw(outSize, 2), [`m.${layer}.lora_scaling`]: tf.scalar(0.5) };
+      const [without, adapted] = [p, { ...p, ...adapter }].map((given) => mlp(given, "m", x));
+      expect(adapted.shape).toEqual([2, 3, 4]);
+      expect(worst(adapted.dataSync(), composed({ ...p, ...adapter }).dataSync()), layer).toBeLessThan(1e-5);
+      expect(worst(without.dataSync(), composed(p).dataSync())).toBeLessThan(1e-4);
+      expect(worst(adapted.dataSync(), without.dataSync()), layer).toBeGreaterThan(0.1);
+    }
   });
 });
 

@@ -46,7 +46,7 @@ describe("an addon's step", () => {
   it("has nothing to do without the native engine", () => expect(imageAddonStep.isDone({ ...context, native: false })).toBe(true));
 
   it("compiles for any x86-64 processor, images without fused multiply-add", () => {
-    const [image, kernels] = [imageAddonStep, kernelsStep].map((step) => step.compilerArguments({ root, output: "x" }));
+    const [image, kernels] = [imageAddonStep, kernelsStep].map((step) => step.compilerArguments({ root, source: "x.cc", output: "x.o" }));
     expect(image).toContain("-ffp-contract=off");
     expect([...image, ...kernels].filter((option) => /^-m|fast-math/.test(option))).toEqual([]);
   });
