@@ -6,7 +6,6 @@
 // field throws a TypeError with its name. The work is done on libuv's thread pool; `plan.pixels` must not be transferred
 // to another thread before the promise settles.
 #include <node_api.h>
-#include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +13,7 @@
 #include <new>
 #include <string>
 
+#include "memory.h"
 #include "patches.h"
 
 namespace {
@@ -25,19 +25,10 @@ constexpr double kMaxSide = 1 << 20;
 /** Numbers in a result: 4 GiB. */
 constexpr size_t kMaxOutput = size_t{1} << 30;
 
-/** A result may be many megabytes: in pages of 2 MiB, where the system gives such, the first writes take a tenth less of the whole time. */
-float* allocate(size_t length) {
-  constexpr size_t page = size_t{2} << 20;
-  const size_t size = length * sizeof(float);
-  if (size < 2 * page) return static_cast<float*>(std::malloc(size));
-  const size_t rounded = (size + page - 1) / page * page;
-  void* data = std::aligned_alloc(page, rounded);
-  if (data != nullptr) madvise(data, rounded, MADV_HUGEPAGE);
-  return static_cast<float*>(data);
-}
-
+/** Gives a result's memory back. */
 struct Free {
-  void operator()(float* data) const { std::free(data); }
+  size_t bytes = 0;
+  void operator()(float* data) const { fine_r1::give_back(data, bytes); }
 };
 
 struct Job {
@@ -138,7 +129,8 @@ bool read_plan(Reader& from, Plan& plan, napi_value* pixels) {
 void execute(napi_env, void* data) {
   Job* job = static_cast<Job*>(data);
   try {
-    job->out.reset(allocate(job->plan.output_length()));
+    const size_t bytes = job->plan.output_length() * sizeof(float);
+    job->out = std::unique_ptr<float[], Free>(static_cast<float*>(fine_r1::take_memory(bytes)), Free{bytes});
     if (job->out) fine_r1::make_patches(job->plan, job->out.get());
   } catch (const std::bad_alloc&) {
     job->out.reset();
@@ -149,8 +141,9 @@ void execute(napi_env, void* data) {
 napi_status as_float32_array(napi_env env, Job* job, napi_value* result) {
   const size_t length = job->plan.output_length();
   napi_value buffer;
-  const auto release = [](napi_env, void* data, void*) { std::free(data); };
-  napi_status status = napi_create_external_arraybuffer(env, job->out.get(), length * sizeof(float), release, nullptr, &buffer);
+  // as the hint, its length
+  const auto release = [](napi_env, void* data, void* bytes) { fine_r1::give_back(data, reinterpret_cast<size_t>(bytes)); };
+  napi_status status = napi_create_external_arraybuffer(env, job->out.get(), length * sizeof(float), release, reinterpret_cast<void*>(length * sizeof(float)), &buffer);
   if (status == napi_ok) {
     job->out.release();
   } else {  // a Node built without external memory

@@ -70,7 +70,7 @@ export const cases: readonly CaseSpec[] = [
       ...python("vlm_sft_step", "f32", { "transformers eager": "f32", "transformers, torch.compile": "compile" }),
       ...python("vlm_sft_step", "bf16", { "transformers bf16": "bf16", "transformers bf16, torch.compile": "compile,bf16" }),
     ],
-    unit: "ms", must: 1.8, aim: 2.5, rounds: 7, tolerance: { f32: 1e-3, bf16: 5e-2 },
+    unit: "ms", per: "steps", must: 1.8, aim: 2.5, rounds: 7, tolerance: { f32: 1e-3, bf16: 5e-2 },
   },
   {
     name: "rollout",

@@ -1,6 +1,6 @@
 /**
- * One SFT step on 16 rationales with an image each: vision tower, decoder, loss on the response, gradients of all parameters,
- * clipping, AdamW, loss and norm read back.
+ * SFT steps on 16 rationales with an image each: vision tower, decoder, loss on the response, gradients of all parameters,
+ * clipping, AdamW, loss and norm read back. Five a run: a single one would measure caches that the other side left cold.
  *
  * Equal on both sides: weights, rows, images, optimizer (betas, decay on matrices only), float32 or bf16 matrix products; the
  * losses of the first steps agree. Not equal: this side packs short rows together, the peer pads
@@ -23,7 +23,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
   const { bench, settings, base } = experiment;
   const rows = sftRows(experiment, ROWS);
   const lengths = rows.map(({ inputIds }) => inputIds.length);
-  const { pack = 1, bf16, xla } = words(variant) as { pack?: number; bf16?: boolean; xla?: boolean };
+  const { pack = 1, steps = 5, bf16, xla } = words(variant) as { pack?: number; steps?: number; bf16?: boolean; xla?: boolean };
   const paths = rows.map(({ image }) => image);
   const places = bench.places(paths);
   const batch = {
@@ -37,14 +37,17 @@ export async function setUp(variant: string): Promise<BenchCase> {
   let params = mapParams(base, (p) => p.clone());
   let state = adamWInit(params);
   disposeTree(step(mapParams(base, (p) => p.clone()), adamWInit(base), [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well
-  const work = { rows: ROWS, images: ROWS, tokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0), responseTokens, parameters: parameters(base) };
+  const work = { steps, rows: ROWS, images: ROWS, tokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0), responseTokens, parameters: parameters(base) };
   return {
     run: () => {
-      const next = step(params, state, [batch], responseTokens, learningRate);
-      const [loss] = [next.metrics.loss, next.metrics.gradNorm].map((metric) => metric.dataSync()[0]);
-      disposeTree(next.metrics);
-      [params, state] = [next.params, next.state];
-      return loss;
+      let value = NaN;
+      for (let i = 0; i < steps; i++) {
+        const next = step(params, state, [batch], responseTokens, learningRate);
+        [value] = [next.metrics.loss, next.metrics.gradNorm].map((metric) => metric.dataSync()[0]);
+        disposeTree(next.metrics);
+        [params, state] = [next.params, next.state];
+      }
+      return value;
     },
     work,
     dispose: () => {

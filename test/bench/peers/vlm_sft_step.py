@@ -1,5 +1,5 @@
 """`vlm-sft-step` in transformers and PyTorch: the model's forward pass with images, cross entropy on the response, gradients, clipping,
-AdamW (fused). Variants: `compile` (torch.compile) or eager, `bf16` (autocast).
+AdamW (fused). Variants: `compile` (torch.compile) or eager, `bf16` (autocast), `steps=N` a run.
 
 As fast as the library allows: positions and patches are made before, no padding mask (rows are padded on the right and attention is
 causal), and `logits_to_keep` leaves out the places before the first response.
@@ -34,15 +34,19 @@ def set_up(variant):
         for block in model.model.visual.blocks:
             block.compile(dynamic=False)
 
+    steps = chosen.get("steps", 5)
+
     def run():
-        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in chosen):
-            loss = loss_of()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        norm.item()
-        return loss.item()
+        for _ in range(steps):
+            with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in chosen):
+                loss = loss_of()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            norm.item()
+            value = loss.item()
+        return value
 
     told = sum(sum(row["predicted"]) for row in asked["rows"])
-    return dict(run=run, work=dict(rows=ROWS, images=ROWS, tokens=sum(len(row["inputIds"]) for row in asked["rows"]), responseTokens=told, parameters=parameters(model)))
+    return dict(run=run, work=dict(steps=steps, rows=ROWS, images=ROWS, tokens=sum(len(row["inputIds"]) for row in asked["rows"]), responseTokens=told, parameters=parameters(model)))
