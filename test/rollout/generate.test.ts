@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engineStats } from "../../lib/engine/compile";
+import { canCompile } from "../../lib/engine/native";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { causalAttention, decode, embedTokens, lmHead, mergeImageFeatures } from "../../lib/model/decoder";
@@ -72,7 +73,7 @@ describe("rows that ended", () => {
     const traced = engineStats().length;
     const some = generate(prompts, { ...settings, eosTokenIds: ending });
     expect(engineStats().slice(traced).map((s) => Number(/int32\[(\d+)\]/.exec(s.shapes)![1])).every((rows) => rows < 24)).toBe(true);
-    expect(engineStats().length).toBeGreaterThan(traced);
+    if (canCompile()) expect(engineStats().length).toBeGreaterThan(traced);
     const lengths = some.map((r) => r.tokenIds.length);
     expect(lengths.filter((n) => n < 17).length).toBeGreaterThan(4);
     expect(lengths.filter((n) => n > 33).length).toBeGreaterThan(1);
