@@ -170,7 +170,7 @@ void blocks(const MatMul& o, int64_t begin, int64_t end) {
   std::pair<int64_t, int64_t> left_is{-1, -1}, right_is{-1, -1};
   for (int64_t job = begin; job < end; job++) {
     const int64_t slice = job / (o.blocks_m() * o.blocks_n()), row = job % o.blocks_m() * o.block_m, column = job / o.blocks_m() % o.blocks_n() * o.block_n;
-    const int64_t slice_depth = (o.k / o.slices + kDepth - 1) / kDepth * kDepth, first = slice * slice_depth, last = slice + 1 == o.slices ? o.k : first + slice_depth;
+    const int64_t first = slice * o.slice_depth, last = std::min(first + o.slice_depth, o.k);
     float* const result = o.c + slice * o.m * o.n;
     const int64_t rows = std::min(o.block_m, o.m - row), columns = std::min(o.block_n, o.n - column);
     for (int64_t place = first; place < last; place += kDepth) {

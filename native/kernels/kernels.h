@@ -168,6 +168,8 @@ struct MatMul {
   int64_t block_m, block_n;
   /** Where c is small and k long: parts of k whose products `c` holds one after the other, for the caller to add; no bias then. */
   int64_t slices;
+  /** Of a slice but the last; every slice has some of k. */
+  int64_t slice_depth;
 
   int64_t blocks_m() const { return (m + block_m - 1) / block_m; }
   int64_t blocks_n() const { return (n + block_n - 1) / block_n; }

@@ -5,21 +5,23 @@ namespace fine_r1 {
 namespace {
 
 /** Lines of a block: few enough that what is packed of two matrices stays in the second-level cache; a multiple of a panel's 32. */
-constexpr int64_t kMostLines = 512, kLeastLines = 32;
-
-int64_t rounded_up(int64_t n) { return (n + kLeastLines - 1) / kLeastLines * kLeastLines; }
+constexpr int64_t kMostLines = 512;
 
 /** Products at least this long are cut into slices where their result is no larger than that: each thread then packs rows of its own. */
 constexpr int64_t kLong = 1024, kSmallResult = 1 << 16;
+/** A slice is a multiple of what is packed at a time. */
+constexpr int64_t kSliceUnit = 128;
 
 /** Halves blocks until there is a job for each thread. */
 void choose_blocks(MatMul& o, int64_t threads) {
-  o.slices = o.m * o.n <= kSmallResult && o.bias == nullptr ? std::max<int64_t>(1, std::min(threads, 2 * o.k / kLong)) : 1;
-  o.block_m = std::min(kMostLines, rounded_up(o.m));
-  o.block_n = std::min(kMostLines, rounded_up(o.n));
-  while (o.jobs() < threads && std::max(o.block_m, o.block_n) > kLeastLines) {
+  const int64_t wanted = o.m * o.n <= kSmallResult && o.bias == nullptr ? std::max<int64_t>(1, std::min(threads, 2 * o.k / kLong)) : 1;
+  o.slice_depth = wanted == 1 ? o.k : (o.k / wanted + kSliceUnit - 1) / kSliceUnit * kSliceUnit;
+  o.slices = (o.k + o.slice_depth - 1) / o.slice_depth;
+  o.block_m = std::min(kMostLines, to_panels(o.m));
+  o.block_n = std::min(kMostLines, to_panels(o.n));
+  while (o.jobs() < threads && std::max(o.block_m, o.block_n) > kMlpPanel) {
     int64_t& larger = o.block_m >= o.block_n ? o.block_m : o.block_n;
-    larger = rounded_up(larger / 2);
+    larger = to_panels(larger / 2);
   }
 }
 
@@ -47,7 +49,7 @@ class MatMulOp : public OpKernel {
     call.require(kernels().mat_mul != nullptr, "this processor has no matrix unit that is known here");
     if (!call.ok()) return;
     const auto matrix = [&](int i, bool transposed) { return Matrix{c->input(i).data(), call.last(i), transposed, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
-    MatMul o{matrix(0, transpose_a_), matrix(1, transpose_b_), nullptr, nullptr, call.dim(0, transpose_a_ ? 1 : 0), call.dim(1, transpose_b_ ? 0 : 1), call.dim(0, transpose_a_ ? 0 : 1), rounds_, 0, 0, 1};
+    MatMul o{matrix(0, transpose_a_), matrix(1, transpose_b_), nullptr, nullptr, call.dim(0, transpose_a_ ? 1 : 0), call.dim(1, transpose_b_ ? 0 : 1), call.dim(0, transpose_a_ ? 0 : 1), rounds_, 0, 0, 1, 0};
     call.require(call.dim(1, transpose_b_ ? 1 : 0) == o.k, "a " + call.shape(0).DebugString() + (transpose_a_ ? ", transposed," : "") + " against b " + call.shape(1).DebugString() + (transpose_b_ ? ", transposed" : ""));
     call.require(call.size(2) == 0 || call.shape(2) == TensorShape({o.n}), "bias is " + call.shape(2).DebugString() + "; expected [" + std::to_string(o.n) + "] or no number");
     if (!call.ok()) return;

@@ -68,7 +68,7 @@ function attentions(): Difference[] {
  * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Two go over more than one block, and the gradient of the last
  * one's weight is summed in slices where there are several threads.
  */
-const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33], [[2100, 24], 16]];
+const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33], [[2100, 24], 16], [[5000, 8], 4]];
 
 function layers(): Difference[] {
   return LAYERS.flatMap(([shape, out]) => {
