@@ -50,8 +50,8 @@ export const usesKernels = (): boolean => loaded.addon !== null && !paused && !r
 /** The same for a kernel that has no gradient, which a gradient that is being taken would find to be 0. */
 export const usesKernelsWithoutGradient = (): boolean => usesKernels() && tf.engine().state.gradientDepth === 0;
 
-/** Whether there is a kernel for products of matrices: on processors with a matrix unit, where it is faster than TensorFlow's. */
-export const multipliesMatrices = (): boolean => usesKernels() && kernelInstructionSet() === "amx";
+/** Whether products of matrices run on a matrix unit: then it takes less time to compute a layer's activations again than to read them. */
+export const hasMatrixUnit = (): boolean => usesKernels() && kernelInstructionSet() === "amx";
 
 /** Runs `run` with TensorFlow's ops alone: what the kernels are compared with. */
 export function withoutKernels<T>(run: () => T): T {

@@ -1,5 +1,5 @@
 /** A linear layer, and the matrix products of it and of its gradient. */
-import { callKernel, multipliesMatrices } from "./kernels";
+import { callKernel, usesKernels } from "./kernels";
 import { DT, nativeBackend, type OpAttribute } from "./native";
 import { withGradient } from "./ops";
 import { isNative, tf, type Tensor } from "./tensorflow";
@@ -18,7 +18,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
   }
   return tf.tidy(() => {
     const flat = x.rank === 2 ? x : x.reshape([-1, inSize]);
-    const y = multipliesMatrices() ? fused(flat, weight, bias) : composed(flat, weight, bias);
+    const y = usesKernels() ? fused(flat, weight, bias) : composed(flat, weight, bias);
     return x.rank === 2 ? y : y.reshape([...x.shape.slice(0, -1), outSize]);
   });
 }
@@ -30,8 +30,8 @@ interface Transposed {
 }
 
 /**
- * Product and bias as one kernel (`native/kernels/amx.cc`). In a function that is compiled with `bf16` it rounds both matrices where it
- * reads them (`Recorder`).
+ * Product and bias as one kernel (`native/kernels/products.inc`). In a function that is compiled with `bf16` it rounds both matrices where
+ * it reads them (`Recorder`).
  */
 function fused(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const product = (a: Tensor, b: Tensor, added: Tensor, { a: transposeA = false, b: transposeB = false }: Transposed): Tensor =>

@@ -1,5 +1,5 @@
 /** The SwiGLU feed-forward layer, as one fused kernel each way or as three linear layers. */
-import { callKernel, multipliesMatrices } from "./kernels";
+import { callKernel, hasMatrixUnit, usesKernels } from "./kernels";
 import { linear } from "./linear";
 import { isBf16 } from "./native";
 import { swiglu, withGradient } from "./ops";
@@ -15,9 +15,11 @@ export interface LinearLayer {
 const MOST_WIDTH = 512;
 const MOST_INNER = 4096;
 
+/** Whether the kernel keeps what its gradient needs, gate and up. */
+const keepsGateAndUp = (): boolean => tf.engine().state.gradientDepth > 0 && !hasMatrixUnit();
+
 /**
- * `down(silu(gate(x)) * up(x))` (Shazeer 2020). The kernel keeps none of what lies between: its gradient computes it again, which takes less
- * time than reading it.
+ * `down(silu(gate(x)) * up(x))` (Shazeer 2020).
  * @param x [..., in]
  * @param gate inner x in
  * @param up as gate
@@ -30,7 +32,7 @@ export function swigluMlp(x: Tensor, gate: LinearLayer, up: LinearLayer, down: L
   const [inner, width] = gate.weight.shape;
   const sameType = layers.every(({ weight }) => isBf16(weight) === isBf16(gate.weight));
   const fits = x.shape[x.rank - 1] === width && Math.max(width!, down.weight.shape[0]) <= MOST_WIDTH && inner <= MOST_INNER && x.size > 0;
-  if (!multipliesMatrices() || !sameType || !fits) return tf.tidy(() => through(down, swiglu(through(gate, x), through(up, x))));
+  if (!usesKernels() || !sameType || !fits) return tf.tidy(() => through(down, swiglu(through(gate, x), through(up, x))));
   return tf.tidy(() => fused(x.rank === 2 ? x : x.reshape([-1, width!]), layers).reshape([...x.shape.slice(0, -1), down.weight.shape[0]]));
 }
 
@@ -42,8 +44,9 @@ function fused(x: Tensor, layers: LinearLayer[]): Tensor {
     (save) => {
       const none = tf.zeros([0]);
       const inputs = [x, ...layers.map(({ weight }) => weight), ...biases.map((bias) => bias ?? none)];
-      save(inputs);
-      return callKernel("SwiGluMlp", inputs, 1, { rounds: false })[0];
+      const [y, kept] = callKernel("SwiGluMlp", inputs, 2, { rounds: false, keeps: keepsGateAndUp() });
+      save([...inputs, kept]);
+      return y;
     },
     (dy, saved) => {
       const [dx, dGate, dUp, dDown, ...dBiases] = callKernel("SwiGluMlpGrad", [dy, ...saved], 6, { rounds: false });

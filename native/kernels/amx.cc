@@ -32,6 +32,8 @@ constexpr int64_t kPanel = 2 * kLines;
 /** Places that are packed at a time: a panel of three parts (24 KiB) then stays in the first-level cache. */
 constexpr int64_t kDepth = 128;
 
+INLINE int64_t steps_of(int64_t places) { return (places + kPlaces - 1) / kPlaces; }
+
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
   uint16_t bytes_a_row[16] = {};
@@ -55,24 +57,6 @@ class Tiles {
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;
 };
-
-/** Memory that a thread keeps between calls: a new block of this size each time would be mapped and zeroed by the system each time. */
-char* thread_scratch(size_t bytes) {
-  struct Block {
-    char* data = nullptr;
-    size_t size = 0;
-    ~Block() { std::free(data); }
-  };
-  static thread_local Block block;
-  if (block.size < bytes) {
-    std::free(block.data);
-    block.size = 0;
-    block.data = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-    if (block.data == nullptr) throw std::bad_alloc();
-    block.size = bytes;
-  }
-  return block.data;
-}
 
 #include "amx-pack.inc"
 
@@ -116,8 +100,7 @@ INLINE void multiply_panels(const char* a, const char* b, int64_t steps) {
   }
 }
 
-/** Where four tiles of the result start from. */
-enum class From { zero, bias, result };
+#include "products.inc"
 
 /** c[32, 32] = from + the product of two panels. */
 template <int Parts>
@@ -147,73 +130,28 @@ void block(const char* a, const char* b, int64_t steps, From from, const float* 
   asm volatile("" ::: "memory");
 }
 
-/** The same at an edge, where only `rows` by `columns` are there. */
+/** Numbers as the sum of `Parts` parts. */
 template <int Parts>
-void edge_block(const char* a, const char* b, int64_t steps, From from, const float* bias, float* c, int64_t c_stride, int64_t rows, int64_t columns) {
-  alignas(64) float whole[kPanel * kPanel] = {}, whole_bias[kPanel] = {};
-  if (from == From::bias) std::memcpy(whole_bias, bias, columns * sizeof(float));
-  if (from == From::result) {
-    for (int64_t i = 0; i < rows; i++) std::memcpy(whole + i * kPanel, c + i * c_stride, columns * sizeof(float));
+struct Unit {
+  static constexpr int64_t kLeft = kPanel, kRight = kPanel, kDepth = amx::kDepth, kPlaces = int64_t{1} << 40;
+  using Turn = Tiles;
+  static int64_t line_bytes(int64_t places) { return steps_of(places) * amx::kPlaces * 2 * Parts; }
+  static void pack(const Matrix& matrix, bool right, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) { amx::pack<Parts>(matrix, right, line, lines, place, depth, to); }
+  static Left left(const Matrix& matrix, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) {
+    pack(matrix, false, line, lines, place, depth, to);
+    return {to, line_bytes(depth)};
   }
-  block<Parts>(a, b, steps, from, whole_bias, whole, kPanel);
-  for (int64_t i = 0; i < rows; i++) std::memcpy(c + i * c_stride, whole + i * kPanel, columns * sizeof(float));
-}
-
-template <int Parts>
-void blocks(const MatMul& o, int64_t begin, int64_t end) {
-  const auto panels = [](int64_t lines) { return (lines + kPanel - 1) / kPanel; };
-  const int64_t panel_bytes = kDepth / kPlaces * Parts * 2 * kTile;
-  char* const left = thread_scratch((panels(o.block_m) + panels(o.block_n)) * panel_bytes);
-  char* const right = left + panels(o.block_m) * panel_bytes;
-  const Tiles tiles;
-  // what is packed of each matrix: its first line and place
-  std::pair<int64_t, int64_t> left_is{-1, -1}, right_is{-1, -1};
-  for (int64_t job = begin; job < end; job++) {
-    const int64_t slice = job / (o.blocks_m() * o.blocks_n()), row = job % o.blocks_m() * o.block_m, column = job / o.blocks_m() % o.blocks_n() * o.block_n;
-    const int64_t first = slice * o.slice_depth, last = std::min(first + o.slice_depth, o.k);
-    float* const result = o.c + slice * o.m * o.n;
-    const int64_t rows = std::min(o.block_m, o.m - row), columns = std::min(o.block_n, o.n - column);
-    for (int64_t place = first; place < last; place += kDepth) {
-      const int64_t depth = std::min(kDepth, last - place), steps = (depth + kPlaces - 1) / kPlaces, step_bytes = steps * Parts * 2 * kTile;
-      if (left_is != std::pair{row, place}) pack<Parts>(o.a, false, row, rows, place, depth, left);
-      if (right_is != std::pair{column, place}) pack<Parts>(o.b, true, column, columns, place, depth, right);
-      left_is = {row, place};
-      right_is = {column, place};
-      const From from = place > first ? From::result : o.bias != nullptr ? From::bias : From::zero;
-      for (int64_t i = 0; i < rows; i += kPanel) {
-        for (int64_t j = 0; j < columns; j += kPanel) {
-          const char *a = left + i / kPanel * step_bytes, *b = right + j / kPanel * step_bytes;
-          float* c = result + (row + i) * o.n + column + j;
-          const float* bias = o.bias == nullptr ? nullptr : o.bias + column + j;
-          if (i + kPanel <= rows && j + kPanel <= columns) block<Parts>(a, b, steps, from, bias, c, o.n);
-          else edge_block<Parts>(a, b, steps, from, bias, c, o.n, std::min(kPanel, rows - i), std::min(kPanel, columns - j));
-        }
-      }
-    }
+  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from, const float* bias, float* c, int64_t stride) {
+    for (int64_t i = 0; i < rows; i += kLeft) block<Parts>(a.from(i).data, b, steps_of(places), from, bias, c + i * stride, stride);
   }
-}
+};
 
-#include "amx-mlp.inc"
+#include "mlp.inc"
 
 }  // namespace
 
-void mat_mul(const MatMul& o, int64_t begin, int64_t end) {
-  if (o.rounds) blocks<1>(o, begin, end);
-  else blocks<3>(o, begin, end);
-}
-
-void pack_mlp(const SwiGluMlp& o, int64_t begin, int64_t end) {
-  if (o.rounds) pack_weights<1>(o, begin, end);
-  else pack_weights<3>(o, begin, end);
-}
-void swiglu_mlp(const SwiGluMlp& o, int64_t begin, int64_t end) {
-  if (o.rounds) mlp<1>(o, begin, end);
-  else mlp<3>(o, begin, end);
-}
-void swiglu_mlp_grad(const SwiGluMlp& o, int64_t begin, int64_t end) {
-  if (o.rounds) mlp_grad<1>(o, begin, end);
-  else mlp_grad<3>(o, begin, end);
-}
+extern const Products products;
+const Products products = products_of<Unit<3>, Unit<1>>(6, 2, 512, 256);
 
 bool is_there() {
   if (!__builtin_cpu_supports("avx512bf16")) return false;
@@ -233,10 +171,8 @@ bool is_there() {
 
 namespace fine_r1 {
 namespace amx {
-void mat_mul(const MatMul&, int64_t, int64_t) {}
-void pack_mlp(const SwiGluMlp&, int64_t, int64_t) {}
-void swiglu_mlp(const SwiGluMlp&, int64_t, int64_t) {}
-void swiglu_mlp_grad(const SwiGluMlp&, int64_t, int64_t) {}
+extern const Products products;
+const Products products = {};
 bool is_there() { return false; }
 }  // namespace amx
 }  // namespace fine_r1

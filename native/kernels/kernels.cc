@@ -17,10 +17,7 @@ extern const Kernels table;
 
 namespace amx {
 bool is_there();
-void mat_mul(const MatMul&, int64_t begin, int64_t end);
-void pack_mlp(const SwiGluMlp&, int64_t begin, int64_t end);
-void swiglu_mlp(const SwiGluMlp&, int64_t begin, int64_t end);
-void swiglu_mlp_grad(const SwiGluMlp&, int64_t begin, int64_t end);
+extern const Products products;
 }  // namespace amx
 
 namespace {
@@ -30,10 +27,7 @@ const Kernels& with_matrix_unit() {
   static const Kernels table = [] {
     Kernels all = avx512::table;
     all.name = "amx";
-    all.mat_mul = amx::mat_mul;
-    all.pack_mlp = amx::pack_mlp;
-    all.swiglu_mlp = amx::swiglu_mlp;
-    all.swiglu_mlp_grad = amx::swiglu_mlp_grad;
+    all.products = amx::products;
     return all;
   }();
   return table;

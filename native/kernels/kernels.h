@@ -178,7 +178,8 @@ struct MatMul {
 
 /**
  * y = (silu(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias, without the numbers between in memory: a block of rows goes
- * through all of it, `kMlpChunk` inner places at a time, and stays in the cache. The gradient computes them again.
+ * through all of it, `kMlpChunk` inner places at a time, and stays in the cache. The gradient computes what it needs of them again, or
+ * reads what was kept.
  */
 struct SwiGluMlp {
   int64_t rows, in, inner, out;
@@ -189,13 +190,17 @@ struct SwiGluMlp {
   const float *gate_bias, *up_bias, *down_bias;
   float* y;
   bool rounds;
-  /** The weights, packed: `packed_bytes()`. */
+  /** The weights, packed: `packed_bytes()`, `number_bytes` each. */
   char* packed;
+  int64_t number_bytes;
   /** Rows of a job. */
   int64_t block;
+  /** x gate^T and x up^T with their biases, mlp_kept(inner) numbers a row, block by block and chunk by chunk: written, or read by the gradient of the same `block`; null where they are not kept. */
+  float* kept;
   /** Null without a gradient. */
   const struct SwiGluMlpGrad* grad;
 
+  bool recomputes() const { return grad != nullptr && kept == nullptr; }
   int64_t chunks() const;
   int64_t packed_bytes() const;
 };
@@ -213,9 +218,24 @@ struct SwiGluMlpGrad {
 constexpr int64_t kMlpChunk = 128, kMlpPanel = 32;
 constexpr int64_t to_panels(int64_t n) { return (n + kMlpPanel - 1) / kMlpPanel * kMlpPanel; }
 inline int64_t SwiGluMlp::chunks() const { return (inner + kMlpChunk - 1) / kMlpChunk; }
-inline int64_t SwiGluMlp::packed_bytes() const { return chunks() * kMlpChunk * ((grad != nullptr ? 4 : 2) * to_panels(in) + to_panels(out)) * (rounds ? 2 : 6); }
+inline int64_t SwiGluMlp::packed_bytes() const { return chunks() * kMlpChunk * ((recomputes() ? 4 : 2) * to_panels(in) + to_panels(out)) * number_bytes; }
+/** Numbers of a row of what is kept: of gate and of up, each in whole panels. */
+constexpr int64_t mlp_kept(int64_t inner) { return 2 * to_panels(inner); }
 /** Numbers of one slice's sums: [inner, in] twice, [out, inner], [inner] twice, each size rounded up. */
 inline int64_t mlp_sums(const SwiGluMlp& o) { return to_panels(o.inner) * (2 * to_panels(o.in) + to_panels(o.out) + 2); }
+
+/** Products of matrices, and what is made of them. */
+struct Products {
+  /** Bytes of a packed number, in float32 and rounded. */
+  int64_t float_bytes, rounded_bytes;
+  /** Most lines of a block of a product, and rows of a block of the SwiGLU layer: what is packed of them stays in the second-level cache. Multiples of kMlpPanel. */
+  int64_t most_lines, most_rows;
+  void (*mat_mul)(const MatMul&, int64_t begin, int64_t end);
+  /** Packs the weights; jobs are chunks of inner places. */
+  void (*pack_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
+  void (*swiglu_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
+  void (*swiglu_mlp_grad)(const SwiGluMlp&, int64_t begin, int64_t end);
+};
 
 /** One table of functions for each instruction set. */
 struct Kernels {
@@ -234,12 +254,7 @@ struct Kernels {
   void (*adamw)(const AdamW&, int64_t begin, int64_t end);
   void (*softmax)(const Softmax&, int64_t begin, int64_t end);
   void (*choose)(const Choose&, int64_t begin, int64_t end);
-  /** Null where the processor has no matrix unit: TensorFlow's own product is as fast there. */
-  void (*mat_mul)(const MatMul&, int64_t begin, int64_t end);
-  /** Packs the weights; jobs are chunks of inner places. */
-  void (*pack_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
-  void (*swiglu_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
-  void (*swiglu_mlp_grad)(const SwiGluMlp&, int64_t begin, int64_t end);
+  Products products;
 };
 
 /** The best of this processor. */

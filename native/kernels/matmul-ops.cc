@@ -1,11 +1,8 @@
-// The product of two matrices, on processors with a matrix unit.
+// The product of two matrices.
 #include "call.h"
 
 namespace fine_r1 {
 namespace {
-
-/** Lines of a block: few enough that what is packed of two matrices stays in the second-level cache; a multiple of a panel's 32. */
-constexpr int64_t kMostLines = 512;
 
 /** Products at least this long are cut into slices where their result is no larger than that: each thread then packs rows of its own. */
 constexpr int64_t kLong = 1024, kSmallResult = 1 << 16;
@@ -17,8 +14,8 @@ void choose_blocks(MatMul& o, int64_t threads) {
   const int64_t wanted = o.m * o.n <= kSmallResult && o.bias == nullptr ? std::max<int64_t>(1, std::min(threads, 2 * o.k / kLong)) : 1;
   o.slice_depth = wanted == 1 ? o.k : (o.k / wanted + kSliceUnit - 1) / kSliceUnit * kSliceUnit;
   o.slices = (o.k + o.slice_depth - 1) / o.slice_depth;
-  o.block_m = std::min(kMostLines, to_panels(o.m));
-  o.block_n = std::min(kMostLines, to_panels(o.n));
+  o.block_m = std::min(kernels().products.most_lines, to_panels(o.m));
+  o.block_n = std::min(kernels().products.most_lines, to_panels(o.n));
   while (o.jobs() < threads && std::max(o.block_m, o.block_n) > kMlpPanel) {
     int64_t& larger = o.block_m >= o.block_n ? o.block_m : o.block_n;
     larger = to_panels(larger / 2);
@@ -46,7 +43,6 @@ class MatMulOp : public OpKernel {
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.rank({0, 1}, 2);
-    call.require(kernels().mat_mul != nullptr, "this processor has no matrix unit that is known here");
     if (!call.ok()) return;
     const auto matrix = [&](int i, bool transposed) { return Matrix{c->input(i).data(), call.last(i), transposed, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
     MatMul o{matrix(0, transpose_a_), matrix(1, transpose_b_), nullptr, nullptr, call.dim(0, transpose_a_ ? 1 : 0), call.dim(1, transpose_b_ ? 0 : 1), call.dim(0, transpose_a_ ? 0 : 1), rounds_, 0, 0, 1, 0};
@@ -64,7 +60,7 @@ class MatMulOp : public OpKernel {
     choose_blocks(o, call.threads());
     Tensor slices;
     if (o.slices > 1) o.c = call.scratch(&slices, o.slices * o.m * o.n);
-    call.share(o.jobs(), o.block_m * o.block_n * o.k / (rounds_ ? 500 : 200), [&](int64_t begin, int64_t end) { kernels().mat_mul(o, begin, end); });
+    call.share(o.jobs(), o.block_m * o.block_n * o.k / (rounds_ ? 500 : 200), [&](int64_t begin, int64_t end) { kernels().products.mat_mul(o, begin, end); });
     if (o.slices > 1) call.add_slices(o.c, o.slices, o.m * o.n, o.m, o.n, o.n, product);
   }
 

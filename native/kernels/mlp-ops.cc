@@ -1,11 +1,8 @@
-// The SwiGLU layer as one op each way, on processors with a matrix unit.
+// The SwiGLU layer as one op each way.
 #include "call.h"
 
 namespace fine_r1 {
 namespace {
-
-/** Rows of a block: what a block needs, packed, fits the second-level cache. */
-constexpr int64_t kMostRows = 256;
 
 #define FINE_R1_MLP_INPUTS Input("x: float").Input("gate: T").Input("up: T").Input("down: T").Input("gate_bias: float").Input("up_bias: float").Input("down_bias: float").Attr("rounds: bool").Attr("T: {float, bfloat16}")
 
@@ -16,7 +13,7 @@ SwiGluMlp mlp_inputs(Call& call, OpKernelContext* c, int first, bool rounds) {
   call.same({gate, first + 2});
   if (!call.ok()) return {};
   const auto matrix = [&](int i) { return Matrix{c->input(i).data(), call.last(i), false, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
-  SwiGluMlp o{call.dim(x, 0), call.dim(x, 1), call.dim(gate, 0), call.dim(down, 0), call.in(x), matrix(gate), matrix(first + 2), matrix(down), nullptr, nullptr, nullptr, nullptr, rounds, nullptr, 0, nullptr};
+  SwiGluMlp o{call.dim(x, 0), call.dim(x, 1), call.dim(gate, 0), call.dim(down, 0), call.in(x), matrix(gate), matrix(first + 2), matrix(down), nullptr, nullptr, nullptr, nullptr, rounds, nullptr, rounds ? kernels().products.rounded_bytes : kernels().products.float_bytes, 0, nullptr, nullptr};
   call.require(call.dim(gate, 1) == o.in && call.dim(down, 1) == o.inner, "x " + call.shape(x).DebugString() + " against gate " + call.shape(gate).DebugString() + " and down " + call.shape(down).DebugString());
   const auto bias = [&](int i, int64_t size) -> const float* {
     call.require(call.size(i) == 0 || call.shape(i) == TensorShape({size}), "bias is " + call.shape(i).DebugString() + "; expected [" + std::to_string(size) + "] or no number");
@@ -25,48 +22,56 @@ SwiGluMlp mlp_inputs(Call& call, OpKernelContext* c, int first, bool rounds) {
   o.gate_bias = bias(first + 4, o.inner);
   o.up_bias = bias(first + 5, o.inner);
   o.down_bias = bias(first + 6, o.out);
-  call.require(kernels().swiglu_mlp != nullptr, "this processor has no matrix unit that is known here");
   call.require(o.rows > 0 && o.in > 0 && o.inner > 0 && o.out > 0, "x is " + call.shape(x).DebugString() + "; expected at least one number");
-  o.block = std::min(kMostRows, to_panels((o.rows + call.threads() - 1) / call.threads()));
+  o.block = std::min(kernels().products.most_rows, to_panels((o.rows + call.threads() - 1) / call.threads()));
   return o;
 }
 
 /** Packs the weights into `memory`. */
 void pack_weights(Call& call, SwiGluMlp& o, Tensor* memory) {
   o.packed = reinterpret_cast<char*>(call.scratch(memory, (o.packed_bytes() + 3) / 4));
-  call.share(o.chunks(), 2 * kMlpChunk * o.in, [&](int64_t begin, int64_t end) { kernels().pack_mlp(o, begin, end); });
+  call.share(o.chunks(), 2 * kMlpChunk * o.in, [&](int64_t begin, int64_t end) { kernels().products.pack_mlp(o, begin, end); });
 }
 
 /** Nanoseconds or so of a row's products. */
 int64_t row_cost(const SwiGluMlp& o) { return o.inner * (2 * o.in + o.out) / (o.rounds ? 500 : 200) + 1; }
 
-REGISTER_OP("FineR1SwiGluMlp").FINE_R1_MLP_INPUTS.Output("y: float").SetShapeFn([](InferenceContext* c) {
+REGISTER_OP("FineR1SwiGluMlp").FINE_R1_MLP_INPUTS.Attr("keeps: bool").Output("y: float").Output("kept: float").SetShapeFn([](InferenceContext* c) {
   tensorflow::shape_inference::ShapeHandle x, down;
   TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &x));
   TF_RETURN_IF_ERROR(c->WithRank(c->input(3), 2, &down));
   c->set_output(0, c->MakeShape({c->Dim(x, 0), c->Dim(down, 0)}));
+  bool keeps;
+  TF_RETURN_IF_ERROR(c->GetAttr("keeps", &keeps));
+  const int64_t inner = c->Value(c->Dim(down, 1));
+  c->set_output(1, keeps ? c->MakeShape({c->Dim(x, 0), inner < 0 ? c->UnknownDim() : c->MakeDim(mlp_kept(inner))}) : c->MakeShape({c->MakeDim(0)}));
   return absl::OkStatus();
 });
 
 class SwiGluMlpOp : public OpKernel {
  public:
-  explicit SwiGluMlpOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_)); }
+  explicit SwiGluMlpOp(OpKernelConstruction* c) : OpKernel(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_));
+    OP_REQUIRES_OK(c, c->GetAttr("keeps", &keeps_));
+  }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     SwiGluMlp o = mlp_inputs(call, c, 0, rounds_);
     if (!call.ok()) return;
     Tensor packed;
     o.y = call.out(0, TensorShape({o.rows, o.out}));
+    float* const kept = call.out(1, keeps_ ? TensorShape({o.rows, mlp_kept(o.inner)}) : TensorShape({0}));
+    o.kept = keeps_ ? kept : nullptr;
     pack_weights(call, o, &packed);
-    call.share((o.rows + o.block - 1) / o.block, o.block * row_cost(o), [&](int64_t begin, int64_t end) { kernels().swiglu_mlp(o, begin, end); });
+    call.share((o.rows + o.block - 1) / o.block, o.block * row_cost(o), [&](int64_t begin, int64_t end) { kernels().products.swiglu_mlp(o, begin, end); });
   }
 
  private:
-  bool rounds_;
+  bool rounds_, keeps_;
 };
 FINE_R1_OP(SwiGluMlp);
 
-REGISTER_OP("FineR1SwiGluMlpGrad").Input("dy: float").FINE_R1_MLP_INPUTS.Output("dx: float").Output("dgate: float").Output("dup: float").Output("ddown: float").Output("dgate_bias: float").Output("dup_bias: float").SetShapeFn(like<1, 2, 3, 4, 5, 6>);
+REGISTER_OP("FineR1SwiGluMlpGrad").Input("dy: float").FINE_R1_MLP_INPUTS.Input("kept: float").Output("dx: float").Output("dgate: float").Output("dup: float").Output("ddown: float").Output("dgate_bias: float").Output("dup_bias: float").SetShapeFn(like<1, 2, 3, 4, 5, 6>);
 
 class SwiGluMlpGradOp : public OpKernel {
  public:
@@ -80,8 +85,12 @@ class SwiGluMlpGradOp : public OpKernel {
     const int64_t slices = std::min<int64_t>(call.threads(), (o.rows + o.block - 1) / o.block);
     SwiGluMlpGrad grad{call.in(0), call.out(0, call.shape(1)), call.scratch(&sums, slices * mlp_sums(o)), slices};
     o.grad = &grad;
+    // only read
+    if (call.size(8) > 0) o.kept = const_cast<float*>(call.in(8));
+    call.require(o.kept == nullptr || call.shape(8) == TensorShape({o.rows, mlp_kept(o.inner)}), "kept is " + call.shape(8).DebugString());
+    if (!call.ok()) return;
     pack_weights(call, o, &packed);
-    call.share(slices, 3 * o.rows / slices * row_cost(o), [&](int64_t begin, int64_t end) { kernels().swiglu_mlp_grad(o, begin, end); });
+    call.share(slices, 3 * o.rows / slices * row_cost(o), [&](int64_t begin, int64_t end) { kernels().products.swiglu_mlp_grad(o, begin, end); });
     const int64_t in = to_panels(o.in), out = to_panels(o.out), inner = to_panels(o.inner);
     const auto add = [&](int output, int64_t from, int64_t rows, int64_t columns, int64_t stride) {
       const TensorShape& shape = call.shape(output + 1);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compile, type CompileOptions } from "../../lib/engine/compile";
-import { callKernel, multipliesMatrices, withoutKernels } from "../../lib/engine/kernels";
+import { callKernel, usesKernels, withoutKernels } from "../../lib/engine/kernels";
 import { linear } from "../../lib/engine/linear";
 import { swiglu } from "../../lib/engine/ops";
 import { toBf16 } from "../../lib/engine/precision";
@@ -122,8 +122,8 @@ describe.skipIf(!isNative)("the SwiGLU layer, compiled", () => {
   });
 });
 
-describe.skipIf(!multipliesMatrices())("the kernel for the SwiGLU layer", () => {
-  const call = (...shapes: number[][]): Tensor => callKernel("SwiGluMlp", shapes.map((shape) => tf.ones(shape)), 1, { rounds: false })[0];
+describe.skipIf(!usesKernels())("the kernel for the SwiGLU layer", () => {
+  const call = (...shapes: number[][]): Tensor => callKernel("SwiGluMlp", shapes.map((shape) => tf.ones(shape)), 2, { rounds: false, keeps: false })[0];
 
   it("says which inputs don't fit", () => {
     expect(() => call([2, 3], [4, 5], [4, 5], [6, 4], [0], [0], [0])).toThrow("FineR1SwiGluMlp: x [2,3] against gate [4,5] and down [6,4]");
@@ -132,7 +132,9 @@ describe.skipIf(!multipliesMatrices())("the kernel for the SwiGLU layer", () => 
     expect(() => call([2, 5, 1], [4, 5], [4, 5], [6, 4], [0], [0], [0])).toThrow("input 0 is [2,5,1]; expected rank 2");
     expect(() => call([2, 5], [4, 5], [4, 5], [6, 4], [0], [5], [0])).toThrow("bias is [5]; expected [4] or no number");
     expect(() => call([2, 5], [4, 5], [4, 5], [6, 4], [0], [0], [4])).toThrow("bias is [4]; expected [6] or no number");
-    const given = [[2, 7], [2, 5], [4, 5], [4, 5], [6, 4], [0], [0], [0]].map((shape) => tf.ones(shape));
+    const given = [[2, 7], [2, 5], [4, 5], [4, 5], [6, 4], [0], [0], [0], [0]].map((shape) => tf.ones(shape));
     expect(() => callKernel("SwiGluMlpGrad", given, 6, { rounds: false })).toThrow("FineR1SwiGluMlpGrad: dy is [2,7]");
+    const kept = [[2, 6], ...given.slice(1, 8).map(({ shape }) => shape), [2, 8]].map((shape) => tf.ones(shape));
+    expect(() => callKernel("SwiGluMlpGrad", kept, 6, { rounds: false })).toThrow("FineR1SwiGluMlpGrad: kept is [2,8]");
   });
 });
