@@ -35,6 +35,8 @@ export interface ImageAddon {
    * @throws TypeError, at once, naming the field that is missing or wrong; the promise is rejected where memory runs out
    */
   patches(plan: PatchPlan): Promise<Float32Array>;
+  /** Gives a result's memory back at once; the array is empty after. */
+  release(result: Float32Array): void;
 }
 
 let loaded: { addon: ImageAddon | null; problem: string | null } | null = null;
@@ -46,7 +48,7 @@ function load(): { addon: ImageAddon | null; problem: string | null } {
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- optional: a missing addon must not throw
     const addon = require(file) as Partial<ImageAddon>;
-    if (typeof addon.patches !== "function") return { addon: null, problem: "of an older version: node scripts/setup.mjs" };
+    if (typeof addon.patches !== "function" || typeof addon.release !== "function") return { addon: null, problem: "of an older version: node scripts/setup.mjs" };
     return { addon: addon as ImageAddon, problem: null };
   } catch (error) {
     return { addon: null, problem: error instanceof Error ? error.message.split("\n")[0] : String(error) };

@@ -172,3 +172,11 @@ export async function readImage(
   });
   return { pixelValues, grid: [1, height / patchSize, width / patchSize] };
 }
+
+/**
+ * Gives an image's memory back at once; its `pixelValues` are empty after. Without this it is free when V8 collects, which counts this memory
+ * and so collects after every third photograph.
+ */
+export function disposeImage({ pixelValues }: ProcessedImage, addon: ImageAddon | null = imageAddon()): void {
+  addon?.release(pixelValues);
+}

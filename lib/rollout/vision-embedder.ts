@@ -5,6 +5,7 @@ import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { encodeImages } from "../model/vision";
 import { visionInputs, visionPlan, type VisionInputs } from "../model/vision-plan";
+import { disposeImage } from "../processor/image-processor";
 import type { Processor } from "../processor/processor";
 
 /**
@@ -18,12 +19,14 @@ export function createVisionEmbedder(params: Params, config: ModelConfig, proces
   return async (files, onProgress) => {
     const vectors: Float32Array[] = [];
     for (const file of files) {
-      const { pixelValues, grid } = await processor.image(file);
+      const image = await processor.image(file);
+      const { pixelValues, grid } = image;
       const plan = visionPlan(config, [grid]);
       const inputs = { pixels: tf.tensor2d(pixelValues, [plan.patches, pixelValues.length / plan.patches]), vision: visionInputs(plan) };
       const vector = embed(tower, inputs.pixels, inputs.vision);
       vectors.push(Float32Array.from(vector.dataSync()));
       disposeTree([inputs, vector]);
+      disposeImage(image);
       onProgress?.(vectors.length, files.length);
     }
     return vectors;

@@ -3,7 +3,7 @@ import { compile } from "../engine/compile";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import type { Grid } from "../model/vision-plan";
-import type { ProcessedImage } from "../processor/image-processor";
+import { disposeImage, type ProcessedImage } from "../processor/image-processor";
 import { augment, drawAugmentation, toPatches, type Augmentation, type PixelFormat } from "./augment";
 
 /** How images of a batch are changed: one seed per image. */
@@ -95,7 +95,7 @@ export function squareImages(bank: ImageBank, format: PixelFormat): RunImages {
 /**
  * Photographs of any size. Only those that were loaded last are in memory, as patches.
  * @param grids of every image that the run may use
- * @param read an image by its name, as its grid says
+ * @param read an image by its name, as its grid says; it is disposed of here
  * @param atOnce images that are read at the same time
  */
 export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: string) => Promise<ProcessedImage>, atOnce = 4): RunImages {
@@ -121,6 +121,7 @@ export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: strin
           wanted.set(path, images[i]);
         });
       }
+      for (const [path, image] of loaded) if (!wanted.has(path)) disposeImage(image);
       loaded = wanted;
     },
     patches: (paths, augmentBy) => {
@@ -141,6 +142,7 @@ export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: strin
       return tf.tensor2d(values, [patches, values.length / Math.max(patches, 1)]);
     },
     dispose: () => {
+      loaded.forEach((image) => disposeImage(image));
       loaded = new Map();
     },
   };

@@ -1,6 +1,7 @@
-// The addon of lib/processor/image-addon.ts. One function:
+// The addon of lib/processor/image-addon.ts. Two functions:
 //
 //   patches(plan): Promise<Float32Array>
+//   release(result): void
 //
 // `plan` is an object with the fields that `read_plan` names. Everything is checked before anything is read or allocated: a wrong
 // field throws a TypeError with its name. The work is done on libuv's thread pool; `plan.pixels` must not be transferred
@@ -12,6 +13,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "memory.h"
 #include "patches.h"
@@ -194,11 +196,28 @@ napi_value patches(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+/** Empties a result, whose memory is free at once. */
+napi_value release(napi_env env, napi_callback_info info) {
+  size_t count = 1, length;
+  napi_value argument, buffer;
+  napi_typedarray_type type;
+  bool is_array = false;
+  if (napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr) != napi_ok) return nullptr;
+  if (napi_is_typedarray(env, argument, &is_array) != napi_ok || !is_array ||
+      napi_get_typedarray_info(env, argument, &type, &length, nullptr, &buffer, nullptr) != napi_ok || napi_detach_arraybuffer(env, buffer) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "release: expected a result of patches");
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  napi_value function;
-  if (napi_create_function(env, "patches", NAPI_AUTO_LENGTH, patches, nullptr, &function) != napi_ok) return nullptr;
-  if (napi_set_named_property(env, exports, "patches", function) != napi_ok) return nullptr;
+  const std::pair<const char*, napi_callback> functions[] = {{"patches", patches}, {"release", release}};
+  for (const auto& [name, callback] : functions) {
+    napi_value function;
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function) != napi_ok) return nullptr;
+    if (napi_set_named_property(env, exports, name, function) != napi_ok) return nullptr;
+  }
   return exports;
 }

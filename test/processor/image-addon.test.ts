@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { afterAll, describe, expect, it } from "vitest";
 import { foldIn, random } from "../../lib/engine/random";
 import { imageAddon, imageAddonProblem, type ImageAddon, type PatchPlan } from "../../lib/processor/image-addon";
-import { loadImage, processImage, readImage, type ProcessedImage } from "../../lib/processor/image-processor";
+import { disposeImage, loadImage, processImage, readImage, type ProcessedImage } from "../../lib/processor/image-processor";
 import { parsePreprocessorConfig } from "../../lib/processor/preprocessor-config";
 import { resizeBicubic } from "../../lib/processor/resize";
 
@@ -102,6 +102,21 @@ withAddon("the image addon", () => {
     image.data.fill(0);
     expectSame(await pending, expected, "copied");
   });
+
+  it("gives an image's memory back, and takes it for the next, which is the same", async () => {
+    const config = parsePreprocessorConfig({});
+    const image = { width: 600, height: 800, data: noise(600 * 800 * 3, "disposed") };
+    const expected = processImage(config, image);
+    for (let i = 0; i < 3; i++) {
+      const ours = await readImage(config, image);
+      expectSame(ours, expected, `time ${i}`);
+      disposeImage(ours);
+      expect(ours.pixelValues.byteLength).toBe(0);
+      disposeImage(ours);
+    }
+  });
+
+  it.each([undefined, 3, {}, [1]])("releases nothing but a typed array: %j", (wrong) => expect(() => addon.release(wrong as unknown as Float32Array)).toThrow("release: expected a result of patches"));
 
   it.each<[string, unknown, RegExp]>([
     ["no object", 3, /expected an object/],

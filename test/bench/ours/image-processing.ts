@@ -6,7 +6,7 @@
  * patches (their number is the checksum). The pixels are those of the processor by Pillow to the bit; the one by torchvision differs by
  * some 8-bit steps.
  */
-import { readImage } from "../../../lib/processor/image-processor";
+import { disposeImage, readImage } from "../../../lib/processor/image-processor";
 import { imageAddonProblem } from "../../../lib/processor/image-addon";
 import { parsePreprocessorConfig } from "../../../lib/processor/preprocessor-config";
 import { benchImages } from "../images";
@@ -23,7 +23,9 @@ export async function setUp(variant: string): Promise<BenchCase> {
   const { batches } = numbers(variant, { batches: 1 }, ["one", "together"]);
   const size = words(variant).one ? 1 : BATCH;
   const patches = async (file: string): Promise<number> => {
-    const [, rows, columns] = (await readImage(config, file)).grid;
+    const image = await readImage(config, file);
+    disposeImage(image); // as Python does when nothing refers to an array any more
+    const [, rows, columns] = image.grid;
     return rows * columns;
   };
   const run = async (): Promise<number> => {
