@@ -79,7 +79,7 @@ export async function run(args: string[]): Promise<number> {
     }
   }
   const rows = readResults();
-  const table = rows.map(({ name, ours, peer, unit, ratio, peer_name, must, aim }) => ({ name, ours, peer, unit, ratio, peer_name, must, aim }));
+  const table = rows.map(({ name, ours, peer, unit, ratio, peer_name, must, aim, machine: { instructions } }) => ({ name, instructions, ours, peer, unit, ratio, peer_name, must, aim }));
   if (rows.length > 0) await saveBenchFigure("bench", benchFigure(rows), table, around.inputs, cases);
   const readme = path.join(root, "README.md");
   writeText(readme, replaceBlock(readFileSync(readme, "utf8"), "bench", benchBlock(rows)));

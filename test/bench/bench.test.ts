@@ -8,14 +8,14 @@ import { inUnit, median, unitName } from "./driver";
 import { benchFigure } from "./figure";
 import { powerOf, series } from "./growth";
 import { gptValues, pseudoRandom, TINY } from "./ours/tiny-gpt-data";
-import { mergeRows, readResults, resultsFile, resultsTable, verdict, writeResults } from "./results";
-import type { Peer, ResultRow, Side } from "./types";
+import { instructionSet, mergeRows, readResults, resultsFile, resultsTable, verdict, writeResults } from "./results";
+import type { InstructionSet, Peer, ResultRow, Side } from "./types";
 import { numbers, words } from "./variant";
 
 const row = (name: string, ratio: number, must: number | null = 1.5): ResultRow => ({
   name, ratio, must, aim: null, group: "all", ours: 1, peer: ratio, unit: "ms", ours_variant: "", peer_name: "other", rounds: 3, spread: { ours: [1, 1], peer: [ratio, ratio] },
   compile: { ours: 0.5, peer: 0.5 }, work: { ours: {}, peer: {} }, versions: { ours: {}, peer: {} }, difference: null, tolerance: null, inputs: "now", detail: [],
-  machine: { processor: "any", cores: 2, memory_gb: 24, threads: 2, busy_before: 0 },
+  machine: { processor: "any", instructions: "avx2", cores: 2, memory_gb: 24, threads: 2, busy_before: 0 },
 });
 
 describe("cases", () => {
@@ -64,6 +64,17 @@ describe("results", () => {
   it("replaces rows by name, in the order of the cases, and drops what is no case", () => {
     const merged = mergeRows([row("b", 1), row("gone", 1)], [row("a", 3), row("b", 2)], ["a", "b", "c"]);
     expect(merged.map(({ name, ratio }) => [name, ratio])).toEqual([["a", 3], ["b", 2]]);
+  });
+
+  it("keeps rows of other instruction sets, the most able first", () => {
+    const on = (instructions: InstructionSet, one: ResultRow): ResultRow => ({ ...one, machine: { ...one.machine, instructions } });
+    const merged = mergeRows([row("b", 1), on("amx", row("b", 4))], [on("avx512", row("b", 2)), row("b", 3), row("a", 5)], ["a", "b"]);
+    expect(merged.map(({ name, ratio, machine }) => [machine.instructions, name, ratio])).toEqual([["amx", "b", 4], ["avx512", "b", 2], ["avx2", "a", 5], ["avx2", "b", 3]]);
+  });
+
+  it("knows instruction sets by the processor's flags", () => {
+    const avx512 = "fma avx2 avx512f avx512dq avx512bw avx512vl";
+    expect([`${avx512} avx512_bf16 amx_bf16 amx_tile`, `${avx512} avx512_vnni`, "fma avx2 avx512f", "sse4_2 avx"].map(instructionSet)).toEqual(["amx", "avx512", "avx2", "generic"]);
   });
 
   it("says whether a ratio reaches what it must, and which rows are of other code", () => {

@@ -1,6 +1,7 @@
 /** The benchmark as figures: ratios with what they must and should be; growth of our times. */
 import { axis, type Figure, INK, layout, panelHeading } from "../../lib/report/figures-theme";
 import { saveFigure, sha256 } from "../../lib/report/static-figures";
+import { cases } from "./cases";
 import type { GrowthSeries } from "./growth";
 import type { ResultRow } from "./types";
 
@@ -12,10 +13,11 @@ const LINE = "#0072b2";
 const TICKS = [-3, -2, -1, 0, 1, 2, 3].flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
 const logAxis = { type: "log", tickvals: TICKS, ticktext: TICKS.map(String) };
 
-/** Horizontal bars of peer / ours on a logarithmic axis, one per case, with marks at `must` and `aim`. */
+/** Horizontal bars of peer / ours on a logarithmic axis, one per case and instruction set, with marks at `must` and `aim`. */
 export function benchFigure(rows: readonly ResultRow[]): Figure {
-  const label = (row: ResultRow): string => `<b>${row.name}</b><br>${row.peer_name}`;
-  const shown = [...rows].reverse();
+  const label = (row: ResultRow): string => `<b>${row.name}</b>, ${row.machine.instructions}<br>${row.peer_name}`;
+  const order = new Map(cases.map(({ name }, i) => [name, i]));
+  const shown = [...rows].sort((a, b) => (order.get(b.name) ?? 0) - (order.get(a.name) ?? 0) || b.machine.instructions.localeCompare(a.machine.instructions));
   const bars = [
     { name: "reaches what it must", color: MET, of: shown.filter((row) => row.must !== null && row.ratio >= row.must) },
     { name: "misses it", color: MISSED, of: shown.filter((row) => row.must !== null && row.ratio < row.must) },

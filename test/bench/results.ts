@@ -7,7 +7,7 @@ import { hashTree, writeText } from "../../lib/run";
 import { cases } from "./cases";
 import { shortNumber } from "./driver";
 import { THREADS } from "./process";
-import type { Machine, ResultRow } from "./types";
+import type { InstructionSet, Machine, ResultRow } from "./types";
 
 export const resultsFile = path.join(__dirname, "results.json");
 
@@ -39,8 +39,16 @@ export async function busyProcessors(): Promise<number> {
   return (os.cpus().length * (after.busy - before.busy)) / Math.max(1, after.all - before.all);
 }
 
+/** By the processor's flags as Linux lists them. */
+export function instructionSet(flags = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : ""): InstructionSet {
+  const has = (...names: string[]): boolean => names.every((name) => new RegExp(`\\b${name}\\b`).test(flags));
+  if (has("amx_bf16", "amx_tile", "avx512_bf16")) return "amx";
+  if (has("avx512f", "avx512dq", "avx512vl", "avx512bw")) return "avx512";
+  return has("avx2", "fma") ? "avx2" : "generic";
+}
+
 export function machine(busy: number): Machine {
-  return { processor: os.cpus()[0]?.model.trim() ?? "unknown", cores: os.availableParallelism(), memory_gb: Math.round(os.totalmem() / 2 ** 30), threads: THREADS, busy_before: Number(busy.toFixed(2)) };
+  return { processor: os.cpus()[0]?.model.trim() ?? "unknown", instructions: instructionSet(), cores: os.availableParallelism(), memory_gb: Math.round(os.totalmem() / 2 ** 30), threads: THREADS, busy_before: Number(busy.toFixed(2)) };
 }
 
 /** The saved rows; none where there is no file. */
@@ -48,9 +56,20 @@ export function readResults(file = resultsFile): ResultRow[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as ResultRow[]) : [];
 }
 
-/** New rows in place of old ones of their names, in the order of `names`; rows of other names are dropped. */
+/** From the most able to the least. */
+const INSTRUCTION_SETS: readonly InstructionSet[] = ["amx", "avx512", "avx2", "generic"];
+
+/** Rows by what they were measured on, each in its order. */
+export function byInstructions(rows: readonly ResultRow[]): [InstructionSet, ResultRow[]][] {
+  return INSTRUCTION_SETS.map((set): [InstructionSet, ResultRow[]] => [set, rows.filter(({ machine }) => machine.instructions === set)]).filter(([, own]) => own.length > 0);
+}
+
+/**
+ * New rows in place of old ones of their name and instruction set: what a processor without a matrix unit gives says nothing of one with it.
+ * By instruction set, then in the order of `names`; rows of other names are dropped.
+ */
 export function mergeRows(old: readonly ResultRow[], fresh: readonly ResultRow[], names: readonly string[] = cases.map(({ name }) => name)): ResultRow[] {
-  return names.flatMap((name) => [...fresh, ...old].find((row) => row.name === name) ?? []);
+  return byInstructions([...fresh, ...old]).flatMap(([, rows]) => names.flatMap((name) => rows.find((row) => row.name === name) ?? []));
 }
 
 /** Times and ratios to four places: more is noise. */
@@ -65,7 +84,7 @@ export const verdict = ({ ratio, must }: Pick<ResultRow, "ratio" | "must">): str
 /** The printed table; `stale` marks rows that other code was measured for. */
 export function resultsTable(rows: readonly ResultRow[], inputs = inputsHash()): string {
   return toMarkdown(rows.map((row): TableRow => ({
-    case: row.name + (row.inputs === inputs ? "" : " (stale)"),
+    case: row.name + (row.inputs === inputs ? "" : " (stale)"), on: row.machine.instructions,
     ours: shortNumber(row.ours), peer: shortNumber(row.peer), unit: row.unit,
     ratio: row.ratio.toFixed(2), must: row.must, aim: row.aim, "": verdict(row),
     "fastest peer": row.peer_name, "set-up s": `${row.compile.ours.toFixed(1)} / ${row.compile.peer.toFixed(1)}`, rounds: row.rounds,

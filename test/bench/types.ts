@@ -82,8 +82,12 @@ export interface Failure {
   error: string;
 }
 
+export type InstructionSet = "amx" | "avx512" | "avx2" | "generic";
+
 export interface Machine {
   processor: string;
+  /** The best that it has, as the kernels name it. */
+  instructions: InstructionSet;
   cores: number;
   memory_gb: number;
   /** Threads of each side. */
