@@ -20,8 +20,7 @@ export const draw = (seed: number, shape: number[], scale = 1): Tensor => {
   return tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * rng.normal()), shape);
 };
 
-/** Of what is 0 but for rounding - the gradient of attention to a single key - as far as its terms are from 0. */
-const relative = (a: Tensor, b: Tensor): number => tf.tidy(() => tf.div(tf.norm(tf.sub(a, b)), tf.maximum(tf.norm(b), 0.5)).dataSync()[0]);
+const relative = (a: Tensor, b: Tensor): number => tf.tidy(() => tf.div(tf.norm(tf.sub(a, b)), tf.maximum(tf.norm(b), 0.1)).dataSync()[0]);
 
 /** What fused and composed differ by, as a name and a number. */
 export type Difference = [string, number];
