@@ -15,7 +15,7 @@ export interface OpAttribute {
   value: unknown;
 }
 
-/** The addon. `addFunctionDef`, `removeFunction`, `getOpList` and `inferShapes` come from this project's patch (`scripts/`). */
+/** The addon. `addFunctionDef` and those after it come from this project's patch (`scripts/`). */
 export interface Binding {
   TF_FLOAT: number;
   TF_INT32: number;
@@ -34,6 +34,7 @@ export interface Binding {
   removeFunction?(name: string): void;
   getOpList?(): Uint8Array;
   inferShapes?(graph: Uint8Array, node: string): { shape: number[] | null; dtype: number }[];
+  setTensorFloat32?(allowed: boolean): void;
 }
 
 /** tfjs-node's backend with the members that are private in its types. */

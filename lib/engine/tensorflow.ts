@@ -7,13 +7,12 @@
 process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"; // must be set before TensorFlow loads
 // oneDNN's kernels, which TensorFlow leaves off on x86 processors without AVX-512: a training step takes 10 to 28 % less time with them
 process.env.TF_ENABLE_ONEDNN_OPTS ??= "1";
-// GPUs multiply float32 in TF32 (10 bits of mantissa) unless told not to: faster, and by choice only
-if (process.env.FINE_R1_TF32 !== "1") process.env.NVIDIA_TF32_OVERRIDE ??= "0";
 
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import util from "node:util"; // the module object itself: a namespace import would be a copy
 import * as tf from "@tensorflow/tfjs";
+import type { Binding } from "./native";
 import { repositoryRoot } from "./root";
 
 /** Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told (`scripts/setup/python.mjs`). */
@@ -57,7 +56,10 @@ function loadNativeBackend(): boolean {
     console.warn = () => undefined; // tfjs-node warns that each core kernel is registered a second time
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- optional: a missing addon must not throw
     require("@tensorflow/tfjs-node-gpu");
-    return tf.getBackend() === "tensorflow";
+    if (tf.getBackend() !== "tensorflow") return false;
+    // GPUs multiply float32 in TF32 (10 bits of mantissa) unless told not to: faster, and by choice only
+    (tf.backend() as unknown as { binding: Binding }).binding.setTensorFloat32?.(process.env.FINE_R1_TF32 === "1");
+    return true;
   } catch (error) {
     loadError = error instanceof Error ? error.message.split("\n")[0] : String(error);
     return false;

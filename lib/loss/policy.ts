@@ -35,7 +35,7 @@ export function policyLoss(batch: PolicyBatch, options: PolicyOptions = {}): { l
   const { logProbs, oldLogProbs, responseMask } = batch;
   return tf.tidy(() => {
     const column = batch.advantages.rank === 1 ? tf.reshape(batch.advantages, [-1, 1]) : batch.advantages;
-    const advantages = tf.mul(column, tf.onesLike(oldLogProbs)); // broadcast here: tfjs's min and max gradients don't
+    const advantages = tf.mul(column, tf.ones(logProbs.shape)); // broadcast here: tfjs's min and max gradients don't
     const logRatio = tf.clipByValue(tf.sub(logProbs, oldLogProbs), -logRatioClamp, logRatioClamp);
     const ratio = tf.exp(logRatio);
     const plain = tf.neg(tf.mul(advantages, ratio));

@@ -75,15 +75,22 @@ export function packedAttention(segmentIds: Tensor): Attend {
   return attendTo([other], (q, k, v, [mask]) => attention(q, k, v, { mask }));
 }
 
-/** One decoder layer, [B, T, hiddenSize] -> the same. @param attend how this layer attends */
-export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend, reads?: Tensor[]): Tensor {
+/**
+ * One decoder layer, [B, T, hiddenSize] -> the same.
+ * @param attend how this layer attends
+ * @param places int32 [S], in the flattened [B * T]: the only ones whose states are asked for, [S, hiddenSize]. The others are read by
+ * attention alone, and neither mixed nor fed forward
+ */
+export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend, reads?: Tensor[], places: Tensor | null = null): Tensor {
   const { numAttentionHeads, numKeyValueHeads, headDim, rmsNormEps } = config.text;
   const name = `model.layers.${layer}`;
   const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
   const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([...x.shape.slice(0, -1), count, headDim]);
   const q = rotary(heads("q_proj", numAttentionHeads), tables);
   const k = rotary(heads("k_proj", numKeyValueHeads), tables);
-  const mixed = hidden.add(project(params, `${name}.self_attn.o_proj`, attend(q, k, heads("v_proj", numKeyValueHeads), reads)));
+  const asked = (y: Tensor): Tensor => (places ? tf.gather(y.reshape([-1, y.shape[y.rank - 1]]), places as tf.Tensor1D) : y);
+  const attended = asked(attend(q, k, heads("v_proj", numKeyValueHeads), reads));
+  const mixed = asked(hidden).add(project(params, `${name}.self_attn.o_proj`, attended));
   return mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)));
 }
 
@@ -93,16 +100,18 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
  * @param positionIds int32 [3, B, T]
  * @param attend the attention of each layer
  * @param recompute keep each layer's inputs alone and compute the layer again in the backward pass
- * @returns of embeds' shape
+ * @param places int32 [S], in the flattened [B * T]: the only states that are asked for; they outlive the step. Null for all
+ * @returns of embeds' shape, or [S, hiddenSize]
  */
-export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend, recompute = false): Tensor {
+export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend, recompute = false, places: Tensor | null = null): Tensor {
   return tf.tidy(() => {
     let tables = rotaryTables(config, positionIds);
     if (embeds.rank === 2) tables = { cos: tf.squeeze(tables.cos, [1]), sin: tf.squeeze(tables.sin, [1]) };
     let hidden = embeds;
     for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
       const how = attend(layer);
-      const run = (own: Params, [x, cos, sin, ...reads]: Tensor[]): Tensor => decoderLayer(own, config, layer, x, { cos, sin }, how, reads);
+      const asked = layer === config.text.numHiddenLayers - 1 ? places : null;
+      const run = (own: Params, [x, cos, sin, ...reads]: Tensor[]): Tensor => decoderLayer(own, config, layer, x, { cos, sin }, how, reads, asked);
       hidden = layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin, ...(how.reads ?? [])], run, recompute);
     }
     return rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps);

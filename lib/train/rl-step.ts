@@ -4,7 +4,8 @@
  */
 import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { MICRO_BATCH_SIZE, type Average } from "../loss/masked";
+import { MICRO_BATCH_SIZE, tokenMean, type Average } from "../loss/masked";
+import { stopGradient } from "../loss/stop-gradient";
 import { tapoLoss } from "../loss/tapo";
 import { encodeImages } from "../model/vision";
 import type { RlSettings } from "../settings";
@@ -20,8 +21,10 @@ export interface RlBatch {
   rows: GroupBatch;
   /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
   negativeFeatureIndex: Tensor;
-  /** `[B,R]`, of the policy before the updates of this rollout batch. */
+  /** `[B,R]`, of the policy before the updates of this rollout batch; the sampler's in rows that are `rescored`. */
   oldLogProbs: Tensor;
+  /** `[B]`: 1 where the policy's own log-probs, as the update meets them, are the old ones: ratio 1, and no pass of scoring before the first update. 0 otherwise. */
+  rescored: Tensor;
   /** `[B]` */
   advantages: Tensor;
   /** `[B,R]` taken once before the updates, where the negative is not recomputed (deviation 2); null otherwise. */
@@ -70,7 +73,10 @@ export function createRlStep(bench: Workbench, settings: RlSettings, contrast: b
       const logProbs = score(batch.rows);
       const negativeLogProbs = contrast ? (batch.staleNegativeLogProbs ?? score(withNegative(batch.rows, batch.negativeFeatureIndex))) : null;
       const average: Average = settings.lossAverage === "token" ? { kind: "token", normaliser: tokens as tf.Scalar } : { kind: "micro-batch", size: MICRO_BATCH_SIZE, parts };
-      return { ...tapoLoss({ logProbs, oldLogProbs: batch.oldLogProbs, advantages: batch.advantages, responseMask: mask, negativeLogProbs }, { ...coefficients, average }), tokens: tf.sum(mask) };
+      const rescored = tf.mul(mask, tf.reshape(batch.rescored, [-1, 1]));
+      const oldLogProbs = tf.where(tf.greater(rescored, 0), stopGradient(logProbs), batch.oldLogProbs);
+      const { loss, metrics } = tapoLoss({ logProbs, oldLogProbs, advantages: batch.advantages, responseMask: mask, negativeLogProbs }, { ...coefficients, average });
+      return { loss, metrics: { ...metrics, conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored) }, tokens: tf.sum(mask) };
     },
   });
 }

@@ -51,7 +51,7 @@ export interface RlLog {
   gradNorm: number | null;
   /** Updates skipped for a gradient norm that is not finite. */
   skipped: number;
-  /** Mean (old - sampler's) log-prob of the tokens sampled from the positive, nats: what conditioning on the anchor changes. */
+  /** Mean (old - sampler's) log-prob of the first update's tokens sampled from the positive, nats: what conditioning on the anchor changes. */
   conditioningGap: number | null;
   learningRate: number;
   seconds: number;
@@ -91,19 +91,9 @@ function rolloutLog({ sampled, generationBatches, groups }: Collected): Pick<RlL
   };
 }
 
-/** Replaces the sampler's log-probs of rows from the positive by scored ones; returns the mean difference. */
-function conditionOnAnchor(batch: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">, scored: Float32Array, weights: Float32Array): { oldLogProbs: Float32Array; gap: number | null } {
-  const oldLogProbs = batch.samplerLogProbs.slice();
-  const differences: number[] = [];
-  batch.fromPositive.forEach((positive, b) => {
-    if (!positive) return;
-    for (let i = b * batch.places; i < (b + 1) * batch.places; i++) {
-      if (weights[i] === 0) continue;
-      differences.push(scored[i] - oldLogProbs[i]);
-      oldLogProbs[i] = scored[i];
-    }
-  });
-  return { oldLogProbs, gap: mean(differences) };
+/** The sampler's log-probs, but the scored ones in rows from the positive. */
+function onAnchor({ samplerLogProbs, fromPositive, places }: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">, scored: Float32Array): Float32Array {
+  return samplerLogProbs.map((logProb, i) => (fromPositive[Math.floor(i / places)] ? scored[i] : logProb));
 }
 
 /**
@@ -144,9 +134,9 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     const collected = await collectGroups(params, bench, next, settings, intra, foldIn(run.seed, "rl", index));
     const rate = settings.learningRate * (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
     const learningRate = tf.scalar(rate);
-    const gaps: number[] = [];
 
-    // everything that needs the policy before its updates comes first
+    // everything that needs the policy before its updates comes first; the first update meets that policy itself
+    const conditionsOnAnchor = intra && settings.conditionOn === "anchor";
     const batches: { parts: (Omit<RlBatch, "images"> & Pick<GroupRows, "images">)[]; tokens: number }[] = [];
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
@@ -154,20 +144,19 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
       const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) => groupRows(part, bench, settings, size));
       const parts: (typeof batches)[number]["parts"] = [];
       for (const { images, rows, negativeFeatureIndex, samplerLogProbs, ...host } of prepared) {
-        const rescored = intra && settings.conditionOn === "anchor";
+        const rescore = conditionsOnAnchor && batches.length > 0;
         const stale = inter && settings.negativeLogProbs === "stale";
-        const shown = rescored || stale ? await images() : null;
+        const shown = rescore || stale ? await images() : null;
         let oldLogProbs = samplerLogProbs;
-        if (shown && rescored) {
+        if (shown && rescore) {
           const scored = score(params, shown, rows);
-          const conditioned = conditionOnAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array, rows.weights.dataSync() as Float32Array);
+          oldLogProbs = onAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array);
           scored.dispose();
-          oldLogProbs = conditioned.oldLogProbs;
-          if (conditioned.gap !== null) gaps.push(conditioned.gap);
         }
+        const rescored = conditionsOnAnchor && !rescore ? Float32Array.from(host.fromPositive) : new Float32Array(host.fromPositive.length);
         const staleNegativeLogProbs = shown && stale ? score(params, shown, withNegative(rows, negativeFeatureIndex)) : null;
         disposeTree([shown]);
-        parts.push({ images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs });
+        parts.push({ images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), rescored: tf.tensor1d(rescored), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs });
       }
       batches.push({ parts, tokens: prepared.reduce((n, { tokens }) => n + tokens, 0) });
     }
@@ -194,7 +183,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
       clipFractionDual: metric("clipFractionDual"),
       gradNorm: metric("gradNorm"),
       skipped: updates.reduce((n, u) => n + u.skipped, 0),
-      conditioningGap: mean(gaps),
+      conditioningGap: conditionsOnAnchor && updates.length > 0 ? updates[0].conditioningGap : null,
       learningRate: rate,
       seconds: (Date.now() - started) / 1000,
     };

@@ -9,12 +9,17 @@ import { writeText } from "../../lib/run";
 import { diagnose } from "./doctor";
 import { root } from "../environment";
 
-/** What is run, in order, with TF32 off. One after another: two processes would share the device's memory. */
+/** What is run, in order, with TF32 off and TensorFlow's deterministic kernels, since some say "the same numbers again". */
 const CHECKS: { name: string; files: string[] }[] = [
   { name: "engine", files: ["test/engine", "test/loss"] },
   { name: "parity", files: ["test/model", "test/processor"] },
   { name: "training and rollouts", files: ["test/train", "test/rollout"] },
 ];
+
+/** Test files at a time; each process takes the device's memory as it needs it. */
+const WORKERS = 4;
+/** Lines of a failed check that are printed. */
+const SHOWN = 60;
 
 /** TFLOP/s of a compiled n x n product, and how far it is from the float32 one, |d| / |product|. */
 function product(n: number, bf16: boolean, exact: Tensor | null): { tflops: number; result: Tensor; error: number } {
@@ -35,8 +40,10 @@ function product(n: number, bf16: boolean, exact: Tensor | null): { tflops: numb
   return { tflops: (2 * n ** 3) / (best * 1e9), result, error };
 }
 
+const plain = (output: string): string => output.replace(/\u001b\[[0-9;]*m/g, "");
+
 /** The last lines of a run that say what passed. */
-const summary = (output: string): string[] => output.replace(/\u001b\[[0-9;]*m/g, "").split("\n").filter((line) => /^\s*(Tests|Test Files)\s|FAIL/.test(line)).map((line) => line.trim());
+const summary = (output: string): string[] => plain(output).split("\n").filter((line) => /^\s*(Tests|Test Files)\s|FAIL/.test(line)).map((line) => line.trim());
 
 /** @returns exit code: 0 where all checks passed, or there is no GPU ("skipped"); 1 where one failed */
 export function run(): Promise<number> {
@@ -50,10 +57,12 @@ export function run(): Promise<number> {
   const products = { n: 4096, float32Tflops: full.tflops, bfloat16Tflops: half.tflops, bfloat16Error: half.error, tf32: process.env.FINE_R1_TF32 === "1" };
   tf.dispose([full.result, half.result]);
   const environment = { ...process.env, FINE_R1_TF32: "0", TF_FORCE_GPU_ALLOW_GROWTH: "true" };
+  const tested = { ...environment, TF_DETERMINISTIC_OPS: "1" };
   const checks = CHECKS.map(({ name, files }) => {
     const start = performance.now();
-    const { status, stdout, stderr } = spawnSync("npx", ["vitest", "run", "--no-file-parallelism", ...files], { cwd: root, env: environment, encoding: "utf8", maxBuffer: 2 ** 28 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["node_modules/vitest/vitest.mjs", "run", `--maxWorkers=${WORKERS}`, ...files], { cwd: root, env: tested, encoding: "utf8", maxBuffer: 2 ** 28 });
     const check = { name, passed: status === 0, seconds: Math.round((performance.now() - start) / 1000), summary: summary(`${stdout}\n${stderr}`) };
+    if (!check.passed) console.log(plain(`${stdout}\n${stderr}`).trimEnd().split("\n").slice(-SHOWN).join("\n"));
     console.log(`${name}: ${check.passed ? "passed" : "FAILED"} (${check.seconds} s) ${check.summary.join("; ")}`);
     return check;
   });

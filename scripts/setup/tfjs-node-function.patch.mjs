@@ -1,11 +1,12 @@
 /**
- * Four functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
+ * Five functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
  *
  * - `addFunctionDef(bytes: Uint8Array)`: registers a serialized `FunctionDef`, which `executeOp(name, …)` can then call;
  * - `removeFunction(name: string)`: forgets it;
  * - `getOpList(): Buffer`: the serialized `OpList` of every registered op (argument names and types);
  * - `inferShapes(bytes: Uint8Array, node: string)`: `{ shape, dtype }[]` of the outputs of a node of a serialized `GraphDef`, as
- *   TensorFlow infers them; a size that it can't tell is -1, a shape of unknown rank null.
+ *   TensorFlow infers them; a size that it can't tell is -1, a shape of unknown rank null;
+ * - `setTensorFloat32(allowed: boolean)`: whether GPUs may multiply float32 in TF32, in TensorFlow's own kernels and in XLA's.
  *
  * `sha256` is that of the file as published: another content is refused, so the patch never lands on code it was not
  * written for. Applied by `applyPatch` to a copy; the package in node_modules stays as npm installed it.
@@ -36,6 +37,10 @@ export const patch = {
   // - node (string)
   napi_value InferShapes(napi_env env, napi_value bytes, napi_value node);
 
+  // Says whether float32 may be multiplied in TF32:
+  // - allowed (boolean)
+  void SetTensorFloat32(napi_env env, napi_value allowed);
+
 `,
         },
       ],
@@ -44,6 +49,10 @@ export const patch = {
       path: "binding/tfjs_backend.cc",
       sha256: "37a6a6f29e0be5e6ba17fe2b7c943a730f1069eaa8a536fd42ea22b0c56695f7",
       insertions: [
+        {
+          before: '#include "tf_auto_tensor.h"\n',
+          text: '#include "tensorflow/core/platform/tensor_float_32_utils.h"\n',
+        },
         {
           before: "napi_value TFJSBackend::LoadSavedModel(napi_env env,\n",
           text: `void TFJSBackend::AddFunctionDef(napi_env env, napi_value bytes) {
@@ -153,6 +162,13 @@ napi_value TFJSBackend::InferShapes(napi_env env, napi_value bytes,
   return infos;
 }
 
+void TFJSBackend::SetTensorFloat32(napi_env env, napi_value allowed) {
+  bool value;
+  napi_status nstatus = napi_get_value_bool(env, allowed, &value);
+  ENSURE_NAPI_OK(env, nstatus);
+  tsl::enable_tensor_float_32_execution(value);
+}
+
 `,
         },
       ],
@@ -207,6 +223,19 @@ static napi_value InferShapes(napi_env env, napi_callback_info info) {
   return backend->InferShapes(env, args[0], args[1]);
 }
 
+static napi_value SetTensorFloat32(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value args[1];
+  napi_value js_this;
+  napi_status nstatus =
+      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  backend->SetTensorFloat32(env, args[0]);
+  return js_this;
+}
+
 `,
         },
         {
@@ -219,6 +248,8 @@ static napi_value InferShapes(napi_env env, napi_callback_info info) {
        napi_default, nullptr},
       {"inferShapes", nullptr, InferShapes, nullptr, nullptr, nullptr,
        napi_default, nullptr},
+      {"setTensorFloat32", nullptr, SetTensorFloat32, nullptr, nullptr,
+       nullptr, napi_default, nullptr},
 `,
         },
       ],

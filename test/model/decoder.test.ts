@@ -5,7 +5,7 @@ import { random } from "../../lib/engine/random";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import type { ModelConfig } from "../../lib/model/config";
-import { causalAttention } from "../../lib/model/decoder";
+import { causalAttention, decode } from "../../lib/model/decoder";
 import { forward } from "../../lib/model/forward";
 import { initParams } from "../../lib/model/init";
 import { tinyConfig } from "../../lib/model/tiny";
@@ -50,6 +50,28 @@ describe("attention", () => {
     const difference = causalAttention()(q, k, v).sub(causalAttention()(q, k.add(later), v.add(later))).abs().max(2).dataSync();
     expect(Math.max(...difference.slice(0, 3))).toBe(0);
     expect(Math.min(...difference.slice(3))).toBeGreaterThan(1e-3);
+  });
+});
+
+describe("decode", () => {
+  const embeds = draw(5, [2, 4, config.text.hiddenSize]);
+  const positions = tf.tensor3d([0, 1, 2].flatMap(() => [0, 1, 2, 3, 0, 1, 2, 3]), [3, 2, 4], "int32");
+  const places = tf.tensor1d([6, 1, 1, 3], "int32");
+  const weights = draw(6, [4, config.text.hiddenSize]);
+  const score = (states: (own: typeof params, x: Tensor) => Tensor) => {
+    const names = Object.keys(params).filter((name) => name.startsWith("model.layers.") || name === "model.norm.weight");
+    const { value, grads } = tf.valueAndGrads((...[x, ...own]: Tensor[]) => tf.sum(tf.mul(states({ ...params, ...Object.fromEntries(names.map((name, i) => [name, own[i]])) }, x), weights)))([embeds, ...names.map((name) => params[name])]);
+    return [value, ...grads];
+  };
+  const all = (own: typeof params, x: Tensor): Tensor => tf.gather(decode(own, config, x, positions, causalAttention).reshape([8, -1]), places);
+
+  it.each([false, true])("of some places gives their states and the gradients of all, computed again: %s", (recompute) => {
+    const some = (own: typeof params, x: Tensor): Tensor => decode(own, config, x, positions, causalAttention, recompute, places);
+    expect(some(params, embeds).shape).toEqual([4, config.text.hiddenSize]);
+    expect(worst(some(params, embeds), all(params, embeds))).toBeLessThan(1e-5);
+    const expected = score(all);
+    score(some).forEach((gradient, i) => expect(worst(gradient, expected[i])).toBeLessThan(1e-4));
+    expect(worst(expected[1], tf.zerosLike(expected[1]))).toBeGreaterThan(1e-2);
   });
 });
 

@@ -172,7 +172,7 @@ describe("one update", () => {
       tokens: made.reduce((n, { tokens }) => n + tokens, 0),
       batches: await Promise.all(made.map(async ({ images, rows, negativeFeatureIndex, ...host }) => {
         const shape: [number, number] = [host.advantages.length, host.places];
-        return { images: await images(), rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(host.samplerLogProbs, shape), advantages: tf.tensor1d(change(host.advantages)), staleNegativeLogProbs: null };
+        return { images: await images(), rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(host.samplerLogProbs, shape), rescored: tf.zeros([shape[0]]), advantages: tf.tensor1d(change(host.advantages)), staleNegativeLogProbs: null };
       })),
     };
   };
@@ -188,6 +188,24 @@ describe("one update", () => {
     expect(padded.metrics.loss.dataSync()[0]).toBeCloseTo(alone.metrics.loss.dataSync()[0], 5);
     expect(relativeError(padded.state.m, alone.state.m)).toBeLessThan(1e-4); // the first moment is the gradient, clipped
     expect(alone.metrics.gradNorm.dataSync()[0]).toBeGreaterThan(1e-3);
+  });
+
+  it("of rows to be rescored is the one on their scored log-probs, without the pass that scores", async () => {
+    const { batches, tokens } = await parts(await groups(), 4, base);
+    const [batch] = batches;
+    const [shown, rows] = [batch.oldLogProbs.shape[0], Array.from({ length: batch.oldLogProbs.shape[0] }, (_, b) => b % 2)];
+    const rescored = tf.tensor1d(rows);
+    // far from the policy's own, so that what is read of them shows
+    const others = tf.add(batch.oldLogProbs, tf.mul(batch.rows.weights, 0.4));
+    const scored = createScoreStep(bench, base.temperature, false)(params, batch.images, batch.rows);
+    const take = (given: Partial<RlBatch>) => createRlStep(bench, base, true, {})(mapParams(params, (p) => p.clone()), adamWInit(params), [{ ...batch, ...given }], tokens, tf.scalar(1e-3));
+    const expected = take({ oldLogProbs: tf.where(tf.greater(tf.reshape(rescored, [shown, 1]), 0), scored, others) });
+    const got = take({ oldLogProbs: others, rescored });
+    expect(relativeError(got.state.m, expected.state.m)).toBeLessThan(1e-5);
+    expect(got.metrics.loss.dataSync()[0]).toBeCloseTo(expected.metrics.loss.dataSync()[0], 5);
+    expect(relativeError(take({ oldLogProbs: others }).state.m, expected.state.m)).toBeGreaterThan(1e-2);
+    expect(got.metrics.conditioningGap.dataSync()[0]).toBeLessThan(-0.2);
+    expect(expected.metrics.conditioningGap.dataSync()[0]).toBe(0);
   });
 
   it.each(["token", "micro-batch"] as const)("is the same in parts (gradient accumulation), a part that is missing included: average by %s", async (lossAverage) => {
