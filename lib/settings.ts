@@ -5,6 +5,7 @@
  * The scale comes from `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code:
  * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong types are errors.
  */
+import { COMPILERS, type Compiler } from "./engine/compiler";
 import type { Precision } from "./engine/precision";
 import { merge, type DeepPartial } from "./merge";
 
@@ -35,6 +36,8 @@ export interface SftSettings {
   gradientAccumulationSteps: number;
   /** `layers`: the backward pass computes each layer again from its input; less memory, about a third more time, the same update. */
   gradientCheckpointing: "none" | "layers";
+  /** Of the update: `auto` is XLA on a GPU where nothing is computed again. */
+  compiler: Compiler;
   learningRate: number;
   /** Factor on the learning rate of the vision tower; 0 freezes it (paper). */
   visionLearningRateScale: number;
@@ -61,6 +64,8 @@ export interface RlSettings {
   gradientAccumulationSteps: number;
   /** `layers`: the backward pass computes each layer again from its input; less memory, about a third more time, the same update. */
   gradientCheckpointing: "none" | "layers";
+  /** Of the update: `auto` is TensorFlow's kernels, since XLA would compile each of several shapes. */
+  compiler: Compiler;
   /** Groups sampled per generation batch. */
   groupsPerGeneration: number;
   /** How many of them are sampled at a time, 0 for all; less memory, the same draws. */
@@ -156,13 +161,14 @@ const defaults: Settings = {
   prompts: "tiny",
   precision: "auto",
   cot: { descriptionsPerImage: 6, beliefSamples: 16, conceptsPerImage: 4, redundancyWeight: 0.5, subCategories: 0, rationales: "own" },
-  sft: { epochs: 3, batchSize: 32, gradientAccumulationSteps: 1, gradientCheckpointing: "none", learningRate: 1.5e-4, visionLearningRateScale: 0.1, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, minPixels: 0, maxPixels: 0, replayRows: 16 },
+  sft: { epochs: 3, batchSize: 32, gradientAccumulationSteps: 1, gradientCheckpointing: "none", compiler: "auto", learningRate: 1.5e-4, visionLearningRateScale: 0.1, weightDecay: 0.1, warmupSteps: 6, maxGradNorm: 1, augmentation: 0.6, minPixels: 0, maxPixels: 0, replayRows: 16 },
   rl: {
     steps: 16,
     groupsPerStep: 16,
     updatesPerStep: 2,
     gradientAccumulationSteps: 1,
     gradientCheckpointing: "none",
+    compiler: "auto",
     groupsPerGeneration: 12,
     promptsPerCall: 0,
     numGenerations: 10,
@@ -245,6 +251,8 @@ const CHOICES: Record<string, readonly string[]> = {
   "cot.rationales": ["own", "shuffled"],
   "sft.gradientCheckpointing": ["none", "layers"],
   "rl.gradientCheckpointing": ["none", "layers"],
+  "sft.compiler": COMPILERS,
+  "rl.compiler": COMPILERS,
   "rl.schedule": ["constant", "cosine"],
   "rl.conditionOn": ["anchor", "sampled"],
   "rl.negativeLogProbs": ["recomputed", "stale"],

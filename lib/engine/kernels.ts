@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { nativeBackend, type OpAttribute } from "./native";
+import { isOnGpu, nativeBackend, type OpAttribute } from "./native";
 import { recordsForXla } from "./recorder";
 import { repositoryRoot } from "./root";
 import { isNative, tf, type Tensor } from "./tensorflow";
@@ -24,7 +24,7 @@ function load(): { addon: KernelAddon | null; problem: string | null } {
   const chosen = process.env.FINE_R1_KERNELS ?? "";
   if (!CHOICES.includes(chosen)) throw new Error(`FINE_R1_KERNELS=${chosen}: expected ${CHOICES.slice(1).join(", ")}`);
   if (chosen === "0") return { addon: null, problem: "FINE_R1_KERNELS=0 asks for TensorFlow's own" };
-  if (nativeBackend().isUsingGpuDevice) return { addon: null, problem: "the device is a GPU" };
+  if (isOnGpu()) return { addon: null, problem: "the device is a GPU" };
   const file = path.join(repositoryRoot(), ".setup/kernels/kernels.node");
   if (!existsSync(file)) return { addon: null, problem: "not built: node scripts/setup.mjs" };
   try {

@@ -55,6 +55,9 @@ export function nativeBackend(): NativeBackend {
   return tf.backend() as unknown as NativeBackend;
 }
 
+/** Whether the native backend computes on a GPU. */
+export const isOnGpu = (): boolean => isNative && nativeBackend().isUsingGpuDevice;
+
 /** Whether functions can be registered: the addon is there and carries the patch. */
 export function canCompile(): boolean {
   if (!isNative) return false;

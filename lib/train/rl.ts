@@ -4,6 +4,7 @@
  * A step: sample groups until enough survive (`collectGroups`), take the old log-probs - for rollouts from the positive
  * re-scored on the anchor, which the paper conditions the update on - then `updatesPerStep` updates on shuffled groups.
  */
+import { useXla } from "../engine/compiler";
 import { cosineSchedule } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params } from "../engine/tensorflow";
@@ -119,7 +120,7 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     drawn++;
     return draw();
   };
-  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, { bf16: run.bf16 }));
+  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, { bf16: run.bf16, xla: useXla(settings.compiler, { oneShape: false, recomputes: settings.gradientCheckpointing === "layers" }) }));
   const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () => createScoreStep(bench, settings.temperature, run.bf16));
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
 

@@ -1,5 +1,6 @@
 /** Stage 1: supervised fine-tuning on records, loss on the assistant's turn only. */
 import type { Conversation } from "../data/corpus";
+import { useXla } from "../engine/compiler";
 import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
@@ -164,7 +165,7 @@ function scoredTokens({ packed }: PlannedPart): number {
 export async function trainSft(initial: Params, bench: Workbench, settings: SftSettings, run: SftRun): Promise<{ params: Params; log: SftLog[] }> {
   if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
   const { steps, shape, visionShape } = planRun(bench, settings, run);
-  const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16 }));
+  const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16, xla: useXla(settings.compiler, { oneShape: true, recomputes: settings.gradientCheckpointing === "layers" }) }));
   const saved = loadTrainingState<SftLog>(run.checkpointing, initial);
   let params = saved?.params ?? (run.donateInitial ? initial : mapParams(initial, (p) => p.clone()));
   if (saved && run.donateInitial) disposeTree(initial);

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import * as path from "node:path";
 import { compile } from "../../lib/engine/compile";
-import { nativeBackend } from "../../lib/engine/native";
+import { isOnGpu } from "../../lib/engine/native";
 import { isNative, nativeLoadError, tf, type Tensor } from "../../lib/engine/tensorflow";
 import { writeText } from "../../lib/run";
 import { diagnose } from "./doctor";
@@ -47,7 +47,7 @@ const summary = (output: string): string[] => plain(output).split("\n").filter((
 
 /** @returns exit code: 0 where all checks passed, or there is no GPU ("skipped"); 1 where one failed */
 export function run(): Promise<number> {
-  if (!isNative || (nativeBackend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice !== true) {
+  if (!isOnGpu()) {
     console.log(`gpu-check: skipped, there is no GPU here${isNative ? " (FINE_R1_DEVICE=gpu npm start sets one up)" : `: ${nativeLoadError() ?? "the native engine is not loaded"}`}`);
     return Promise.resolve(0);
   }

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { attention } from "../../lib/engine/attention";
 import { compile, type CompileOptions } from "../../lib/engine/compile";
 import { callKernel, kernelInstructionSet, kernelProblem, usesKernels, withoutKernels } from "../../lib/engine/kernels";
-import { nativeBackend } from "../../lib/engine/native";
+import { isOnGpu } from "../../lib/engine/native";
 import { rmsNorm } from "../../lib/engine/ops";
 import { Recorder } from "../../lib/engine/recorder";
 import { isNative, tf, type Tensor } from "../../lib/engine/tensorflow";
@@ -28,7 +28,7 @@ function inItsOwnProcess(env: Record<string, string>): Told {
 }
 
 // a GPU has TensorFlow's own
-describe.skipIf(!isNative || nativeBackend().isUsingGpuDevice)("fused kernels", () => {
+describe.skipIf(!isNative || isOnGpu())("fused kernels", () => {
   it("are built and used", () => {
     expect(kernelProblem()).toBeNull();
     expect(usesKernels()).toBe(true);

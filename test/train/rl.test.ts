@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adamWInit } from "../../lib/engine/optimizer";
 import { foldIn, random } from "../../lib/engine/random";
-import { tf, type Params } from "../../lib/engine/tensorflow";
+import { isNative, tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../lib/engine/tree";
 import { deck, type Group, type RlPrompt } from "../../lib/rollout/groups";
 import { initLora } from "../../lib/model/lora";
@@ -84,6 +84,14 @@ describe("trainRl", () => {
     const { log } = await train("tapo", { negativeLogProbs: "stale", conditionOn: "sampled", lossAverage: "micro-batch", steps: 1 });
     expect([log[0].conditioningGap, log[0].skipped]).toEqual([null, 0]);
     expect(log[0].kl).toBeGreaterThanOrEqual(0);
+  });
+
+  it.skipIf(!isNative)("compiled by XLA ends where TensorFlow's kernels end", async () => {
+    const [graph, xla] = [await train("tapo", { steps: 1, compiler: "graph" }), await train("tapo", { steps: 1, compiler: "xla" })];
+    expect(xla.groups).toEqual(graph.groups);
+    expect(xla.log[0].gradNorm! / graph.log[0].gradNorm!).toBeCloseTo(1, 4);
+    expect(xla.log[0].kl! / graph.log[0].kl!).toBeCloseTo(1, 3);
+    expect(xla.log[0].gradNorm).not.toBe(graph.log[0].gradNorm); // other kernels did the work
   });
 
   it("raises the reward of what it rewards", async () => {

@@ -30,6 +30,12 @@ async function train(settings: Partial<SftSettings>, run: Partial<SftRun> = {}):
 }
 
 describe("trainSft", () => {
+  it.skipIf(!isNative)("compiled by XLA learns what TensorFlow's kernels learn", async () => {
+    const [graph, xla] = [await train({ compiler: "graph" }), await train({ compiler: "xla" })];
+    xla.log.forEach((entry, i) => expect(entry.loss / graph.log[i].loss).toBeCloseTo(1, 4));
+    expect(xla.after).not.toEqual(graph.after); // other kernels did the work
+  });
+
   it("learns which image is which, and leaves the initial parameters alone", async () => {
     const before = values(params);
     const { after, log } = await train({ epochs: 30, learningRate: 1e-2 });
