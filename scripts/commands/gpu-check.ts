@@ -7,6 +7,7 @@ import { isOnGpu } from "../../lib/engine/native";
 import { isNative, nativeLoadError, tf, type Tensor } from "../../lib/engine/tensorflow";
 import { writeText } from "../../lib/run";
 import { diagnose } from "./doctor";
+import { setUp } from "../../test/bench/ours/train-step";
 import { root } from "../environment";
 
 /** What is run, in order, with TF32 off and TensorFlow's deterministic kernels, since some say "the same numbers again". */
@@ -40,22 +41,38 @@ function product(n: number, bf16: boolean, exact: Tensor | null): { tflops: numb
   return { tflops: (2 * n ** 3) / (best * 1e9), result, error };
 }
 
+/** Milliseconds of a training step of the benchmark's `train-step`, the least of some runs of ten, by precision and compiler. */
+export async function stepMilliseconds(variants = ["f32", "f32,xla", "bf16", "bf16,xla"], runs = 5): Promise<Record<string, number>> {
+  const least: Record<string, number> = {};
+  for (const variant of variants) {
+    const { run, work, dispose } = await setUp(variant);
+    for (let i = 0; i <= runs; i++) {
+      const start = performance.now();
+      await run();
+      if (i > 0) least[variant] = Math.min(least[variant] ?? Infinity, (performance.now() - start) / work.steps); // the first compiles
+    }
+    dispose?.();
+  }
+  return least;
+}
+
 const plain = (output: string): string => output.replace(/\u001b\[[0-9;]*m/g, "");
 
 /** The last lines of a run that say what passed. */
 const summary = (output: string): string[] => plain(output).split("\n").filter((line) => /^\s*(Tests|Test Files)\s|FAIL/.test(line)).map((line) => line.trim());
 
 /** @returns exit code: 0 where all checks passed, or there is no GPU ("skipped"); 1 where one failed */
-export function run(): Promise<number> {
+export async function run(): Promise<number> {
   if (!isOnGpu()) {
     console.log(`gpu-check: skipped, there is no GPU here${isNative ? " (FINE_R1_DEVICE=gpu npm start sets one up)" : `: ${nativeLoadError() ?? "the native engine is not loaded"}`}`);
-    return Promise.resolve(0);
+    return 0;
   }
   const smi = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"], { encoding: "utf8" });
   const full = product(4096, false, null);
   const half = product(4096, true, full.result);
   const products = { n: 4096, float32Tflops: full.tflops, bfloat16Tflops: half.tflops, bfloat16Error: half.error, tf32: process.env.FINE_R1_TF32 === "1" };
   tf.dispose([full.result, half.result]);
+  const trainStepMilliseconds = await stepMilliseconds();
   const environment = { ...process.env, FINE_R1_TF32: "0", TF_FORCE_GPU_ALLOW_GROWTH: "true" };
   const tested = { ...environment, TF_DETERMINISTIC_OPS: "1" };
   const checks = CHECKS.map(({ name, files }) => {
@@ -70,7 +87,7 @@ export function run(): Promise<number> {
     const { status, stdout } = spawnSync(process.execPath, ["--import", "tsx", "scripts/fine-r1.ts", "profile", name, "--json"], { cwd: root, env: environment, encoding: "utf8", maxBuffer: 2 ** 28 });
     return { name, passed: status === 0, result: status === 0 ? (JSON.parse(stdout) as unknown) : null };
   });
-  const report = { date: new Date().toISOString().slice(0, 10), gpu: smi.stdout?.trim() ?? "", ...diagnose(), products, checks, profiles };
+  const report = { date: new Date().toISOString().slice(0, 10), gpu: smi.stdout?.trim() ?? "", ...diagnose(), products, trainStepMilliseconds, checks, profiles };
   writeText(path.join(root, "docs", "gpu-report.json"), `${JSON.stringify(report, null, 2)}\n`);
-  return Promise.resolve([...checks, ...profiles].every(({ passed }) => passed) ? 0 : 1);
+  return [...checks, ...profiles].every(({ passed }) => passed) ? 0 : 1;
 }
