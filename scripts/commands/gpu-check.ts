@@ -1,4 +1,5 @@
 /** `npm run gpu-check`: the engine's tests, the parity fixtures and a few benches on a GPU, and a report (docs/gpu-report.json). */
+import "./grow-gpu-memory"; // before TensorFlow: this process stays while the tests run in others
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import * as path from "node:path";
@@ -73,7 +74,7 @@ export async function run(): Promise<number> {
   const products = { n: 4096, float32Tflops: full.tflops, bfloat16Tflops: half.tflops, bfloat16Error: half.error, tf32: process.env.FINE_R1_TF32 === "1" };
   tf.dispose([full.result, half.result]);
   const trainStepMilliseconds = await stepMilliseconds();
-  const environment = { ...process.env, FINE_R1_TF32: "0", TF_FORCE_GPU_ALLOW_GROWTH: "true" };
+  const environment = { ...process.env, FINE_R1_TF32: "0" };
   const tested = { ...environment, TF_DETERMINISTIC_OPS: "1" };
   const checks = CHECKS.map(({ name, files }) => {
     const start = performance.now();

@@ -201,13 +201,13 @@ describe("one update", () => {
   it("of rows to be rescored is the one on their scored log-probs, without the pass that scores", async () => {
     const { batches, tokens } = await parts(await groups(), 4, base);
     const [batch] = batches;
-    const [shown, rows] = [batch.oldLogProbs.shape[0], Array.from({ length: batch.oldLogProbs.shape[0] }, (_, b) => b % 2)];
-    const rescored = tf.tensor1d(rows);
+    const count = batch.oldLogProbs.shape[0];
+    const rescored = tf.tensor1d(Array.from({ length: count }, (_, b) => b % 2));
     // far from the policy's own, so that what is read of them shows
     const others = tf.add(batch.oldLogProbs, tf.mul(batch.rows.weights, 0.4));
     const scored = createScoreStep(bench, base.temperature, false)(params, batch.images, batch.rows);
     const take = (given: Partial<RlBatch>) => createRlStep(bench, base, true, {})(mapParams(params, (p) => p.clone()), adamWInit(params), [{ ...batch, ...given }], tokens, tf.scalar(1e-3));
-    const expected = take({ oldLogProbs: tf.where(tf.greater(tf.reshape(rescored, [shown, 1]), 0), scored, others) });
+    const expected = take({ oldLogProbs: tf.where(tf.greater(tf.reshape(rescored, [count, 1]), 0), scored, others) });
     const got = take({ oldLogProbs: others, rescored });
     expect(relativeError(got.state.m, expected.state.m)).toBeLessThan(1e-5);
     expect(got.metrics.loss.dataSync()[0]).toBeCloseTo(expected.metrics.loss.dataSync()[0], 5);
