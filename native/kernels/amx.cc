@@ -136,13 +136,16 @@ struct Unit {
   static constexpr int64_t kLeft = kPanel, kRight = kPanel, kDepth = amx::kDepth, kPlaces = int64_t{1} << 40;
   using Turn = Tiles;
   static int64_t line_bytes(int64_t places) { return steps_of(places) * amx::kPlaces * 2 * Parts; }
+  static int64_t left_bytes(int64_t lines, int64_t places) { return to_panels(lines) * line_bytes(places); }
   static void pack(const Matrix& matrix, bool right, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) { amx::pack<Parts>(matrix, right, line, lines, place, depth, to); }
   static Left left(const Matrix& matrix, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) {
     pack(matrix, false, line, lines, place, depth, to);
     return {to, line_bytes(depth)};
   }
-  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from, const float* bias, float* c, int64_t stride) {
-    for (int64_t i = 0; i < rows; i += kLeft) block<Parts>(a.from(i).data, b, steps_of(places), from, bias, c + i * stride, stride);
+  static Left line_of(const Left& a, int64_t i, int64_t) { return {a.data + i * a.line, a.line}; }
+
+  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from, const float* bias, float* c, int64_t stride, Ahead*) {
+    for (int64_t i = 0; i < rows; i += kLeft) block<Parts>(a.data + i * a.line, b, steps_of(places), from, bias, c + i * stride, stride);
   }
 };
 
