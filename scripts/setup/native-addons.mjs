@@ -14,11 +14,11 @@ const COMMON = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-
 /** No fused multiply-add: the weights must be those of Pillow to the bit. */
 const imageArguments = () => ["-ffp-contract=off"];
 
-/** Ops of TensorFlow: its headers and libraries, those of the wheel. */
+/** Ops of TensorFlow: its headers and libraries, those of the wheel. Loops that copy a few numbers stay loops: a call of memcpy takes longer. */
 function kernelArguments({ root }) {
   const tensorflow = path.join(sitePackages(root), "tensorflow");
   return [
-    "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-DEIGEN_MAX_ALIGN_BYTES=64", "-D_GLIBCXX_USE_CXX11_ABI=1",
+    "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-fno-tree-loop-distribute-patterns", "-DEIGEN_MAX_ALIGN_BYTES=64", "-D_GLIBCXX_USE_CXX11_ABI=1",
     "-isystem", path.join(tensorflow, "include"),
     "-L", tensorflow, "-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2", `-Wl,-rpath,${tensorflow}`,
   ];
