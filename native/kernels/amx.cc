@@ -133,8 +133,10 @@ void block(const char* a, const char* b, int64_t steps, From from, const float* 
 /** Numbers as the sum of `Parts` parts. */
 template <int Parts>
 struct Unit {
-  static constexpr int64_t kLeft = kPanel, kRight = kPanel, kDepth = amx::kDepth, kPlaces = int64_t{1} << 40;
+  static constexpr int64_t kLeft = kPanel, kRight = kPanel, kDepth = amx::kDepth;
   using Turn = Tiles;
+  static int64_t packs(int64_t) { return kDepth; }
+  static int64_t multiplies(int64_t depth) { return depth; }
   static int64_t line_bytes(int64_t places) { return steps_of(places) * amx::kPlaces * 2 * Parts; }
   static int64_t left_bytes(int64_t lines, int64_t places) { return to_panels(lines) * line_bytes(places); }
   static void pack(const Matrix& matrix, bool right, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) { amx::pack<Parts>(matrix, right, line, lines, place, depth, to); }

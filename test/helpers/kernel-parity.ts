@@ -65,10 +65,10 @@ function attentions(): Difference[] {
 }
 
 /**
- * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Two go over more than one block, and the gradient of the last
- * one's weight is summed in slices where there are several threads.
+ * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Some go over more than one block; gradients of small weights
+ * are summed in slices where there are several threads and thousands of rows; 180 places are multiplied in one piece, 700 in several; rows of 1,024 numbers are packed.
  */
-const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33], [[2100, 24], 16], [[5000, 8], 4]];
+const LAYERS: [number[], number][] = [[[3, 5], 7], [[70, 77], 45], [[2, 33, 130], 20], [[300, 128], 512], [[37, 700], 50], [[530, 40], 33], [[2100, 24], 16], [[5000, 8], 4], [[290, 180], 1024]];
 
 function layers(): Difference[] {
   return LAYERS.flatMap(([shape, out]) => {
@@ -78,13 +78,13 @@ function layers(): Difference[] {
   });
 }
 
-/** x [..., in], inner, out, and which of the layers gate, up and down have a bias. */
-const MLPS: [number[], number, number, boolean[]][] = [
-  [[5, 7], 11, 3, [true, true, true]], [[70, 40], 150, 45, [true, true, true]], [[600, 128], 512, 128, [false, false, false]], [[4, 75, 33], 129, 20, [false, false, true]],
+/** x [..., in], inner, out, which of the layers gate, up and down have a bias, and how large x is: some gates are so far from 0 that the sigmoid is 0 or 1. */
+const MLPS: [number[], number, number, boolean[], number?][] = [
+  [[5, 7], 11, 3, [true, true, true]], [[70, 40], 150, 45, [true, true, true]], [[600, 128], 512, 128, [false, false, false]], [[4, 75, 33], 129, 20, [false, false, true]], [[130, 160], 140, 160, [true, false, false], 60],
 ];
 
 function mlps(): Difference[] {
-  return MLPS.flatMap(([shape, inner, out, biased]) => {
+  return MLPS.flatMap(([shape, inner, out, biased, scale]) => {
     const width = shape[shape.length - 1];
     const sizes = [[inner, width], [inner, width], [out, inner]];
     const weights = sizes.map(([to, from], i) => draw(2 + i, [to, from], 1 / Math.sqrt(from)));
@@ -94,7 +94,7 @@ function mlps(): Difference[] {
       const [gate, up, down] = biased.map((has, i): LinearLayer => ({ weight: parameters[i], bias: has ? left.shift()! : null }));
       return swigluMlp(x, gate, up, down);
     };
-    return withGradients(`SwiGLU layer, [${shape.join(", ")}] by ${inner} to ${out}`, run, [draw(1, shape), ...weights, ...biases]);
+    return withGradients(`SwiGLU layer, [${shape.join(", ")}] by ${inner} to ${out}`, run, [draw(1, shape, scale), ...weights, ...biases]);
   });
 }
 
