@@ -67,11 +67,13 @@ export function withoutKernels<T>(run: () => T): T {
 /**
  * One call of the op `FineR1<name>`.
  * @param attributes numbers are floats, booleans are booleans
+ * @param counts integers: how many tensors a list of inputs has
  * @throws Error naming the inputs that don't fit
  */
-export function callKernel(name: string, inputs: Tensor[], outputs: number, attributes: Record<string, number | boolean> = {}): Tensor[] {
+export function callKernel(name: string, inputs: Tensor[], outputs: number, attributes: Record<string, number | boolean> = {}, counts: Record<string, number> = {}): Tensor[] {
   const backend = nativeBackend();
-  const { TF_ATTR_BOOL, TF_ATTR_FLOAT } = backend.binding;
+  const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_INT } = backend.binding;
   const given = Object.entries(attributes).map(([key, value]): OpAttribute => ({ name: key, type: typeof value === "boolean" ? TF_ATTR_BOOL : TF_ATTR_FLOAT, value }));
-  return backend.executeMultipleOutputs(`FineR1${name}`, given, inputs, outputs);
+  const lists = Object.entries(counts).map(([key, value]): OpAttribute => ({ name: key, type: TF_ATTR_INT, value }));
+  return backend.executeMultipleOutputs(`FineR1${name}`, [...given, ...lists], inputs, outputs);
 }

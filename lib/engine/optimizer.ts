@@ -33,7 +33,8 @@ export function adamWInit(params: Params): AdamWState {
 
 /** Global L2 norm over all gradients (scalar). */
 export function globalNorm(gradients: Params): Tensor {
-  return tf.tidy(() => tf.sqrt(tf.addN(Object.values(gradients).map((g) => tf.tidy(() => tf.sum(tf.square(g)))))));
+  const all = Object.values(gradients);
+  return tf.tidy(() => tf.sqrt(usesKernelsWithoutGradient() ? callKernel("SumOfSquares", all, 1, {}, { N: all.length })[0] : tf.addN(all.map((g) => tf.tidy(() => tf.sum(tf.square(g)))))));
 }
 
 /** The factor on gradients of that global norm after which it is at most `maxNorm` (scalar). */

@@ -120,6 +120,13 @@ struct Add {
   float* y;
 };
 
+/** sums[i] = the sum of squares of part i, of lengths[i] numbers. Jobs are parts. */
+struct SumsOfSquares {
+  const float* const* parts;
+  const int64_t* lengths;
+  float* sums;
+};
+
 /** One step of AdamW. Jobs are numbers. Outputs may be the inputs. */
 struct AdamW {
   const float *p, *m, *v, *g;
@@ -251,6 +258,7 @@ struct Kernels {
   void (*token_log_probs)(const TokenLogProbs&, int64_t begin, int64_t end);
   void (*token_log_probs_grad)(const TokenLogProbsGrad&, int64_t begin, int64_t end);
   void (*add)(const Add&, int64_t begin, int64_t end);
+  void (*sums_of_squares)(const SumsOfSquares&, int64_t begin, int64_t end);
   void (*adamw)(const AdamW&, int64_t begin, int64_t end);
   void (*softmax)(const Softmax&, int64_t begin, int64_t end);
   void (*choose)(const Choose&, int64_t begin, int64_t end);

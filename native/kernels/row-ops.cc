@@ -1,4 +1,6 @@
 // Ops on rows and on single numbers: RMSNorm, SwiGLU, rotary positions, log-probs, the draw of a token, AdamW.
+#include <vector>
+
 #include "call.h"
 
 namespace fine_r1 {
@@ -102,6 +104,39 @@ class AddOp : public OpKernel {
   }
 };
 FINE_R1_OP(Add);
+
+/** Numbers whose squares are summed in float32; sums of such parts are added in float64, in their order. */
+constexpr int64_t kSquares = 4096;
+
+REGISTER_OP("FineR1SumOfSquares").Input("tensors: N * float").Attr("N: int >= 1").Output("sum: float").SetShapeFn([](InferenceContext* c) {
+  c->set_output(0, c->Scalar());
+  return absl::OkStatus();
+});
+
+class SumOfSquaresOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    std::vector<const float*> parts;
+    std::vector<int64_t> lengths;
+    for (int i = 0; i < c->num_inputs(); i++) {
+      for (int64_t at = 0; at < call.size(i); at += kSquares) {
+        parts.push_back(call.in(i) + at);
+        lengths.push_back(std::min(kSquares, call.size(i) - at));
+      }
+    }
+    std::vector<float> sums(parts.size());
+    const SumsOfSquares o{parts.data(), lengths.data(), sums.data()};
+    call.share(static_cast<int64_t>(parts.size()), kSquares / 8, [&](int64_t a, int64_t b) { kernels().sums_of_squares(o, a, b); });
+    float* const sum = call.out(0, TensorShape({}));
+    if (!call.ok()) return;
+    double all = 0;
+    for (const float part : sums) all += static_cast<double>(part);
+    *sum = static_cast<float>(all);
+  }
+};
+FINE_R1_OP(SumOfSquares);
 
 // ---- rotary positions -----------------------------------------------------------------------------------------------------------
 

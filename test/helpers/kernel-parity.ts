@@ -6,7 +6,7 @@ import { attention, type AttentionOptions } from "../../lib/engine/attention";
 import { kernelInstructionSet, usesKernels, withoutKernels } from "../../lib/engine/kernels";
 import { linear } from "../../lib/engine/linear";
 import { rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
-import { adamWDefaults, adamWUpdate } from "../../lib/engine/optimizer";
+import { adamWDefaults, adamWUpdate, globalNorm } from "../../lib/engine/optimizer";
 import { random } from "../../lib/engine/random";
 import { swigluMlp, type LinearLayer } from "../../lib/engine/swiglu-mlp";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
@@ -147,6 +147,7 @@ export function differences(): Difference[] {
     ...withGradients("tokenLogProbs", (x) => tokenLogProbs(x as tf.Tensor2D, tf.tensor1d([1, 5, 99, 0], "int32"), 0.7), [draw(1, [4, 100], 5)]),
     ...withGradients("tokenLogProbs, far apart", (x) => tokenLogProbs(x as tf.Tensor2D, tf.tensor1d([0, 1], "int32")), [tf.tensor2d([[1000, 999, -1000], [-1000, 1000, 0]])]),
     ...both("temperedSoftmax", () => [temperedSoftmax(draw(1, [5, 77], 8), tf.scalar(0.6))]),
+    ...both("globalNorm", () => [globalNorm({ large: draw(1, [300, 41]), one: draw(2, [1]), small: draw(3, [7, 5], 40) })]),
     ...layers(),
     ...mlps(),
     ...attentions(),
