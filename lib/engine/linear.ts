@@ -43,7 +43,7 @@ function fused(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
       save([x, weight, none]);
       return product(x, weight, bias ?? none, { b: true });
     },
-    (dy, [input, w, none]) => [product(dy, w, none, {}), product(dy, input, none, { a: true }), ...(bias ? [tf.sum(dy, 0)] : [])],
+    (dy, [input, w, none]) => [product(dy, w, none, {}), product(dy, input, none, { a: true }), ...(bias ? callKernel("ColumnSums", [dy], 1) : [])],
   );
 }
 

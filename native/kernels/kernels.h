@@ -10,8 +10,8 @@ namespace fine_r1 {
 /** Scores at least as low as this are not seen: their weight is 0. */
 constexpr float kMasked = -1e8f;
 
-/** Rows whose share of a weight's gradient is summed in one job; the jobs' sums are added in their order. */
-constexpr int64_t kNormBlock = 64;
+/** Rows whose share of a gradient is summed in one job; the jobs' sums are added in their order. */
+constexpr int64_t kSumBlock = 64;
 
 /** y = w x / sqrt(mean(x^2) + eps). Jobs are rows of `size`. */
 struct RmsNorm {
@@ -21,7 +21,7 @@ struct RmsNorm {
   float eps;
 };
 
-/** Jobs are blocks of kNormBlock rows; `dw` is [blocks, size]. */
+/** Jobs are blocks of kSumBlock rows; `dw` is [blocks, size]. */
 struct RmsNormGrad {
   const float *dy, *x, *w, *scale;
   float *dx, *dw;
@@ -118,6 +118,13 @@ struct TokenLogProbsGrad {
 struct Add {
   const float *a, *b;
   float* y;
+};
+
+/** Sums over rows of `size` numbers. Jobs are blocks of kSumBlock rows; `sums` is [blocks, size]. */
+struct ColumnSums {
+  const float* x;
+  float* sums;
+  int64_t rows, size;
 };
 
 /** sums[i] = the sum of squares of part i, of lengths[i] numbers. Jobs are parts. */
@@ -258,6 +265,7 @@ struct Kernels {
   void (*token_log_probs)(const TokenLogProbs&, int64_t begin, int64_t end);
   void (*token_log_probs_grad)(const TokenLogProbsGrad&, int64_t begin, int64_t end);
   void (*add)(const Add&, int64_t begin, int64_t end);
+  void (*column_sums)(const ColumnSums&, int64_t begin, int64_t end);
   void (*sums_of_squares)(const SumsOfSquares&, int64_t begin, int64_t end);
   void (*adamw)(const AdamW&, int64_t begin, int64_t end);
   void (*softmax)(const Softmax&, int64_t begin, int64_t end);

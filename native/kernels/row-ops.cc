@@ -41,12 +41,12 @@ class RmsNormGradOp : public OpKernel {
     call.same({0, 1});
     call.require(call.shape(1).dims() >= 1 && call.shape(2) == TensorShape({call.last(1)}), "x " + call.shape(1).DebugString() + " against w " + call.shape(2).DebugString());
     if (!call.ok()) return;
-    const int64_t size = call.last(1), rows = size == 0 ? 0 : call.size(1) / size, blocks = (rows + kNormBlock - 1) / kNormBlock;
+    const int64_t size = call.last(1), rows = size == 0 ? 0 : call.size(1) / size, blocks = (rows + kSumBlock - 1) / kSumBlock;
     call.require(call.size(3) == rows, "scale is " + call.shape(3).DebugString() + "; expected one number a row");
     Tensor parts;
     float* dw = call.out(1, call.shape(2));
     const RmsNormGrad o{call.in(0), call.in(1), call.in(2), call.in(3), call.out_over(0, 0), call.scratch(&parts, blocks * size), rows, size};
-    call.share(blocks, kNormBlock * size, [&](int64_t a, int64_t b) { kernels().rms_norm_grad(o, a, b); });
+    call.share(blocks, kSumBlock * size, [&](int64_t a, int64_t b) { kernels().rms_norm_grad(o, a, b); });
     if (!call.ok()) return;
     std::fill(dw, dw + size, 0.0f);
     for (int64_t block = 0; block < blocks; block++) {
@@ -104,6 +104,32 @@ class AddOp : public OpKernel {
   }
 };
 FINE_R1_OP(Add);
+
+REGISTER_OP("FineR1ColumnSums").Input("x: float").Output("sums: float").SetShapeFn([](InferenceContext* c) {
+  tensorflow::shape_inference::ShapeHandle x;
+  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &x));
+  c->set_output(0, c->Vector(c->Dim(x, 1)));
+  return absl::OkStatus();
+});
+
+class ColumnSumsOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    call.rank({0}, 2);
+    if (!call.ok()) return;
+    const int64_t rows = call.dim(0, 0), size = call.dim(0, 1), blocks = (rows + kSumBlock - 1) / kSumBlock;
+    float* const sums = call.out(0, TensorShape({size}));
+    Tensor of_blocks;
+    const ColumnSums o{call.in(0), call.scratch(&of_blocks, blocks * size), rows, size};
+    if (!call.ok()) return;
+    call.share(blocks, kSumBlock * size / 8, [&](int64_t a, int64_t b) { kernels().column_sums(o, a, b); });
+    if (blocks == 0) std::fill(sums, sums + size, 0.0f);
+    else call.add_slices(o.sums, blocks, size, 1, size, size, sums);
+  }
+};
+FINE_R1_OP(ColumnSums);
 
 /** Numbers whose squares are summed in float32; sums of such parts are added in float64, in their order. */
 constexpr int64_t kSquares = 4096;
