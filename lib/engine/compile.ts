@@ -64,8 +64,23 @@ export function releaseTraces(chosen: (stats: TraceStats) => boolean): number {
 
 interface Variant {
   traced: TracedFunction;
+  leavesOf: FlatTree["leavesOf"];
+  kinds: Kind[];
   rebuild: FlatTree["rebuild"];
   stats: TraceStats;
+}
+
+/** What a trace depends on of a tensor. */
+interface Kind {
+  shape: number[];
+  dtype: string;
+  bf16: boolean;
+}
+
+const kindOf = (tensor: Tensor): Kind => ({ shape: tensor.shape, dtype: tensor.dtype, bf16: isBf16(tensor) });
+
+function hasKind(tensor: Tensor, { shape, dtype, bf16 }: Kind): boolean {
+  return tensor.dtype === dtype && tensor.shape.length === shape.length && shape.every((size, axis) => size === tensor.shape[axis]) && isBf16(tensor) === bf16;
 }
 
 /**
@@ -75,6 +90,7 @@ interface Variant {
 export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): (...args: A) => R {
   const name = options.name ?? (fn.name || "anonymous");
   const variants = new Map<string, Variant>();
+  let last: Variant | null = null;
   const eager = (...args: A): R => {
     let result: R;
     const flat = flatten(tf.tidy(() => {
@@ -91,17 +107,23 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
   };
   if (!canCompile() || options.eager) return donating(eager);
 
+  const replay = (variant: Variant, leaves: readonly Tensor[]): R => {
+    const start = performance.now();
+    const outputs = callTraced(variant.traced, leaves);
+    variant.stats.calls++;
+    variant.stats.callSeconds += (performance.now() - start) / 1000;
+    last = variant;
+    return variant.rebuild(outputs) as R;
+  };
+
   return donating((...args: A): R => {
+    // a step after the other has the same arguments: a look at each is less than a key of all
+    const same = last?.leavesOf(args);
+    if (last && same?.every((leaf, i) => hasKind(leaf, last!.kinds[i]))) return replay(last, same);
     const input = flatten(args);
     const key = `${input.key}|${input.leaves.map(signature).join(";")}`;
     const known = variants.get(key);
-    if (known) {
-      const start = performance.now();
-      const outputs = callTraced(known.traced, input.leaves);
-      known.stats.calls++;
-      known.stats.callSeconds += (performance.now() - start) / 1000;
-      return known.rebuild(outputs) as R;
-    }
+    if (known) return replay(known, input.leaves);
     const start = performance.now();
     let output: FlatTree | null = null;
     const traced = trace(
@@ -118,21 +140,15 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     registry.push(stats);
     forget.set(stats, () => {
       variants.delete(key);
+      if (last?.traced === traced) last = null;
       removeTraced(traced);
     });
-    variants.set(key, { traced, rebuild, stats });
+    variants.set(key, { traced, leavesOf: input.leavesOf, kinds: input.leaves.map(kindOf), rebuild, stats });
     return rebuild(outputs) as R;
   });
 }
 
-/** Parameters come with every call: what they are is written once. */
-const signatures = new WeakMap<Tensor, string>();
-
-function signature(tensor: Tensor): string {
-  let known = signatures.get(tensor);
-  if (known === undefined) signatures.set(tensor, (known = `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`));
-  return known;
-}
+const signature = (tensor: Tensor): string => `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`;
 
 /** The shapes that tell variants apart, without the parameters' long list. */
 function summary(leaves: readonly Tensor[]): string {

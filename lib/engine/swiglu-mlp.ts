@@ -50,7 +50,7 @@ function fused(x: Tensor, layers: LinearLayer[]): Tensor {
     },
     (dy, saved) => {
       const [dx, dGate, dUp, dDown, ...dBiases] = callKernel("SwiGluMlpGrad", [dy, ...saved], 6, { rounds: false });
-      const all = [dBiases[0], dBiases[1], biases[2] ? tf.sum(dy, 0) : dBiases[0]];
+      const all = [dBiases[0], dBiases[1], biases[2] ? callKernel("ColumnSums", [dy], 1)[0] : dBiases[0]];
       return [dx, dGate, dUp, dDown, ...all.filter((_, i) => biases[i] !== null)];
     },
   );

@@ -6,6 +6,7 @@
  * JavaScript control flow is unrolled, and anything JavaScript computed becomes a constant. What would be frozen by
  * mistake - a tensor's value read on the host, `Math.random` - throws instead, naming the line that did it.
  */
+import { fuseSums } from "./fuse";
 import { usesKernels } from "./kernels";
 import { nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute } from "./native";
 import { attrValue, functionDef } from "./proto";
@@ -79,12 +80,13 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
       throw new TraceError(`compile: Math.random inside a compiled function would be drawn once and frozen, at ${callSite()}; pass a seed tensor`);
     };
     const outputs = whileRecording(recorder, () => tf.tidy(() => fn(standIns)));
-    const sources = backend.getInputTensorIds(outputs).map((id) => recorder.lookUp(id).source);
+    const recorded = backend.getInputTensorIds(outputs).map((id) => recorder.lookUp(id).source);
+    const { nodes, results } = recorder.options.fusedAdds ? fuseSums(recorder.nodes, recorded) : { nodes: recorder.nodes, results: recorded };
     const bytes = functionDef({
       name,
       args: args.map((arg, i) => ({ name: `arg${i}`, dtype: typeNumber(arg) })),
-      results: outputs.map((output, i) => ({ dtype: typeNumber(output), source: sources[i] })),
-      nodes: recorder.nodes,
+      results: outputs.map((output, i) => ({ dtype: typeNumber(output), source: results[i] })),
+      nodes,
       attributes: options.xla ? { _XlaMustCompile: attrValue.bool(true) } : {},
     });
     real.addFunctionDef!(bytes);
@@ -92,7 +94,7 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     outputs.forEach((output) => {
       if (output.id >= firstInside) output.dispose();
     });
-    return { name, nodeCount: recorder.nodes.length, outputCount: outputs.length };
+    return { name, nodeCount: nodes.length, outputCount: outputs.length };
   } finally {
     backend.binding = real;
     backend.getInputTensorIds = getInputTensorIds;

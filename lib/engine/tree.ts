@@ -11,6 +11,8 @@ export type Tree = unknown;
 export interface FlatTree {
   leaves: Tensor[];
   key: string;
+  /** The tensors of a tree of this structure, static leaves too; null where it is another. Much quicker than to flatten it. */
+  leavesOf(tree: Tree): Tensor[] | null;
   rebuild(leaves: readonly Tensor[]): unknown;
 }
 
@@ -56,6 +58,21 @@ export function flatten(tree: Tree): FlatTree {
     throw new Error(`flatten: ${path || "the tree"} is ${typeof node === "object" ? (node as object).constructor?.name : typeof node}; expected tensors, plain records, arrays, numbers, strings, booleans or null`);
   };
   const skeleton = walk(tree, "");
+  const collect = (node: Skeleton, other: unknown, into: Tensor[]): boolean => {
+    switch (node.kind) {
+      case "leaf":
+        return other instanceof tf.Tensor && into.push(other) > 0;
+      case "static":
+        return Object.is(other, node.value);
+      case "array":
+        return Array.isArray(other) && other.length === node.items.length && node.items.every((item, i) => collect(item, other[i], into));
+      case "record": {
+        if (!isRecord(other)) return false;
+        const keys = Object.keys(other);
+        return keys.length === node.keys.length && keys.every((key, i) => key === node.keys[i] && collect(node.items[i], other[key], into));
+      }
+    }
+  };
   const build = (node: Skeleton, tensors: readonly Tensor[]): unknown => {
     switch (node.kind) {
       case "leaf":
@@ -71,6 +88,10 @@ export function flatten(tree: Tree): FlatTree {
   return {
     leaves,
     key: parts.join(""),
+    leavesOf: (other) => {
+      const found: Tensor[] = [];
+      return collect(skeleton, other, found) ? found : null;
+    },
     rebuild: (tensors) => {
       if (tensors.length !== leaves.length) throw new Error(`rebuild: ${tensors.length} tensors for a tree of ${leaves.length}`);
       return build(skeleton, tensors);
@@ -78,9 +99,20 @@ export function flatten(tree: Tree): FlatTree {
   };
 }
 
-/** Disposes every tensor of the given trees. */
+/** Disposes every tensor of the given trees. @throws Error as `flatten`, before anything is disposed of that tree */
 export function disposeTree(...trees: Tree[]): void {
-  for (const tree of trees) flatten(tree).leaves.forEach((leaf) => leaf.dispose());
+  for (const tree of trees) {
+    const found: Tensor[] = [];
+    (collectTensors(tree, found) ? found : flatten(tree).leaves).forEach((leaf) => leaf.dispose());
+  }
+}
+
+/** The tensors of a tree; false where it has a leaf that is neither a tensor nor static. */
+function collectTensors(node: unknown, into: Tensor[]): boolean {
+  if (node instanceof tf.Tensor) return into.push(node) > 0;
+  if (Array.isArray(node)) return node.every((item) => collectTensors(item, into));
+  if (isRecord(node)) return Object.values(node).every((item) => collectTensors(item, into));
+  return node === null || node === undefined || typeof node === "number" || typeof node === "string" || typeof node === "boolean";
 }
 
 /** Maps the tensors of a flat record, keeping its keys. */

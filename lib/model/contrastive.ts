@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { gatherRows } from "../engine/gather";
 import { linear } from "../engine/linear";
 import { foldIn, random } from "../engine/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
@@ -93,7 +94,7 @@ export function embedTexts(params: Params, { towers }: ContrastiveConfig, { inpu
     const positions = tf.tile(tf.reshape(tf.range(0, length, 1, "int32"), [1, 1, length]), [3, count, 1]);
     const attend = causalAttention();
     const hidden = decode(params, towers, embedTokens(params, inputIds), positions, () => attend);
-    const ends = tf.gather(tf.reshape(hidden, [-1, towers.text.hiddenSize]), endIndex as tf.Tensor1D);
+    const ends = gatherRows(tf.reshape(hidden, [-1, towers.text.hiddenSize]), endIndex);
     return normalised(linear(ends, param(params, "text_projection.weight")));
   });
 }

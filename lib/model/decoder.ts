@@ -3,6 +3,7 @@
  * How a layer attends is a parameter (`Attend`): training passes `causalAttention`, generation closures over a KV cache.
  */
 import { attention, causalMask, MASKED } from "../engine/attention";
+import { gatherRows, mergeRows } from "../engine/gather";
 import { rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
@@ -23,7 +24,7 @@ export const attendTo = (reads: Tensor[], attend: (q: Tensor, k: Tensor, v: Tens
 
 /** Token embeddings. @param inputIds int32 [B, T] @returns [B, T, hiddenSize] */
 export function embedTokens(params: Params, inputIds: Tensor): Tensor {
-  return tf.gather(param(params, "model.embed_tokens.weight"), inputIds as tf.Tensor2D);
+  return gatherRows(param(params, "model.embed_tokens.weight"), inputIds);
 }
 
 /**
@@ -33,12 +34,7 @@ export function embedTokens(params: Params, inputIds: Tensor): Tensor {
  * @param featureIndex int32 [B, T]: row of `features`, or -1 for text. Several rows of the batch may use the same image.
  */
 export function mergeImageFeatures(embeds: Tensor, features: Tensor, featureIndex: Tensor): Tensor {
-  return tf.tidy(() => {
-    const isImage = featureIndex.greaterEqual(tf.scalar(0, "int32")).cast("float32").expandDims(2);
-    const isText = tf.sub(1, isImage);
-    const placed = tf.gather(features, featureIndex.maximum(tf.scalar(0, "int32")) as tf.Tensor2D);
-    return embeds.mul(isText).add(placed.mul(isImage));
-  });
+  return mergeRows(embeds, features, featureIndex);
 }
 
 /**
@@ -88,7 +84,7 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
   const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([...x.shape.slice(0, -1), count, headDim]);
   const q = rotary(heads("q_proj", numAttentionHeads), tables);
   const k = rotary(heads("k_proj", numKeyValueHeads), tables);
-  const asked = (y: Tensor): Tensor => (places ? tf.gather(y.reshape([-1, y.shape[y.rank - 1]]), places as tf.Tensor1D) : y);
+  const asked = (y: Tensor): Tensor => (places ? gatherRows(y.reshape([-1, y.shape[y.rank - 1]]), places) : y);
   const attended = asked(attend(q, k, heads("v_proj", numKeyValueHeads), reads));
   const mixed = asked(hidden).add(project(params, `${name}.self_attn.o_proj`, attended));
   return mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)));
@@ -131,7 +127,7 @@ function lastLayer(params: Params, config: ModelConfig, layer: number, hidden: T
   const { numAttentionHeads: heads, numKeyValueHeads: kv, headDim, hiddenSize, rmsNormEps } = config.text;
   const [prompts, length] = hidden.shape as [number, number];
   const name = `model.layers.${layer}`;
-  const atEnd = (x: Tensor, shape: number[]): Tensor => tf.gather(x.reshape([prompts * length, ...shape]), ends.last as tf.Tensor1D);
+  const atEnd = (x: Tensor, shape: number[]): Tensor => gatherRows(x.reshape([prompts * length, ...shape]), ends.last);
   const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
   const of = (projection: string, from: Tensor, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, from).reshape([...from.shape.slice(0, -1), count, headDim]);
   const [k, v] = [rotary(of("k_proj", x, kv), { cos, sin }), of("v_proj", x, kv)];

@@ -1,6 +1,8 @@
 /** Access to parameters by name; the one place through which every linear layer of the model goes. */
 import { dropout } from "../engine/dropout";
+import { usesKernels } from "../engine/kernels";
 import { linear } from "../engine/linear";
+import { isBf16 } from "../engine/native";
 import { swiglu } from "../engine/ops";
 import { recomputed } from "../engine/recompute";
 import { swigluMlp, type LinearLayer } from "../engine/swiglu-mlp";
@@ -32,6 +34,19 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
     const rate = params[`${name}.lora_dropout`];
     const seen = rate && params[LORA_SEED] ? dropout(x, rate, params[LORA_SEED], name) : x;
     return y.add(linear(linear(seen, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`)));
+  });
+}
+
+/**
+ * The linear layer `name`, its output in `parts` equal parts. Parts of the weight are multiplied one by one where that costs nothing: they
+ * lie as they are, while parts of the output, and of its gradient, would be copied.
+ */
+export function projectInParts(params: Params, name: string, x: Tensor, parts: number): Tensor[] {
+  const { weight, bias } = layerNamed(params, name);
+  if (!usesKernels() || params[`${name}.lora_A.weight`] || isBf16(weight)) return tf.split(project(params, name, x), parts, x.rank - 1);
+  return tf.tidy(() => {
+    const biases = bias ? tf.split(bias, parts) : null;
+    return tf.split(weight, parts).map((part, i) => linear(x, part, biases ? biases[i] : null));
   });
 }
 

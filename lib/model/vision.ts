@@ -3,11 +3,12 @@
  * with 2-D rotary positions, and the merger that makes 2x2 patches one token of the decoder.
  */
 import { attention } from "../engine/attention";
+import { gatherRows, permuteRows } from "../engine/gather";
 import { linear } from "../engine/linear";
-import { geluExact, permuteRows, rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
+import { geluExact, rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { VISION_NORM_EPS, type ModelConfig, type VisionConfig } from "./config";
-import { layerOf, mlp, param, project } from "./project";
+import { layerOf, mlp, param, project, projectInParts } from "./project";
 import type { Segments, VisionInputs } from "./vision-plan";
 
 /** Rotary tables [patches, 1, headDim]: a quarter of the head turns with the row, a quarter with the column, twice. */
@@ -27,13 +28,13 @@ function toSegments(x: Tensor, { count, length, index, inverse }: Segments): Ten
 function selfAttention(params: Params, config: VisionConfig, name: string, x: Tensor, tables: RotaryTables, segments: Segments): Tensor {
   const { hiddenSize: width, numHeads } = config;
   const heads = (rows: Tensor): Tensor => rows.reshape([x.shape[0], numHeads, width / numHeads]);
-  const [q, k, v] = tf.split(project(params, `${name}.qkv`, x), 3, 1).map(heads);
+  const [q, k, v] = projectInParts(params, `${name}.qkv`, x, 3).map(heads);
   const [queries, keys, values] = [rotary(q, tables), rotary(k, tables), v].map((rows) => toSegments(rows, segments));
   const mixed = attention(queries, keys, values, { mask: segments.mask }); // [count, length, width]
   const rows = mixed.reshape([-1, width]);
   const { index, inverse } = segments;
   // Each patch is taken once and places of padding never: the gradient must put zeros there.
-  return project(params, `${name}.proj`, index && inverse ? tf.gather(rows, inverse as tf.Tensor1D) : rows);
+  return project(params, `${name}.proj`, index && inverse ? gatherRows(rows, inverse) : rows);
 }
 
 /**

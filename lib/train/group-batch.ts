@@ -3,7 +3,7 @@
  * and the responses' tokens stand one after another, so that only attention meets padding.
  */
 import { roundedUp } from "../engine/buckets";
-import type { Packing } from "../engine/ops";
+import type { Packing } from "../engine/gather";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { nextPosition, promptBatch, type PromptBatch } from "../rollout/prompts";
 import type { PromptRow } from "../rollout/types";

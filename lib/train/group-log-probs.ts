@@ -4,7 +4,7 @@
  * ahead), for about half the tokens in a group of ten. The responses' tokens are packed everywhere but in attention.
  */
 import { attention, causalMask } from "../engine/attention";
-import { packRows, padRows } from "../engine/ops";
+import { gatherRows, packRows, padRows } from "../engine/gather";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
 import { attendTo, decode, embedTokens, mergeImageFeatures, prefill, type Attend } from "../model/decoder";
@@ -29,7 +29,7 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
   const ofResponse = tf.tile(tf.expandDims(causalMask(length), 0), [rows, 1, 1]);
   const both = tf.concat([ofPrompt, ofResponse], 2);
   const inRows = (x: Tensor): Tensor => tf.reshape(padRows(tf.reshape(x, x.shape.slice(1)), batch.read), [rows, length, ...x.shape.slice(2)]);
-  const joined = (promptsOwn: Tensor, own: Tensor): Tensor => tf.concat([tf.gather(promptsOwn, promptOf), tf.transpose(inRows(own), [0, 2, 1, 3])], 2);
+  const joined = (promptsOwn: Tensor, own: Tensor): Tensor => tf.concat([gatherRows(promptsOwn, promptOf), tf.transpose(inRows(own), [0, 2, 1, 3])], 2);
   const attend = (layer: number): Attend =>
     attendTo([prompt.keys[layer], prompt.values[layer], both], (q, k, v, [keys, values, seen]) => {
       const mixed = attention(inRows(q), joined(keys, k), joined(values, v), { mask: seen, byHead: true });
@@ -38,7 +38,7 @@ export function groupLogProbs(params: Params, config: ModelConfig, features: Ten
   const own = decode(params, config, embedTokens(params, batch.inputIds), batch.positionIds, attend, recompute);
 
   // the prompt's last state predicts a response's first token; its own states, but the last, predict the others
-  const atPromptsEnd = tf.gather(prompt.states, promptOf);
+  const atPromptsEnd = gatherRows(prompt.states, promptOf);
   const states = tf.concat([atPromptsEnd, tf.reshape(own, [-1, hiddenSize])], 0);
   const logProbs = stateLogProbs(params, config, states, batch.targets as tf.Tensor1D, temperature, recompute);
   return tf.reshape(padRows(logProbs, batch.predicted), [rows, places]);

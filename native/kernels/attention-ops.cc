@@ -15,20 +15,20 @@ AttentionShape attention_shape(Call& call, int first, int mask, bool by_head, bo
   if (!call.ok()) return {};
   const int keys = by_head ? 2 : 1, kv_heads = by_head ? 1 : 2;
   AttentionShape s{call.dim(q, 0), call.dim(q, 2), call.dim(k, kv_heads), call.dim(q, 1), call.dim(k, keys), call.dim(q, 3), by_head, causal, nullptr, 0, 0};
-  call.require(call.dim(k, 0) == s.batch && call.dim(k, 3) == s.size && s.kv_heads > 0 && s.heads % s.kv_heads == 0, "q " + call.shape(q).DebugString() + " against k " + call.shape(k).DebugString());
+  call.require(call.dim(k, 0) == s.batch && call.dim(k, 3) == s.size && s.kv_heads > 0 && s.heads % s.kv_heads == 0, [&] { return "q " + call.shape(q).DebugString() + " against k " + call.shape(k).DebugString(); });
   if (!call.ok() || call.size(mask) == 0) return s;
   s.mask = call.in(mask);
   s.mask_batch = call.dim(mask, 0);
   s.mask_queries = call.dim(mask, 1);
   call.require((s.mask_batch == 1 || s.mask_batch == s.batch) && (s.mask_queries == 1 || s.mask_queries == s.queries) && call.dim(mask, 2) == s.keys,
-               "mask " + call.shape(mask).DebugString() + " against q " + call.shape(q).DebugString() + " and k " + call.shape(k).DebugString());
+               [&] { return "mask " + call.shape(mask).DebugString() + " against q " + call.shape(q).DebugString() + " and k " + call.shape(k).DebugString(); });
   return s;
 }
 
 /** What attention and its gradient are told of their inputs. */
-class WithLayout : public OpKernel {
+class WithLayout : public KernelOp {
  public:
-  explicit WithLayout(OpKernelConstruction* c) : OpKernel(c) {
+  explicit WithLayout(OpKernelConstruction* c) : KernelOp(c) {
     OP_REQUIRES_OK(c, c->GetAttr("by_head", &by_head_));
     OP_REQUIRES_OK(c, c->GetAttr("causal", &causal_));
   }
@@ -70,7 +70,7 @@ class AttentionGradOp : public WithLayout {
     Call call(c);
     const AttentionShape s = attention_shape(call, 1, 4, by_head_, causal_);
     call.same({0, 1, 5});
-    call.require(call.size(6) == s.batch * s.heads * s.queries, "log_sum is " + call.shape(6).DebugString());
+    call.require(call.size(6) == s.batch * s.heads * s.queries, [&] { return "log_sum is " + call.shape(6).DebugString(); });
     if (!call.ok()) return;
     const AttentionGrad o{s, call.in(0), call.in(1), call.in(2), call.in(3), call.in(5), call.in(6), call.out(0, call.shape(1)), call.out(1, call.shape(2)), call.out(2, call.shape(3))};
     call.share(o.jobs(), s.queries * s.keys * s.size * s.group() / 3, [&](int64_t a, int64_t b) { kernels().attention_grad(o, a, b); });
@@ -83,9 +83,9 @@ FINE_R1_OP(AttentionGrad);
 // Writes the new key and value into the chunk it is given and hands that on: the caller gives the chunk up.
 REGISTER_OP("FineR1DecodeAttention").Input("q: float").Input("k: float").Input("v: float").Input("prompt_k: float").Input("prompt_v: float").Input("mask: float").Input("past_k: float").Input("past_v: float").Input("chunk_k: float").Input("chunk_v: float").Input("slot: int32").Output("out: float").Output("keys: float").Output("values: float").SetIsStateful().SetShapeFn(like<0, 8, 9>);
 
-class DecodeAttentionOp : public OpKernel {
+class DecodeAttentionOp : public KernelOp {
  public:
-  using OpKernel::OpKernel;
+  using KernelOp::KernelOp;
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.rank({0, 1, 2}, 3);
@@ -97,16 +97,16 @@ class DecodeAttentionOp : public OpKernel {
     call.same({8, 9});
     if (!call.ok()) return;
     DecodeAttention o{call.dim(0, 0), call.dim(3, 0), call.dim(0, 1), call.dim(1, 1), call.dim(0, 2), call.dim(3, 2), call.dim(6, 2), call.dim(8, 2), 0, call.in(0), call.in(1), call.in(2), call.in(3), call.in(4), call.in(5), call.in(6), call.in(7), nullptr, nullptr, nullptr};
-    const auto fits = [&](int i, int64_t first, int64_t keys) { call.require(call.shape(i) == TensorShape({first, o.kv_heads, keys, o.size}), "input " + std::to_string(i) + " is " + call.shape(i).DebugString()); };
-    call.require(call.shape(1) == TensorShape({o.rows, o.kv_heads, o.size}) && o.kv_heads > 0 && o.heads % o.kv_heads == 0, "q " + call.shape(0).DebugString() + " against k " + call.shape(1).DebugString());
+    const auto fits = [&](int i, int64_t first, int64_t keys) { call.require(call.shape(i) == TensorShape({first, o.kv_heads, keys, o.size}), [&] { return "input " + std::to_string(i) + " is " + call.shape(i).DebugString(); }); };
+    call.require(call.shape(1) == TensorShape({o.rows, o.kv_heads, o.size}) && o.kv_heads > 0 && o.heads % o.kv_heads == 0, [&] { return "q " + call.shape(0).DebugString() + " against k " + call.shape(1).DebugString(); });
     fits(3, o.prompts, o.prompt_keys);
     fits(6, o.rows, o.past_keys);
     fits(8, o.rows, o.chunk_keys);
-    call.require(o.prompts > 0 && o.rows % o.prompts == 0 && call.shape(5) == TensorShape({o.prompts, o.prompt_keys}), "mask is " + call.shape(5).DebugString());
-    call.require(call.size(10) == 1, "slot is " + call.shape(10).DebugString());
+    call.require(o.prompts > 0 && o.rows % o.prompts == 0 && call.shape(5) == TensorShape({o.prompts, o.prompt_keys}), [&] { return "mask is " + call.shape(5).DebugString(); });
+    call.require(call.size(10) == 1, [&] { return "slot is " + call.shape(10).DebugString(); });
     if (!call.ok()) return;
     o.slot = call.ids(10)[0];
-    call.require(o.slot >= 0 && o.slot < o.chunk_keys, "slot " + std::to_string(o.slot) + " of " + std::to_string(o.chunk_keys));
+    call.require(o.slot >= 0 && o.slot < o.chunk_keys, [&] { return "slot " + std::to_string(o.slot) + " of " + std::to_string(o.chunk_keys); });
     o.out = call.out(0, call.shape(0));
     if (!call.ok()) return;
     o.chunk_k = const_cast<float*>(call.in(8));

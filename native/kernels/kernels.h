@@ -24,6 +24,8 @@ struct RmsNorm {
 /** Jobs are blocks of kSumBlock rows; `dw` is [blocks, size]. */
 struct RmsNormGrad {
   const float *dy, *x, *w, *scale;
+  /** What `dx` is added to, or null; it may be `dx` itself, as `dy` may. */
+  const float* start;
   float *dx, *dw;
   int64_t rows, size;
 };
@@ -114,7 +116,7 @@ struct TokenLogProbsGrad {
   float temperature;
 };
 
-/** y = a + b. Jobs are numbers. */
+/** y = a + b, where y may be a or b. Jobs are numbers. */
 struct Add {
   const float *a, *b;
   float* y;
@@ -170,11 +172,13 @@ struct Matrix {
   bool is_bf16;
 };
 
-/** c = a b + bias, of [m, k] and [k, n]. Jobs are blocks of c, in each slice of k. */
+/** c = a b + bias + start, of [m, k] and [k, n]. Jobs are blocks of c, in each slice of k. */
 struct MatMul {
   Matrix a, b;
   /** [n], or null. */
   const float* bias;
+  /** [m, n], or null; may be `c` itself. There are no slices then. */
+  const float* start;
   float* c;
   int64_t m, n, k;
   /** Numbers are rounded to bfloat16 before they are multiplied; otherwise the result has float32's accuracy. */
@@ -191,7 +195,7 @@ struct MatMul {
 };
 
 /**
- * y = (silu(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias, without the numbers between in memory: a block of rows goes
+ * y = (silu(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias + start, without the numbers between in memory: a block of rows goes
  * through all of it, `kMlpChunk` inner places at a time, and stays in the cache. The gradient computes what it needs of them again, or
  * reads what was kept.
  */
@@ -202,6 +206,8 @@ struct SwiGluMlp {
   Matrix gate, up, down;
   /** [inner], [inner], [out], or null. */
   const float *gate_bias, *up_bias, *down_bias;
+  /** [rows, out], or null; may be `y` itself. */
+  const float* start;
   float* y;
   bool rounds;
   /** The weights, packed: `packed_bytes()`, `number_bytes` each. */

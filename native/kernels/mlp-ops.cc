@@ -13,16 +13,16 @@ SwiGluMlp mlp_inputs(Call& call, OpKernelContext* c, int first, bool rounds) {
   call.same({gate, first + 2});
   if (!call.ok()) return {};
   const auto matrix = [&](int i) { return Matrix{c->input(i).data(), call.last(i), false, c->input(i).dtype() == tensorflow::DT_BFLOAT16}; };
-  SwiGluMlp o{call.dim(x, 0), call.dim(x, 1), call.dim(gate, 0), call.dim(down, 0), call.in(x), matrix(gate), matrix(first + 2), matrix(down), nullptr, nullptr, nullptr, nullptr, rounds, nullptr, rounds ? kernels().products.rounded_bytes : kernels().products.float_bytes, 0, nullptr, nullptr};
-  call.require(call.dim(gate, 1) == o.in && call.dim(down, 1) == o.inner, "x " + call.shape(x).DebugString() + " against gate " + call.shape(gate).DebugString() + " and down " + call.shape(down).DebugString());
+  SwiGluMlp o{call.dim(x, 0), call.dim(x, 1), call.dim(gate, 0), call.dim(down, 0), call.in(x), matrix(gate), matrix(first + 2), matrix(down), nullptr, nullptr, nullptr, nullptr, nullptr, rounds, nullptr, rounds ? kernels().products.rounded_bytes : kernels().products.float_bytes, 0, nullptr, nullptr};
+  call.require(call.dim(gate, 1) == o.in && call.dim(down, 1) == o.inner, [&] { return "x " + call.shape(x).DebugString() + " against gate " + call.shape(gate).DebugString() + " and down " + call.shape(down).DebugString(); });
   const auto bias = [&](int i, int64_t size) -> const float* {
-    call.require(call.size(i) == 0 || call.shape(i) == TensorShape({size}), "bias is " + call.shape(i).DebugString() + "; expected [" + std::to_string(size) + "] or no number");
+    call.require(call.size(i) == 0 || call.shape(i) == TensorShape({size}), [&] { return "bias is " + call.shape(i).DebugString() + "; expected [" + std::to_string(size) + "] or no number"; });
     return call.ok() && call.size(i) > 0 ? call.in(i) : nullptr;
   };
   o.gate_bias = bias(first + 4, o.inner);
   o.up_bias = bias(first + 5, o.inner);
   o.down_bias = bias(first + 6, o.out);
-  call.require(o.rows > 0 && o.in > 0 && o.inner > 0 && o.out > 0, "x is " + call.shape(x).DebugString() + "; expected at least one number");
+  call.require(o.rows > 0 && o.in > 0 && o.inner > 0 && o.out > 0, [&] { return "x is " + call.shape(x).DebugString() + "; expected at least one number"; });
   o.block = std::min(kernels().products.most_rows, to_panels((o.rows + call.threads() - 1) / call.threads()));
   return o;
 }
@@ -36,7 +36,7 @@ void pack_weights(Call& call, SwiGluMlp& o, Tensor* memory) {
 /** Nanoseconds or so of a row's products. */
 int64_t row_cost(const SwiGluMlp& o) { return o.inner * (2 * o.in + o.out) / (o.rounds ? 500 : 200) + 1; }
 
-REGISTER_OP("FineR1SwiGluMlp").FINE_R1_MLP_INPUTS.Attr("keeps: bool").Output("y: float").Output("kept: float").SetShapeFn([](InferenceContext* c) {
+REGISTER_OP("FineR1SwiGluMlp").FINE_R1_MLP_INPUTS.Input("start: starts * float").Attr("starts: int >= 0 = 0").Attr("keeps: bool").Output("y: float").Output("kept: float").SetShapeFn([](InferenceContext* c) {
   tensorflow::shape_inference::ShapeHandle x, down;
   TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &x));
   TF_RETURN_IF_ERROR(c->WithRank(c->input(3), 2, &down));
@@ -48,9 +48,9 @@ REGISTER_OP("FineR1SwiGluMlp").FINE_R1_MLP_INPUTS.Attr("keeps: bool").Output("y:
   return absl::OkStatus();
 });
 
-class SwiGluMlpOp : public OpKernel {
+class SwiGluMlpOp : public KernelOp {
  public:
-  explicit SwiGluMlpOp(OpKernelConstruction* c) : OpKernel(c) {
+  explicit SwiGluMlpOp(OpKernelConstruction* c) : KernelOp(c) {
     OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_));
     OP_REQUIRES_OK(c, c->GetAttr("keeps", &keeps_));
   }
@@ -59,7 +59,9 @@ class SwiGluMlpOp : public OpKernel {
     SwiGluMlp o = mlp_inputs(call, c, 0, rounds_);
     if (!call.ok()) return;
     Tensor packed;
-    o.y = call.out(0, TensorShape({o.rows, o.out}));
+    o.start = call.start(7, o.rows * o.out);
+    if (!call.ok()) return;
+    o.y = o.start != nullptr ? call.out_over(0, 7, TensorShape({o.rows, o.out})) : call.out(0, TensorShape({o.rows, o.out}));
     float* const kept = call.out(1, keeps_ ? TensorShape({o.rows, mlp_kept(o.inner)}) : TensorShape({0}));
     o.kept = keeps_ ? kept : nullptr;
     pack_weights(call, o, &packed);
@@ -73,21 +75,21 @@ FINE_R1_OP(SwiGluMlp);
 
 REGISTER_OP("FineR1SwiGluMlpGrad").Input("dy: float").FINE_R1_MLP_INPUTS.Input("kept: float").Output("dx: float").Output("dgate: float").Output("dup: float").Output("ddown: float").Output("dgate_bias: float").Output("dup_bias: float").SetShapeFn(like<1, 2, 3, 4, 5, 6>);
 
-class SwiGluMlpGradOp : public OpKernel {
+class SwiGluMlpGradOp : public KernelOp {
  public:
-  explicit SwiGluMlpGradOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_)); }
+  explicit SwiGluMlpGradOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("rounds", &rounds_)); }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     SwiGluMlp o = mlp_inputs(call, c, 1, rounds_);
     if (!call.ok()) return;
-    call.require(call.shape(0) == TensorShape({o.rows, o.out}), "dy is " + call.shape(0).DebugString());
+    call.require(call.shape(0) == TensorShape({o.rows, o.out}), [&] { return "dy is " + call.shape(0).DebugString(); });
     Tensor packed, sums;
     const int64_t slices = std::min<int64_t>(call.threads(), (o.rows + o.block - 1) / o.block);
     SwiGluMlpGrad grad{call.in(0), call.out(0, call.shape(1)), call.scratch(&sums, slices * mlp_sums(o)), slices};
     o.grad = &grad;
     // only read
     if (call.size(8) > 0) o.kept = const_cast<float*>(call.in(8));
-    call.require(o.kept == nullptr || call.shape(8) == TensorShape({o.rows, mlp_kept(o.inner)}), "kept is " + call.shape(8).DebugString());
+    call.require(o.kept == nullptr || call.shape(8) == TensorShape({o.rows, mlp_kept(o.inner)}), [&] { return "kept is " + call.shape(8).DebugString(); });
     if (!call.ok()) return;
     pack_weights(call, o, &packed);
     call.share(slices, 3 * o.rows / slices * row_cost(o), [&](int64_t begin, int64_t end) { kernels().products.swiglu_mlp_grad(o, begin, end); });

@@ -1,6 +1,4 @@
 // Ops on rows and on single numbers: RMSNorm, SwiGLU, rotary positions, log-probs, the draw of a token, AdamW.
-#include <vector>
-
 #include "call.h"
 
 namespace fine_r1 {
@@ -14,12 +12,12 @@ REGISTER_OP("FineR1RmsNorm").Input("x: float").Input("w: float").Attr("eps: floa
   return absl::OkStatus();
 });
 
-class RmsNormOp : public OpKernel {
+class RmsNormOp : public KernelOp {
  public:
-  explicit RmsNormOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("eps", &eps_)); }
+  explicit RmsNormOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("eps", &eps_)); }
   void Compute(OpKernelContext* c) override {
     Call call(c);
-    call.require(call.shape(0).dims() >= 1 && call.shape(1) == TensorShape({call.last(0)}), "x " + call.shape(0).DebugString() + " against w " + call.shape(1).DebugString());
+    call.require(call.shape(0).dims() >= 1 && call.shape(1) == TensorShape({call.last(0)}), [&] { return "x " + call.shape(0).DebugString() + " against w " + call.shape(1).DebugString(); });
     if (!call.ok()) return;
     const int64_t size = call.last(0), rows = size == 0 ? 0 : call.size(0) / size;
     const RmsNorm o{call.in(0), call.in(1), call.out(0, call.shape(0)), call.out(1, TensorShape({rows})), size, eps_};
@@ -31,21 +29,23 @@ class RmsNormOp : public OpKernel {
 };
 FINE_R1_OP(RmsNorm);
 
-REGISTER_OP("FineR1RmsNormGrad").Input("dy: float").Input("x: float").Input("w: float").Input("scale: float").Output("dx: float").Output("dw: float").SetShapeFn(like<1, 2>);
+REGISTER_OP("FineR1RmsNormGrad").Input("dy: float").Input("x: float").Input("w: float").Input("scale: float").Input("start: starts * float").Attr("starts: int >= 0 = 0").Output("dx: float").Output("dw: float").SetShapeFn(like<1, 2>);
 
-class RmsNormGradOp : public OpKernel {
+class RmsNormGradOp : public KernelOp {
  public:
-  using OpKernel::OpKernel;
+  using KernelOp::KernelOp;
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({0, 1});
-    call.require(call.shape(1).dims() >= 1 && call.shape(2) == TensorShape({call.last(1)}), "x " + call.shape(1).DebugString() + " against w " + call.shape(2).DebugString());
+    call.require(call.shape(1).dims() >= 1 && call.shape(2) == TensorShape({call.last(1)}), [&] { return "x " + call.shape(1).DebugString() + " against w " + call.shape(2).DebugString(); });
     if (!call.ok()) return;
     const int64_t size = call.last(1), rows = size == 0 ? 0 : call.size(1) / size, blocks = (rows + kSumBlock - 1) / kSumBlock;
-    call.require(call.size(3) == rows, "scale is " + call.shape(3).DebugString() + "; expected one number a row");
+    call.require(call.size(3) == rows, [&] { return "scale is " + call.shape(3).DebugString() + "; expected one number a row"; });
+    const float* const start = call.start(4, call.size(1));
+    if (!call.ok()) return;
     Tensor parts;
     float* dw = call.out(1, call.shape(2));
-    const RmsNormGrad o{call.in(0), call.in(1), call.in(2), call.in(3), call.out_over(0, 0), call.scratch(&parts, blocks * size), rows, size};
+    const RmsNormGrad o{call.in(0), call.in(1), call.in(2), call.in(3), start, call.out_over(0, start != nullptr ? 4 : 0, call.shape(1)), call.scratch(&parts, blocks * size), rows, size};
     call.share(blocks, kSumBlock * size, [&](int64_t a, int64_t b) { kernels().rms_norm_grad(o, a, b); });
     if (!call.ok()) return;
     std::fill(dw, dw + size, 0.0f);
@@ -60,9 +60,9 @@ FINE_R1_OP(RmsNormGrad);
 
 REGISTER_OP("FineR1SwiGlu").Input("gate: float").Input("up: float").Output("y: float").SetShapeFn(like<0>);
 
-class SwiGluOp : public OpKernel {
+class SwiGluOp : public KernelOp {
  public:
-  using OpKernel::OpKernel;
+  using KernelOp::KernelOp;
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({0, 1});
@@ -75,9 +75,9 @@ FINE_R1_OP(SwiGlu);
 
 REGISTER_OP("FineR1SwiGluGrad").Input("dy: float").Input("gate: float").Input("up: float").Output("dgate: float").Output("dup: float").SetShapeFn(like<1, 2>);
 
-class SwiGluGradOp : public OpKernel {
+class SwiGluGradOp : public KernelOp {
  public:
-  using OpKernel::OpKernel;
+  using KernelOp::KernelOp;
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({0, 1, 2});
@@ -88,97 +88,21 @@ class SwiGluGradOp : public OpKernel {
 };
 FINE_R1_OP(SwiGluGrad);
 
-// ---- sums -----------------------------------------------------------------------------------------------------------------------
-
-REGISTER_OP("FineR1Add").Input("a: float").Input("b: float").Output("y: float").SetShapeFn(like<0>);
-
-class AddOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(OpKernelContext* c) override {
-    Call call(c);
-    call.same({0, 1});
-    if (!call.ok()) return;
-    const Add o{call.in(0), call.in(1), call.out_over(0, 0)};
-    call.share(call.size(0), 1, [&](int64_t a, int64_t b) { kernels().add(o, a, b); });
-  }
-};
-FINE_R1_OP(Add);
-
-REGISTER_OP("FineR1ColumnSums").Input("x: float").Output("sums: float").SetShapeFn([](InferenceContext* c) {
-  tensorflow::shape_inference::ShapeHandle x;
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 2, &x));
-  c->set_output(0, c->Vector(c->Dim(x, 1)));
-  return absl::OkStatus();
-});
-
-class ColumnSumsOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(OpKernelContext* c) override {
-    Call call(c);
-    call.rank({0}, 2);
-    if (!call.ok()) return;
-    const int64_t rows = call.dim(0, 0), size = call.dim(0, 1), blocks = (rows + kSumBlock - 1) / kSumBlock;
-    float* const sums = call.out(0, TensorShape({size}));
-    Tensor of_blocks;
-    const ColumnSums o{call.in(0), call.scratch(&of_blocks, blocks * size), rows, size};
-    if (!call.ok()) return;
-    call.share(blocks, kSumBlock * size / 8, [&](int64_t a, int64_t b) { kernels().column_sums(o, a, b); });
-    if (blocks == 0) std::fill(sums, sums + size, 0.0f);
-    else call.add_slices(o.sums, blocks, size, 1, size, size, sums);
-  }
-};
-FINE_R1_OP(ColumnSums);
-
-/** Numbers whose squares are summed in float32; sums of such parts are added in float64, in their order. */
-constexpr int64_t kSquares = 4096;
-
-REGISTER_OP("FineR1SumOfSquares").Input("tensors: N * float").Attr("N: int >= 1").Output("sum: float").SetShapeFn([](InferenceContext* c) {
-  c->set_output(0, c->Scalar());
-  return absl::OkStatus();
-});
-
-class SumOfSquaresOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(OpKernelContext* c) override {
-    Call call(c);
-    std::vector<const float*> parts;
-    std::vector<int64_t> lengths;
-    for (int i = 0; i < c->num_inputs(); i++) {
-      for (int64_t at = 0; at < call.size(i); at += kSquares) {
-        parts.push_back(call.in(i) + at);
-        lengths.push_back(std::min(kSquares, call.size(i) - at));
-      }
-    }
-    std::vector<float> sums(parts.size());
-    const SumsOfSquares o{parts.data(), lengths.data(), sums.data()};
-    call.share(static_cast<int64_t>(parts.size()), kSquares / 8, [&](int64_t a, int64_t b) { kernels().sums_of_squares(o, a, b); });
-    float* const sum = call.out(0, TensorShape({}));
-    if (!call.ok()) return;
-    double all = 0;
-    for (const float part : sums) all += static_cast<double>(part);
-    *sum = static_cast<float>(all);
-  }
-};
-FINE_R1_OP(SumOfSquares);
-
 // ---- rotary positions -----------------------------------------------------------------------------------------------------------
 
 REGISTER_OP("FineR1Rotary").Input("x: float").Input("cos: float").Input("sin: float").Attr("inverse: bool = false").Output("y: float").SetShapeFn(like<0>);
 
-class RotaryOp : public OpKernel {
+class RotaryOp : public KernelOp {
  public:
-  explicit RotaryOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("inverse", &inverse_)); }
+  explicit RotaryOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("inverse", &inverse_)); }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({1, 2});
-    call.require(call.shape(0).dims() >= 2 && call.shape(1).dims() >= 1, "x is " + call.shape(0).DebugString() + "; expected [..., heads, size]");
+    call.require(call.shape(0).dims() >= 2 && call.shape(1).dims() >= 1, [&] { return "x is " + call.shape(0).DebugString() + "; expected [..., heads, size]"; });
     if (!call.ok()) return;
     const int64_t size = call.last(0), heads = call.dim(0, call.shape(0).dims() - 2), row = heads * size;
     const int64_t rows = row == 0 ? 0 : call.size(0) / row, tables = size == 0 ? 0 : call.size(1) / size;
-    call.require(size % 2 == 0 && call.last(1) == size && tables > 0 && rows % tables == 0, "x " + call.shape(0).DebugString() + " against tables " + call.shape(1).DebugString());
+    call.require(size % 2 == 0 && call.last(1) == size && tables > 0 && rows % tables == 0, [&] { return "x " + call.shape(0).DebugString() + " against tables " + call.shape(1).DebugString(); });
     const Rotary o{call.in(0), call.in(1), call.in(2), call.out(0, call.shape(0)), heads, size, tables, inverse_};
     call.share(rows, row, [&](int64_t a, int64_t b) { kernels().rotary(o, a, b); });
   }
@@ -190,9 +114,9 @@ FINE_R1_OP(Rotary);
 
 REGISTER_OP("FineR1Softmax").Input("logits: float").Input("temperature: float").Output("probabilities: float").SetShapeFn(like<0>);
 
-class SoftmaxOp : public OpKernel {
+class SoftmaxOp : public KernelOp {
  public:
-  using OpKernel::OpKernel;
+  using KernelOp::KernelOp;
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.rank({0}, 2);
@@ -209,9 +133,9 @@ REGISTER_OP("FineR1Choose").Input("probabilities: float").Input("uniform: float"
   return absl::OkStatus();
 });
 
-class ChooseOp : public OpKernel {
+class ChooseOp : public KernelOp {
  public:
-  using OpKernel::OpKernel;
+  using KernelOp::KernelOp;
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.rank({0}, 2);
@@ -219,7 +143,7 @@ class ChooseOp : public OpKernel {
     const float top_p = call.scalar(3);
     if (!call.ok()) return;
     const int64_t lines = call.dim(0, 0), rows = call.dim(1, 0), size = call.last(0);
-    call.require(size > 0 && lines > 0 && rows % lines == 0 && call.shape(2) == TensorShape({size}), "probabilities " + call.shape(0).DebugString() + " against uniform " + call.shape(1).DebugString() + " and banned " + call.shape(2).DebugString());
+    call.require(size > 0 && lines > 0 && rows % lines == 0 && call.shape(2) == TensorShape({size}), [&] { return "probabilities " + call.shape(0).DebugString() + " against uniform " + call.shape(1).DebugString() + " and banned " + call.shape(2).DebugString(); });
     const Choose o{call.in(0), call.in(1), call.in(2), call.out(0, TensorShape({3, rows})), rows, size, lines == 0 ? 1 : rows / lines, top_p};
     call.share(rows, size / 4, [&](int64_t a, int64_t b) { kernels().choose(o, a, b); });
   }
@@ -234,18 +158,17 @@ REGISTER_OP("FineR1TokenLogProbs").Input("logits: float").Input("targets: int32"
 void check_targets(Call& call, int logits, int targets) {
   call.rank({logits}, 2);
   call.rank({targets}, 1);
-  call.require(call.dim(logits, 0) == call.dim(targets, 0), "logits " + call.shape(logits).DebugString() + " against targets " + call.shape(targets).DebugString());
+  call.require(call.dim(logits, 0) == call.dim(targets, 0), [&] { return "logits " + call.shape(logits).DebugString() + " against targets " + call.shape(targets).DebugString(); });
   if (!call.ok()) return;
-  for (int64_t i = 0; i < call.size(targets); i++) {
-    const int32_t target = call.ids(targets)[i];
-    call.require(target >= 0 && target < call.last(logits), "target " + std::to_string(i) + " is " + std::to_string(target) + ", the vocabulary has " + std::to_string(call.last(logits)));
-    if (!call.ok()) return;
-  }
+  const int64_t size = call.last(logits);
+  const int32_t *const ids = call.ids(targets), *const end = ids + call.size(targets);
+  const int32_t* const wrong = std::find_if(ids, end, [&](int32_t target) { return target < 0 || target >= size; });
+  call.require(wrong == end, [&] { return "target " + std::to_string(wrong - ids) + " is " + std::to_string(*wrong) + ", the vocabulary has " + std::to_string(size); });
 }
 
-class TokenLogProbsOp : public OpKernel {
+class TokenLogProbsOp : public KernelOp {
  public:
-  explicit TokenLogProbsOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_)); }
+  explicit TokenLogProbsOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_)); }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     check_targets(call, 0, 1);
@@ -261,9 +184,9 @@ FINE_R1_OP(TokenLogProbs);
 
 REGISTER_OP("FineR1TokenLogProbsGrad").Input("dy: float").Input("logits: float").Input("targets: int32").Input("log_sum: float").Attr("temperature: float").Output("dlogits: float").SetShapeFn(like<1>);
 
-class TokenLogProbsGradOp : public OpKernel {
+class TokenLogProbsGradOp : public KernelOp {
  public:
-  explicit TokenLogProbsGradOp(OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_)); }
+  explicit TokenLogProbsGradOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_)); }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     check_targets(call, 1, 2);
@@ -282,9 +205,9 @@ FINE_R1_OP(TokenLogProbsGrad);
 // and whether to step at all.
 REGISTER_OP("FineR1AdamW").Input("p: float").Input("m: float").Input("v: float").Input("g: float").Input("coefficients: float").Attr("beta1: float").Attr("beta2: float").Attr("rest1: float").Attr("rest2: float").Attr("epsilon: float").Output("new_p: float").Output("new_m: float").Output("new_v: float").SetShapeFn(like<0, 1, 2>);
 
-class AdamWOp : public OpKernel {
+class AdamWOp : public KernelOp {
  public:
-  explicit AdamWOp(OpKernelConstruction* c) : OpKernel(c) {
+  explicit AdamWOp(OpKernelConstruction* c) : KernelOp(c) {
     OP_REQUIRES_OK(c, c->GetAttr("beta1", &beta1_));
     OP_REQUIRES_OK(c, c->GetAttr("beta2", &beta2_));
     OP_REQUIRES_OK(c, c->GetAttr("rest1", &rest1_));
@@ -294,7 +217,7 @@ class AdamWOp : public OpKernel {
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({0, 1, 2, 3});
-    call.require(call.size(4) == 5, "coefficients are " + call.shape(4).DebugString() + "; expected five");
+    call.require(call.size(4) == 5, [&] { return "coefficients are " + call.shape(4).DebugString() + "; expected five"; });
     if (!call.ok()) return;
     const float* with = call.in(4);
     if (with[4] == 0) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { packRows, padRows, permuteRows } from "../../lib/engine/gather";
 import { linear } from "../../lib/engine/linear";
-import { geluExact, packRows, padRows, permuteRows, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
+import { geluExact, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
 import { random } from "../../lib/engine/random";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 

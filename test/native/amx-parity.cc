@@ -44,27 +44,30 @@ struct Both {
 };
 
 void mat_mul(const Both& both, int64_t m, int64_t n, int64_t k, bool left_transposed, bool right_transposed, bool with_bias, int64_t block, int64_t slices) {
-  const Floats a = draw(m * k, 1), b = draw(k * n, 2), bias = draw(n, 3);
+  const Floats a = draw(m * k, 1), b = draw(k * n, 2), bias = draw(n, 3), start = draw(m * n, 8);
+  // a sum may start where it is written
+  const bool starts = slices == 1 && right_transposed, in_place = starts && left_transposed;
   Floats c[2];
   for (int i = 0; i < 2; i++) {
-    c[i].assign(slices * m * n, -7);
+    if (in_place) c[i] = start;
+    else c[i].assign(slices * m * n, -7);
     const MatMul o{Matrix{a.data(), left_transposed ? m : k, left_transposed, false}, Matrix{b.data(), right_transposed ? k : n, right_transposed, false}, with_bias ? bias.data() : nullptr,
-                   c[i].data(), m, n, k, both.rounds, block, block, slices, (k + slices - 1) / slices};
+                   in_place ? c[i].data() : starts ? start.data() : nullptr, c[i].data(), m, n, k, both.rounds, block, block, slices, (k + slices - 1) / slices};
     both.sets[i]->mat_mul(o, 0, o.jobs());
   }
-  std::printf("mat_mul%s %ld x %ld x %ld%s%s%s, blocks of %ld, %ld slices: %.2e\n", both.rounds ? " rounded" : "", long(m), long(k), long(n), left_transposed ? ", left transposed" : "",
-              right_transposed ? ", right transposed" : "", with_bias ? ", bias" : "", long(block), long(slices), far(c[0], c[1]));
+  std::printf("mat_mul%s %ld x %ld x %ld%s%s%s%s, blocks of %ld, %ld slices: %.2e\n", both.rounds ? " rounded" : "", long(m), long(k), long(n), left_transposed ? ", left transposed" : "",
+              right_transposed ? ", right transposed" : "", with_bias ? ", bias" : "", in_place ? ", start in place" : starts ? ", start" : "", long(block), long(slices), far(c[0], c[1]));
 }
 
 void mlp(const Both& both, int64_t rows, int64_t in, int64_t inner, int64_t out, bool with_bias, int64_t block) {
-  const Floats x = draw(rows * in, 1), gate = draw(inner * in, 2), up = draw(inner * in, 3), down = draw(out * inner, 4), dy = draw(rows * out, 5), bias = draw(std::max(inner, out), 6);
+  const Floats x = draw(rows * in, 1), gate = draw(inner * in, 2), up = draw(inner * in, 3), down = draw(out * inner, 4), dy = draw(rows * out, 5), bias = draw(std::max(inner, out), 6), start = draw(rows * out, 7);
   Floats y[2], dx[2], sums[2];
   for (int i = 0; i < 2; i++) {
     const auto matrix = [](const Floats& data, int64_t stride) { return Matrix{data.data(), stride, false, false}; };
     const float* const given = with_bias ? bias.data() : nullptr;
     y[i].assign(rows * out, -7);
     dx[i].assign(rows * in, -7);
-    SwiGluMlp o{rows, in, inner, out, x.data(), matrix(gate, in), matrix(up, in), matrix(down, inner), given, given, given, y[i].data(), both.rounds, nullptr, both.number_bytes(i), block, nullptr, nullptr};
+    SwiGluMlp o{rows, in, inner, out, x.data(), matrix(gate, in), matrix(up, in), matrix(down, inner), given, given, given, with_bias ? start.data() : nullptr, y[i].data(), both.rounds, nullptr, both.number_bytes(i), block, nullptr, nullptr};
     Floats all(mlp_sums(o));
     const SwiGluMlpGrad grad{dy.data(), dx[i].data(), all.data(), 1};
     o.grad = &grad;
@@ -86,7 +89,7 @@ void mlp(const Both& both, int64_t rows, int64_t in, int64_t inner, int64_t out,
     part(2 * area, out, inner, wide);
     if (with_bias) part(2 * area + to_panels(out) * wide, 2, inner, wide);
   }
-  std::printf("mlp%s %ld rows, %ld to %ld to %ld%s, blocks of %ld: %.2e, gradients %.2e and %.2e\n", both.rounds ? " rounded" : "", long(rows), long(in), long(inner), long(out), with_bias ? ", bias" : "", long(block),
+  std::printf("mlp%s %ld rows, %ld to %ld to %ld%s, blocks of %ld: %.2e, gradients %.2e and %.2e\n", both.rounds ? " rounded" : "", long(rows), long(in), long(inner), long(out), with_bias ? ", bias and start" : "", long(block),
               far(y[0], y[1]), far(dx[0], dx[1]), far(sums[0], sums[1]));
 }
 

@@ -4,6 +4,7 @@
  */
 import { attention } from "../../../lib/engine/attention";
 import { compile, type CompileOptions } from "../../../lib/engine/compile";
+import { gatherRows } from "../../../lib/engine/gather";
 import { valueAndGradients } from "../../../lib/engine/gradients";
 import { linear } from "../../../lib/engine/linear";
 import { rmsNorm, rotary, rotaryTablesOf } from "../../../lib/engine/ops";
@@ -19,7 +20,7 @@ function gptLoss(params: Params, { d, layers, heads, b, t }: GptSize, ids: Tenso
   const inverse = Float32Array.from({ length: headDim / 2 }, (_, i) => 10000 ** ((-2 * i) / headDim));
   const tables = rotaryTablesOf(tf.range(0, t, 1, "float32").reshape([1, t, 1, 1]).mul(tf.tensor1d(inverse)));
   const split = (x: Tensor): Tensor => x.reshape([b, t, heads, headDim]);
-  let x: Tensor = tf.gather(params.emb, ids as tf.Tensor1D);
+  let x: Tensor = gatherRows(params.emb, ids);
   for (let l = 0; l < layers; l++) {
     const p = (name: string): Tensor => params[`l${l}.${name}`];
     const h = rmsNorm(x, p("n1"), 1e-6);
