@@ -86,6 +86,16 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
 
 /** GELU with the exact error function, `x Φ(x)` (Hendrycks & Gimpel 2016); not the tanh approximation. */
 export function geluExact(x: Tensor): Tensor {
+  if (usesKernels()) {
+    return withGradient(
+      [x],
+      (save) => {
+        save([x]);
+        return callKernel("Gelu", [x], 1)[0];
+      },
+      (dy, [input]) => callKernel("GeluGrad", [dy, input], 1),
+    );
+  }
   return withGradient(
     [x],
     (save) => {

@@ -94,18 +94,10 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
     const [newM, newV] = [firstMoment(m, g, options), secondMoment(v, g, options)];
     return [keep(adamWStep(p, newM, newV, step, learningRate, name, options), p), keep(newM, m), keep(newV, v)];
   };
-  const coefficients = new Map<string, Tensor>();
-  const fused = (name: string, p: Tensor, m: Tensor, v: Tensor, g: Tensor): Tensor[] => {
-    const scale = options.learningRateScale?.(name) ?? 1;
-    const key = `${scale} ${decays(p)}`;
-    if (!coefficients.has(key)) {
-      const { rate, correction2, decay } = stepFactors(step, learningRate, scale, decays(p), options);
-      coefficients.set(key, tf.stack([gradientScale ?? tf.scalar(1), rate, correction2, decay, apply ?? tf.scalar(1)].map((x) => tf.reshape(x, []))));
-    }
-    const { beta1, beta2, epsilon } = options;
-    return callKernel("AdamW", [p, m, v, g, coefficients.get(key)!], 3, { beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon });
-  };
   const out = { params: {} as Params, m: {} as Params, v: {} as Params };
+  const fuses = usesKernelsWithoutGradient();
+  /** Names whose tensors take the same step: one call of the kernel for each kind. */
+  const alike: Record<string, string[]> = {};
   for (const [name, p] of Object.entries(params)) {
     const g = gradients[name];
     if (!g) {
@@ -116,8 +108,19 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       }
       continue;
     }
-    // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once
-    [out.params[name], out.m[name], out.v[name]] = usesKernelsWithoutGradient() ? fused(name, p, state.m[name], state.v[name], g) : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
+    if (fuses) (alike[`${options.learningRateScale?.(name) ?? 1} ${decays(p)}`] ??= []).push(name);
+    // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once. What is fused follows below, in the same places
+    [out.params[name], out.m[name], out.v[name]] = fuses ? [p, state.m[name], state.v[name]] : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
+  }
+  for (const names of Object.values(alike)) {
+    const of = (record: Params): Tensor[] => names.map((name) => record[name]);
+    const { rate, correction2, decay } = stepFactors(step, learningRate, options.learningRateScale?.(names[0]) ?? 1, decays(params[names[0]]), options);
+    const coefficients = tf.stack([gradientScale ?? tf.scalar(1), rate, correction2, decay, apply ?? tf.scalar(1)].map((x) => tf.reshape(x, [])));
+    const { beta1, beta2, epsilon } = options;
+    const updated = callKernel("AdamW", [...of(params), ...of(state.m), ...of(state.v), ...of(gradients), coefficients], 3 * names.length, { beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon }, { N: names.length });
+    names.forEach((name, i) => {
+      [out.params[name], out.m[name], out.v[name]] = [updated[i], updated[names.length + i], updated[2 * names.length + i]];
+    });
   }
   return { params: out.params, state: { step, m: out.m, v: out.v } };
 }

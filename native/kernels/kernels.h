@@ -41,7 +41,18 @@ struct SwiGluGrad {
   float *dgate, *dup;
 };
 
-/** Rotates heads of `size`; row n takes tables n mod `tables`. `inverse`: the gradient. Jobs are rows of `heads` heads. */
+/** y = x Phi(x), Phi the normal distribution's. Jobs are numbers. */
+struct Gelu {
+  const float* x;
+  float* y;
+};
+
+struct GeluGrad {
+  const float *dy, *x;
+  float* dx;
+};
+
+/** Rotates heads of `size`; row n takes tables n mod `tables`. `inverse`: the gradient. y may be x. Jobs are rows of `heads` heads. */
 struct Rotary {
   const float *x, *cos, *sin;
   float* y;
@@ -264,6 +275,8 @@ struct Kernels {
   void (*rms_norm_grad)(const RmsNormGrad&, int64_t begin, int64_t end);
   void (*swiglu)(const SwiGlu&, int64_t begin, int64_t end);
   void (*swiglu_grad)(const SwiGluGrad&, int64_t begin, int64_t end);
+  void (*gelu)(const Gelu&, int64_t begin, int64_t end);
+  void (*gelu_grad)(const GeluGrad&, int64_t begin, int64_t end);
   void (*rotary)(const Rotary&, int64_t begin, int64_t end);
   void (*attention)(const Attention&, int64_t begin, int64_t end);
   void (*attention_grad)(const AttentionGrad&, int64_t begin, int64_t end);

@@ -1,4 +1,4 @@
-// Ops on rows and on single numbers: RMSNorm, SwiGLU, rotary positions, log-probs, the draw of a token, AdamW.
+// Ops on rows and on single numbers: RMSNorm, SwiGLU, GELU, rotary positions, log-probs, the draw of a token.
 #include "call.h"
 
 namespace fine_r1 {
@@ -88,6 +88,36 @@ class SwiGluGradOp : public KernelOp {
 };
 FINE_R1_OP(SwiGluGrad);
 
+// ---- GELU -----------------------------------------------------------------------------------------------------------------------
+
+REGISTER_OP("FineR1Gelu").Input("x: float").Output("y: float").SetShapeFn(like<0>);
+
+class GeluOp : public KernelOp {
+ public:
+  using KernelOp::KernelOp;
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    const Gelu o{call.in(0), call.out(0, call.shape(0))};
+    call.share(call.size(0), 2, [&](int64_t a, int64_t b) { kernels().gelu(o, a, b); });
+  }
+};
+FINE_R1_OP(Gelu);
+
+REGISTER_OP("FineR1GeluGrad").Input("dy: float").Input("x: float").Output("dx: float").SetShapeFn(like<1>);
+
+class GeluGradOp : public KernelOp {
+ public:
+  using KernelOp::KernelOp;
+  void Compute(OpKernelContext* c) override {
+    Call call(c);
+    call.same({0, 1});
+    if (!call.ok()) return;
+    const GeluGrad o{call.in(0), call.in(1), call.out_over(0, 0)};
+    call.share(call.size(0), 2, [&](int64_t a, int64_t b) { kernels().gelu_grad(o, a, b); });
+  }
+};
+FINE_R1_OP(GeluGrad);
+
 // ---- rotary positions -----------------------------------------------------------------------------------------------------------
 
 REGISTER_OP("FineR1Rotary").Input("x: float").Input("cos: float").Input("sin: float").Attr("inverse: bool = false").Output("y: float").SetShapeFn(like<0>);
@@ -103,7 +133,7 @@ class RotaryOp : public KernelOp {
     const int64_t size = call.last(0), heads = call.dim(0, call.shape(0).dims() - 2), row = heads * size;
     const int64_t rows = row == 0 ? 0 : call.size(0) / row, tables = size == 0 ? 0 : call.size(1) / size;
     call.require(size % 2 == 0 && call.last(1) == size && tables > 0 && rows % tables == 0, [&] { return "x " + call.shape(0).DebugString() + " against tables " + call.shape(1).DebugString(); });
-    const Rotary o{call.in(0), call.in(1), call.in(2), call.out(0, call.shape(0)), heads, size, tables, inverse_};
+    const Rotary o{call.in(0), call.in(1), call.in(2), call.out_over(0, 0), heads, size, tables, inverse_};
     call.share(rows, row, [&](int64_t a, int64_t b) { kernels().rotary(o, a, b); });
   }
 
@@ -150,7 +180,7 @@ class ChooseOp : public KernelOp {
 };
 FINE_R1_OP(Choose);
 
-// ---- loss and optimizer ---------------------------------------------------------------------------------------------------------
+// ---- loss --------------------------------------------------------------------------------------------------------------------
 
 REGISTER_OP("FineR1TokenLogProbs").Input("logits: float").Input("targets: int32").Attr("temperature: float").Output("log_probs: float").Output("log_sum: float").SetShapeFn(like<1, 1>);
 
@@ -200,38 +230,6 @@ class TokenLogProbsGradOp : public KernelOp {
   float temperature_;
 };
 FINE_R1_OP(TokenLogProbsGrad);
-
-// `coefficients`: factor on the gradient, learning rate over the first moment's correction, root of the second one's, factor on p,
-// and whether to step at all.
-REGISTER_OP("FineR1AdamW").Input("p: float").Input("m: float").Input("v: float").Input("g: float").Input("coefficients: float").Attr("beta1: float").Attr("beta2: float").Attr("rest1: float").Attr("rest2: float").Attr("epsilon: float").Output("new_p: float").Output("new_m: float").Output("new_v: float").SetShapeFn(like<0, 1, 2>);
-
-class AdamWOp : public KernelOp {
- public:
-  explicit AdamWOp(OpKernelConstruction* c) : KernelOp(c) {
-    OP_REQUIRES_OK(c, c->GetAttr("beta1", &beta1_));
-    OP_REQUIRES_OK(c, c->GetAttr("beta2", &beta2_));
-    OP_REQUIRES_OK(c, c->GetAttr("rest1", &rest1_));
-    OP_REQUIRES_OK(c, c->GetAttr("rest2", &rest2_));
-    OP_REQUIRES_OK(c, c->GetAttr("epsilon", &epsilon_));
-  }
-  void Compute(OpKernelContext* c) override {
-    Call call(c);
-    call.same({0, 1, 2, 3});
-    call.require(call.size(4) == 5, [&] { return "coefficients are " + call.shape(4).DebugString() + "; expected five"; });
-    if (!call.ok()) return;
-    const float* with = call.in(4);
-    if (with[4] == 0) {
-      for (int i = 0; i < 3; i++) c->set_output(i, c->input(i));
-      return;
-    }
-    const AdamW o{call.in(0), call.in(1), call.in(2), call.in(3), call.out_over(0, 0), call.out_over(1, 1), call.out_over(2, 2), beta1_, beta2_, rest1_, rest2_, epsilon_, with[0], with[1], with[2], with[3]};
-    call.share(call.size(0), 2, [&](int64_t a, int64_t b) { kernels().adamw(o, a, b); });
-  }
-
- private:
-  float beta1_, beta2_, rest1_, rest2_, epsilon_;
-};
-FINE_R1_OP(AdamW);
 
 }  // namespace
 }  // namespace fine_r1

@@ -3,13 +3,15 @@
  * prints them, for an instruction set that `FINE_R1_KERNELS` picks.
  */
 import { attention, type AttentionOptions } from "../../lib/engine/attention";
+import { gatherRows, mergeRows } from "../../lib/engine/gather";
 import { kernelInstructionSet, usesKernels, withoutKernels } from "../../lib/engine/kernels";
 import { linear } from "../../lib/engine/linear";
-import { rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
+import { geluExact, rmsNorm, rotary, rotaryTablesOf, swiglu } from "../../lib/engine/ops";
 import { adamWDefaults, adamWUpdate, globalNorm } from "../../lib/engine/optimizer";
 import { random } from "../../lib/engine/random";
 import { swigluMlp, type LinearLayer } from "../../lib/engine/swiglu-mlp";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
+import { mapParams } from "../../lib/engine/tree";
 import { tokenLogProbs } from "../../lib/loss/log-probs";
 import type { ModelConfig } from "../../lib/model/config";
 import { decodeAttention } from "../../lib/rollout/attention";
@@ -122,9 +124,11 @@ function decoding(): Difference[] {
 }
 
 function updates(): Difference[] {
-  const params = { w: draw(1, [7, 33]), b: draw(2, [5]) };
-  const gradients = { w: draw(3, [7, 33]), b: draw(4, [5]) };
-  const state = { step: tf.scalar(3), m: { w: draw(5, [7, 33]), b: draw(6, [5]) }, v: { w: tf.square(draw(7, [7, 33])), b: tf.square(draw(8, [5])) } };
+  // two that take the same step, one of them in several parts, around one that takes another
+  const of = (seed: number) => ({ w: draw(seed, [7, 33]), b: draw(seed + 1, [5]), wide: draw(seed + 2, [130, 140]) });
+  const params = of(1);
+  const gradients = of(4);
+  const state = { step: tf.scalar(3), m: of(7), v: mapParams(of(10), (x) => tf.square(x)) };
   const options = { ...adamWDefaults, learningRateScale: (name: string) => (name === "b" ? 0.5 : 1) };
   return [{}, { gradientScale: tf.scalar(0.3) }, { apply: tf.scalar(0) }, { apply: tf.scalar(1) }].flatMap((control) =>
     both(`AdamW, ${Object.keys(control).join()}`, () => {
@@ -141,6 +145,10 @@ export function differences(): Difference[] {
     ...withGradients("rmsNorm", (x, w) => rmsNorm(x, w, 1e-6), [draw(1, [3, 50, 96]), draw(2, [96])]),
     ...withGradients("rmsNorm, odd", (x, w) => rmsNorm(x, w, 1e-5), [draw(1, [131, 13]), draw(2, [13])]),
     ...withGradients("swiglu", swiglu, [draw(1, [7, 33], 20), draw(2, [7, 33])]),
+    ...withGradients("geluExact", geluExact, [draw(1, [7, 33], 3)]),
+    ...withGradients("gatherRows", (x) => gatherRows(x, tf.tensor2d([[0, 6, 6, 2], [1, 1, 3, 0]], [2, 4], "int32")), [draw(1, [7, 5])]),
+    ...withGradients("gatherRows, of more axes", (x) => gatherRows(x, tf.tensor1d([3, 3, 0], "int32")), [draw(1, [4, 3, 17])]),
+    ...withGradients("mergeRows", (x, rows) => mergeRows(x, rows, tf.tensor2d([[-1, 2, 0, -1], [2, 2, -1, 1]], [2, 4], "int32")), [draw(1, [2, 4, 5]), draw(2, [3, 5])]),
     ...withGradients("rotary, tables of a row", (x) => rotary(x, tables([1, 5, 1, 4])), [draw(1, [3, 5, 2, 8])]),
     ...withGradients("rotary, tables of all", (x) => rotary(x, tables([3, 5, 1, 3])), [draw(1, [3, 5, 2, 6])]),
     ...withGradients("rotary, a head's own", (x) => rotary(x, tables([1, 1, 2, 4])), [draw(1, [3, 5, 2, 8])]),
