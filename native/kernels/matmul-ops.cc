@@ -1,4 +1,6 @@
 // The product of two matrices.
+#include <numeric>
+
 #include "call.h"
 
 namespace fine_r1 {
@@ -9,7 +11,7 @@ constexpr int64_t kLong = 1024, kSmallResult = 1 << 16;
 /** A slice is a multiple of what is packed at a time. */
 constexpr int64_t kSliceUnit = 128;
 
-/** Halves blocks until there is a job for each thread. */
+/** Halves blocks until there is a job for each thread, and makes them so many, of about one size, that each thread has as many. */
 void choose_blocks(MatMul& o, int64_t threads) {
   const int64_t wanted = o.m * o.n <= kSmallResult && o.bias == nullptr && o.start == nullptr ? std::max<int64_t>(1, std::min(threads, 2 * o.k / kLong)) : 1;
   o.slice_depth = wanted == 1 ? o.k : (o.k / wanted + kSliceUnit - 1) / kSliceUnit * kSliceUnit;
@@ -20,6 +22,8 @@ void choose_blocks(MatMul& o, int64_t threads) {
     int64_t& larger = o.block_m >= o.block_n ? o.block_m : o.block_n;
     larger = to_panels(larger / 2);
   }
+  const int64_t others = o.blocks_n() * o.slices, step = threads / std::gcd(others, threads), blocks = (o.blocks_m() + step - 1) / step * step;
+  o.block_m = to_panels((o.m + blocks - 1) / blocks);
 }
 
 REGISTER_OP("FineR1MatMul").Input("a: Ta").Input("b: Tb").Input("bias: float").Input("start: starts * float").Attr("starts: int >= 0 = 0").Attr("transpose_a: bool").Attr("transpose_b: bool").Attr("rounds: bool").Attr("Ta: {float, bfloat16}").Attr("Tb: {float, bfloat16}").Output("product: float").SetShapeFn([](InferenceContext* c) {

@@ -14,8 +14,8 @@ namespace {
 
 /** Nanoseconds of work that are worth sharing, and that a thread takes at a time. */
 constexpr int64_t kLeastShared = 10'000, kLeastTaken = 5'000;
-/** How long a thread waits awake. */
-constexpr std::chrono::microseconds kAwake{200};
+/** How long a thread waits awake: longer than most of what stands between two ops, and two steps, takes. */
+constexpr std::chrono::microseconds kAwake{1500};
 
 inline void pause() {
 #if defined(__x86_64__)
