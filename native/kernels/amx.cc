@@ -134,6 +134,7 @@ void block(const char* a, const char* b, int64_t steps, From from, const float* 
 template <int Parts>
 struct Unit {
   static constexpr int64_t kLeft = kPanel, kRight = kPanel, kDepth = amx::kDepth;
+  static constexpr bool kReadsPanels = false;
   using Turn = Tiles;
   static int64_t packs(int64_t) { return kDepth; }
   static int64_t multiplies(int64_t depth) { return depth; }

@@ -91,14 +91,13 @@ class Call {
   void share(int64_t jobs, int64_t cost, const std::function<void(int64_t, int64_t)>& run) {
     if (ok()) share_jobs(jobs, cost, threads(), run);
   }
-  /** The sum of slices, each `next` numbers after the one before, of `rows` rows of `stride` numbers, of which the first `columns` count. */
-  void add_slices(const float* sums, int64_t slices, int64_t next, int64_t rows, int64_t columns, int64_t stride, float* to) {
+  /** The sum of slices of `rows` rows of `columns` numbers, one after the other. */
+  void add_slices(const float* sums, int64_t slices, int64_t rows, int64_t columns, float* to) {
+    const int64_t next = rows * columns;
     share(rows, columns * slices / 4, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        for (int64_t j = 0; j < columns; j++) to[i * columns + j] = sums[i * stride + j] + (slices > 1 ? sums[next + i * stride + j] : 0);
-        for (int64_t slice = 2; slice < slices; slice++) {
-          for (int64_t j = 0; j < columns; j++) to[i * columns + j] += sums[slice * next + i * stride + j];
-        }
+      for (int64_t i = begin * columns; i < end * columns; i++) to[i] = sums[i] + (slices > 1 ? sums[next + i] : 0);
+      for (int64_t slice = 2; slice < slices; slice++) {
+        for (int64_t i = begin * columns; i < end * columns; i++) to[i] += sums[slice * next + i];
       }
     });
   }

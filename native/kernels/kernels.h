@@ -226,7 +226,7 @@ struct SwiGluMlp {
   int64_t number_bytes;
   /** Rows of a job. */
   int64_t block;
-  /** x gate^T and x up^T with their biases, mlp_kept(inner) numbers a row, block by block and chunk by chunk: written, or read by the gradient of the same `block`; null where they are not kept. */
+  /** x gate^T and x up^T with their biases, mlp_kept(inner) numbers a row, block by block and panel by panel: written, or read by the gradient of the same `block`; null where they are not kept. */
   float* kept;
   /** Null without a gradient. */
   const struct SwiGluMlpGrad* grad;
@@ -240,9 +240,11 @@ struct SwiGluMlp {
 struct SwiGluMlpGrad {
   const float* dy;
   float* dx;
-  /** [slices, sums()]: what each slice adds to the gradients of gate, up, down, gate_bias and up_bias, in this order. */
+  /** [slices, mlp_sums()]: what each slice adds to the gradients of gate^T, up^T, down, gate_bias and up_bias, in this order, as whole panels of inner places. */
   float* sums;
   int64_t slices;
+  /** The sums of all slices; the biases' may be null. */
+  float *dgate, *dup, *ddown, *dgate_bias, *dup_bias;
 };
 
 /** Inner places at a time; sizes are rounded up to panels of `kMlpPanel`. */
@@ -252,7 +254,7 @@ inline int64_t SwiGluMlp::chunks() const { return (inner + kMlpChunk - 1) / kMlp
 inline int64_t SwiGluMlp::packed_bytes() const { return chunks() * kMlpChunk * ((recomputes() ? 4 : 2) * to_panels(in) + to_panels(out)) * number_bytes; }
 /** Numbers of a row of what is kept: of gate and of up, each in whole panels. */
 constexpr int64_t mlp_kept(int64_t inner) { return 2 * to_panels(inner); }
-/** Numbers of one slice's sums: [inner, in] twice, [out, inner], [inner] twice, each size rounded up. */
+/** Numbers of one slice's sums: [in, inner] twice, [out, inner], [inner] twice, each size rounded up. */
 inline int64_t mlp_sums(const SwiGluMlp& o) { return to_panels(o.inner) * (2 * to_panels(o.in) + to_panels(o.out) + 2); }
 
 /** Products of matrices, and what is made of them. */
@@ -266,6 +268,8 @@ struct Products {
   void (*pack_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
   void (*swiglu_mlp)(const SwiGluMlp&, int64_t begin, int64_t end);
   void (*swiglu_mlp_grad)(const SwiGluMlp&, int64_t begin, int64_t end);
+  /** Adds the slices' sums; jobs are kMlpPanel inner places. */
+  void (*add_mlp_slices)(const SwiGluMlp&, int64_t begin, int64_t end);
 };
 
 /** One table of functions for each instruction set. */

@@ -66,7 +66,7 @@ class MatMulOp : public KernelOp {
     Tensor slices;
     if (o.slices > 1) o.c = call.scratch(&slices, o.slices * o.m * o.n);
     call.share(o.jobs(), o.block_m * o.block_n * o.k / (rounds_ ? 500 : 200), [&](int64_t begin, int64_t end) { kernels().products.mat_mul(o, begin, end); });
-    if (o.slices > 1) call.add_slices(o.c, o.slices, o.m * o.n, o.m, o.n, o.n, product);
+    if (o.slices > 1) call.add_slices(o.c, o.slices, o.m, o.n, product);
   }
 
  private:

@@ -85,7 +85,10 @@ class SwiGluMlpGradOp : public KernelOp {
     call.require(call.shape(0) == TensorShape({o.rows, o.out}), [&] { return "dy is " + call.shape(0).DebugString(); });
     Tensor packed, sums;
     const int64_t slices = std::min<int64_t>(call.threads(), (o.rows + o.block - 1) / o.block);
-    SwiGluMlpGrad grad{call.in(0), call.out(0, call.shape(1)), call.scratch(&sums, slices * mlp_sums(o)), slices};
+    const auto out = [&](int i) { return call.out(i, call.shape(i + 1)); };
+    SwiGluMlpGrad grad{call.in(0), out(0), call.scratch(&sums, slices * mlp_sums(o)), slices, out(1), out(2), out(3), out(4), out(5)};
+    if (o.gate_bias == nullptr) grad.dgate_bias = nullptr;
+    if (o.up_bias == nullptr) grad.dup_bias = nullptr;
     o.grad = &grad;
     // only read
     if (call.size(8) > 0) o.kept = const_cast<float*>(call.in(8));
@@ -93,17 +96,7 @@ class SwiGluMlpGradOp : public KernelOp {
     if (!call.ok()) return;
     pack_weights(call, o, &packed);
     call.share(slices, 3 * o.rows / slices * row_cost(o), [&](int64_t begin, int64_t end) { kernels().products.swiglu_mlp_grad(o, begin, end); });
-    const int64_t in = to_panels(o.in), out = to_panels(o.out), inner = to_panels(o.inner);
-    const auto add = [&](int output, int64_t from, int64_t rows, int64_t columns, int64_t stride) {
-      const TensorShape& shape = call.shape(output + 1);
-      float* to = call.out(output, shape);
-      if (call.ok() && shape.num_elements() > 0) call.add_slices(grad.sums + from, slices, mlp_sums(o), rows, columns, stride, to);
-    };
-    add(1, 0, o.inner, o.in, in);
-    add(2, inner * in, o.inner, o.in, in);
-    add(3, 2 * inner * in, o.out, o.inner, inner);
-    add(4, inner * (2 * in + out), 1, o.inner, inner);
-    add(5, inner * (2 * in + out + 1), 1, o.inner, inner);
+    call.share(to_panels(o.inner) / kMlpPanel, kMlpPanel * (2 * o.in + o.out) * slices / 8, [&](int64_t begin, int64_t end) { kernels().products.add_mlp_slices(o, begin, end); });
   }
 
  private:

@@ -42,7 +42,7 @@ class ColumnSumsOp : public KernelOp {
     if (!call.ok()) return;
     call.share(blocks, kSumBlock * size / 8, [&](int64_t a, int64_t b) { kernels().column_sums(o, a, b); });
     if (blocks == 0) std::fill(sums, sums + size, 0.0f);
-    else call.add_slices(o.sums, blocks, size, 1, size, size, sums);
+    else call.add_slices(o.sums, blocks, 1, size, sums);
   }
 };
 FINE_R1_OP(ColumnSums);
