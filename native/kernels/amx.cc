@@ -152,6 +152,7 @@ struct Unit {
   }
 };
 
+#include "between.inc"
 #include "mlp.inc"
 
 }  // namespace

@@ -59,7 +59,7 @@ void mat_mul(const Both& both, int64_t m, int64_t n, int64_t k, bool left_transp
               right_transposed ? ", right transposed" : "", with_bias ? ", bias" : "", in_place ? ", start in place" : starts ? ", start" : "", long(block), long(slices), far(c[0], c[1]));
 }
 
-void mlp(const Both& both, int64_t rows, int64_t in, int64_t inner, int64_t out, bool with_bias, int64_t block) {
+void mlp(const Both& both, int64_t rows, int64_t in, int64_t inner, int64_t out, bool with_bias, int64_t block, int64_t slices, bool keeps) {
   const Floats x = draw(rows * in, 1), gate = draw(inner * in, 2), up = draw(inner * in, 3), down = draw(out * inner, 4), dy = draw(rows * out, 5), bias = draw(std::max(inner, out), 6), start = draw(rows * out, 7);
   Floats y[2], dx[2], sums[2];
   for (int i = 0; i < 2; i++) {
@@ -68,8 +68,12 @@ void mlp(const Both& both, int64_t rows, int64_t in, int64_t inner, int64_t out,
     y[i].assign(rows * out, -7);
     dx[i].assign(rows * in, -7);
     SwiGluMlp o{rows, in, inner, out, x.data(), matrix(gate, in), matrix(up, in), matrix(down, inner), given, given, given, with_bias ? start.data() : nullptr, y[i].data(), both.rounds, nullptr, both.number_bytes(i), block, nullptr, nullptr};
-    Floats all(mlp_sums(o));
-    const SwiGluMlpGrad grad{dy.data(), dx[i].data(), all.data(), 1};
+    Floats all(slices * mlp_sums(o)), kept(keeps ? rows * mlp_kept(inner) : 0);
+    // the gradients of gate, up, down and, last, of the biases, one after the other
+    sums[i].assign(inner * (2 * in + out + (with_bias ? 2 : 0)), -7);
+    float *const dgate = sums[i].data(), *const dup = dgate + inner * in, *const ddown = dup + inner * in, *const dbias = with_bias ? ddown + out * inner : nullptr;
+    const SwiGluMlpGrad grad{dy.data(), dx[i].data(), all.data(), slices, dgate, dup, ddown, dbias, with_bias ? dbias + inner : nullptr};
+    if (keeps) o.kept = kept.data();
     o.grad = &grad;
     Floats packed(o.packed_bytes() / 4 + 64);
     o.packed = reinterpret_cast<char*>(packed.data()) + (64 - reinterpret_cast<uintptr_t>(packed.data()) % 64) % 64;
@@ -78,18 +82,10 @@ void mlp(const Both& both, int64_t rows, int64_t in, int64_t inner, int64_t out,
     both.sets[i]->swiglu_mlp(o, 0, (rows + block - 1) / block);
     o.grad = &grad;
     both.sets[i]->pack_mlp(o, 0, o.chunks());
-    both.sets[i]->swiglu_mlp_grad(o, 0, 1);
-    // of each sum, what is behind the last row or column is anything
-    const auto part = [&](int64_t from, int64_t lines, int64_t columns, int64_t stride) {
-      for (int64_t row = 0; row < lines; row++) sums[i].insert(sums[i].end(), all.begin() + from + row * stride, all.begin() + from + row * stride + columns);
-    };
-    const int64_t wide = to_panels(inner), area = wide * to_panels(in);
-    part(0, inner, in, to_panels(in));
-    part(area, inner, in, to_panels(in));
-    part(2 * area, out, inner, wide);
-    if (with_bias) part(2 * area + to_panels(out) * wide, 2, inner, wide);
+    both.sets[i]->swiglu_mlp_grad(o, 0, slices);
+    both.sets[i]->add_mlp_slices(o, 0, to_panels(inner) / kMlpPanel);
   }
-  std::printf("mlp%s %ld rows, %ld to %ld to %ld%s, blocks of %ld: %.2e, gradients %.2e and %.2e\n", both.rounds ? " rounded" : "", long(rows), long(in), long(inner), long(out), with_bias ? ", bias and start" : "", long(block),
+  std::printf("mlp%s %ld rows, %ld to %ld to %ld%s%s, blocks of %ld, %ld slices: %.2e, gradients %.2e and %.2e\n", both.rounds ? " rounded" : "", long(rows), long(in), long(inner), long(out), with_bias ? ", bias and start" : "", keeps ? ", kept" : "", long(block), long(slices),
               far(y[0], y[1]), far(dx[0], dx[1]), far(sums[0], sums[1]));
 }
 
@@ -101,7 +97,8 @@ int main() {
     }
     mat_mul(both, 128, 96, 300, false, true, true, 64, 1);
     mat_mul(both, 48, 32, 1000, true, false, false, 64, 3);
-    mlp(both, 64, 64, 128, 64, false, 32);
-    mlp(both, 75, 40, 150, 45, true, 64);
+    mlp(both, 64, 64, 128, 64, false, 32, 1, false);
+    mlp(both, 75, 40, 150, 45, true, 64, 2, false);
+    mlp(both, 75, 40, 150, 45, true, 32, 3, true);
   }
 }
