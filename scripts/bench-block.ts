@@ -18,7 +18,7 @@ const TITLES: Record<InstructionSet, string> = {
 
 function blockOf(rows: readonly ResultRow[]): string {
   const table = rows.map((row): TableRow => ({
-    case: row.name, ours: shortNumber(row.ours), peer: shortNumber(row.peer), unit: row.unit, ratio: row.ratio.toFixed(2), must: row.must, "": verdict(row), "fastest peer": row.peer_name,
+    case: row.name, ours: shortNumber(row.ours), peer: shortNumber(row.peer), unit: row.unit, ratio: row.ratio.toFixed(2), must: row.must, "": verdict(row), against: row.peer_name,
   }));
   const machines = [...new Set(rows.map(({ machine: { processor, threads } }) => `${processor}, ${threads} threads`))].join("; ");
   const versions = [...new Set(rows.flatMap(({ versions: { ours, peer } }) => Object.entries({ ...ours, ...peer }).map(([name, version]) => `${name} ${version}`)))].sort().join(", ");

@@ -1,6 +1,6 @@
 /** Scaled dot-product attention of grouped queries, as one fused kernel each way or composed of TensorFlow's ops. */
 import { callKernel, usesKernels } from "./kernels";
-import { withGradient } from "./ops";
+import { rotary as rotated, tablesRepeat, withGradient, type RotaryTables } from "./ops";
 import { tf, type Tensor } from "./tensorflow";
 
 /** Added to the score of what must not be seen. */
@@ -25,6 +25,8 @@ export interface AttentionOptions {
   causal?: boolean;
   /** Keys and values are [B, kvHeads, Tk, d] (a cache), otherwise [B, Tk, kvHeads, d]. */
   byHead?: boolean;
+  /** Queries and keys are rotated by their positions first: tables as `rotary` takes them, which carry no gradient. Tq = Tk. */
+  rotary?: RotaryTables | null;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface AttentionOptions {
  * @param v as k
  * @returns [B, Tq, heads * d]
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, { mask = null, causal = false, byHead = false }: AttentionOptions = {}): Tensor {
+export function attention(q: Tensor, k: Tensor, v: Tensor, { mask = null, causal = false, byHead = false, rotary = null }: AttentionOptions = {}): Tensor {
   const [batch, length, heads, size] = q.shape;
   if (q.rank !== 4 || k.rank !== 4 || k.shape.join() !== v.shape.join() || k.shape[0] !== batch || k.shape[3] !== size || heads % k.shape[byHead ? 1 : 2]! !== 0) {
     throw new Error(`attention: q [${q.shape.join(", ")}], k [${k.shape.join(", ")}], v [${v.shape.join(", ")}]; expected [B, Tq, heads, d] and two of ${byHead ? "[B, kvHeads, Tk, d]" : "[B, Tk, kvHeads, d]"}`);
@@ -44,17 +46,24 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { mask = null, causal
   if (mask && (mask.rank !== 3 || ![1, batch].includes(mask.shape[0]) || ![1, length].includes(mask.shape[1]!) || mask.shape[2] !== keys)) {
     throw new Error(`attention: mask [${mask.shape.join(", ")}]; expected [1 or ${batch}, 1 or ${length}, ${keys}]`);
   }
-  return tf.tidy(() => (usesKernels() ? fused(q, k, v, mask, causal, byHead) : composed(q, k, v, mask, causal, byHead)).reshape([batch, length, heads * size]));
+  if (rotary && (byHead || keys !== length)) throw new Error(`attention: rotary, with ${length} queries and ${keys} keys${byHead ? " by head" : ""}; they must be as many, and lie alike`);
+  return tf.tidy(() => {
+    const inKernel = usesKernels() && (!rotary || tablesRepeat(q, rotary));
+    const [queries, turned] = rotary && !inKernel ? [rotated(q, rotary), rotated(k, rotary)] : [q, k];
+    const mixed = usesKernels() ? fused(queries, turned, v, mask, inKernel ? rotary : null, causal, byHead) : composed(queries, turned, v, mask, causal, byHead);
+    return mixed.reshape([batch, length, heads * size]);
+  });
 }
 
-function fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, causal: boolean, byHead: boolean): Tensor {
+function fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, rotary: RotaryTables | null, causal: boolean, byHead: boolean): Tensor {
   const how = { by_head: byHead, causal };
   const masks = mask ?? tf.zeros([0, 0, 0]);
+  const tables = rotary ? [rotary.cos, rotary.sin] : [tf.zeros([0]), tf.zeros([0])];
   return withGradient(
     [q, k, v],
     (save) => {
-      const [out, logSum] = callKernel("Attention", [q, k, v, masks], 2, how);
-      save([q, k, v, masks, out, logSum]);
+      const [out, logSum] = callKernel("Attention", [q, k, v, masks, ...tables], 2, how);
+      save([q, k, v, masks, ...tables, logSum]);
       return out;
     },
     (dy, saved) => callKernel("AttentionGrad", [dy, ...saved], 3, how),

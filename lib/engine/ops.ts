@@ -129,7 +129,7 @@ export function rotaryTablesOf(angles: Tensor): RotaryTables {
 }
 
 /** Whether rows of `x` take the tables one after the other, and over again: what the kernel knows. */
-function tablesRepeat(x: Tensor, { cos }: RotaryTables): boolean {
+export function tablesRepeat(x: Tensor, { cos }: RotaryTables): boolean {
   if (x.rank < 2 || cos.rank !== x.rank || cos.shape[x.rank - 2] !== 1 || cos.shape[x.rank - 1] !== x.shape[x.rank - 1]) return false;
   const first = cos.shape.findIndex((size) => size !== 1);
   return cos.shape.slice(first, x.rank - 2).every((size, axis) => size === x.shape[first + axis]);

@@ -2,7 +2,7 @@
  * Qwen2.5-VL's decoder: grouped-query attention with q/k/v biases, M-RoPE, RMSNorm, SwiGLU.
  * How a layer attends is a parameter (`Attend`): training passes `causalAttention`, generation closures over a KV cache.
  */
-import { attention, causalMask, MASKED } from "../engine/attention";
+import { attention, causalMask, MASKED, type AttentionOptions } from "../engine/attention";
 import { gatherRows, mergeRows } from "../engine/gather";
 import { rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
@@ -17,10 +17,19 @@ export interface Attend {
   (q: Tensor, k: Tensor, v: Tensor, reads?: Tensor[]): Tensor;
   /** Float32 tensors it reads besides, which a layer that is computed again must be given: masks, keys and values of other tokens. */
   reads?: Tensor[];
+  /** The same of q and k as they were before they were rotated by `tables`, where it rotates them itself. */
+  rotating?: (q: Tensor, k: Tensor, v: Tensor, tables: RotaryTables, reads?: Tensor[]) => Tensor;
 }
 
 /** An attention that reads `reads`, through its last argument. */
 export const attendTo = (reads: Tensor[], attend: (q: Tensor, k: Tensor, v: Tensor, reads: Tensor[]) => Tensor): Attend => Object.assign((q: Tensor, k: Tensor, v: Tensor, own = reads) => attend(q, k, v, own), { reads });
+
+/** An attention to a row's own tokens, which rotates queries and keys itself. */
+const attendWith = (options: (reads: Tensor[]) => AttentionOptions, reads: Tensor[] = []): Attend =>
+  Object.assign(
+    attendTo(reads, (q, k, v, own) => attention(q, k, v, options(own))),
+    { rotating: (q: Tensor, k: Tensor, v: Tensor, rotary: RotaryTables, own = reads) => attention(q, k, v, { ...options(own), rotary }) },
+  );
 
 /** Token embeddings. @param inputIds int32 [B, T] @returns [B, T, hiddenSize] */
 export function embedTokens(params: Params, inputIds: Tensor): Tensor {
@@ -61,14 +70,14 @@ export function rotaryTables(config: ModelConfig, positionIds: Tensor): RotaryTa
 
 /** Causal self-attention for rows padded on the right: a query never sees the later padding, so that needs no mask. */
 export function causalAttention(): Attend {
-  return (q, k, v) => attention(q, k, v, { causal: true });
+  return attendWith(() => ({ causal: true }));
 }
 
 /** Causal self-attention within each of the rows that were packed into one. @param segmentIds int32 [B, T], -1 for padding */
 export function packedAttention(segmentIds: Tensor): Attend {
   const [, length] = segmentIds.shape as [number, number];
   const other = tf.tidy(() => segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)));
-  return attendTo([other], (q, k, v, [mask]) => attention(q, k, v, { mask }));
+  return attendWith(([mask]) => ({ mask }), [other]);
 }
 
 /**
@@ -82,10 +91,9 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
   const name = `model.layers.${layer}`;
   const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
   const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([...x.shape.slice(0, -1), count, headDim]);
-  const q = rotary(heads("q_proj", numAttentionHeads), tables);
-  const k = rotary(heads("k_proj", numKeyValueHeads), tables);
+  const [q, k, v] = [heads("q_proj", numAttentionHeads), heads("k_proj", numKeyValueHeads), heads("v_proj", numKeyValueHeads)];
   const asked = (y: Tensor): Tensor => (places ? gatherRows(y.reshape([-1, y.shape[y.rank - 1]]), places) : y);
-  const attended = asked(attend(q, k, heads("v_proj", numKeyValueHeads), reads));
+  const attended = asked(attend.rotating ? attend.rotating(q, k, v, tables, reads) : attend(rotary(q, tables), rotary(k, tables), v, reads));
   const mixed = asked(hidden).add(project(params, `${name}.self_attn.o_proj`, attended));
   return mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)));
 }

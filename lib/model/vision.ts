@@ -5,7 +5,7 @@
 import { attention } from "../engine/attention";
 import { gatherRows, permuteRows } from "../engine/gather";
 import { linear } from "../engine/linear";
-import { geluExact, rmsNorm, rotary, rotaryTablesOf, type RotaryTables } from "../engine/ops";
+import { geluExact, rmsNorm, rotaryTablesOf, type RotaryTables } from "../engine/ops";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { VISION_NORM_EPS, type ModelConfig, type VisionConfig } from "./config";
 import { layerOf, mlp, param, project, projectInParts } from "./project";
@@ -19,18 +19,18 @@ function visionRotary(config: VisionConfig, positions: Tensor): RotaryTables {
   return rotaryTablesOf(angles.reshape([-1, 1, 2 * quarter]));
 }
 
-/** [patches, n, ...] -> [count, length, n, ...], with padding where segments differ in length. */
+/** [patches, ...] -> [count, length, ...], with padding where segments differ in length. */
 function toSegments(x: Tensor, { count, length, index, inverse }: Segments): Tensor {
   const placed = index && inverse ? permuteRows(x, index, inverse) : x;
   return placed.reshape([count, length, ...x.shape.slice(1)]);
 }
 
-function selfAttention(params: Params, config: VisionConfig, name: string, x: Tensor, tables: RotaryTables, segments: Segments): Tensor {
+function selfAttention(params: Params, config: VisionConfig, name: string, x: Tensor, rotary: RotaryTables, segments: Segments): Tensor {
   const { hiddenSize: width, numHeads } = config;
   const heads = (rows: Tensor): Tensor => rows.reshape([x.shape[0], numHeads, width / numHeads]);
   const [q, k, v] = projectInParts(params, `${name}.qkv`, x, 3).map(heads);
-  const [queries, keys, values] = [rotary(q, tables), rotary(k, tables), v].map((rows) => toSegments(rows, segments));
-  const mixed = attention(queries, keys, values, { mask: segments.mask }); // [count, length, width]
+  const [queries, keys, values] = [q, k, v].map((rows) => toSegments(rows, segments));
+  const mixed = attention(queries, keys, values, { mask: segments.mask, rotary }); // [count, length, width]
   const rows = mixed.reshape([-1, width]);
   const { index, inverse } = segments;
   // Each patch is taken once and places of padding never: the gradient must put zeros there.
@@ -53,16 +53,17 @@ export function encodeImages(params: Params, config: ModelConfig, pixelValues: T
     const kernel = param(params, "visual.patch_embed.proj.weight");
     const embedded = linear(pixelValues, kernel.reshape([v.hiddenSize, -1]));
     const ordered = permuteRows(embedded.reshape([-1, unit * v.hiddenSize]), vision.windowIndex, vision.reverseIndex);
-    const tables = visionRotary(v, vision.positions);
+    const { cos, sin } = visionRotary(v, vision.positions);
+    const [ofWindows, ofImages] = [vision.windowSegments, vision.fullSegments].map((segments) => [toSegments(cos, segments), toSegments(sin, segments)]);
     let x: Tensor = ordered.reshape([patches, v.hiddenSize]);
     for (let block = 0; block < v.depth; block++) {
       const name = `visual.blocks.${block}`;
-      const segments = v.fullattBlockIndexes.includes(block) ? vision.fullSegments : vision.windowSegments;
+      const [segments, tables] = v.fullattBlockIndexes.includes(block) ? [vision.fullSegments, ofImages] : [vision.windowSegments, ofWindows];
       const run = (own: Params, [before, cos, sin]: Tensor[]): Tensor => {
         const mixed = before.add(selfAttention(own, v, `${name}.attn`, rmsNorm(before, param(own, `${name}.norm1.weight`), VISION_NORM_EPS), { cos, sin }, segments));
         return mixed.add(mlp(own, `${name}.mlp`, rmsNorm(mixed, param(own, `${name}.norm2.weight`), VISION_NORM_EPS)));
       };
-      x = layerOf(params, `${name}.`, [x, tables.cos, tables.sin], run, recompute);
+      x = layerOf(params, `${name}.`, [x, ...tables], run, recompute);
     }
     const groups = rmsNorm(x, param(params, "visual.merger.ln_q.weight"), VISION_NORM_EPS).reshape([-1, unit * v.hiddenSize]);
     const merged = project(params, "visual.merger.mlp.2", geluExact(project(params, "visual.merger.mlp.0", groups)));

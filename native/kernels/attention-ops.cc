@@ -6,16 +6,24 @@ namespace {
 
 // ---- attention ------------------------------------------------------------------------------------------------------------------
 
-/** Sizes of q, k, v and mask, checked. @param first place of q among the inputs; the mask comes after v, and may be empty */
-AttentionShape attention_shape(Call& call, int first, int mask, bool by_head, bool causal) {
-  const int q = first, k = first + 1;
+/** Sizes of q, k, v, mask, cosines and sines, checked. @param q its place among the inputs; the last three may be empty */
+AttentionShape attention_shape(Call& call, int q, bool by_head, bool causal) {
+  const int k = q + 1, mask = q + 3, cos = q + 4;
   call.rank({q, k}, 4);
-  call.same({k, first + 2});
+  call.same({k, q + 2});
+  call.same({cos, cos + 1});
   call.rank({mask}, 3);
   if (!call.ok()) return {};
   const int keys = by_head ? 2 : 1, kv_heads = by_head ? 1 : 2;
-  AttentionShape s{call.dim(q, 0), call.dim(q, 2), call.dim(k, kv_heads), call.dim(q, 1), call.dim(k, keys), call.dim(q, 3), by_head, causal, nullptr, 0, 0};
+  AttentionShape s{call.dim(q, 0), call.dim(q, 2), call.dim(k, kv_heads), call.dim(q, 1), call.dim(k, keys), call.dim(q, 3), by_head, causal, nullptr, 0, 0, nullptr, nullptr, 0};
   call.require(call.dim(k, 0) == s.batch && call.dim(k, 3) == s.size && s.kv_heads > 0 && s.heads % s.kv_heads == 0, [&] { return "q " + call.shape(q).DebugString() + " against k " + call.shape(k).DebugString(); });
+  if (call.ok() && call.size(cos) > 0) {
+    s.cos = call.in(cos);
+    s.sin = call.in(cos + 1);
+    s.tables = s.size == 0 ? 0 : call.size(cos) / s.size;
+    call.require(!by_head && s.queries == s.keys && s.size % 2 == 0 && call.last(cos) == s.size && (s.batch * s.queries) % s.tables == 0,
+                 [&] { return "tables " + call.shape(cos).DebugString() + " against q " + call.shape(q).DebugString() + " and k " + call.shape(k).DebugString(); });
+  }
   if (!call.ok() || call.size(mask) == 0) return s;
   s.mask = call.in(mask);
   s.mask_batch = call.dim(mask, 0);
@@ -40,7 +48,7 @@ class WithLayout : public KernelOp {
 /** Queries of a job: enough that copying the keys is little beside them, and few enough that a batch of one has several jobs. */
 constexpr int64_t kQueryBlock = 128;
 
-REGISTER_OP("FineR1Attention").Input("q: float").Input("k: float").Input("v: float").Input("mask: float").Attr("by_head: bool").Attr("causal: bool").Output("out: float").Output("log_sum: float").SetShapeFn([](InferenceContext* c) {
+REGISTER_OP("FineR1Attention").Input("q: float").Input("k: float").Input("v: float").Input("mask: float").Input("cos: float").Input("sin: float").Attr("by_head: bool").Attr("causal: bool").Output("out: float").Output("log_sum: float").SetShapeFn([](InferenceContext* c) {
   tensorflow::shape_inference::ShapeHandle q;
   TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 4, &q));
   c->set_output(0, q);
@@ -53,7 +61,7 @@ class AttentionOp : public WithLayout {
   using WithLayout::WithLayout;
   void Compute(OpKernelContext* c) override {
     Call call(c);
-    const AttentionShape s = attention_shape(call, 0, 3, by_head_, causal_);
+    const AttentionShape s = attention_shape(call, 0, by_head_, causal_);
     if (!call.ok()) return;
     const Attention o{s, call.in(0), call.in(1), call.in(2), call.out(0, call.shape(0)), call.out(1, TensorShape({s.batch, s.heads, s.queries})), kQueryBlock};
     call.share(o.jobs(), std::min(o.block, s.queries) * s.keys * s.size * s.group() / 8, [&](int64_t a, int64_t b) { kernels().attention(o, a, b); });
@@ -61,18 +69,18 @@ class AttentionOp : public WithLayout {
 };
 FINE_R1_OP(Attention);
 
-REGISTER_OP("FineR1AttentionGrad").Input("dout: float").Input("q: float").Input("k: float").Input("v: float").Input("mask: float").Input("out: float").Input("log_sum: float").Attr("by_head: bool").Attr("causal: bool").Output("dq: float").Output("dk: float").Output("dv: float").SetShapeFn(like<1, 2, 3>);
+REGISTER_OP("FineR1AttentionGrad").Input("dout: float").Input("q: float").Input("k: float").Input("v: float").Input("mask: float").Input("cos: float").Input("sin: float").Input("log_sum: float").Attr("by_head: bool").Attr("causal: bool").Output("dq: float").Output("dk: float").Output("dv: float").SetShapeFn(like<1, 2, 3>);
 
 class AttentionGradOp : public WithLayout {
  public:
   using WithLayout::WithLayout;
   void Compute(OpKernelContext* c) override {
     Call call(c);
-    const AttentionShape s = attention_shape(call, 1, 4, by_head_, causal_);
-    call.same({0, 1, 5});
-    call.require(call.size(6) == s.batch * s.heads * s.queries, [&] { return "log_sum is " + call.shape(6).DebugString(); });
+    const AttentionShape s = attention_shape(call, 1, by_head_, causal_);
+    call.same({0, 1});
+    call.require(call.size(7) == s.batch * s.heads * s.queries, [&] { return "log_sum is " + call.shape(7).DebugString(); });
     if (!call.ok()) return;
-    const AttentionGrad o{s, call.in(0), call.in(1), call.in(2), call.in(3), call.in(5), call.in(6), call.out(0, call.shape(1)), call.out(1, call.shape(2)), call.out(2, call.shape(3))};
+    const AttentionGrad o{s, call.in(0), call.in(1), call.in(2), call.in(3), call.in(7), call.out(0, call.shape(1)), call.out(1, call.shape(2)), call.out(2, call.shape(3))};
     call.share(o.jobs(), s.queries * s.keys * s.size * s.group() / 3, [&](int64_t a, int64_t b) { kernels().attention_grad(o, a, b); });
   }
 };

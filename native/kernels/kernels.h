@@ -70,6 +70,9 @@ struct AttentionShape {
   /** Added to the scores, [mask_batch, mask_queries, keys]; a size of 1 serves all. May be null. */
   const float* mask;
   int64_t mask_batch, mask_queries;
+  /** Queries and keys are turned by their positions first (as `Rotary`): tables [tables, size], taken by the tokens of the batch one after the other and over again. Null where they are not to be. */
+  const float *cos, *sin;
+  int64_t tables;
 
   int64_t group() const { return heads / kv_heads; }
 };
@@ -90,7 +93,7 @@ struct Attention {
 /** Jobs are (batch, kv head). */
 struct AttentionGrad {
   AttentionShape shape;
-  const float *dout, *q, *k, *v, *out, *log_sum;
+  const float *dout, *q, *k, *v, *log_sum;
   float *dq, *dk, *dv;
 
   int64_t jobs() const { return shape.batch * shape.kv_heads; }

@@ -38,7 +38,7 @@ export function benchFigure(rows: readonly ResultRow[]): Figure {
       mark("must", "line-ns-open"),
       mark("aim", "line-ns-open"),
     ],
-    layout: layout("Speed against the fastest peer", 900, 130 + 52 * rows.length, {
+    layout: layout("Speed against the peer that comes nearest", 900, 130 + 52 * rows.length, {
       barmode: "overlay",
       xaxis: axis("peer's time / ours", { ...logAxis, range }),
       yaxis: axis("", { type: "category", categoryorder: "array", categoryarray: shown.map(label), showgrid: false }),

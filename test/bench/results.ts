@@ -87,6 +87,6 @@ export function resultsTable(rows: readonly ResultRow[], inputs = inputsHash()):
     case: row.name + (row.inputs === inputs ? "" : " (stale)"), on: row.machine.instructions,
     ours: shortNumber(row.ours), peer: shortNumber(row.peer), unit: row.unit,
     ratio: row.ratio.toFixed(2), must: row.must, aim: row.aim, "": verdict(row),
-    "fastest peer": row.peer_name, "set-up s": `${row.compile.ours.toFixed(1)} / ${row.compile.peer.toFixed(1)}`, rounds: row.rounds,
+    against: row.peer_name, "set-up s": `${row.compile.ours.toFixed(1)} / ${row.compile.peer.toFixed(1)}`, rounds: row.rounds,
   })));
 }

@@ -36,7 +36,7 @@ export interface CaseSpec {
   description: string;
   /** Ours; of several in a group the fastest takes part. */
   ours: Side | readonly Side[];
-  /** The row's peer is the fastest of its group that works. */
+  /** The row's peer is the one that works and against which the ratio is least. */
   peers: readonly Peer[];
   unit: "s" | "ms" | "µs";
   /** The entry of `work` that the time is divided by; the whole run where there is none. */

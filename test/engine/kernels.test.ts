@@ -5,7 +5,7 @@ import { attention } from "../../lib/engine/attention";
 import { compile, type CompileOptions } from "../../lib/engine/compile";
 import { callKernel, kernelInstructionSet, kernelProblem, usesKernels, withoutKernels } from "../../lib/engine/kernels";
 import { isOnGpu } from "../../lib/engine/native";
-import { rmsNorm } from "../../lib/engine/ops";
+import { rmsNorm, rotary, rotaryTablesOf } from "../../lib/engine/ops";
 import { Recorder } from "../../lib/engine/recorder";
 import { isNative, tf, type Tensor } from "../../lib/engine/tensorflow";
 import { tokenLogProbs } from "../../lib/loss/log-probs";
@@ -134,13 +134,29 @@ describe.skipIf(!isNative || isOnGpu())("fused kernels", () => {
   it("say which inputs don't fit", () => {
     expect(() => callKernel("RmsNorm", [draw(1, [2, 4]), draw(2, [3])], 2, { eps: 1e-6 })).toThrow(/FineR1RmsNorm: x \[2,4\] against w \[3\]/);
     expect(() => callKernel("SwiGlu", [draw(1, [2, 4]), draw(2, [2, 3])], 1)).toThrow(/inputs 0 and 1 are \[2,4\] and \[2,3\]/);
-    const none = tf.zeros([0, 0, 0]);
-    expect(() => callKernel("Attention", [draw(1, [1, 2, 4, 8]), draw(2, [1, 2, 3, 8]), draw(3, [1, 2, 3, 8]), none], 2, { by_head: false, causal: false })).toThrow(/q \[1,2,4,8\] against k \[1,2,3,8\]/);
-    expect(() => callKernel("Attention", [draw(1, [1, 2, 2, 8]), draw(2, [1, 3, 2, 8]), draw(3, [1, 3, 2, 8]), tf.zeros([1, 2, 2])], 2, { by_head: false, causal: false })).toThrow(/mask \[1,2,2\]/);
+    const none = [tf.zeros([0, 0, 0]), tf.zeros([0]), tf.zeros([0])];
+    expect(() => callKernel("Attention", [draw(1, [1, 2, 4, 8]), draw(2, [1, 2, 3, 8]), draw(3, [1, 2, 3, 8]), ...none], 2, { by_head: false, causal: false })).toThrow(/q \[1,2,4,8\] against k \[1,2,3,8\]/);
+    expect(() => callKernel("Attention", [draw(1, [1, 2, 2, 8]), draw(2, [1, 3, 2, 8]), draw(3, [1, 3, 2, 8]), tf.zeros([1, 2, 2]), ...none.slice(1)], 2, { by_head: false, causal: false })).toThrow(/mask \[1,2,2\]/);
+    expect(() => callKernel("Attention", [draw(1, [1, 2, 2, 8]), draw(2, [1, 2, 2, 8]), draw(3, [1, 2, 2, 8]), none[0], tf.zeros([3, 8]), tf.zeros([3, 8])], 2, { by_head: false, causal: false })).toThrow(/tables \[3,8\] against q \[1,2,2,8\]/);
     for (const target of [-1, 5]) expect(() => tokenLogProbs(draw(1, [1, 5]) as tf.Tensor2D, tf.tensor1d([target], "int32"))).toThrow(`target 0 is ${target}, the vocabulary has 5`);
     expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 2, 3, 8]), draw(3, [1, 2, 3, 8]))).toThrow(/attention: q \[1, 2, 4, 8\]/);
     expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 3, 4, 8]), draw(3, [1, 3, 4, 8]), { causal: true })).toThrow(/2 queries and 3 keys/);
+    const angles = rotaryTablesOf(draw(4, [1, 2, 1, 4]));
+    expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 3, 4, 8]), draw(3, [1, 3, 4, 8]), { rotary: angles })).toThrow(/rotary, with 2 queries and 3 keys; they must be as many/);
+    expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 4, 2, 8]), draw(3, [1, 4, 2, 8]), { rotary: angles, byHead: true })).toThrow(/2 keys by head/);
     expect(() => attention(draw(1, [1, 2, 4, 8]), draw(2, [1, 3, 4, 8]), draw(3, [1, 3, 4, 8]), { mask: tf.zeros([2, 2, 3]) })).toThrow(/mask \[2, 2, 3\]; expected \[1 or 1, 1 or 2, 3\]/);
+  });
+
+  it("attention rotates as if queries and keys were rotated before", () => {
+    const [q, k, v] = [draw(1, [2, 9, 4, 32]), draw(2, [2, 9, 2, 32]), draw(3, [2, 9, 2, 32])];
+    const tables = rotaryTablesOf(draw(4, [1, 9, 1, 16], 3));
+    const [inside, before] = [attention(q, k, v, { causal: true, rotary: tables }), attention(rotary(q, tables), rotary(k, tables), v, { causal: true })].map((x) => x.dataSync());
+    expect(Math.max(...inside.map((x, i) => Math.abs(x - before[i])))).toBeLessThan(1e-5);
+    // and tables that are not a kernel's: of each head its own
+    const own = rotaryTablesOf(draw(4, [1, 9, 2, 16], 3));
+    const [wide] = [draw(5, [2, 9, 2, 32])];
+    const [a, b] = [attention(wide, k, v, { rotary: own }), attention(rotary(wide, own), rotary(k, own), v)].map((x) => x.dataSync());
+    expect(a).toEqual(b);
   });
 
   it("hold no tensor but what they return", () => {

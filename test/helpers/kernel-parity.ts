@@ -66,6 +66,21 @@ function attentions(): Difference[] {
   });
 }
 
+/** Queries and keys that are rotated on the way, by tables of one row, of each place, and of each token of the batch. */
+function rotating(): Difference[] {
+  return SHAPES.flatMap(([batch, length, heads, kvHeads, size]) => {
+    const keys = [batch, length, kvHeads, size];
+    const padded = tf.tensor3d(Array.from({ length: batch }, (_, b) => [Array.from({ length }, (_, j) => (j < Math.max(1, length - 2 * b) ? 0 : -1e9))]));
+    return [[1, 1], [1, length], [batch, length]].flatMap((rows) =>
+      [{ causal: true }, { mask: padded }].flatMap((how: AttentionOptions) => {
+        const tables = rotaryTablesOf(draw(5, [...rows, 1, size / 2], 3));
+        const name = `attention [${[batch, length, heads, kvHeads, size].join(", ")}] that rotates by [${rows.join(", ")}], ${Object.keys(how).join()}`;
+        return withGradients(name, (q, k, v) => attention(q, k, v, { ...how, rotary: tables }), [draw(1, [batch, length, heads, size]), draw(2, keys), draw(3, keys)]);
+      }),
+    );
+  });
+}
+
 /**
  * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Some go over more than one block; gradients of small weights
  * are summed in slices where there are several threads and thousands of rows; 180 places are multiplied in one piece, 700 in several; rows of 1,024 numbers are packed.
@@ -159,6 +174,7 @@ export function differences(): Difference[] {
     ...layers(),
     ...mlps(),
     ...attentions(),
+    ...rotating(),
     ...decoding(),
     ...updates(),
   ];

@@ -7,7 +7,7 @@ import { compile, type CompileOptions } from "../../../lib/engine/compile";
 import { gatherRows } from "../../../lib/engine/gather";
 import { valueAndGradients } from "../../../lib/engine/gradients";
 import { linear } from "../../../lib/engine/linear";
-import { rmsNorm, rotary, rotaryTablesOf } from "../../../lib/engine/ops";
+import { rmsNorm, rotaryTablesOf } from "../../../lib/engine/ops";
 import { swigluMlp } from "../../../lib/engine/swiglu-mlp";
 import { adamWDefaults, adamWUpdate, type AdamWState } from "../../../lib/engine/optimizer";
 import { tf, type Params, type Tensor } from "../../../lib/engine/tensorflow";
@@ -24,8 +24,8 @@ function gptLoss(params: Params, { d, layers, heads, b, t }: GptSize, ids: Tenso
   for (let l = 0; l < layers; l++) {
     const p = (name: string): Tensor => params[`l${l}.${name}`];
     const h = rmsNorm(x, p("n1"), 1e-6);
-    const [q, k] = [p("q"), p("k")].map((weight) => rotary(split(linear(h, weight)), tables));
-    const mixed = attention(q, k, split(linear(h, p("v"))), { causal: true });
+    const [q, k, v] = [p("q"), p("k"), p("v")].map((weight) => split(linear(h, weight)));
+    const mixed = attention(q, k, v, { causal: true, rotary: tables });
     x = x.add(linear(mixed.reshape([b * t, d]), p("o")));
     const h2 = rmsNorm(x, p("n2"), 1e-6);
     const [gate, up, down] = [p("g"), p("u"), p("d")].map((weight) => ({ weight, bias: null }));
