@@ -80,7 +80,7 @@ class AttentionGradOp : public WithLayout {
     call.same({0, 1});
     call.require(call.size(7) == s.batch * s.heads * s.queries, [&] { return "log_sum is " + call.shape(7).DebugString(); });
     if (!call.ok()) return;
-    const AttentionGrad o{s, call.in(0), call.in(1), call.in(2), call.in(3), call.in(7), call.out(0, call.shape(1)), call.out(1, call.shape(2)), call.out(2, call.shape(3))};
+    const AttentionGrad o{s, call.in(0), call.in(1), call.in(2), call.in(3), call.in(7), call.out_over(0, 1), call.out_over(1, 2), call.out_over(2, 3)};
     call.share(o.jobs(), s.queries * s.keys * s.size * s.group() / 3, [&](int64_t a, int64_t b) { kernels().attention_grad(o, a, b); });
   }
 };

@@ -90,7 +90,7 @@ struct Attention {
   int64_t jobs() const { return shape.batch * shape.kv_heads * blocks(); }
 };
 
-/** Jobs are (batch, kv head). */
+/** Jobs are (batch, kv head). Gradients may lie where queries, keys and values do. */
 struct AttentionGrad {
   AttentionShape shape;
   const float *dout, *q, *k, *v, *log_sum;

@@ -86,7 +86,9 @@ class SwiGluMlpGradOp : public KernelOp {
     Tensor packed, sums;
     const int64_t slices = std::min<int64_t>(call.threads(), (o.rows + o.block - 1) / o.block);
     const auto out = [&](int i) { return call.out(i, call.shape(i + 1)); };
-    SwiGluMlpGrad grad{call.in(0), out(0), call.scratch(&sums, slices * mlp_sums(o)), slices, out(1), out(2), out(3), out(4), out(5)};
+    // x is read once where gate and up need not be computed again
+    float* const dx = call.size(8) > 0 ? call.out_over(0, 1) : out(0);
+    SwiGluMlpGrad grad{call.in(0), dx, call.scratch(&sums, slices * mlp_sums(o)), slices, out(1), out(2), out(3), out(4), out(5)};
     if (o.gate_bias == nullptr) grad.dgate_bias = nullptr;
     if (o.up_bias == nullptr) grad.dup_bias = nullptr;
     o.grad = &grad;
