@@ -24,6 +24,7 @@ namespace {
 
 #define FINE_R1_WIDTH 16
 #include "simd.inc"
+#include "exponential.inc"
 
 /** Lines (rows of the left matrix, columns of the right one) of a tile, and places of the inner dimension. */
 constexpr int64_t kLines = 16, kPlaces = 32, kTile = 1024;
@@ -104,19 +105,18 @@ INLINE void multiply_panels(const char* a, const char* b, int64_t steps) {
 
 /** c[32, 32] = from + the product of two panels. */
 template <int Parts>
-void block(const char* a, const char* b, int64_t steps, From from, const float* bias, float* c, int64_t c_stride) {
+void block(const char* a, const char* b, int64_t steps, From from, float* c, int64_t c_stride) {
   asm volatile("" ::: "memory");
   const int64_t stride = c_stride * 4;
-  if (from == From::zero) {
+  if (from.numbers == nullptr) {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
   } else {
-    // a stride of 0 makes the bias each row of a tile
-    const float* start = from == From::bias ? bias : c;
-    const int64_t start_stride = from == From::bias ? 0 : stride;
-    const float* below = from == From::bias ? start : start + kLines * c_stride;
+    // a stride of 0 makes one row each row of a tile
+    const float *const start = from.numbers, *const below = start + kLines * from.stride;
+    const int64_t start_stride = from.stride * 4;
     _tile_loadd(0, start, start_stride);
     _tile_loadd(1, start + kLines, start_stride);
     _tile_loadd(2, below, start_stride);
@@ -147,8 +147,8 @@ struct Unit {
   }
   static Left line_of(const Left& a, int64_t i, int64_t) { return {a.data + i * a.line, a.line}; }
 
-  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from, const float* bias, float* c, int64_t stride, Ahead*) {
-    for (int64_t i = 0; i < rows; i += kLeft) block<Parts>(a.data + i * a.line, b, steps_of(places), from, bias, c + i * stride, stride);
+  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from, float* c, int64_t stride, Ahead*) {
+    for (int64_t i = 0; i < rows; i += kLeft) block<Parts>(a.data + i * a.line, b, steps_of(places), from.at(i, 0), c + i * stride, stride);
   }
 };
 
