@@ -6,10 +6,12 @@
  *
  * `fn` must be pure: tensors (in nested records and arrays) in, tensors out; numbers, strings and booleans among the
  * arguments are part of what is compiled, so a changed number is a new trace. The arguments stay the caller's, the results
- * become the caller's. Without the native addon, `compile` returns `fn` wrapped in `tf.tidy`, and everything still works.
+ * become the caller's. Called while another function is traced, it becomes a part of that one, with its options. Without the
+ * native addon, `compile` returns `fn` wrapped in `tf.tidy`, and everything still works.
  */
 import { performance } from "node:perf_hooks";
-import { canCompile, isBf16 } from "./native";
+import { canCompile, DT, isBf16, nativeBackend } from "./native";
+import { isRecording } from "./recorder";
 import { tf, type Tensor } from "./tensorflow";
 import { callTraced, removeTraced, trace, type TracedFunction, type TraceOptions } from "./trace";
 import { disposeTree, flatten, type FlatTree } from "./tree";
@@ -79,8 +81,13 @@ interface Kind {
 
 const kindOf = (tensor: Tensor): Kind => ({ shape: tensor.shape, dtype: tensor.dtype, bf16: isBf16(tensor) });
 
-function hasKind(tensor: Tensor, { shape, dtype, bf16 }: Kind): boolean {
-  return tensor.dtype === dtype && tensor.shape.length === shape.length && shape.every((size, axis) => size === tensor.shape[axis]) && isBf16(tensor) === bf16;
+/** Whether each tensor is of its kind. */
+function haveKinds(tensors: readonly Tensor[], kinds: readonly Kind[]): boolean {
+  const { tensorMap } = nativeBackend();
+  return kinds.every(({ shape, dtype, bf16 }, i) => {
+    const tensor = tensors[i];
+    return tensor.dtype === dtype && tensor.shape.length === shape.length && shape.every((size, axis) => size === tensor.shape[axis]) && (tensorMap.get(tensor.dataId).dtype === DT.bfloat16) === bf16;
+  });
 }
 
 /**
@@ -116,10 +123,10 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     return variant.rebuild(outputs) as R;
   };
 
-  return donating((...args: A): R => {
+  const compiled = donating((...args: A): R => {
     // a step after the other has the same arguments: a look at each is less than a key of all
     const same = last?.leavesOf(args);
-    if (last && same?.every((leaf, i) => hasKind(leaf, last!.kinds[i]))) return replay(last, same);
+    if (last && same && haveKinds(same, last.kinds)) return replay(last, same);
     const input = flatten(args);
     const key = `${input.key}|${input.leaves.map(signature).join(";")}`;
     const known = variants.get(key);
@@ -146,6 +153,8 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     variants.set(key, { traced, leavesOf: input.leavesOf, kinds: input.leaves.map(kindOf), rebuild, stats });
     return rebuild(outputs) as R;
   });
+  // of a function that is being traced it becomes a part
+  return (...args) => (isRecording() ? fn(...args) : compiled(...args));
 }
 
 const signature = (tensor: Tensor): string => `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`;

@@ -31,6 +31,7 @@ export interface Binding {
   tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
   executeOp(name: string, attributes: OpAttribute[], inputIds: number[], outputCount: number): TensorHandle[];
   addFunctionDef?(bytes: Uint8Array): void;
+  callFunction?(name: string, inputIds: Int32Array, outputCount: number): number;
   removeFunction?(name: string): void;
   getOpList?(): Uint8Array;
   inferShapes?(graph: Uint8Array, node: string): { shape: number[] | null; dtype: number }[];
@@ -61,8 +62,8 @@ export const isOnGpu = (): boolean => isNative && nativeBackend().isUsingGpuDevi
 /** Whether functions can be registered: the addon is there and carries the patch. */
 export function canCompile(): boolean {
   if (!isNative) return false;
-  const { addFunctionDef, getOpList, inferShapes } = nativeBackend().binding;
-  return [addFunctionDef, getOpList, inferShapes].every((added) => typeof added === "function");
+  const { addFunctionDef, callFunction, getOpList, inferShapes } = nativeBackend().binding;
+  return [addFunctionDef, callFunction, getOpList, inferShapes].every((added) => typeof added === "function");
 }
 
 /** TensorFlow's numbers of the data types used here (tensorflow/core/framework/types.proto). */

@@ -108,7 +108,7 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       }
       continue;
     }
-    if (fuses) (alike[`${options.learningRateScale?.(name) ?? 1} ${decays(p)}`] ??= []).push(name);
+    if (fuses) (alike[`${options.learningRateScale?.(name) ?? 1} ${options.weightDecay > 0 && decays(p)}`] ??= []).push(name);
     // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once. What is fused follows below, in the same places
     [out.params[name], out.m[name], out.v[name]] = fuses ? [p, state.m[name], state.v[name]] : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
   }

@@ -41,9 +41,13 @@ export function callSite(): string {
 /** What the recorder knows of a tensor, and where in the function it comes from. */
 interface Recorded extends Known {
   source: string;
+  /** Where the same numbers come from in another shape. */
+  unshaped?: string;
 }
 
 const MATRIX_PRODUCTS = new Set(["MatMul", "BatchMatMulV2", "BatchMatMul"]);
+/** Bytes of constants that are the same node where they are equal: shapes, axes, empty tensors. */
+const SMALL_CONSTANT = 64;
 /** Numbers from which a sum is worth sharing among threads. */
 const LARGE_SUM = 2 ** 14;
 /** Kernels that multiply matrices of either type, and round float32 ones themselves where they are to. */
@@ -58,6 +62,7 @@ export class Recorder {
   private readonly handles = new Map<number, { shape: number[]; dtype: number }>();
   private readonly hostValues = new Map<number, ArrayLike<number>>();
   private readonly infer: ReturnType<typeof createInference>;
+  private readonly constants = new Map<string, string>();
   private waitsFor: string[] = [];
 
   constructor(
@@ -68,9 +73,9 @@ export class Recorder {
   }
 
   /** A new stand-in. */
-  private standIn(source: string, { shape, dtype }: Inferred): TensorHandle {
+  private standIn(source: string, { shape, dtype }: Known | Inferred, unshaped?: string): TensorHandle {
     const id = -1 - this.recorded.size; // tfjs-node deletes no tensor of a negative id
-    this.recorded.set(id, { source, shape, dtype, bytes: null });
+    this.recorded.set(id, { source, shape, dtype, bytes: null, unshaped });
     return { id, shape: [...shape], dtype };
   }
 
@@ -94,11 +99,21 @@ export class Recorder {
     const meta = this.handles.get(id);
     if (!meta) throw new TraceError("trace: a kernel used a tensor that the trace has not seen");
     const bytes = constantBytes(meta.dtype, this.hostValues.get(id) ?? this.binding.tensorDataSync(id));
+    const key = bytes.length <= SMALL_CONSTANT ? `${meta.dtype} ${meta.shape.join()} ${bytes.join()}` : null;
+    const same = key === null ? undefined : this.constants.get(key);
     const name = `const_${this.nodes.length}`;
-    this.nodes.push({ name, op: "Const", inputs: [], attributes: { dtype: attrValue.type(meta.dtype), value: attrValue.tensor(meta.dtype, meta.shape, bytes) } });
-    const recorded = { source: `${name}:output:0`, ...meta, bytes };
+    if (!same) this.nodes.push({ name, op: "Const", inputs: [], attributes: { dtype: attrValue.type(meta.dtype), value: attrValue.tensor(meta.dtype, meta.shape, bytes) } });
+    const recorded = { source: same ?? `${name}:output:0`, ...meta, bytes };
+    if (key !== null) this.constants.set(key, recorded.source);
     this.recorded.set(id, recorded);
     return recorded;
+  }
+
+  /** A tensor that is to have the shape that it has. */
+  private asItIs(id: number, shapeId: number): TensorHandle[] | null {
+    const [known, shape] = [this.lookUp(id), this.hostValues.get(shapeId) as ArrayLike<number> | undefined];
+    if (known.dtype === DT.bfloat16 || shape?.length !== known.shape.length || known.shape.some((size, axis) => size !== shape[axis])) return null;
+    return [this.standIn(known.source, known, known.unshaped)];
   }
 
   private cast(name: string, source: string, from: number, to: number, after: readonly string[] = []): string {
@@ -135,6 +150,8 @@ export class Recorder {
    * in bfloat16.
    */
   record(op: string, given: readonly OpAttribute[], inputIds: readonly number[], outputCount: number): TensorHandle[] {
+    const asItIs = op === "Reshape" && this.waitsFor.length === 0 ? this.asItIs(inputIds[0], inputIds[1]) : null;
+    if (asItIs) return asItIs;
     const held = inputIds.map((id) => this.lookUp(id));
     const inputs = held.map((known) => (known.dtype === DT.bfloat16 ? { ...known, dtype: DT.float32 } : known));
     const sources = held.map(({ source }) => source);
@@ -173,8 +190,10 @@ export class Recorder {
     // A weight is widened when the kernel's other inputs are there: arguments are there from the start, and all at once would be the whole model.
     const others = this.following(sources.filter((_, i) => !isHalf(i)));
     const widened = sources.map((source, i) => (isHalf(i) ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32, others) : source));
-    this.nodes.push({ name, op, inputs: [...widened, ...this.waitsFor], attributes });
-    return outputs.map((output, i) => this.standIn(names[i], output));
+    // of shapes one after the other the last one counts
+    const unshaped = op === "Reshape" && this.waitsFor.length === 0 && !isHalf(0) ? (held[0].unshaped ?? sources[0]) : undefined;
+    this.nodes.push({ name, op, inputs: [...(unshaped === undefined ? widened : [unshaped, ...widened.slice(1)]), ...this.waitsFor], attributes });
+    return outputs.map((output, i) => this.standIn(names[i], output, unshaped));
   }
 }
 
@@ -190,6 +209,9 @@ export function whileRecording<T>(recorder: Recorder, run: () => T): T {
     active = before;
   }
 }
+
+/** Whether a function is being recorded. */
+export const isRecording = (): boolean => active !== null;
 
 /** Whether a function is being recorded that XLA is to compile: it knows TensorFlow's own ops only. */
 export const recordsForXla = (): boolean => active?.options.xla === true;

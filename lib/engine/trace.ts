@@ -7,6 +7,7 @@
  * mistake - a tensor's value read on the host, `Math.random` - throws instead, naming the line that did it.
  */
 import { fuseSums } from "./fuse";
+import type { Inferred } from "./infer";
 import { usesKernels } from "./kernels";
 import { nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute } from "./native";
 import { attrValue, functionDef } from "./proto";
@@ -22,7 +23,8 @@ export type TraceOptions = RecorderOptions;
 export interface TracedFunction {
   name: string;
   nodeCount: number;
-  outputCount: number;
+  /** Shape and data type of each output. */
+  outputs: readonly Inferred[];
 }
 
 let functionCount = 0;
@@ -80,12 +82,13 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
       throw new TraceError(`compile: Math.random inside a compiled function would be drawn once and frozen, at ${callSite()}; pass a seed tensor`);
     };
     const outputs = whileRecording(recorder, () => tf.tidy(() => fn(standIns)));
-    const recorded = backend.getInputTensorIds(outputs).map((id) => recorder.lookUp(id).source);
-    const { nodes, results } = recorder.options.fusedAdds ? fuseSums(recorder.nodes, recorded) : { nodes: recorder.nodes, results: recorded };
+    const recorded = backend.getInputTensorIds(outputs).map((id) => recorder.lookUp(id));
+    const sources = recorded.map(({ source }) => source);
+    const { nodes, results } = recorder.options.fusedAdds ? fuseSums(recorder.nodes, sources) : { nodes: recorder.nodes, results: sources };
     const bytes = functionDef({
       name,
       args: args.map((arg, i) => ({ name: `arg${i}`, dtype: typeNumber(arg) })),
-      results: outputs.map((output, i) => ({ dtype: typeNumber(output), source: results[i] })),
+      results: recorded.map(({ dtype }, i) => ({ dtype, source: results[i] })),
       nodes,
       attributes: options.xla ? { _XlaMustCompile: attrValue.bool(true) } : {},
     });
@@ -94,7 +97,7 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     outputs.forEach((output) => {
       if (output.id >= firstInside) output.dispose();
     });
-    return { name, nodeCount: nodes.length, outputCount: outputs.length };
+    return { name, nodeCount: nodes.length, outputs: recorded.map(({ shape, dtype }) => ({ shape: [...shape], dtype })) };
   } finally {
     backend.binding = real;
     backend.getInputTensorIds = getInputTensorIds;
@@ -106,8 +109,8 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
 /** Runs a traced function. The outputs belong to the caller. */
 export function callTraced(traced: TracedFunction, args: readonly Tensor[]): Tensor[] {
   const backend = nativeBackend();
-  const handles = backend.binding.executeOp(traced.name, [], backend.getInputTensorIds(args), traced.outputCount);
-  return handles.map((handle) => tensorOf(handle));
+  const first = backend.binding.callFunction!(traced.name, Int32Array.from(backend.getInputTensorIds(args)), traced.outputs.length);
+  return traced.outputs.map(({ shape, dtype }, i) => tensorOf({ id: first + i, shape, dtype }));
 }
 
 /** Takes a traced function out of TensorFlow; it can't be called again. */

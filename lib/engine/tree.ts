@@ -16,6 +16,9 @@ export interface FlatTree {
   rebuild(leaves: readonly Tensor[]): unknown;
 }
 
+/** (Looked up once: modules hand out what they export by getters, which a look at each of many leaves would call.) */
+const TensorClass = tf.Tensor;
+
 type Skeleton = { kind: "leaf"; index: number } | { kind: "static"; value: unknown } | { kind: "array"; items: Skeleton[] } | { kind: "record"; keys: string[]; items: Skeleton[] };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -30,7 +33,7 @@ export function flatten(tree: Tree): FlatTree {
   const leaves: Tensor[] = [];
   const parts: string[] = [];
   const walk = (node: unknown, path: string): Skeleton => {
-    if (node instanceof tf.Tensor) {
+    if (node instanceof TensorClass) {
       parts.push("*");
       leaves.push(node);
       return { kind: "leaf", index: leaves.length - 1 };
@@ -61,15 +64,15 @@ export function flatten(tree: Tree): FlatTree {
   const collect = (node: Skeleton, other: unknown, into: Tensor[]): boolean => {
     switch (node.kind) {
       case "leaf":
-        return other instanceof tf.Tensor && into.push(other) > 0;
+        return other instanceof TensorClass && into.push(other) > 0;
       case "static":
         return Object.is(other, node.value);
       case "array":
         return Array.isArray(other) && other.length === node.items.length && node.items.every((item, i) => collect(item, other[i], into));
       case "record": {
         if (!isRecord(other)) return false;
-        const keys = Object.keys(other);
-        return keys.length === node.keys.length && keys.every((key, i) => key === node.keys[i] && collect(node.items[i], other[key], into));
+        const [keys, values] = [Object.keys(other), Object.values(other)];
+        return keys.length === node.keys.length && keys.every((key, i) => key === node.keys[i] && collect(node.items[i], values[i], into));
       }
     }
   };
@@ -109,7 +112,7 @@ export function disposeTree(...trees: Tree[]): void {
 
 /** The tensors of a tree; false where it has a leaf that is neither a tensor nor static. */
 function collectTensors(node: unknown, into: Tensor[]): boolean {
-  if (node instanceof tf.Tensor) return into.push(node) > 0;
+  if (node instanceof TensorClass) return into.push(node) > 0;
   if (Array.isArray(node)) return node.every((item) => collectTensors(item, into));
   if (isRecord(node)) return Object.values(node).every((item) => collectTensors(item, into));
   return node === null || node === undefined || typeof node === "number" || typeof node === "string" || typeof node === "boolean";

@@ -1,7 +1,9 @@
 /**
- * Five functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
+ * Six functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
  *
- * - `addFunctionDef(bytes: Uint8Array)`: registers a serialized `FunctionDef`, which `executeOp(name, …)` can then call;
+ * - `addFunctionDef(bytes: Uint8Array)`: registers a serialized `FunctionDef`, which `callFunction` can then call;
+ * - `callFunction(name: string, inputs: Int32Array, outputCount: number)`: calls it, as `executeOp` would, but takes the inputs' ids in one piece and
+ *   returns the first output's id, which those of the others follow, in place of an object for each;
  * - `removeFunction(name: string)`: forgets it;
  * - `getOpList(): Buffer`: the serialized `OpList` of every registered op (argument names and types);
  * - `inferShapes(bytes: Uint8Array, node: string)`: `{ shape, dtype }[]` of the outputs of a node of a serialized `GraphDef`, as
@@ -24,6 +26,14 @@ export const patch = {
           text: `  // Registers a function with the eager context:
   // - bytes (Uint8Array with a serialized FunctionDef)
   void AddFunctionDef(napi_env env, napi_value bytes);
+
+  // Calls a registered function:
+  // - name (string)
+  // - input_ids (Int32Array)
+  // - output_count (number)
+  // Returns the ID of the first output; those of the others follow it.
+  napi_value CallFunction(napi_env env, napi_value name, napi_value input_ids,
+                          napi_value output_count);
 
   // Removes a registered function:
   // - name (string)
@@ -70,6 +80,63 @@ export const patch = {
   TFE_ContextAddFunctionDef(tfe_context_, static_cast<const char *>(data),
                             length, tf_status.status);
   ENSURE_TF_OK(env, tf_status);
+}
+
+napi_value TFJSBackend::CallFunction(napi_env env, napi_value name,
+                                     napi_value input_ids,
+                                     napi_value output_count) {
+  std::string function_name;
+  napi_status nstatus = GetStringParam(env, name, function_name);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  nstatus = napi_get_typedarray_info(env, input_ids, &type, &length, &data,
+                                     nullptr, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  if (type != napi_int32_array) {
+    NAPI_THROW_ERROR(env, "callFunction takes the inputs as an Int32Array");
+    return nullptr;
+  }
+  int32_t count;
+  nstatus = napi_get_value_int32(env, output_count, &count);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  if (count < 0) {
+    NAPI_THROW_ERROR(env, "callFunction: %d outputs", count);
+    return nullptr;
+  }
+
+  TF_AutoStatus tf_status;
+  TFE_AutoOp tfe_op(
+      TFE_NewOp(tfe_context_, function_name.c_str(), tf_status.status));
+  ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
+  const int32_t *ids = static_cast<const int32_t *>(data);
+  for (size_t i = 0; i < length; i++) {
+    auto input = tfe_handle_map_.find(ids[i]);
+    if (input == tfe_handle_map_.end()) {
+      NAPI_THROW_ERROR(env, "Input Tensor ID not referenced (tensor_id: %d)",
+                       ids[i]);
+      return nullptr;
+    }
+    TFE_OpAddInput(tfe_op.op, input->second, tf_status.status);
+    ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
+  }
+  std::vector<TFE_TensorHandle *> results(count, nullptr);
+  int size = count;
+  TFE_Execute(tfe_op.op, results.data(), &size, tf_status.status);
+  ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
+
+  const int32_t first = next_tensor_id_;
+  for (int i = 0; i < size; i++) InsertHandle(results[i]);
+  if (size != count) {
+    NAPI_THROW_ERROR(env, "callFunction: the function has %d outputs, not %d",
+                     size, count);
+    return nullptr;
+  }
+  napi_value first_id;
+  nstatus = napi_create_int32(env, first, &first_id);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  return first_id;
 }
 
 void TFJSBackend::RemoveFunction(napi_env env, napi_value name) {
@@ -192,6 +259,18 @@ void TFJSBackend::SetTensorFloat32(napi_env env, napi_value allowed) {
   return js_this;
 }
 
+static napi_value CallFunction(napi_env env, napi_callback_info info) {
+  size_t argc = 3;
+  napi_value args[3];
+  napi_value js_this;
+  napi_status nstatus =
+      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  return backend->CallFunction(env, args[0], args[1], args[2]);
+}
+
 static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value args[1];
@@ -241,6 +320,8 @@ static napi_value SetTensorFloat32(napi_env env, napi_callback_info info) {
         {
           before: '      {"getNumOfTensors", nullptr, GetNumOfTensors, nullptr, nullptr,\n',
           text: `      {"addFunctionDef", nullptr, AddFunctionDef, nullptr, nullptr, nullptr,
+       napi_default, nullptr},
+      {"callFunction", nullptr, CallFunction, nullptr, nullptr, nullptr,
        napi_default, nullptr},
       {"removeFunction", nullptr, RemoveFunction, nullptr, nullptr, nullptr,
        napi_default, nullptr},

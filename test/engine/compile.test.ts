@@ -78,6 +78,27 @@ describe.skipIf(!isNative)("compile", () => {
     expect(numbers(out.a)).toEqual([1, 2]);
   });
 
+  it("becomes a part of the function that it is called in", () => {
+    const inner = compile((x: Tensor) => ({ twice: tf.mul(x, 2) }), { name: "inside", donate: [0] });
+    const outer = compile((x: Tensor) => ({ y: tf.add(inner(tf.neg(x)).twice, 1), x: inner(x).twice }), { name: "outside" });
+    const x = tf.tensor1d([1, 2]);
+    for (let call = 0; call < 2; call++) {
+      const out = outer(x);
+      expect([numbers(out.y), numbers(out.x), x.isDisposed]).toEqual([[-1, -3], [2, 4], false]);
+    }
+    expect([statsOf("inside").length, statsOf("outside").length]).toEqual([0, 1]);
+  });
+
+  it("leaves out shapes that a tensor has already or that another follows, and holds a constant once", () => {
+    const f = compile((x: Tensor) => tf.add(tf.reshape(tf.reshape(tf.reshape(tf.neg(x), [2, 3]), [6]), [3, 2]), tf.add(tf.tensor1d([1, 2]), tf.tensor1d([1, 2]))), { name: "shapes" });
+    for (let call = 0; call < 2; call++) {
+      const y = f(tf.tensor2d([[1, 2, 3], [4, 5, 6]]));
+      expect([y.shape, numbers(y)]).toEqual([[3, 2], [1, 2, -1, 0, -3, -2]]);
+    }
+    // two of the shapes and of the constants that are computed with; the shape [6] is nobody's
+    expect(statsOf("shapes")[0].nodes).toBe(8);
+  });
+
   it("refuses to freeze what is read or drawn, names the line, and leaves everything in order", () => {
     const reads = compile((x: Tensor) => tf.mul(x, x.dataSync()[0]));
     const branches = compile((x: Tensor) => (x.arraySync() as number[])[0] > 0 ? tf.neg(x) : x);
