@@ -246,39 +246,35 @@ void TFJSBackend::SetTensorFloat32(napi_env env, napi_value allowed) {
       insertions: [
         {
           before: "static napi_value LoadSavedModel(napi_env env, napi_callback_info info) {\n",
-          text: `static napi_value AddFunctionDef(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value args[1];
-  napi_value js_this;
+          text: `// The arguments of a call, \`argc\` of them, and the backend; null where
+// something threw.
+static TFJSBackend *TakeCall(napi_env env, napi_callback_info info,
+                             size_t argc, napi_value *args,
+                             napi_value *js_this) {
   napi_status nstatus =
-      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+      napi_get_cb_info(env, info, &argc, args, js_this, nullptr);
   ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
-  TFJSBackend *backend = GetTFJSBackend(env);
+  return GetTFJSBackend(env);
+}
+
+static napi_value AddFunctionDef(napi_env env, napi_callback_info info) {
+  napi_value args[1], js_this;
+  TFJSBackend *backend = TakeCall(env, info, 1, args, &js_this);
   if (!backend) return nullptr;
   backend->AddFunctionDef(env, args[0]);
   return js_this;
 }
 
 static napi_value CallFunction(napi_env env, napi_callback_info info) {
-  size_t argc = 3;
   napi_value args[3];
-  napi_value js_this;
-  napi_status nstatus =
-      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
-  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
-  TFJSBackend *backend = GetTFJSBackend(env);
+  TFJSBackend *backend = TakeCall(env, info, 3, args, nullptr);
   if (!backend) return nullptr;
   return backend->CallFunction(env, args[0], args[1], args[2]);
 }
 
 static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value args[1];
-  napi_value js_this;
-  napi_status nstatus =
-      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
-  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
-  TFJSBackend *backend = GetTFJSBackend(env);
+  napi_value args[1], js_this;
+  TFJSBackend *backend = TakeCall(env, info, 1, args, &js_this);
   if (!backend) return nullptr;
   backend->RemoveFunction(env, args[0]);
   return js_this;
@@ -291,25 +287,15 @@ static napi_value GetOpList(napi_env env, napi_callback_info info) {
 }
 
 static napi_value InferShapes(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
   napi_value args[2];
-  napi_value js_this;
-  napi_status nstatus =
-      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
-  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
-  TFJSBackend *backend = GetTFJSBackend(env);
+  TFJSBackend *backend = TakeCall(env, info, 2, args, nullptr);
   if (!backend) return nullptr;
   return backend->InferShapes(env, args[0], args[1]);
 }
 
 static napi_value SetTensorFloat32(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value args[1];
-  napi_value js_this;
-  napi_status nstatus =
-      napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
-  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
-  TFJSBackend *backend = GetTFJSBackend(env);
+  napi_value args[1], js_this;
+  TFJSBackend *backend = TakeCall(env, info, 1, args, &js_this);
   if (!backend) return nullptr;
   backend->SetTensorFloat32(env, args[0]);
   return js_this;

@@ -95,7 +95,7 @@ describe.skipIf(!isNative)("compile", () => {
       const y = f(tf.tensor2d([[1, 2, 3], [4, 5, 6]]));
       expect([y.shape, numbers(y)]).toEqual([[3, 2], [1, 2, -1, 0, -3, -2]]);
     }
-    // two of the shapes and of the constants that are computed with; the shape [6] is nobody's
+    // the negation, the shapes [6] and [3, 2] and what takes them, the constant, the two sums; nothing for [2, 3]
     expect(statsOf("shapes")[0].nodes).toBe(8);
   });
 
