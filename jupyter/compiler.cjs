@@ -40,7 +40,10 @@ function checkImportsOnce(ts) {
   return (program, [cell, ...imported]) => {
     const found = [...ts.getPreEmitDiagnosticsOfFiles(program, [cell])];
     if (imported.every((file) => clean.has(file))) return found;
-    const theirs = imported.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]);
+    const theirs = imported.flatMap((file) => [
+      ...program.getSyntacticDiagnostics(file),
+      ...program.getSemanticDiagnostics(file),
+    ]);
     if (theirs.length === 0) clean = new Set(imported);
     return [...found, ...theirs];
   };
@@ -56,7 +59,12 @@ function emitImportsFast(ts, { rootDir, outDir }) {
     const emit = builder.emit.bind(builder);
     builder.emit = (file, write, ...rest) => {
       if (!file?.fileName.endsWith(".ts") || isCell(file.fileName)) return emit(file, write, ...rest);
-      const { code } = transformSync(file.text, { loader: "ts", format: "cjs", target: "es2022", sourcefile: file.fileName });
+      const { code } = transformSync(file.text, {
+        loader: "ts",
+        format: "cjs",
+        target: "es2022",
+        sourcefile: file.fileName,
+      });
       write(path.join(outDir, path.relative(rootDir, file.fileName)).replace(/\.ts$/, ".js"), READY + code);
       return { emitSkipped: false, diagnostics: [] };
     };
@@ -72,9 +80,16 @@ function repairedCompiler(ts) {
   return {
     ...ts,
     getPreEmitDiagnosticsOfFiles: checkImportsOnce(ts),
-    transpileModule: (source, options) => (source.startsWith(READY) ? { outputText: source } : ts.transpileModule(source, options)),
+    transpileModule: (source, options) =>
+      source.startsWith(READY) ? { outputText: source } : ts.transpileModule(source, options),
     createWatchCompilerHost: (files, options, system, _createProgram, ...rest) => {
-      const own = { ...options, strict: true, experimentalDecorators: false, lib: ["lib.es2023.d.ts"], moduleResolution: ts.ModuleResolutionKind.Bundler };
+      const own = {
+        ...options,
+        strict: true,
+        experimentalDecorators: false,
+        lib: ["lib.es2023.d.ts"],
+        moduleResolution: ts.ModuleResolutionKind.Bundler,
+      };
       const host = ts.createWatchCompilerHost(files, own, system, emitImportsFast(ts, options), ...rest);
       return { ...host, ...separateTimers(host) };
     },

@@ -113,7 +113,10 @@ function repairImportedFiles(files) {
     .filter((file) => path.basename(file.path) === "index.js")
     .map((file) => {
       const folder = path.dirname(file.path);
-      return { path: `${folder}.js`, data: `module.exports = require(${JSON.stringify(`./${path.basename(folder)}/index`)});` };
+      return {
+        path: `${folder}.js`,
+        data: `module.exports = require(${JSON.stringify(`./${path.basename(folder)}/index`)});`,
+      };
     });
   return [...files.map(isolate), ...aliases];
 }

@@ -1,9 +1,21 @@
 /** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
-export * from "./settings";
-export * from "./experiment";
-export { ablationTable, chooseVariants, FAMILIES, finishedVariants, printedAblations, publishAblations, readAblations, runSweep, VARIANTS, type AblationRow, type Variant } from "./ablations";
+export * from "./experiment/settings";
+export * from "./experiment/experiment";
+export {
+  ablationTable,
+  chooseVariants,
+  FAMILIES,
+  finishedVariants,
+  printedAblations,
+  publishAblations,
+  readAblations,
+  runSweep,
+  VARIANTS,
+  type AblationRow,
+  type Variant,
+} from "./experiment/ablations";
 export { compile, engineStats } from "./engine/compile";
-export { foldIn, random } from "./engine/random";
+export { foldIn, random } from "./util/random";
 export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow";
 export { disposeTree } from "./engine/tree";
 export { loadAdapter, saveAdapter } from "./model/adapter";
@@ -11,18 +23,18 @@ export { loadModel, saveModel } from "./model/checkpoint";
 export { DEVICES, generationSeconds, trainingSeconds } from "./model/expected-time";
 export { PUBLISHED, publishedConfig, publishedConfigJson, publishedPreprocessorJson } from "./model/published";
 export { parameterCount } from "./model/shapes";
-export { paperPrompts, tinyPrompts } from "./data/prompts";
+export { paperPrompts, tinyPrompts } from "./benchmark/prompts";
 export { loadProcessor } from "./processor/processor";
 export { initLora, mergeLora } from "./model/lora";
 export { LORA_DEFAULTS, type LoraConfig } from "./model/lora-config";
-export { conceptStatistics, selectConcepts } from "./data/cot/concepts";
-export { compareCandidates, formatRationale, parseRationale } from "./data/rationale";
-export { domainQuestion, loadImage, measure } from "./data/emoji-fgvr";
-export * from "./data/sets";
-export { readSharegpt, writeSharegpt, type SftRecord } from "./data/sharegpt";
-export { readStage1, stage1Problems, summariseStage1 } from "./data/stage1";
-export { readStage2, stage2Row, writeStage2, type Stage2Row } from "./data/stage2";
-export { generateText } from "./rollout/text";
+export { conceptStatistics, selectConcepts } from "./cot/concepts";
+export { compareCandidates, formatRationale, parseRationale } from "./cot/rationale";
+export { domainQuestion, loadImage, measure } from "./benchmark/emoji-fgvr";
+export * from "./benchmark/photographs";
+export { readSharegpt, writeSharegpt, type SftRecord } from "./formats/sharegpt";
+export { readStage1, stage1Problems, summariseStage1 } from "./formats/stage1";
+export { readStage2, stage2Row, writeStage2, type Stage2Row } from "./formats/stage2";
+export { generateText } from "./train/generate-text";
 export { createTextGenerator } from "./rollout/text-generator";
 export type { SftLog } from "./train/sft";
 export { deck, makeGroup, scoreResponse, type Group, type RlPrompt } from "./rollout/groups";
@@ -35,12 +47,22 @@ export type { ProbeRow } from "./eval/probes";
 export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
 export { ablationFigure, ablationOverviewFigure } from "./report/figures-ablations";
 export { learningCurvesFigure, lossFigure, methodBarsFigure, RL_PANELS, seenUnseenFigure } from "./report/figures";
-export { checkAverages, paperLong, paperSeenUnseenFigure, pivotSets, readOwnResults, readPaperTable, runLong, type LongCell, type PaperRow } from "./report/paper";
-export { publishContrastive, readPublished, readRunRows } from "./report/contrastive";
-export { probesFigure } from "./report/probes";
-export { pretrainingCurve, publish, readLogs, rlCurves } from "./report/publish";
+export {
+  checkAverages,
+  paperLong,
+  paperSeenUnseenFigure,
+  pivotSets,
+  readOwnResults,
+  readPaperTable,
+  runLong,
+  type LongCell,
+  type PaperRow,
+} from "./report/paper";
+export { publishContrastive, readPublished, readRunRows } from "./experiment/baselines/publish";
+export { probesFigure } from "./experiment/probes-report";
+export { pretrainingCurve, publish, readLogs, rlCurves } from "./experiment/publish";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
-export { repositoryRoot } from "./engine/root";
+export { repositoryRoot } from "./util/root";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries, yieldToEventLoop } from "./report/progress";

@@ -5,9 +5,9 @@ import { describe, expect, it } from "vitest";
 import { resultsFromCsv } from "../lib/eval/results";
 import { readBlock, resultsBlock } from "../lib/report/readme";
 import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
-import { provenance } from "../lib/run";
-import { loadSettings } from "../lib/settings";
-import { benchBlock } from "../scripts/bench-block";
+import { provenance } from "../lib/experiment/run";
+import { loadSettings } from "../lib/experiment/settings";
+import { benchBlock } from "../tools/bench-block";
 import { readResults } from "./bench/results";
 
 const root = path.resolve(__dirname, "..");
@@ -15,7 +15,9 @@ const figures = path.join(root, "figures");
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
 
 describe("what the repository shows", () => {
-  const all = readdirSync(figures).filter((file) => file.endsWith(".svg")).map((file) => file.slice(0, -4));
+  const all = readdirSync(figures)
+    .filter((file) => file.endsWith(".svg"))
+    .map((file) => file.slice(0, -4));
   const ownRuns = /^(bench|ablations)/; // made by commands of their own, which take longer than the main job
   const names = all.filter((name) => !ownRuns.test(name));
 
@@ -34,7 +36,10 @@ describe("what the repository shows", () => {
   it("has figures of the benchmark and the ablations that belong to their tables, and in the README the benchmark's saved rows", () => {
     for (const name of all.filter((one) => ownRuns.test(one))) {
       const stamp = JSON.parse(read(`figures/${name}.stamp.json`)) as Record<string, string>;
-      expect([stamp.svg, stamp.csv], name).toEqual([sha256(read(`figures/${name}.svg`)), sha256(read(`figures/${name}.csv`))]);
+      expect([stamp.svg, stamp.csv], name).toEqual([
+        sha256(read(`figures/${name}.svg`)),
+        sha256(read(`figures/${name}.csv`)),
+      ]);
     }
     expect(readBlock(read("README.md"), "bench")).toBe(benchBlock(readResults()));
   });
@@ -55,8 +60,10 @@ describe("what the repository shows", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
     for (const file of ["README.md", "CONTRIBUTING.md", "docs/log.md", "docs/real-data.md"]) {
       const text = read(file);
-      for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) expect(existsSync(path.join(root, path.dirname(file), target)), `${file}: ${target}`).toBe(true);
-      for (const [, script] of text.matchAll(/npm run (?:-s )?([a-z][\w-]*)/g)) expect(scripts, `${file}: npm run ${script}`).toHaveProperty(script);
+      for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g))
+        expect(existsSync(path.join(root, path.dirname(file), target)), `${file}: ${target}`).toBe(true);
+      for (const [, script] of text.matchAll(/npm run (?:-s )?([a-z][\w-]*)/g))
+        expect(scripts, `${file}: npm run ${script}`).toHaveProperty(script);
     }
   });
 });

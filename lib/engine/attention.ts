@@ -36,26 +36,60 @@ export interface AttentionOptions {
  * @param v as k
  * @returns [B, Tq, heads * d]
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, { mask = null, causal = false, byHead = false, rotary = null }: AttentionOptions = {}): Tensor {
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { mask = null, causal = false, byHead = false, rotary = null }: AttentionOptions = {},
+): Tensor {
   const [batch, length, heads, size] = q.shape;
-  if (q.rank !== 4 || k.rank !== 4 || k.shape.join() !== v.shape.join() || k.shape[0] !== batch || k.shape[3] !== size || heads % k.shape[byHead ? 1 : 2]! !== 0) {
-    throw new Error(`attention: q [${q.shape.join(", ")}], k [${k.shape.join(", ")}], v [${v.shape.join(", ")}]; expected [B, Tq, heads, d] and two of ${byHead ? "[B, kvHeads, Tk, d]" : "[B, Tk, kvHeads, d]"}`);
+  if (
+    q.rank !== 4 ||
+    k.rank !== 4 ||
+    k.shape.join() !== v.shape.join() ||
+    k.shape[0] !== batch ||
+    k.shape[3] !== size ||
+    heads % k.shape[byHead ? 1 : 2]! !== 0
+  ) {
+    throw new Error(
+      `attention: q [${q.shape.join(", ")}], k [${k.shape.join(", ")}], v [${v.shape.join(", ")}]; expected [B, Tq, heads, d] and two of ${byHead ? "[B, kvHeads, Tk, d]" : "[B, Tk, kvHeads, d]"}`,
+    );
   }
   const keys = k.shape[byHead ? 2 : 1];
-  if (causal && keys !== length) throw new Error(`attention: causal, with ${length} queries and ${keys} keys; they must be as many`);
-  if (mask && (mask.rank !== 3 || ![1, batch].includes(mask.shape[0]) || ![1, length].includes(mask.shape[1]!) || mask.shape[2] !== keys)) {
+  if (causal && keys !== length)
+    throw new Error(`attention: causal, with ${length} queries and ${keys} keys; they must be as many`);
+  if (
+    mask &&
+    (mask.rank !== 3 ||
+      ![1, batch].includes(mask.shape[0]) ||
+      ![1, length].includes(mask.shape[1]!) ||
+      mask.shape[2] !== keys)
+  ) {
     throw new Error(`attention: mask [${mask.shape.join(", ")}]; expected [1 or ${batch}, 1 or ${length}, ${keys}]`);
   }
-  if (rotary && (byHead || keys !== length)) throw new Error(`attention: rotary, with ${length} queries and ${keys} keys${byHead ? " by head" : ""}; they must be as many, and lie alike`);
+  if (rotary && (byHead || keys !== length))
+    throw new Error(
+      `attention: rotary, with ${length} queries and ${keys} keys${byHead ? " by head" : ""}; they must be as many, and lie alike`,
+    );
   return tf.tidy(() => {
     const inKernel = usesKernels() && (!rotary || tablesRepeat(q, rotary));
     const [queries, turned] = rotary && !inKernel ? [rotated(q, rotary), rotated(k, rotary)] : [q, k];
-    const mixed = usesKernels() ? fused(queries, turned, v, mask, inKernel ? rotary : null, causal, byHead) : composed(queries, turned, v, mask, causal, byHead);
+    const mixed = usesKernels()
+      ? fused(queries, turned, v, mask, inKernel ? rotary : null, causal, byHead)
+      : composed(queries, turned, v, mask, causal, byHead);
     return mixed.reshape([batch, length, heads * size]);
   });
 }
 
-function fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, rotary: RotaryTables | null, causal: boolean, byHead: boolean): Tensor {
+function fused(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor | null,
+  rotary: RotaryTables | null,
+  causal: boolean,
+  byHead: boolean,
+): Tensor {
   const how = { by_head: byHead, causal };
   const masks = mask ?? tf.zeros([0, 0, 0]);
   const tables = rotary ? [rotary.cos, rotary.sin] : [tf.zeros([0]), tf.zeros([0])];
@@ -80,7 +114,12 @@ function composed(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, causal: 
   const [, kvHeads, count] = keys.shape;
   const group = heads / kvHeads;
   const split = q.reshape([batch, length, kvHeads, group, size]);
-  const folded = (length === 1 ? split : split.transpose([0, 2, 3, 1, 4])).reshape([batch, kvHeads, group * length, size]);
+  const folded = (length === 1 ? split : split.transpose([0, 2, 3, 1, 4])).reshape([
+    batch,
+    kvHeads,
+    group * length,
+    size,
+  ]);
   const products = tf.matMul(folded.mul(1 / Math.sqrt(size)), keys, false, true);
   let scores: Tensor = products.reshape([batch, kvHeads, group, length, count]);
   if (causal) scores = scores.add(causalMask(length));

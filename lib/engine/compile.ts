@@ -86,7 +86,12 @@ function haveKinds(tensors: readonly Tensor[], kinds: readonly Kind[]): boolean 
   const { tensorMap } = nativeBackend();
   return kinds.every(({ shape, dtype, bf16 }, i) => {
     const tensor = tensors[i];
-    return tensor.dtype === dtype && tensor.shape.length === shape.length && shape.every((size, axis) => size === tensor.shape[axis]) && (tensorMap.get(tensor.dataId).dtype === DT.bfloat16) === bf16;
+    return (
+      tensor.dtype === dtype &&
+      tensor.shape.length === shape.length &&
+      shape.every((size, axis) => size === tensor.shape[axis]) &&
+      (tensorMap.get(tensor.dataId).dtype === DT.bfloat16) === bf16
+    );
   });
 }
 
@@ -94,24 +99,31 @@ function haveKinds(tensors: readonly Tensor[], kinds: readonly Kind[]): boolean 
  * Compiles `fn`.
  * @throws TraceError (at the first call) where `fn` reads values or draws random numbers while being traced.
  */
-export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): (...args: A) => R {
+export function compile<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  options: CompileOptions = {},
+): (...args: A) => R {
   const name = options.name ?? (fn.name || "anonymous");
   const variants = new Map<string, Variant>();
   let last: Variant | null = null;
   const eager = (...args: A): R => {
     let result: R;
-    const flat = flatten(tf.tidy(() => {
-      result = fn(...args);
-      return flatten(result).leaves;
-    }));
+    const flat = flatten(
+      tf.tidy(() => {
+        result = fn(...args);
+        return flatten(result).leaves;
+      }),
+    );
     const given = new Set(flatten(args).leaves);
     return flatten(result!).rebuild(flat.leaves.map((leaf) => (given.has(leaf) ? leaf.clone() : leaf))) as R;
   };
-  const donating = (call: (...args: A) => R): ((...args: A) => R) => (...args) => {
-    const result = call(...args);
-    options.donate?.forEach((i) => disposeTree(args[i]));
-    return result;
-  };
+  const donating =
+    (call: (...args: A) => R): ((...args: A) => R) =>
+    (...args) => {
+      const result = call(...args);
+      options.donate?.forEach((i) => disposeTree(args[i]));
+      return result;
+    };
   if (!canCompile() || options.eager) return donating(eager);
 
   const replay = (variant: Variant, leaves: readonly Tensor[]): R => {
@@ -143,7 +155,14 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
     );
     const { rebuild } = output as unknown as FlatTree;
     const outputs = callTraced(traced, input.leaves);
-    const stats: TraceStats = { name, shapes: summary(input.leaves), nodes: traced.nodeCount, traceSeconds: (performance.now() - start) / 1000, calls: 0, callSeconds: 0 };
+    const stats: TraceStats = {
+      name,
+      shapes: summary(input.leaves),
+      nodes: traced.nodeCount,
+      traceSeconds: (performance.now() - start) / 1000,
+      calls: 0,
+      callSeconds: 0,
+    };
     registry.push(stats);
     forget.set(stats, () => {
       variants.delete(key);
@@ -157,7 +176,8 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
   return (...args) => (isRecording() ? fn(...args) : compiled(...args));
 }
 
-const signature = (tensor: Tensor): string => `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`;
+const signature = (tensor: Tensor): string =>
+  `${isBf16(tensor) ? "bfloat16" : tensor.dtype}[${tensor.shape.join(",")}]`;
 
 /** The shapes that tell variants apart, without the parameters' long list. */
 function summary(leaves: readonly Tensor[]): string {

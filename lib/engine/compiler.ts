@@ -13,6 +13,10 @@ export type Compiler = (typeof COMPILERS)[number];
  * @param oneShape whether all steps have one shape
  * @param recomputes whether layers are computed again in the backward pass (gradient checkpointing)
  */
-export function useXla(compiler: Compiler, { oneShape, recomputes }: { oneShape: boolean; recomputes: boolean }, onGpu = isOnGpu()): boolean {
+export function useXla(
+  compiler: Compiler,
+  { oneShape, recomputes }: { oneShape: boolean; recomputes: boolean },
+  onGpu = isOnGpu(),
+): boolean {
   return compiler === "auto" ? onGpu && oneShape && !recomputes : compiler === "xla";
 }

@@ -1,6 +1,6 @@
 /** Dropout whose mask is a pure function of a seed that travels as an argument, so that a compiled step draws anew each time. */
 import { DT, nativeBackend } from "./native";
-import { foldIn, random } from "./random";
+import { foldIn, random } from "../util/random";
 import { isNative, tf, type Tensor } from "./tensorflow";
 
 /**
@@ -12,11 +12,18 @@ function statelessUniform(shape: readonly number[], seed: Tensor): Tensor {
   if (!isNative) {
     const [first, second] = seed.dataSync();
     const draw = random(foldIn(first, second));
-    return tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => draw.uniform()), [...shape]);
+    return tf.tensor(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => draw.uniform()),
+      [...shape],
+    );
   }
   const backend = nativeBackend();
   const { TF_ATTR_TYPE } = backend.binding;
-  const types = [{ name: "dtype", type: TF_ATTR_TYPE, value: DT.float32 }, { name: "T", type: TF_ATTR_TYPE, value: DT.int32 }, { name: "Tseed", type: TF_ATTR_TYPE, value: DT.int32 }];
+  const types = [
+    { name: "dtype", type: TF_ATTR_TYPE, value: DT.float32 },
+    { name: "T", type: TF_ATTR_TYPE, value: DT.int32 },
+    { name: "Tseed", type: TF_ATTR_TYPE, value: DT.int32 },
+  ];
   return backend.executeSingleOutput("StatelessRandomUniform", types, [tf.tensor1d([...shape], "int32"), seed]);
 }
 

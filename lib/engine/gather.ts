@@ -8,14 +8,18 @@ const hasKernel = (x: Tensor): boolean => usesKernels() && x.dtype === "float32"
 const flatRows = (x: Tensor): Tensor => (x.rank === 2 ? x : x.reshape([x.shape[0], -1]));
 
 /** y[i] = x[index[i]]; where that is -1 the row `base[i]`, or zeros. @param x [N, D] @param index int32 [M] @param base [M, D] */
-const taken = (x: Tensor, index: Tensor, base?: Tensor): Tensor => callKernel("GatherRows", [x, index, base ?? tf.zeros([0])], 1)[0];
+const taken = (x: Tensor, index: Tensor, base?: Tensor): Tensor =>
+  callKernel("GatherRows", [x, index, base ?? tf.zeros([0])], 1)[0];
 
 /** The gradient of `taken` with respect to x: rows added up by index. @param dy [M, D] @returns [rows, D] */
-const scattered = (dy: Tensor, index: Tensor, rows: number): Tensor => callKernel("ScatterRows", [dy, index], 1, {}, { rows })[0];
+const scattered = (dy: Tensor, index: Tensor, rows: number): Tensor =>
+  callKernel("ScatterRows", [dy, index], 1, {}, { rows })[0];
 
 /** `taken` for an x of any rank, without a gradient. */
 function gathered(x: Tensor, index: Tensor): Tensor {
-  return hasKernel(x) ? taken(flatRows(x), index).reshape([index.size, ...x.shape.slice(1)]) : tf.gather(x, index as tf.Tensor1D);
+  return hasKernel(x)
+    ? taken(flatRows(x), index).reshape([index.size, ...x.shape.slice(1)])
+    : tf.gather(x, index as tf.Tensor1D);
 }
 
 /**
@@ -58,7 +62,11 @@ export function mergeRows(x: Tensor, rows: Tensor, index: Tensor): Tensor {
           return taken(rows, flat, x.reshape([-1, size]));
         },
         (dy, [at]) => {
-          const kept = tf.where(tf.less(at, tf.scalar(0, "int32")), tf.range(0, at.size, 1, "int32"), tf.fill([at.size], -1, "int32"));
+          const kept = tf.where(
+            tf.less(at, tf.scalar(0, "int32")),
+            tf.range(0, at.size, 1, "int32"),
+            tf.fill([at.size], -1, "int32"),
+          );
           return [taken(dy, kept), scattered(dy, at, rows.shape[0])];
         },
       );
@@ -103,7 +111,8 @@ export interface Packing {
 
 /** Rows `index` of `x`, 0 where `mask` is 0: both directions of `Packing`, and each the gradient of the other. */
 function move(x: Tensor, to: { index: Tensor; mask: Tensor }, back: { index: Tensor; mask: Tensor }): Tensor {
-  const along = (y: Tensor, { index, mask }: typeof to): Tensor => tf.mul(gathered(y, index), tf.reshape(mask, [-1, ...new Array<number>(y.rank - 1).fill(1)]));
+  const along = (y: Tensor, { index, mask }: typeof to): Tensor =>
+    tf.mul(gathered(y, index), tf.reshape(mask, [-1, ...new Array<number>(y.rank - 1).fill(1)]));
   return withGradient(
     [x],
     (save) => {

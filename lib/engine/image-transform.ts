@@ -13,7 +13,14 @@ export function imageTransform(images: Tensor, transforms: Tensor, fillValue: nu
   if (!isNative) {
     // one by one: the CPU kernel of tfjs 4.22 returns after the first image of a batch, the others stay `fillValue`
     const one = (image: Tensor, i: number): Tensor =>
-      tf.image.transform(image as tf.Tensor4D, tf.slice(transforms as tf.Tensor2D, [i, 0], [1, 8]), "bilinear", "constant", fillValue, [height, width]);
+      tf.image.transform(
+        image as tf.Tensor4D,
+        tf.slice(transforms as tf.Tensor2D, [i, 0], [1, 8]),
+        "bilinear",
+        "constant",
+        fillValue,
+        [height, width],
+      );
     return tf.tidy(() => tf.concat(tf.split(images, count).map(one)));
   }
   const backend = nativeBackend();

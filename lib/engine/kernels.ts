@@ -5,9 +5,10 @@
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { isOnGpu, nativeBackend, type OpAttribute } from "./native";
+import type { OpAttribute } from "./binding";
+import { isOnGpu, nativeBackend } from "./native";
 import { recordsForXla } from "./recorder";
-import { repositoryRoot } from "./root";
+import { repositoryRoot } from "../util/root";
 import { isNative, tf, type Tensor } from "./tensorflow";
 
 /** The addon registers its ops with TensorFlow when it is loaded. */
@@ -26,7 +27,7 @@ function load(): { addon: KernelAddon | null; problem: string | null } {
   if (chosen === "0") return { addon: null, problem: "FINE_R1_KERNELS=0 asks for TensorFlow's own" };
   if (isOnGpu()) return { addon: null, problem: "the device is a GPU" };
   const file = path.join(repositoryRoot(), ".setup/kernels/kernels.node");
-  if (!existsSync(file)) return { addon: null, problem: "not built: node scripts/setup.mjs" };
+  if (!existsSync(file)) return { addon: null, problem: "not built: node tools/setup.mjs" };
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- optional: a missing addon must not throw
     return { addon: require(file) as KernelAddon, problem: null };
@@ -70,10 +71,20 @@ export function withoutKernels<T>(run: () => T): T {
  * @param counts integers: how many tensors a list of inputs has
  * @throws Error naming the inputs that don't fit
  */
-export function callKernel(name: string, inputs: Tensor[], outputs: number, attributes: Record<string, number | boolean> = {}, counts: Record<string, number> = {}): Tensor[] {
+export function callKernel(
+  name: string,
+  inputs: Tensor[],
+  outputs: number,
+  attributes: Record<string, number | boolean> = {},
+  counts: Record<string, number> = {},
+): Tensor[] {
   const backend = nativeBackend();
   const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_INT } = backend.binding;
-  const given = Object.entries(attributes).map(([key, value]): OpAttribute => ({ name: key, type: typeof value === "boolean" ? TF_ATTR_BOOL : TF_ATTR_FLOAT, value }));
+  const given = Object.entries(attributes).map(([key, value]): OpAttribute => ({
+    name: key,
+    type: typeof value === "boolean" ? TF_ATTR_BOOL : TF_ATTR_FLOAT,
+    value,
+  }));
   const lists = Object.entries(counts).map(([key, value]): OpAttribute => ({ name: key, type: TF_ATTR_INT, value }));
   return backend.executeMultipleOutputs(`FineR1${name}`, [...given, ...lists], inputs, outputs);
 }

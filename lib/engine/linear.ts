@@ -1,6 +1,7 @@
 /** A linear layer, and the matrix products of it and of its gradient. */
 import { callKernel, usesKernels } from "./kernels";
-import { DT, nativeBackend, type OpAttribute } from "./native";
+import type { OpAttribute } from "./binding";
+import { DT, nativeBackend } from "./native";
 import { withGradient } from "./ops";
 import { isNative, tf, type Tensor } from "./tensorflow";
 
@@ -14,7 +15,9 @@ import { isNative, tf, type Tensor } from "./tensorflow";
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   const [outSize, inSize] = weight.shape;
   if (weight.rank !== 2 || x.shape[x.rank - 1] !== inSize) {
-    throw new Error(`linear: input [${x.shape.join(", ")}] against weight [${weight.shape.join(", ")}]; expected [..., in] and [out, in]`);
+    throw new Error(
+      `linear: input [${x.shape.join(", ")}] against weight [${weight.shape.join(", ")}]; expected [..., in] and [out, in]`,
+    );
   }
   return tf.tidy(() => {
     const flat = x.rank === 2 ? x : x.reshape([-1, inSize]);
@@ -34,7 +37,12 @@ interface Transposed {
  * it reads them (`Recorder`).
  */
 function fused(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
-  const product = (a: Tensor, b: Tensor, added: Tensor, { a: transposeA = false, b: transposeB = false }: Transposed): Tensor =>
+  const product = (
+    a: Tensor,
+    b: Tensor,
+    added: Tensor,
+    { a: transposeA = false, b: transposeB = false }: Transposed,
+  ): Tensor =>
     callKernel("MatMul", [a, b, added], 1, { transpose_a: transposeA, transpose_b: transposeB, rounds: false })[0];
   return withGradient(
     bias ? [x, weight, bias] : [x, weight],
@@ -43,7 +51,11 @@ function fused(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
       save([x, weight, none]);
       return product(x, weight, bias ?? none, { b: true });
     },
-    (dy, [input, w, none]) => [product(dy, w, none, {}), product(dy, input, none, { a: true }), ...(bias ? callKernel("ColumnSums", [dy], 1) : [])],
+    (dy, [input, w, none]) => [
+      product(dy, w, none, {}),
+      product(dy, input, none, { a: true }),
+      ...(bias ? callKernel("ColumnSums", [dy], 1) : []),
+    ],
   );
 }
 
@@ -54,7 +66,11 @@ function composed(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 
 function callNative(op: string, inputs: Tensor[], attributes: OpAttribute[]): Tensor {
   const backend = nativeBackend();
-  return backend.executeSingleOutput(op, [...attributes, { name: "T", type: backend.binding.TF_ATTR_TYPE, value: DT.float32 }], inputs);
+  return backend.executeSingleOutput(
+    op,
+    [...attributes, { name: "T", type: backend.binding.TF_ATTR_TYPE, value: DT.float32 }],
+    inputs,
+  );
 }
 
 /**
@@ -67,14 +83,28 @@ function plainProduct(x: Tensor, weight: Tensor): Tensor {
     (save) => {
       save([x, weight]);
       const type = nativeBackend().binding.TF_ATTR_BOOL;
-      return callNative("MatMul", [x, weight], [{ name: "transpose_a", type, value: false }, { name: "transpose_b", type, value: true }]);
+      return callNative(
+        "MatMul",
+        [x, weight],
+        [
+          { name: "transpose_a", type, value: false },
+          { name: "transpose_b", type, value: true },
+        ],
+      );
     },
-    (dy, [input, w]) => [tf.matMul(dy as tf.Tensor2D, w as tf.Tensor2D), tf.matMul(dy as tf.Tensor2D, input as tf.Tensor2D, true, false)],
+    (dy, [input, w]) => [
+      tf.matMul(dy as tf.Tensor2D, w as tf.Tensor2D),
+      tf.matMul(dy as tf.Tensor2D, input as tf.Tensor2D, true, false),
+    ],
   );
 }
 
 /** A bias added by BiasAdd, which TensorFlow computes together with the product before it. */
 function addBias(x: Tensor, bias: Tensor): Tensor {
   if (!isNative) return x.add(bias);
-  return withGradient([x, bias], () => callNative("BiasAdd", [x, bias], []), (dy) => [dy, tf.sum(dy, 0)]);
+  return withGradient(
+    [x, bias],
+    () => callNative("BiasAdd", [x, bias], []),
+    (dy) => [dy, tf.sum(dy, 0)],
+  );
 }

@@ -1,5 +1,6 @@
 /** TensorFlow's registry of ops: what a node of a function or graph must state beyond what an eager call says. */
-import { nativeBackend, type Binding, type OpAttribute } from "./native";
+import type { Binding, OpAttribute } from "./binding";
+import { nativeBackend } from "./native";
 import { attrValue, parseOpList, type AttrValue, type OpArgument, type OpSignature } from "./proto";
 
 let signatures: Map<string, OpSignature> | null = null;
@@ -22,14 +23,20 @@ export function outputNames(node: string, op: string, attributes: readonly OpAtt
     const copies = copiesOf(arg, attributes) ?? count;
     for (let i = 0; i < copies; i++) names.push(`${node}:${arg.name}:${i}`);
   }
-  if (names.length !== count) throw new Error(`trace: ${op} was called for ${count} outputs, its registration gives ${names.length}`);
+  if (names.length !== count)
+    throw new Error(`trace: ${op} was called for ${count} outputs, its registration gives ${names.length}`);
   return names;
 }
 
 /** Attributes that eager execution infers from its inputs and a node must state: types and list lengths. */
-export function inferredAttributes(op: string, given: readonly OpAttribute[], inputTypes: readonly number[]): Record<string, AttrValue> {
+export function inferredAttributes(
+  op: string,
+  given: readonly OpAttribute[],
+  inputTypes: readonly number[],
+): Record<string, AttrValue> {
   const inferred: Record<string, AttrValue> = {};
-  const has = (name: string): boolean => given.some((a) => a.name === name && a.value !== null && a.value !== undefined);
+  const has = (name: string): boolean =>
+    given.some((a) => a.name === name && a.value !== null && a.value !== undefined);
   const { inputs } = signatureOf(op);
   let next = 0;
   for (const arg of inputs) {

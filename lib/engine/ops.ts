@@ -9,7 +9,11 @@ import { tf, type Tensor } from "./tensorflow";
 type Save = (tensors: Tensor[]) => void;
 
 /** Runs `forward`, and `backward` (one gradient per input, in order) when a gradient is asked for. */
-export function withGradient(inputs: Tensor[], forward: (save: Save) => Tensor, backward: (dy: Tensor, saved: Tensor[]) => Tensor[]): Tensor {
+export function withGradient(
+  inputs: Tensor[],
+  forward: (save: Save) => Tensor,
+  backward: (dy: Tensor, saved: Tensor[]) => Tensor[],
+): Tensor {
   const op = tf.customGrad((...args) => {
     const save = args[args.length - 1] as unknown as Save;
     return { value: forward(save), gradFunc: (dy: Tensor, saved: Tensor[]) => backward(dy, saved) };
@@ -49,8 +53,14 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
       const dWeight = product.sum(leadingAxes(product));
       // mean(dy·w·x̂) per row as a matrix-vector product: Σ_d (dy·x̂)_d w_d / D
       const size = w.size;
-      const projection = tf.matMul(product.reshape([-1, size]) as tf.Tensor2D, w.div(size).reshape([size, 1]) as tf.Tensor2D);
-      const dx = dy.mul(w).sub(normalised.mul(projection.reshape(scale.shape))).mul(scale);
+      const projection = tf.matMul(
+        product.reshape([-1, size]) as tf.Tensor2D,
+        w.div(size).reshape([size, 1]) as tf.Tensor2D,
+      );
+      const dx = dy
+        .mul(w)
+        .sub(normalised.mul(projection.reshape(scale.shape)))
+        .mul(scale);
       return [dx, dWeight];
     },
   );
@@ -104,7 +114,11 @@ export function geluExact(x: Tensor): Tensor {
       return x.mul(phi);
     },
     (dy, [input, phi]) => {
-      const density = input.square().mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
+      const density = input
+        .square()
+        .mul(-0.5)
+        .exp()
+        .mul(1 / Math.sqrt(2 * Math.PI));
       return [dy.mul(phi.add(input.mul(density)))];
     },
   );
@@ -130,7 +144,8 @@ export function rotaryTablesOf(angles: Tensor): RotaryTables {
 
 /** Whether rows of `x` take the tables one after the other, and over again: what the kernel knows. */
 export function tablesRepeat(x: Tensor, { cos }: RotaryTables): boolean {
-  if (x.rank < 2 || cos.rank !== x.rank || cos.shape[x.rank - 2] !== 1 || cos.shape[x.rank - 1] !== x.shape[x.rank - 1]) return false;
+  if (x.rank < 2 || cos.rank !== x.rank || cos.shape[x.rank - 2] !== 1 || cos.shape[x.rank - 1] !== x.shape[x.rank - 1])
+    return false;
   const first = cos.shape.findIndex((size) => size !== 1);
   return cos.shape.slice(first, x.rank - 2).every((size, axis) => size === x.shape[first + axis]);
 }

@@ -27,14 +27,21 @@ export interface AdamWState {
 
 /** Zero moments for every tensor in `params`, made in TensorFlow's memory (`tf.zeros` would make them in JavaScript's first). */
 export function adamWInit(params: Params): AdamWState {
-  const zeros = (): Params => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, tf.fill(p.shape, 0)]));
+  const zeros = (): Params =>
+    Object.fromEntries(Object.entries(params).map(([name, p]) => [name, tf.fill(p.shape, 0)]));
   return { step: tf.scalar(0), m: zeros(), v: zeros() };
 }
 
 /** Global L2 norm over all gradients (scalar). */
 export function globalNorm(gradients: Params): Tensor {
   const all = Object.values(gradients);
-  return tf.tidy(() => tf.sqrt(usesKernelsWithoutGradient() ? callKernel("SumOfSquares", all, 1, {}, { N: all.length })[0] : tf.addN(all.map((g) => tf.tidy(() => tf.sum(tf.square(g)))))));
+  return tf.tidy(() =>
+    tf.sqrt(
+      usesKernelsWithoutGradient()
+        ? callKernel("SumOfSquares", all, 1, {}, { N: all.length })[0]
+        : tf.addN(all.map((g) => tf.tidy(() => tf.sum(tf.square(g))))),
+    ),
+  );
 }
 
 /** The factor on gradients of that global norm after which it is at most `maxNorm` (scalar). */
@@ -43,10 +50,12 @@ export function clipFactor(norm: Tensor, maxNorm: number): Tensor {
 }
 
 /** The mean of gradients of a tensor after one more. */
-export const firstMoment = (m: Tensor, g: Tensor, { beta1 }: AdamWOptions): Tensor => tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
+export const firstMoment = (m: Tensor, g: Tensor, { beta1 }: AdamWOptions): Tensor =>
+  tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
 
 /** The mean of squared gradients of a tensor after one more. */
-export const secondMoment = (v: Tensor, g: Tensor, { beta2 }: AdamWOptions): Tensor => tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
+export const secondMoment = (v: Tensor, g: Tensor, { beta2 }: AdamWOptions): Tensor =>
+  tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
 
 /** What a step multiplies by, scalars: the same for all tensors of one learning rate and decay. */
 interface StepFactors {
@@ -59,17 +68,41 @@ interface StepFactors {
 }
 
 /** @param step scalar, 1 at the first step @param decays whether the weight decays */
-function stepFactors(step: Tensor, learningRate: Tensor, scale: number, decays: boolean, { beta1, beta2, weightDecay }: AdamWOptions): StepFactors {
+function stepFactors(
+  step: Tensor,
+  learningRate: Tensor,
+  scale: number,
+  decays: boolean,
+  { beta1, beta2, weightDecay }: AdamWOptions,
+): StepFactors {
   const rate = tf.mul(learningRate, scale);
   const correction = (beta: number): Tensor => tf.sub(1, tf.pow(beta, step));
-  return { rate: tf.div(rate, correction(beta1)), correction2: tf.sqrt(correction(beta2)), decay: tf.sub(1, tf.mul(rate, decays ? weightDecay : 0)) };
+  return {
+    rate: tf.div(rate, correction(beta1)),
+    correction2: tf.sqrt(correction(beta2)),
+    decay: tf.sub(1, tf.mul(rate, decays ? weightDecay : 0)),
+  };
 }
 
 const decays = (p: Tensor): boolean => p.rank >= 2;
 
 /** The tensor `name` after its step. @param m moments with this step's gradient in them @param step scalar, 1 at the first step */
-export function adamWStep(p: Tensor, m: Tensor, v: Tensor, step: Tensor, learningRate: Tensor, name: string, options: AdamWOptions): Tensor {
-  const { rate, correction2, decay } = stepFactors(step, learningRate, options.learningRateScale?.(name) ?? 1, decays(p), options);
+export function adamWStep(
+  p: Tensor,
+  m: Tensor,
+  v: Tensor,
+  step: Tensor,
+  learningRate: Tensor,
+  name: string,
+  options: AdamWOptions,
+): Tensor {
+  const { rate, correction2, decay } = stepFactors(
+    step,
+    learningRate,
+    options.learningRateScale?.(name) ?? 1,
+    decays(p),
+    options,
+  );
   const denominator = tf.add(tf.div(tf.sqrt(v), correction2), options.epsilon);
   return tf.sub(tf.mul(p, decay), tf.mul(rate, tf.div(m, denominator)));
 }
@@ -86,9 +119,17 @@ export interface AdamWControl {
  * One AdamW step. Tensors without a gradient pass through unchanged; they need no state.
  * @param learningRate float32 scalar
  */
-export function adamWUpdate(params: Params, gradients: Params, state: AdamWState, learningRate: Tensor, options: AdamWOptions, { apply, gradientScale }: AdamWControl = {}): { params: Params; state: AdamWState } {
+export function adamWUpdate(
+  params: Params,
+  gradients: Params,
+  state: AdamWState,
+  learningRate: Tensor,
+  options: AdamWOptions,
+  { apply, gradientScale }: AdamWControl = {},
+): { params: Params; state: AdamWState } {
   const step = tf.add(state.step, apply ?? 1);
-  const keep = (updated: Tensor, old: Tensor): Tensor => (apply ? tf.where(tf.greater(apply, 0), updated, old) : updated);
+  const keep = (updated: Tensor, old: Tensor): Tensor =>
+    apply ? tf.where(tf.greater(apply, 0), updated, old) : updated;
   const composed = (name: string, p: Tensor, m: Tensor, v: Tensor, given: Tensor): Tensor[] => {
     const g = gradientScale ? tf.mul(given, gradientScale) : given;
     const [newM, newV] = [firstMoment(m, g, options), secondMoment(v, g, options)];
@@ -108,18 +149,39 @@ export function adamWUpdate(params: Params, gradients: Params, state: AdamWState
       }
       continue;
     }
-    if (fuses) (alike[`${options.learningRateScale?.(name) ?? 1} ${options.weightDecay > 0 && decays(p)}`] ??= []).push(name);
+    if (fuses)
+      (alike[`${options.learningRateScale?.(name) ?? 1} ${options.weightDecay > 0 && decays(p)}`] ??= []).push(name);
     // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once. What is fused follows below, in the same places
-    [out.params[name], out.m[name], out.v[name]] = fuses ? [p, state.m[name], state.v[name]] : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
+    [out.params[name], out.m[name], out.v[name]] = fuses
+      ? [p, state.m[name], state.v[name]]
+      : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));
   }
   for (const names of Object.values(alike)) {
     const of = (record: Params): Tensor[] => names.map((name) => record[name]);
-    const { rate, correction2, decay } = stepFactors(step, learningRate, options.learningRateScale?.(names[0]) ?? 1, decays(params[names[0]]), options);
-    const coefficients = tf.stack([gradientScale ?? tf.scalar(1), rate, correction2, decay, apply ?? tf.scalar(1)].map((x) => tf.reshape(x, [])));
+    const { rate, correction2, decay } = stepFactors(
+      step,
+      learningRate,
+      options.learningRateScale?.(names[0]) ?? 1,
+      decays(params[names[0]]),
+      options,
+    );
+    const coefficients = tf.stack(
+      [gradientScale ?? tf.scalar(1), rate, correction2, decay, apply ?? tf.scalar(1)].map((x) => tf.reshape(x, [])),
+    );
     const { beta1, beta2, epsilon } = options;
-    const updated = callKernel("AdamW", [...of(params), ...of(state.m), ...of(state.v), ...of(gradients), coefficients], 3 * names.length, { beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon }, { N: names.length });
+    const updated = callKernel(
+      "AdamW",
+      [...of(params), ...of(state.m), ...of(state.v), ...of(gradients), coefficients],
+      3 * names.length,
+      { beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2, epsilon },
+      { N: names.length },
+    );
     names.forEach((name, i) => {
-      [out.params[name], out.m[name], out.v[name]] = [updated[i], updated[names.length + i], updated[2 * names.length + i]];
+      [out.params[name], out.m[name], out.v[name]] = [
+        updated[i],
+        updated[names.length + i],
+        updated[2 * names.length + i],
+      ];
     });
   }
   return { params: out.params, state: { step, m: out.m, v: out.v } };

@@ -32,6 +32,10 @@ export function useBf16(precision: Precision, flags = processorFlags(), onGpu = 
 export function toBf16(x: Tensor): Tensor {
   const backend = nativeBackend();
   const { TF_ATTR_BOOL, TF_ATTR_TYPE } = backend.binding;
-  const attributes = [{ name: "SrcT", type: TF_ATTR_TYPE, value: DT.float32 }, { name: "DstT", type: TF_ATTR_TYPE, value: DT.bfloat16 }, { name: "Truncate", type: TF_ATTR_BOOL, value: false }];
+  const attributes = [
+    { name: "SrcT", type: TF_ATTR_TYPE, value: DT.float32 },
+    { name: "DstT", type: TF_ATTR_TYPE, value: DT.bfloat16 },
+    { name: "Truncate", type: TF_ATTR_BOOL, value: false },
+  ];
   return tensorOf(backend.binding.executeOp("Cast", attributes, backend.getInputTensorIds([x]), 1)[0]);
 }

@@ -36,7 +36,12 @@ function totals(): Map<string, Totals> {
   const byName = new Map<string, Totals>();
   for (const { name, calls, callSeconds, traceSeconds } of engineStats()) {
     const t = byName.get(name) ?? { calls: 0, seconds: 0, traces: 0, traceSeconds: 0 };
-    byName.set(name, { calls: t.calls + calls, seconds: t.seconds + callSeconds, traces: t.traces + 1, traceSeconds: t.traceSeconds + traceSeconds });
+    byName.set(name, {
+      calls: t.calls + calls,
+      seconds: t.seconds + callSeconds,
+      traces: t.traces + 1,
+      traceSeconds: t.traceSeconds + traceSeconds,
+    });
   }
   return byName;
 }
@@ -51,11 +56,25 @@ export async function profile<T>(work: () => T | Promise<T>): Promise<Profile<T>
   const functions = [...totals()]
     .map(([name, now]): FunctionProfile => {
       const old = before.get(name) ?? none;
-      return { name, calls: now.calls - old.calls, seconds: now.seconds - old.seconds, traces: now.traces - old.traces, traceSeconds: now.traceSeconds - old.traceSeconds };
+      return {
+        name,
+        calls: now.calls - old.calls,
+        seconds: now.seconds - old.seconds,
+        traces: now.traces - old.traces,
+        traceSeconds: now.traceSeconds - old.traceSeconds,
+      };
     })
     .filter((f) => f.calls > 0 || f.traces > 0)
     .sort((a, b) => b.seconds - a.seconds);
   const sum = (value: (f: FunctionProfile) => number): number => functions.reduce((n, f) => n + value(f), 0);
   const [kernelSeconds, traceSeconds] = [sum((f) => f.seconds), sum((f) => f.traceSeconds)];
-  return { result, seconds, functions, kernelSeconds, traceSeconds, hostSeconds: seconds - kernelSeconds - traceSeconds, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
+  return {
+    result,
+    seconds,
+    functions,
+    kernelSeconds,
+    traceSeconds,
+    hostSeconds: seconds - kernelSeconds - traceSeconds,
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  };
 }

@@ -141,6 +141,17 @@ export interface OpSignature {
 /** Parses a serialized OpList (`TF_GetAllOpList`). */
 export function parseOpList(bytes: Uint8Array): Map<string, OpSignature> {
   const list = messages().OpList.deserializeBinary(bytes);
-  const argument = (arg: any): OpArgument => ({ name: arg.getName(), typeAttr: arg.getTypeAttr(), numberAttr: arg.getNumberAttr() });
-  return new Map(list.getOpList().map((op: any) => [op.getName(), { inputs: op.getInputArgList().map(argument), outputs: op.getOutputArgList().map(argument) }]));
+  const argument = (arg: any): OpArgument => ({
+    name: arg.getName(),
+    typeAttr: arg.getTypeAttr(),
+    numberAttr: arg.getNumberAttr(),
+  });
+  return new Map(
+    list
+      .getOpList()
+      .map((op: any) => [
+        op.getName(),
+        { inputs: op.getInputArgList().map(argument), outputs: op.getOutputArgList().map(argument) },
+      ]),
+  );
 }

@@ -24,13 +24,21 @@ function nestedGradients(fn: (inputs: Tensor[]) => Tensor, inputs: Tensor[], dy:
  * @param fn pure; called once now and once in the backward pass
  * @param constants tensors of any type that outlive the step and need no gradient (a seed); what `fn` makes of them is made again too
  */
-export function recomputed(inputs: Tensor[], fn: (inputs: Tensor[], constants: Tensor[]) => Tensor, constants: Tensor[] = []): Tensor {
+export function recomputed(
+  inputs: Tensor[],
+  fn: (inputs: Tensor[], constants: Tensor[]) => Tensor,
+  constants: Tensor[] = [],
+): Tensor {
   const op = tf.customGrad((...args) => {
     const save = args[args.length - 1] as unknown as (tensors: Tensor[]) => void;
     save(inputs);
     const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
       const again = constants.map((x) => runAfter(x, dy));
-      return nestedGradients((all) => fn(all, again), saved.map((x) => runAfter(x, dy)), dy);
+      return nestedGradients(
+        (all) => fn(all, again),
+        saved.map((x) => runAfter(x, dy)),
+        dy,
+      );
     };
     return { value: fn(inputs, constants), gradFunc };
   });

@@ -1,6 +1,7 @@
 /** What a trace writes down: kernel calls as the nodes of a TensorFlow function. */
 import { createInference, type Inferred, type Known } from "./infer";
-import { DT, nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute, type TensorHandle } from "./native";
+import type { Binding, OpAttribute, TensorHandle } from "./binding";
+import { DT, nativeBackend, tensorOf, typeNumber } from "./native";
 import { convertAttribute, inferredAttributes, outputNames, takesAnyType } from "./op-registry";
 import { attrValue, type AttrValue, type Node } from "./proto";
 import { tf, type Tensor } from "./tensorflow";
@@ -53,7 +54,8 @@ const LARGE_SUM = 2 ** 14;
 /** Kernels that multiply matrices of either type, and round float32 ones themselves where they are to. */
 const PRODUCT_KERNELS = new Set(["FineR1MatMul", "FineR1SwiGluMlp", "FineR1SwiGluMlpGrad"]);
 
-const isLargeSum = ([a, b]: readonly Known[]): boolean => a.dtype === DT.float32 && a.shape.join() === b.shape.join() && a.shape.reduce((n, size) => n * size, 1) >= LARGE_SUM;
+const isLargeSum = ([a, b]: readonly Known[]): boolean =>
+  a.dtype === DT.float32 && a.shape.join() === b.shape.join() && a.shape.reduce((n, size) => n * size, 1) >= LARGE_SUM;
 
 /** Records kernel calls as the nodes of a function. Tensors made in it are stand-ins: a negative id, a shape and a type. */
 export class Recorder {
@@ -102,7 +104,13 @@ export class Recorder {
     const key = bytes.length <= SMALL_CONSTANT ? `${meta.dtype} ${meta.shape.join()} ${bytes.join()}` : null;
     const same = key === null ? undefined : this.constants.get(key);
     const name = `const_${this.nodes.length}`;
-    if (!same) this.nodes.push({ name, op: "Const", inputs: [], attributes: { dtype: attrValue.type(meta.dtype), value: attrValue.tensor(meta.dtype, meta.shape, bytes) } });
+    if (!same)
+      this.nodes.push({
+        name,
+        op: "Const",
+        inputs: [],
+        attributes: { dtype: attrValue.type(meta.dtype), value: attrValue.tensor(meta.dtype, meta.shape, bytes) },
+      });
     const recorded = { source: same ?? `${name}:output:0`, ...meta, bytes };
     if (key !== null) this.constants.set(key, recorded.source);
     this.recorded.set(id, recorded);
@@ -112,18 +120,34 @@ export class Recorder {
   /** A tensor that is to have the shape that it has. */
   private asItIs(id: number, shapeId: number): TensorHandle[] | null {
     const [known, shape] = [this.lookUp(id), this.hostValues.get(shapeId) as ArrayLike<number> | undefined];
-    if (known.dtype === DT.bfloat16 || shape?.length !== known.shape.length || known.shape.some((size, axis) => size !== shape[axis])) return null;
+    if (
+      known.dtype === DT.bfloat16 ||
+      shape?.length !== known.shape.length ||
+      known.shape.some((size, axis) => size !== shape[axis])
+    )
+      return null;
     return [this.standIn(known.source, known, known.unshaped)];
   }
 
   private cast(name: string, source: string, from: number, to: number, after: readonly string[] = []): string {
-    this.nodes.push({ name, op: "Cast", inputs: [source, ...after], attributes: { SrcT: attrValue.type(from), DstT: attrValue.type(to) } });
+    this.nodes.push({
+      name,
+      op: "Cast",
+      inputs: [source, ...after],
+      attributes: { SrcT: attrValue.type(from), DstT: attrValue.type(to) },
+    });
     return `${name}:y:0`;
   }
 
   /** Control inputs on what the sources come from: a node with them waits until those have run. */
   private following(sources: readonly string[]): string[] {
-    return [...new Set(sources.filter((source) => source.includes(":") && !source.startsWith("const_")).map((source) => `^${source.split(":")[0]}`))];
+    return [
+      ...new Set(
+        sources
+          .filter((source) => source.includes(":") && !source.startsWith("const_"))
+          .map((source) => `^${source.split(":")[0]}`),
+      ),
+    ];
   }
 
   /** Kernels that `run` calls wait for what tensor `id` comes from. */
@@ -140,7 +164,9 @@ export class Recorder {
     try {
       return this.infer(op, attributes, inputs);
     } catch (error) {
-      const reason = (error as Error).message.replace(/^Invalid TF_Status: \d+\s*Message: /, "").replace(/ for '{{node node}} = .*' with input shapes/, "; input shapes");
+      const reason = (error as Error).message
+        .replace(/^Invalid TF_Status: \d+\s*Message: /, "")
+        .replace(/ for '{{node node}} = .*' with input shapes/, "; input shapes");
       throw new TraceError(`compile: ${op}: ${reason} (at ${callSite()})`);
     }
   }
@@ -157,24 +183,51 @@ export class Recorder {
     const sources = held.map(({ source }) => source);
     const isHalf = (i: number): boolean => held[i].dtype === DT.bfloat16;
     const name = `${op}_${this.nodes.length}`;
-    const attributes = inferredAttributes(op, given, inputs.map(({ dtype }) => dtype));
+    const attributes = inferredAttributes(
+      op,
+      given,
+      inputs.map(({ dtype }) => dtype),
+    );
     for (const attribute of given) {
       const value = convertAttribute(this.binding, attribute);
       if (value !== null) attributes[attribute.name] = value;
     }
     if (op === "Identity" && isHalf(0)) {
-      this.nodes.push({ name, op, inputs: [...sources, ...this.waitsFor], attributes: { T: attrValue.type(DT.bfloat16) } });
+      this.nodes.push({
+        name,
+        op,
+        inputs: [...sources, ...this.waitsFor],
+        attributes: { T: attrValue.type(DT.bfloat16) },
+      });
       return [this.standIn(`${name}:output:0`, { shape: [...held[0].shape], dtype: DT.bfloat16 })];
     }
     const outputs = this.inferred(op, attributes, inputs);
-    if (outputs.length !== outputCount) throw new TraceError(`trace: ${op} was called for ${outputCount} outputs, TensorFlow tells of ${outputs.length}`);
+    if (outputs.length !== outputCount)
+      throw new TraceError(`trace: ${op} was called for ${outputCount} outputs, TensorFlow tells of ${outputs.length}`);
     const names = outputNames(name, op, given, outputCount);
-    if (this.options.fusedAdds === true && (op === "Add" || op === "AddV2") && isLargeSum(inputs) && !held.some((_, i) => isHalf(i))) return this.record("FineR1Add", [], inputIds, 1);
+    if (
+      this.options.fusedAdds === true &&
+      (op === "Add" || op === "AddV2") &&
+      isLargeSum(inputs) &&
+      !held.some((_, i) => isHalf(i))
+    )
+      return this.record("FineR1Add", [], inputIds, 1);
     if (PRODUCT_KERNELS.has(op)) {
-      const types = inferredAttributes(op, given, held.map(({ dtype }) => dtype));
+      const types = inferredAttributes(
+        op,
+        given,
+        held.map(({ dtype }) => dtype),
+      );
       const free = takesAnyType(op);
-      const taken = sources.map((source, i) => (isHalf(i) && !free[i] ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32) : source));
-      this.nodes.push({ name, op, inputs: [...taken, ...this.waitsFor], attributes: { ...attributes, ...types, rounds: attrValue.bool(this.options.bf16 === true) } });
+      const taken = sources.map((source, i) =>
+        isHalf(i) && !free[i] ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32) : source,
+      );
+      this.nodes.push({
+        name,
+        op,
+        inputs: [...taken, ...this.waitsFor],
+        attributes: { ...attributes, ...types, rounds: attrValue.bool(this.options.bf16 === true) },
+      });
       return outputs.map((output, i) => this.standIn(names[i], output));
     }
     const inBf16 = (node: Node): TensorHandle[] => {
@@ -182,17 +235,28 @@ export class Recorder {
       return [this.standIn(this.cast(`${name}_out`, names[0], DT.bfloat16, DT.float32), outputs[0])];
     };
     // the rows that are looked up, not the whole table, are widened
-    if (op === "GatherV2" && isHalf(0)) return inBf16({ name, op, inputs: sources, attributes: { ...attributes, Tparams: attrValue.type(DT.bfloat16) } });
+    if (op === "GatherV2" && isHalf(0))
+      return inBf16({ name, op, inputs: sources, attributes: { ...attributes, Tparams: attrValue.type(DT.bfloat16) } });
     if (this.options.bf16 === true && MATRIX_PRODUCTS.has(op) && outputs[0].dtype === DT.float32) {
-      const halves = sources.map((source, i) => (isHalf(i) ? source : this.cast(`${name}_in${i}`, source, DT.float32, DT.bfloat16)));
+      const halves = sources.map((source, i) =>
+        isHalf(i) ? source : this.cast(`${name}_in${i}`, source, DT.float32, DT.bfloat16),
+      );
       return inBf16({ name, op, inputs: halves, attributes: { ...attributes, T: attrValue.type(DT.bfloat16) } });
     }
     // A weight is widened when the kernel's other inputs are there: arguments are there from the start, and all at once would be the whole model.
     const others = this.following(sources.filter((_, i) => !isHalf(i)));
-    const widened = sources.map((source, i) => (isHalf(i) ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32, others) : source));
+    const widened = sources.map((source, i) =>
+      isHalf(i) ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32, others) : source,
+    );
     // of shapes one after the other the last one counts
-    const unshaped = op === "Reshape" && this.waitsFor.length === 0 && !isHalf(0) ? (held[0].unshaped ?? sources[0]) : undefined;
-    this.nodes.push({ name, op, inputs: [...(unshaped === undefined ? widened : [unshaped, ...widened.slice(1)]), ...this.waitsFor], attributes });
+    const unshaped =
+      op === "Reshape" && this.waitsFor.length === 0 && !isHalf(0) ? (held[0].unshaped ?? sources[0]) : undefined;
+    this.nodes.push({
+      name,
+      op,
+      inputs: [...(unshaped === undefined ? widened : [unshaped, ...widened.slice(1)]), ...this.waitsFor],
+      attributes,
+    });
     return outputs.map((output, i) => this.standIn(names[i], output, unshaped));
   }
 }
@@ -222,5 +286,7 @@ export function runAfter(x: Tensor, dependency: Tensor): Tensor {
   const backend = nativeBackend();
   const [id] = backend.getInputTensorIds([dependency]);
   const type = { name: "T", type: backend.binding.TF_ATTR_TYPE, value: typeNumber(x) };
-  return active.after(id, () => tensorOf(backend.binding.executeOp("Identity", [type], backend.getInputTensorIds([x]), 1)[0]));
+  return active.after(id, () =>
+    tensorOf(backend.binding.executeOp("Identity", [type], backend.getInputTensorIds([x]), 1)[0]),
+  );
 }

@@ -31,9 +31,16 @@ export function swigluMlp(x: Tensor, gate: LinearLayer, up: LinearLayer, down: L
   const layers = [gate, up, down];
   const [inner, width] = gate.weight.shape;
   const sameType = layers.every(({ weight }) => isBf16(weight) === isBf16(gate.weight));
-  const fits = x.shape[x.rank - 1] === width && Math.max(width!, down.weight.shape[0]) <= MOST_WIDTH && inner <= MOST_INNER && x.size > 0;
-  if (!usesKernels() || !sameType || !fits) return tf.tidy(() => through(down, swiglu(through(gate, x), through(up, x))));
-  return tf.tidy(() => fused(x.rank === 2 ? x : x.reshape([-1, width!]), layers).reshape([...x.shape.slice(0, -1), down.weight.shape[0]]));
+  const fits =
+    x.shape[x.rank - 1] === width &&
+    Math.max(width!, down.weight.shape[0]) <= MOST_WIDTH &&
+    inner <= MOST_INNER &&
+    x.size > 0;
+  if (!usesKernels() || !sameType || !fits)
+    return tf.tidy(() => through(down, swiglu(through(gate, x), through(up, x))));
+  return tf.tidy(() =>
+    fused(x.rank === 2 ? x : x.reshape([-1, width!]), layers).reshape([...x.shape.slice(0, -1), down.weight.shape[0]]),
+  );
 }
 
 function fused(x: Tensor, layers: LinearLayer[]): Tensor {

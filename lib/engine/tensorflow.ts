@@ -12,14 +12,17 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import util from "node:util"; // the module object itself: a namespace import would be a copy
 import * as tf from "@tensorflow/tfjs";
-import type { Binding } from "./native";
-import { repositoryRoot } from "./root";
+import type { Binding } from "./binding";
+import { repositoryRoot } from "../util/root";
 
-/** Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told (`scripts/setup/python.mjs`). */
+/** Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told (`tools/setup/python.mjs`). */
 function isForGpu(): boolean {
   if (process.env.FINE_R1_DEVICE) return process.env.FINE_R1_DEVICE === "gpu";
   try {
-    return (JSON.parse(readFileSync(path.join(repositoryRoot(), ".venv/fine-r1.json"), "utf8")) as { device?: string }).device === "gpu";
+    return (
+      (JSON.parse(readFileSync(path.join(repositoryRoot(), ".venv/fine-r1.json"), "utf8")) as { device?: string })
+        .device === "gpu"
+    );
   } catch {
     return false;
   }

@@ -9,7 +9,8 @@
 import { fuseSums } from "./fuse";
 import type { Inferred } from "./infer";
 import { usesKernels } from "./kernels";
-import { nativeBackend, tensorOf, typeNumber, type Binding, type OpAttribute } from "./native";
+import type { Binding, OpAttribute } from "./binding";
+import { nativeBackend, tensorOf, typeNumber } from "./native";
 import { attrValue, functionDef } from "./proto";
 import { callSite, Recorder, TraceError, whileRecording, type RecorderOptions } from "./recorder";
 import { tf, type Tensor } from "./tensorflow";
@@ -40,7 +41,11 @@ function readIsValidation(): boolean {
  * @param fn takes stand-ins for `args`, returns the outputs; must be pure.
  * @throws TraceError where `fn` reads a tensor's values or draws from `Math.random`, where shapes don't fit, or where one depends on values
  */
-export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[], options: TraceOptions = {}): TracedFunction {
+export function trace(
+  fn: (args: Tensor[]) => Tensor[],
+  args: readonly Tensor[],
+  options: TraceOptions = {},
+): TracedFunction {
   const backend = nativeBackend();
   const real = backend.binding;
   const recorder = new Recorder(real, { ...options, fusedAdds: usesKernels() && options.xla !== true });
@@ -58,12 +63,18 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
       },
     },
     executeOp: {
-      value: (op: string, attributes: OpAttribute[], inputIds: number[], outputCount: number) => recorder.record(op, attributes, inputIds, outputCount),
+      value: (op: string, attributes: OpAttribute[], inputIds: number[], outputCount: number) =>
+        recorder.record(op, attributes, inputIds, outputCount),
     },
     tensorDataSync: {
       value: (id: number) => {
-        if (readIsValidation()) return id < 0 ? new Int32Array(recorder.lookUp(id).shape.reduce((a, b) => a * b, 1)) : real.tensorDataSync(id);
-        throw new TraceError(`compile: a tensor's values are read inside a compiled function, at ${callSite()}; return the tensor and read it outside, or pass what depends on it as an argument`);
+        if (readIsValidation())
+          return id < 0
+            ? new Int32Array(recorder.lookUp(id).shape.reduce((a, b) => a * b, 1))
+            : real.tensorDataSync(id);
+        throw new TraceError(
+          `compile: a tensor's values are read inside a compiled function, at ${callSite()}; return the tensor and read it outside, or pass what depends on it as an argument`,
+        );
       },
     },
   });
@@ -79,12 +90,16 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
       return ids;
     };
     Math.random = () => {
-      throw new TraceError(`compile: Math.random inside a compiled function would be drawn once and frozen, at ${callSite()}; pass a seed tensor`);
+      throw new TraceError(
+        `compile: Math.random inside a compiled function would be drawn once and frozen, at ${callSite()}; pass a seed tensor`,
+      );
     };
     const outputs = whileRecording(recorder, () => tf.tidy(() => fn(standIns)));
     const recorded = backend.getInputTensorIds(outputs).map((id) => recorder.lookUp(id));
     const sources = recorded.map(({ source }) => source);
-    const { nodes, results } = recorder.options.fusedAdds ? fuseSums(recorder.nodes, sources) : { nodes: recorder.nodes, results: sources };
+    const { nodes, results } = recorder.options.fusedAdds
+      ? fuseSums(recorder.nodes, sources)
+      : { nodes: recorder.nodes, results: sources };
     const bytes = functionDef({
       name,
       args: args.map((arg, i) => ({ name: `arg${i}`, dtype: typeNumber(arg) })),
@@ -97,7 +112,11 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
     outputs.forEach((output) => {
       if (output.id >= firstInside) output.dispose();
     });
-    return { name, nodeCount: nodes.length, outputs: recorded.map(({ shape, dtype }) => ({ shape: [...shape], dtype })) };
+    return {
+      name,
+      nodeCount: nodes.length,
+      outputs: recorded.map(({ shape, dtype }) => ({ shape: [...shape], dtype })),
+    };
   } finally {
     backend.binding = real;
     backend.getInputTensorIds = getInputTensorIds;
@@ -109,7 +128,11 @@ export function trace(fn: (args: Tensor[]) => Tensor[], args: readonly Tensor[],
 /** Runs a traced function. The outputs belong to the caller. */
 export function callTraced(traced: TracedFunction, args: readonly Tensor[]): Tensor[] {
   const backend = nativeBackend();
-  const first = backend.binding.callFunction!(traced.name, Int32Array.from(backend.getInputTensorIds(args)), traced.outputs.length);
+  const first = backend.binding.callFunction!(
+    traced.name,
+    Int32Array.from(backend.getInputTensorIds(args)),
+    traced.outputs.length,
+  );
   return traced.outputs.map(({ shape, dtype }, i) => tensorOf({ id: first + i, shape, dtype }));
 }
 

@@ -19,7 +19,11 @@ export interface FlatTree {
 /** (Looked up once: modules hand out what they export by getters, which a look at each of many leaves would call.) */
 const TensorClass = tf.Tensor;
 
-type Skeleton = { kind: "leaf"; index: number } | { kind: "static"; value: unknown } | { kind: "array"; items: Skeleton[] } | { kind: "record"; keys: string[]; items: Skeleton[] };
+type Skeleton =
+  | { kind: "leaf"; index: number }
+  | { kind: "static"; value: unknown }
+  | { kind: "array"; items: Skeleton[] }
+  | { kind: "record"; keys: string[]; items: Skeleton[] };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
@@ -54,11 +58,22 @@ export function flatten(tree: Tree): FlatTree {
       parts.push("}");
       return { kind: "record", keys, items };
     }
-    if (node === null || node === undefined || typeof node === "number" || typeof node === "string" || typeof node === "boolean") {
-      parts.push(node === undefined ? "undefined" : typeof node === "number" ? String(node) : JSON.stringify(node), ",");
+    if (
+      node === null ||
+      node === undefined ||
+      typeof node === "number" ||
+      typeof node === "string" ||
+      typeof node === "boolean"
+    ) {
+      parts.push(
+        node === undefined ? "undefined" : typeof node === "number" ? String(node) : JSON.stringify(node),
+        ",",
+      );
       return { kind: "static", value: node };
     }
-    throw new Error(`flatten: ${path || "the tree"} is ${typeof node === "object" ? (node as object).constructor?.name : typeof node}; expected tensors, plain records, arrays, numbers, strings, booleans or null`);
+    throw new Error(
+      `flatten: ${path || "the tree"} is ${typeof node === "object" ? (node as object).constructor?.name : typeof node}; expected tensors, plain records, arrays, numbers, strings, booleans or null`,
+    );
   };
   const skeleton = walk(tree, "");
   const collect = (node: Skeleton, other: unknown, into: Tensor[]): boolean => {
@@ -68,11 +83,18 @@ export function flatten(tree: Tree): FlatTree {
       case "static":
         return Object.is(other, node.value);
       case "array":
-        return Array.isArray(other) && other.length === node.items.length && node.items.every((item, i) => collect(item, other[i], into));
+        return (
+          Array.isArray(other) &&
+          other.length === node.items.length &&
+          node.items.every((item, i) => collect(item, other[i], into))
+        );
       case "record": {
         if (!isRecord(other)) return false;
         const [keys, values] = [Object.keys(other), Object.values(other)];
-        return keys.length === node.keys.length && keys.every((key, i) => key === node.keys[i] && collect(node.items[i], values[i], into));
+        return (
+          keys.length === node.keys.length &&
+          keys.every((key, i) => key === node.keys[i] && collect(node.items[i], values[i], into))
+        );
       }
     }
   };
@@ -96,7 +118,8 @@ export function flatten(tree: Tree): FlatTree {
       return collect(skeleton, other, found) ? found : null;
     },
     rebuild: (tensors) => {
-      if (tensors.length !== leaves.length) throw new Error(`rebuild: ${tensors.length} tensors for a tree of ${leaves.length}`);
+      if (tensors.length !== leaves.length)
+        throw new Error(`rebuild: ${tensors.length} tensors for a tree of ${leaves.length}`);
       return build(skeleton, tensors);
     },
   };
@@ -115,11 +138,20 @@ function collectTensors(node: unknown, into: Tensor[]): boolean {
   if (node instanceof TensorClass) return into.push(node) > 0;
   if (Array.isArray(node)) return node.every((item) => collectTensors(item, into));
   if (isRecord(node)) return Object.values(node).every((item) => collectTensors(item, into));
-  return node === null || node === undefined || typeof node === "number" || typeof node === "string" || typeof node === "boolean";
+  return (
+    node === null ||
+    node === undefined ||
+    typeof node === "number" ||
+    typeof node === "string" ||
+    typeof node === "boolean"
+  );
 }
 
 /** Maps the tensors of a flat record, keeping its keys. */
-export function mapParams(params: Record<string, Tensor>, fn: (tensor: Tensor, name: string) => Tensor): Record<string, Tensor> {
+export function mapParams(
+  params: Record<string, Tensor>,
+  fn: (tensor: Tensor, name: string) => Tensor,
+): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(params).map(([name, tensor]) => [name, fn(tensor, name)]));
 }
 

@@ -1,12 +1,12 @@
 /** Who answers an evaluation's questions: a model here, with an adapter or without, or an endpoint elsewhere. */
-import { imageDataUri } from "../data/image-uri";
-import { forEachAtOnce } from "../data/parallel";
+import { imageDataUri } from "../processor/image-uri";
+import { forEachAtOnce } from "../util/parallel";
 import { disposeTree } from "../engine/tree";
 import { loadAdapter } from "../model/adapter";
 import { loadModel } from "../model/checkpoint";
 import type { PixelLimits } from "../processor/image-processor";
 import { loadProcessor } from "../processor/processor";
-import { fingerprint, hashTree } from "../run";
+import { fingerprint, hashTree } from "../util/hash";
 import type { ChatEndpoint } from "../rollout/chat-endpoint";
 import { createTextGenerator, type TokenizedPrompt } from "../rollout/text-generator";
 
@@ -26,7 +26,10 @@ export interface Answerer {
   /** What the answers depend on, for the manifest. */
   readonly identity: Record<string, unknown>;
   /** Calls `onAnswers` with places in `questions` as answers come; each question is answered once. */
-  answer(questions: readonly AskedQuestion[], onAnswers: (answers: readonly [place: number, answer: Answer][]) => void | Promise<void>): Promise<void>;
+  answer(
+    questions: readonly AskedQuestion[],
+    onAnswers: (answers: readonly [place: number, answer: Answer][]) => void | Promise<void>,
+  ): Promise<void>;
   close(): void;
 }
 
@@ -62,20 +65,48 @@ export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
   }
   const generator = createTextGenerator(config, processor, generationConfig, { bf16 });
   return {
-    identity: { model: fingerprint(dir), adapter: adapter === undefined ? null : fingerprint(adapter), repetition_penalty: repetitionPenalty ?? null, limits, dtype, bf16, code: hashTree(CODE) },
+    identity: {
+      model: fingerprint(dir),
+      adapter: adapter === undefined ? null : fingerprint(adapter),
+      repetition_penalty: repetitionPenalty ?? null,
+      limits,
+      dtype,
+      bf16,
+      code: hashTree(CODE),
+    },
     answer: async (questions, onAnswers) => {
       for (let start = 0; start < questions.length; start += batchSize) {
         const answers: [number, Answer][] = [];
         const prompts: { place: number; prompt: TokenizedPrompt }[] = [];
         for (const [i, { text, image }] of questions.slice(start, start + batchSize).entries()) {
           try {
-            prompts.push({ place: start + i, prompt: await processor.prompt([{ role: "user", content: [{ type: "image", image }, { type: "text", text }] }], limits) });
+            prompts.push({
+              place: start + i,
+              prompt: await processor.prompt(
+                [
+                  {
+                    role: "user",
+                    content: [
+                      { type: "image", image },
+                      { type: "text", text },
+                    ],
+                  },
+                ],
+                limits,
+              ),
+            });
           } catch (error) {
             answers.push([start + i, { reason: (error as Error).message }]);
           }
         }
-        const results = generator.generateFromPrompts(params, prompts.map(({ prompt }) => prompt), { maxNewTokens, temperature: 0, repetitionPenalty });
-        results.forEach(({ text, tokenIds, finished }, i) => answers.push([prompts[i].place, { output: text, output_tokens: tokenIds.length, finished }]));
+        const results = generator.generateFromPrompts(
+          params,
+          prompts.map(({ prompt }) => prompt),
+          { maxNewTokens, temperature: 0, repetitionPenalty },
+        );
+        results.forEach(({ text, tokenIds, finished }, i) =>
+          answers.push([prompts[i].place, { output: text, output_tokens: tokenIds.length, finished }]),
+        );
         await onAnswers(answers);
       }
     },
@@ -84,16 +115,36 @@ export function modelAnswerer(dir: string, options: ModelOptions): Answerer {
 }
 
 /** An endpoint, greedy; as many questions are under way as its concurrency lets through. An image is sent as a data URI. */
-export function endpointAnswerer(endpoint: ChatEndpoint, options: { maxNewTokens: number; maxPixels?: number; inFlight: number; baseUrl: string }): Answerer {
+export function endpointAnswerer(
+  endpoint: ChatEndpoint,
+  options: { maxNewTokens: number; maxPixels?: number; inFlight: number; baseUrl: string },
+): Answerer {
   const { maxNewTokens, maxPixels = Infinity, inFlight, baseUrl } = options;
   return {
-    identity: { endpoint: baseUrl, model_name: endpoint.model, max_pixels: Number.isFinite(maxPixels) ? maxPixels : null },
+    identity: {
+      endpoint: baseUrl,
+      model_name: endpoint.model,
+      max_pixels: Number.isFinite(maxPixels) ? maxPixels : null,
+    },
     answer: (questions, onAnswers) =>
       forEachAtOnce(questions, inFlight, async ({ text, image }, place) => {
         let answer: Answer;
         try {
           const url = await imageDataUri(image, maxPixels);
-          const [{ text: output, finished }] = await endpoint.ask({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }, { type: "text", text }] }], n: 1, maxTokens: maxNewTokens, temperature: 0 });
+          const [{ text: output, finished }] = await endpoint.ask({
+            messages: [
+              {
+                role: "user",
+                content: [
+                  { type: "image_url", image_url: { url } },
+                  { type: "text", text },
+                ],
+              },
+            ],
+            n: 1,
+            maxTokens: maxNewTokens,
+            temperature: 0,
+          });
           answer = { output, finished };
         } catch (error) {
           answer = { reason: (error as Error).message };

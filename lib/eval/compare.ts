@@ -1,5 +1,5 @@
 /** Comparing two methods on the same images: McNemar's test and a paired bootstrap over sub-categories. */
-import { random } from "../engine/random";
+import { random } from "../util/random";
 import { quantile, type Interval } from "./intervals";
 import type { PredictionRow } from "./rows";
 import { scoreRow } from "./score";
@@ -35,7 +35,10 @@ export interface Difference extends Interval {
 const questionKey = (row: PredictionRow): string =>
   JSON.stringify([row.domain, row.split, row.setting, row.image_path, row.ground_truth]);
 
-function meanCorrect(rows: readonly PredictionRow[], metric: Metric): Map<string, { cluster: string; sum: number; n: number }> {
+function meanCorrect(
+  rows: readonly PredictionRow[],
+  metric: Metric,
+): Map<string, { cluster: string; sum: number; n: number }> {
   const cells = new Map<string, { cluster: string; sum: number; n: number }>();
   for (const row of rows) {
     const key = questionKey(row);
@@ -48,7 +51,11 @@ function meanCorrect(rows: readonly PredictionRow[], metric: Metric): Map<string
 }
 
 /** Pairs the rows of two methods by question; what only one of them answered is left out and counted. */
-export function pairRows(a: readonly PredictionRow[], b: readonly PredictionRow[], metric: Metric = "substring"): { pairs: Pair[]; unpaired: number } {
+export function pairRows(
+  a: readonly PredictionRow[],
+  b: readonly PredictionRow[],
+  metric: Metric = "substring",
+): { pairs: Pair[]; unpaired: number } {
   const [left, right] = [meanCorrect(a, metric), meanCorrect(b, metric)];
   const pairs: Pair[] = [];
   for (const key of [...left.keys()].sort()) {
@@ -75,7 +82,9 @@ function halfBinomial(n: number, limit: number): number[] {
  */
 export function mcnemar(pairs: readonly Pair[]): McNemar {
   if (pairs.some(({ a, b }) => (a !== 0 && a !== 1) || (b !== 0 && b !== 1))) {
-    throw new Error("mcnemar: pairs of single outcomes (0 or 1) expected, these average several seeds; give one seed's rows");
+    throw new Error(
+      "mcnemar: pairs of single outcomes (0 or 1) expected, these average several seeds; give one seed's rows",
+    );
   }
   const onlyA = pairs.filter(({ a, b }) => a > b).length;
   const onlyB = pairs.filter(({ a, b }) => a < b).length;
@@ -115,5 +124,10 @@ export function pairedBootstrap(pairs: readonly Pair[], options: { seed?: number
     return sum / n;
   }).sort();
   const total = cells.reduce((sum, cell) => sum + cell.sum, 0);
-  return { n: pairs.length, difference: total / pairs.length, low: quantile(sample, 0.025), high: quantile(sample, 0.975) };
+  return {
+    n: pairs.length,
+    difference: total / pairs.length,
+    low: quantile(sample, 0.025),
+    high: quantile(sample, 0.975),
+  };
 }

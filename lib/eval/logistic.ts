@@ -46,7 +46,8 @@ function design(rows: readonly Float32Array[], mean: Float32Array, scale: Float3
   const width = mean.length + 1;
   const values = new Float32Array(rows.length * width);
   rows.forEach((row, n) => {
-    if (row.length !== mean.length) throw new Error(`linear probe: row ${n} has ${row.length} features, ${mean.length} expected`);
+    if (row.length !== mean.length)
+      throw new Error(`linear probe: row ${n} has ${row.length} features, ${mean.length} expected`);
     for (let d = 0; d < mean.length; d++) values[n * width + d] = (row[d] - mean[d]) * scale[d];
     values[n * width + width - 1] = 1;
   });
@@ -59,9 +60,15 @@ type Iterate = { weights: Tensor; ahead: Tensor };
 const advance = compile(
   ({ weights, ahead }: Iterate, x: Tensor, y: Tensor, penalty: Tensor, step: Tensor, momentum: Tensor) => {
     const residual = tf.sub(tf.softmax(tf.matMul(x as tf.Tensor2D, ahead as tf.Tensor2D)), y);
-    const gradient = tf.add(tf.div(tf.matMul(x as tf.Tensor2D, residual as tf.Tensor2D, true), x.shape[0]), tf.mul(ahead, penalty));
+    const gradient = tf.add(
+      tf.div(tf.matMul(x as tf.Tensor2D, residual as tf.Tensor2D, true), x.shape[0]),
+      tf.mul(ahead, penalty),
+    );
     const next = tf.sub(ahead, tf.mul(gradient, step));
-    return { next: { weights: next, ahead: tf.add(next, tf.mul(tf.sub(next, weights), momentum)) }, worst: tf.max(tf.abs(gradient)) };
+    return {
+      next: { weights: next, ahead: tf.add(next, tf.mul(tf.sub(next, weights), momentum)) },
+      worst: tf.max(tf.abs(gradient)),
+    };
   },
   { name: "probe.fit", donate: [0] },
 );
@@ -85,14 +92,18 @@ function spectralNorm(x: Tensor): number {
  * @throws Error without rows, with lists of different lengths, or a label out of range
  */
 export function fitProbe({ features, labels }: Labelled, classes: number, l2: number, iterations = 300): LinearProbe {
-  if (features.length === 0 || features.length !== labels.length) throw new Error(`linear probe: ${features.length} rows of features and ${labels.length} labels`);
+  if (features.length === 0 || features.length !== labels.length)
+    throw new Error(`linear probe: ${features.length} rows of features and ${labels.length} labels`);
   const bad = labels.find((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
   if (bad !== undefined) throw new Error(`linear probe: label ${bad} is not in [0, ${classes})`);
   const { mean, scale } = standardise(features);
   const width = mean.length + 1;
   const x = design(features, mean, scale);
   const y = tf.tidy(() => tf.oneHot(tf.tensor1d([...labels], "int32"), classes).cast("float32"));
-  const penalty = tf.tensor2d(Float32Array.from({ length: width }, (_, d) => (d < width - 1 ? l2 : 0)), [width, 1]);
+  const penalty = tf.tensor2d(
+    Float32Array.from({ length: width }, (_, d) => (d < width - 1 ? l2 : 0)),
+    [width, 1],
+  );
   const step = tf.scalar(1 / (1.05 * spectralNorm(x) * 0.5 + l2));
   let at: Iterate = { weights: tf.zeros([width, classes]), ahead: tf.zeros([width, classes]) };
   let gradient = Infinity;
@@ -109,9 +120,17 @@ export function fitProbe({ features, labels }: Labelled, classes: number, l2: nu
 }
 
 /** Scores `[N][classes]` of rows of features: log-probabilities up to a constant per row. */
-export function probeScores({ classes, mean, scale, weights }: LinearProbe, features: readonly Float32Array[]): Float32Array[] {
+export function probeScores(
+  { classes, mean, scale, weights }: LinearProbe,
+  features: readonly Float32Array[],
+): Float32Array[] {
   if (features.length === 0) return [];
-  const flat = tf.tidy(() => tf.matMul(design(features, mean, scale) as tf.Tensor2D, tf.tensor2d(weights, [mean.length + 1, classes])).dataSync() as Float32Array);
+  const flat = tf.tidy(
+    () =>
+      tf
+        .matMul(design(features, mean, scale) as tf.Tensor2D, tf.tensor2d(weights, [mean.length + 1, classes]))
+        .dataSync() as Float32Array,
+  );
   return features.map((_, n) => flat.slice(n * classes, (n + 1) * classes));
 }
 
@@ -125,9 +144,16 @@ export function bestClass(scores: Float32Array, allowed?: readonly number[]): nu
  * The penalty that fits a held-out part of the training rows best, by accuracy; the larger of equals.
  * @param groups a group per row (a designer): each in turn is held out, so that nothing of it is in the fit
  */
-export function chooseL2(data: Labelled, classes: number, groups: readonly string[], candidates: readonly number[], iterations = 300): number {
+export function chooseL2(
+  data: Labelled,
+  classes: number,
+  groups: readonly string[],
+  candidates: readonly number[],
+  iterations = 300,
+): number {
   const names = [...new Set(groups)].sort();
-  if (names.length < 2) throw new Error(`linear probe: ${names.length} group of training rows; two or more are needed to choose a penalty`);
+  if (names.length < 2)
+    throw new Error(`linear probe: ${names.length} group of training rows; two or more are needed to choose a penalty`);
   const part = (keep: (group: string) => boolean): Labelled => {
     const index = groups.flatMap((group, i) => (keep(group) ? [i] : []));
     return { features: index.map((i) => data.features[i]), labels: index.map((i) => data.labels[i]) };
@@ -135,7 +161,15 @@ export function chooseL2(data: Labelled, classes: number, groups: readonly strin
   const correct = candidates.map((l2) =>
     names.reduce((sum, name) => {
       const held = part((group) => group === name);
-      const scores = probeScores(fitProbe(part((group) => group !== name), classes, l2, iterations), held.features);
+      const scores = probeScores(
+        fitProbe(
+          part((group) => group !== name),
+          classes,
+          l2,
+          iterations,
+        ),
+        held.features,
+      );
       return sum + scores.filter((row, i) => bestClass(row) === held.labels[i]).length;
     }, 0),
   );

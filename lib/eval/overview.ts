@@ -1,5 +1,5 @@
 /** The table people read: methods x (closed seen, closed unseen, open seen, open unseen, mean), with intervals. */
-import { random } from "../engine/random";
+import { random } from "../util/random";
 import type { Metric } from "./compare";
 import { meanAndDeviation, quantile, wilson, type Interval } from "./intervals";
 import { compareMethods, compareText, type PredictionRow, type Setting, type Split } from "./rows";
@@ -77,19 +77,31 @@ function bootstrapMean(all: readonly Tally[]): Interval {
 
 function overviewRow(method: string, rows: readonly PredictionRow[], metric: Metric): OverviewRow {
   const seeds = [...new Set(rows.map((row) => row.seed))].sort((a, b) => a - b);
-  const perSeed = seeds.map((seed) => tallies(rows.filter((row) => row.seed === seed), metric));
+  const perSeed = seeds.map((seed) =>
+    tallies(
+      rows.filter((row) => row.seed === seed),
+      metric,
+    ),
+  );
   const bySeed = perSeed.map(accuracies);
   const cells = CELLS.map((_, i): Cell | null => {
     const values = bySeed.map((row) => row[i]).filter(Number.isFinite);
     if (values.length === 0) return null;
-    const n = Math.round(average(perSeed.map((tally) => tally.reduce((sum, { n: counts }) => sum + counts[i], 0)).filter((x) => x > 0)));
+    const n = Math.round(
+      average(perSeed.map((tally) => tally.reduce((sum, { n: counts }) => sum + counts[i], 0)).filter((x) => x > 0)),
+    );
     const { mean, deviation } = meanAndDeviation(values);
     return { accuracy: mean, deviation, n, ...wilson(Math.round(mean * n), n) };
   });
   if (cells.some((cell) => cell === null)) return { method, seeds: seeds.length, cells, mean: null };
   const { mean, deviation } = meanAndDeviation(bySeed.map(average).filter(Number.isFinite));
   const n = cells.reduce((sum, cell) => sum + cell!.n, 0);
-  return { method, seeds: seeds.length, cells, mean: { accuracy: mean, deviation, n, ...bootstrapMean(tallies(rows, metric)) } };
+  return {
+    method,
+    seeds: seeds.length,
+    cells,
+    mean: { accuracy: mean, deviation, n, ...bootstrapMean(tallies(rows, metric)) },
+  };
 }
 
 /**
@@ -98,5 +110,11 @@ function overviewRow(method: string, rows: readonly PredictionRow[], metric: Met
  */
 export function overview(rows: readonly PredictionRow[], metric: Metric = "substring"): OverviewRow[] {
   const methods = [...new Set(rows.map((row) => row.method))].sort(compareMethods);
-  return methods.map((method) => overviewRow(method, rows.filter((row) => row.method === method), metric));
+  return methods.map((method) =>
+    overviewRow(
+      method,
+      rows.filter((row) => row.method === method),
+      metric,
+    ),
+  );
 }

@@ -12,7 +12,8 @@ export interface AlwaysFirst {
   exact: number;
 }
 
-const isTruth = (option: string, row: ScorableRow): boolean => normaliseName(option) === normaliseName(row.ground_truth);
+const isTruth = (option: string, row: ScorableRow): boolean =>
+  normaliseName(option) === normaliseName(row.ground_truth);
 
 const withOptions = (rows: readonly ScorableRow[]): (ScorableRow & { options: string[] })[] =>
   rows.filter((row): row is ScorableRow & { options: string[] } => (row.options?.length ?? 0) > 0);
@@ -23,13 +24,17 @@ export function alwaysFirst(rows: readonly ScorableRow[]): AlwaysFirst {
   const share = (hits: number): number => (closed.length === 0 ? 0 : hits / closed.length);
   return {
     n: closed.length,
-    substring: share(closed.filter((row) => normaliseName(row.options[0]).includes(normaliseName(row.ground_truth))).length),
+    substring: share(
+      closed.filter((row) => normaliseName(row.options[0]).includes(normaliseName(row.ground_truth))).length,
+    ),
     exact: share(closed.filter((row) => isTruth(row.options[0], row)).length),
   };
 }
 
 /** Accuracy (the paper's rule) by the position of the truth, 0 first; -1: the truth is not among the options. */
-export function accuracyByPosition(rows: readonly ScorableRow[]): { position: number; n: number; correct: number; accuracy: number }[] {
+export function accuracyByPosition(
+  rows: readonly ScorableRow[],
+): { position: number; n: number; correct: number; accuracy: number }[] {
   const byPosition = new Map<number, { n: number; correct: number }>();
   for (const row of withOptions(rows)) {
     const position = row.options.findIndex((option) => isTruth(option, row));
@@ -46,6 +51,8 @@ export function accuracyByPosition(rows: readonly ScorableRow[]): { position: nu
 /** How many rows have a wrong option that contains the truth's name, and so scores as right. */
 export function ambiguousRows(rows: readonly ScorableRow[]): number {
   return withOptions(rows).filter((row) =>
-    row.options.some((option) => !isTruth(option, row) && normaliseName(option).includes(normaliseName(row.ground_truth))),
+    row.options.some(
+      (option) => !isTruth(option, row) && normaliseName(option).includes(normaliseName(row.ground_truth)),
+    ),
   ).length;
 }

@@ -1,6 +1,6 @@
 /** Runs a model over evaluation rows, greedily, and keeps what is needed to score again without it. */
-import type { EvaluationRow } from "../data/emoji-fgvr";
-import type { PromptSet } from "../data/prompts";
+import type { EvaluationRow } from "../benchmark/emoji-fgvr";
+import type { PromptSet } from "../benchmark/prompts";
 import type { Params } from "../engine/tensorflow";
 import type { Workbench } from "../train/workbench";
 import type { PredictionRow } from "./rows";
@@ -27,7 +27,9 @@ export function controlledImages(rows: readonly EvaluationRow[], control: ImageC
   if (control === "none") return rows.map(() => null);
   if (control === "own") return rows.map((row) => row.image_path);
   return rows.map((row) => {
-    const kin = rows.filter((other) => other.domain === row.domain && other.split === row.split && other.concept_id !== row.concept_id);
+    const kin = rows.filter(
+      (other) => other.domain === row.domain && other.split === row.split && other.concept_id !== row.concept_id,
+    );
     const others = kin.length > 0 ? kin : rows.filter((other) => other.concept_id !== row.concept_id); // few rows: any other sub-category
     if (others.length === 0) throw new Error(`permuted images: every row shows ${row.ground_truth}`);
     return others[Math.floor(rows.indexOf(row) + others.length / 2) % others.length].image_path;
@@ -35,7 +37,12 @@ export function controlledImages(rows: readonly EvaluationRow[], control: ImageC
 }
 
 /** Greedy outputs for all rows, in order. */
-export async function predict(params: Params, bench: Workbench, rows: readonly EvaluationRow[], options: PredictOptions): Promise<PredictionRow[]> {
+export async function predict(
+  params: Params,
+  bench: Workbench,
+  rows: readonly EvaluationRow[],
+  options: PredictOptions,
+): Promise<PredictionRow[]> {
   const images = controlledImages(rows, options.control ?? "own");
   const out: PredictionRow[] = [];
   for (let start = 0; start < rows.length; start += options.batchSize) {
@@ -47,7 +54,9 @@ export async function predict(params: Params, bench: Workbench, rows: readonly E
     const features = bench.features(params, paths);
     const places = bench.places(paths);
     const ask = options.reason ? options.prompts.reason : options.prompts.direct;
-    const prompts = batch.map((row, i) => bench.prompt(ask(row.question, row.options ?? undefined), shown[i] === null ? null : places[i]));
+    const prompts = batch.map((row, i) =>
+      bench.prompt(ask(row.question, row.options ?? undefined), shown[i] === null ? null : places[i]),
+    );
     const rollouts = bench.generator.generate(
       params,
       { prompts, features },

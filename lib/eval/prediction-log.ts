@@ -4,9 +4,9 @@
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";
-import { numberedLines, parseLine, readBytes } from "../data/lines";
+import { numberedLines, parseLine, readBytes } from "../util/lines";
 import { hashOf } from "../rollout/request-cache";
-import { writeText } from "../run";
+import { writeText } from "../util/files";
 import type { PredictionRow } from "./rows";
 
 /** A prediction with its place in the list of questions. */
@@ -28,7 +28,10 @@ export const manifestFile = (file: string): string => `${file}.manifest.json`;
 
 /** The first field in which two manifests differ. */
 function difference(before: Record<string, unknown>, now: Record<string, unknown>): string {
-  const field = [...new Set([...Object.keys(before), ...Object.keys(now)])].find((name) => hashOf({ x: before[name] }) !== hashOf({ x: now[name] })) ?? "hash";
+  const field =
+    [...new Set([...Object.keys(before), ...Object.keys(now)])].find(
+      (name) => hashOf({ x: before[name] }) !== hashOf({ x: now[name] }),
+    ) ?? "hash";
   const short = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 200);
   return `${field} was ${short(before[field])} and is ${short(now[field])}`;
 }
@@ -38,12 +41,15 @@ function readFinished(file: string, bytes: Buffer, questions: number): LoggedRow
   const seen = new Map<number, number>();
   return numberedLines(bytes).map((numbered) => {
     const fail = (reason: string): never => {
-      throw new Error(`${file}, line ${numbered.line}: ${reason}; the file was altered: mend the line, or start again (--restart)`);
+      throw new Error(
+        `${file}, line ${numbered.line}: ${reason}; the file was altered: mend the line, or start again (--restart)`,
+      );
     };
     const parsed = parseLine(numbered);
     if ("reason" in parsed) return fail(parsed.reason);
     const row = parsed.value as LoggedRow | null;
-    if (!Number.isInteger(row?.row) || row!.row < 0 || row!.row >= questions) return fail(`field "row" is no integer from 0 to ${questions - 1}`);
+    if (!Number.isInteger(row?.row) || row!.row < 0 || row!.row >= questions)
+      return fail(`field "row" is no integer from 0 to ${questions - 1}`);
     const before = seen.get(row!.row);
     if (before !== undefined) return fail(`row ${row!.row} stands in line ${before} already`);
     seen.set(row!.row, numbered.line);
@@ -58,16 +64,27 @@ function readFinished(file: string, bytes: Buffer, questions: number): LoggedRow
  * @param restart throws away what is there
  * @throws Error where the file answers something else (with the first difference), has no manifest, or has a bad line
  */
-export function openPredictionLog(file: string, manifest: Record<string, unknown>, questions: number, restart = false): PredictionLog {
+export function openPredictionLog(
+  file: string,
+  manifest: Record<string, unknown>,
+  questions: number,
+  restart = false,
+): PredictionLog {
   mkdirSync(path.dirname(file), { recursive: true });
   const beside = manifestFile(file);
   if (restart) [file, beside].forEach((old) => rmSync(old, { force: true }));
   let finished: LoggedRow[] = [];
   let dropped = false;
   if (existsSync(file)) {
-    if (!existsSync(beside)) throw new Error(`${file}: ${path.basename(beside)} is not beside it, so it can't be said what its rows answer; choose another --out, or start again (--restart)`);
+    if (!existsSync(beside))
+      throw new Error(
+        `${file}: ${path.basename(beside)} is not beside it, so it can't be said what its rows answer; choose another --out, or start again (--restart)`,
+      );
     const before = JSON.parse(readFileSync(beside, "utf8")) as Record<string, unknown>;
-    if (hashOf(before) !== hashOf(manifest)) throw new Error(`${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`);
+    if (hashOf(before) !== hashOf(manifest))
+      throw new Error(
+        `${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`,
+      );
     const bytes = readBytes(file);
     const whole = bytes.lastIndexOf(10) + 1; // 0: not one whole line
     finished = readFinished(file, bytes.subarray(0, whole), questions);

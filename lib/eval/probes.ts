@@ -2,7 +2,7 @@
  * What a model holds, measured apart from what it answers: frozen features of images, log-probabilities of texts, and short
  * answers on other things than names. Nothing here changes the model.
  */
-import type { Conversation } from "../data/corpus";
+import type { Conversation } from "../processor/conversation";
 import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
@@ -29,11 +29,27 @@ export interface ProbeRow {
 }
 
 /** A proportion as a line of the table; the numbers rounded to six places. */
-export function probeRow(method: string, probe: string, split: string, right: readonly boolean[], chance: number): ProbeRow {
+export function probeRow(
+  method: string,
+  probe: string,
+  split: string,
+  right: readonly boolean[],
+  chance: number,
+): ProbeRow {
   const correct = right.filter(Boolean).length;
   const { low, high } = wilson(correct, right.length);
   const round = (x: number): number => Number(x.toFixed(6));
-  return { method, probe, split, n: right.length, correct, accuracy: round(correct / right.length), low: round(low), high: round(high), chance: round(chance) };
+  return {
+    method,
+    probe,
+    split,
+    n: right.length,
+    correct,
+    accuracy: round(correct / right.length),
+    low: round(low),
+    high: round(high),
+    chance: round(chance),
+  };
 }
 
 /** Frozen features of an image: the mean of its merged vision output, and the last hidden state of a question about it. */
@@ -60,15 +76,27 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
       const attend = causalAttention();
       const hidden = decode(params, config, embeds, batch.positionIds, () => attend);
-      return { visual: tf.mean(tf.reshape(features, [batchSize, tokensPerImage, config.text.hiddenSize]), 1), hidden: tf.gather(tf.reshape(hidden, [-1, config.text.hiddenSize]), batch.last as tf.Tensor1D) };
+      return {
+        visual: tf.mean(tf.reshape(features, [batchSize, tokensPerImage, config.text.hiddenSize]), 1),
+        hidden: tf.gather(tf.reshape(hidden, [-1, config.text.hiddenSize]), batch.last as tf.Tensor1D),
+      };
     },
     { name: "probe.features" },
   );
-  const score = compile((params: Params, rows: ReturnType<typeof rowBatch>, features: Tensor) => rowLogProbs(params, config, features, rows, 1), { name: "probe.text" });
-  const decoder = (params: Params): Params => Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
+  const score = compile(
+    (params: Params, rows: ReturnType<typeof rowBatch>, features: Tensor) =>
+      rowLogProbs(params, config, features, rows, 1),
+    { name: "probe.text" },
+  );
+  const decoder = (params: Params): Params =>
+    Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
   /** Calls `each` with full batches of indices; those beyond `count` repeat the last. */
   const inBatches = (count: number, each: (index: number[], own: number) => void): void => {
-    for (let start = 0; start < count; start += batchSize) each(Array.from({ length: batchSize }, (_, i) => Math.min(start + i, count - 1)), Math.min(batchSize, count - start));
+    for (let start = 0; start < count; start += batchSize)
+      each(
+        Array.from({ length: batchSize }, (_, i) => Math.min(start + i, count - 1)),
+        Math.min(batchSize, count - start),
+      );
   };
   const rowsOf = (tensor: Tensor, own: number): Float32Array[] => {
     const width = tensor.shape[1]!;
@@ -77,7 +105,8 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
   };
   return {
     features: (params, images, questions) => {
-      if (images.length !== questions.length) throw new Error(`probes: ${images.length} images and ${questions.length} questions`);
+      if (images.length !== questions.length)
+        throw new Error(`probes: ${images.length} images and ${questions.length} questions`);
       const out: ImageProbe[] = [];
       inBatches(images.length, (index, own) => {
         const shown = index.map((i) => images[i]);
@@ -102,7 +131,11 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
       const features = tf.zeros([1, config.text.hiddenSize]);
       const out: number[] = [];
       inBatches(rows.length, (index, own) => {
-        const batch = rowBatch(index.map((i) => [rows[i]]), config, { lengthBucket: 32, placesBucket: 512 });
+        const batch = rowBatch(
+          index.map((i) => [rows[i]]),
+          config,
+          { lengthBucket: 32, placesBucket: 512 },
+        );
         const logProbs = score(decoder(params), batch, features);
         const values = logProbs.dataSync();
         let at = 0;
@@ -125,7 +158,20 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
         const features = bench.features(params, shown);
         const places = bench.places(shown);
         const prompts = index.map((i, place) => bench.prompt(questions[i], places[place]));
-        const rollouts = bench.generator.generate(params, { prompts, features }, { numGenerations: 1, maxNewTokens, temperature: 1, topP: 1, greedy: true, eosTokenIds: bench.eosTokenIds, bannedTokenIds: bench.bannedTokenIds, seed: 0 });
+        const rollouts = bench.generator.generate(
+          params,
+          { prompts, features },
+          {
+            numGenerations: 1,
+            maxNewTokens,
+            temperature: 1,
+            topP: 1,
+            greedy: true,
+            eosTokenIds: bench.eosTokenIds,
+            bannedTokenIds: bench.bannedTokenIds,
+            seed: 0,
+          },
+        );
         features.dispose();
         for (let i = 0; i < own; i++) out.push(bench.processor.tokenizer.decode(rollouts[i].tokenIds));
       });

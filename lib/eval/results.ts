@@ -6,7 +6,19 @@ import { compareMethods, compareText, type PredictionRow, type Setting, type Spl
 import { scoreRow } from "./score";
 
 /** Columns of the CSV, in order. */
-export const RESULT_COLUMNS = ["method", "domain", "split", "setting", "metric", "n", "correct", "accuracy", "ci_low", "ci_high", "seed"] as const;
+export const RESULT_COLUMNS = [
+  "method",
+  "domain",
+  "split",
+  "setting",
+  "metric",
+  "n",
+  "correct",
+  "accuracy",
+  "ci_low",
+  "ci_high",
+  "seed",
+] as const;
 
 /**
  * One line of the table. `domain` is a domain, `all` (every row of the split and setting POOLED, so that a domain
@@ -69,7 +81,19 @@ export function resultsTable(rows: readonly PredictionRow[]): ResultRow[] {
       for (const metric of METRICS) {
         const { method, split, setting, seed } = row;
         const key = JSON.stringify([method, domain, split, setting, metric, seed]);
-        const cell = cells.get(key) ?? { method, domain, split, setting, metric, n: 0, correct: 0, accuracy: 0, ci_low: 0, ci_high: 1, seed };
+        const cell = cells.get(key) ?? {
+          method,
+          domain,
+          split,
+          setting,
+          metric,
+          n: 0,
+          correct: 0,
+          accuracy: 0,
+          ci_low: 0,
+          ci_high: 1,
+          seed,
+        };
         cell.n++;
         if (score[metric]) cell.correct++;
         cells.set(key, cell);
@@ -113,15 +137,25 @@ export function resultsFromCsv(text: string, file = "results.csv"): ResultRow[] 
     const number = (column: string): number => {
       const value = Number(record[column]);
       if (record[column].trim() === "" || !Number.isFinite(value)) {
-        throw new Error(`${file}, line ${i + 2}: "${column}" is ${JSON.stringify(record[column])}; a number is expected`);
+        throw new Error(
+          `${file}, line ${i + 2}: "${column}" is ${JSON.stringify(record[column])}; a number is expected`,
+        );
       }
       return value;
     };
     const { method, domain, split, setting, metric } = record as unknown as ResultRow;
     return {
-      method, domain, split, setting, metric,
-      n: number("n"), correct: number("correct"), accuracy: number("accuracy"),
-      ci_low: number("ci_low"), ci_high: number("ci_high"), seed: number("seed"),
+      method,
+      domain,
+      split,
+      setting,
+      metric,
+      n: number("n"),
+      correct: number("correct"),
+      accuracy: number("accuracy"),
+      ci_low: number("ci_low"),
+      ci_high: number("ci_high"),
+      seed: number("seed"),
     };
   });
 }
@@ -149,6 +183,19 @@ export function aggregateSeeds(table: readonly ResultRow[]): AggregateRow[] {
     const correct = Math.round(accuracy * n);
     const { low, high } = wilson(correct, n);
     const { method, domain, split, setting, metric } = group[0];
-    return { method, domain, split, setting, metric, n, correct, accuracy, ci_low: low, ci_high: high, seeds: group.length, deviation };
+    return {
+      method,
+      domain,
+      split,
+      setting,
+      metric,
+      n,
+      correct,
+      accuracy,
+      ci_low: low,
+      ci_high: high,
+      seeds: group.length,
+      deviation,
+    };
   });
 }

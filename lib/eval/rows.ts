@@ -1,6 +1,6 @@
 /** Prediction files: JSON Lines, one model output a row, from which every score is computed again without a model. */
 import { promises as fs } from "node:fs";
-import { numberedLines, parseLine, type BadRow } from "../data/lines";
+import { numberedLines, parseLine, type BadRow } from "../util/lines";
 
 /** What scoring needs; other fields of a row are kept and ignored. Field names are those on disk. */
 export interface ScorableRow {
@@ -30,7 +30,16 @@ export interface PredictionRow extends ScorableRow {
 }
 
 /** The methods of this project in the order of its tables; others follow, by name. */
-export const METHODS = ["base", "base-cot", "sft-direct", "sft", "cls-rl", "tapo", "tapo-no-intra", "tapo-no-inter"] as const;
+export const METHODS = [
+  "base",
+  "base-cot",
+  "sft-direct",
+  "sft",
+  "cls-rl",
+  "tapo",
+  "tapo-no-intra",
+  "tapo-no-inter",
+] as const;
 
 /** Sorts methods as the tables do. */
 export function compareMethods(a: string, b: string): number {
@@ -60,7 +69,8 @@ function repair(row: unknown): string | null {
   if ((fields.ground_truth as string).trim() === "") return 'field "ground_truth" is empty';
   if (fields.options === null) delete fields.options;
   const { options } = fields;
-  if (options !== undefined && !(Array.isArray(options) && options.every(isText))) return 'field "options" is not a list of strings';
+  if (options !== undefined && !(Array.isArray(options) && options.every(isText)))
+    return 'field "options" is not a list of strings';
   return null;
 }
 
@@ -75,7 +85,10 @@ function missingRunField(row: Partial<PredictionRow>): string | null {
 }
 
 /** Parses JSON Lines bytes. Blank lines are passed over; everything else is a row or a bad line. */
-export function parseRows(bytes: Uint8Array, file: string): { rows: ScorableRow[]; lines: number[]; skipped: BadRow[] } {
+export function parseRows(
+  bytes: Uint8Array,
+  file: string,
+): { rows: ScorableRow[]; lines: number[]; skipped: BadRow[] } {
   const rows: ScorableRow[] = [];
   const lines: number[] = [];
   const skipped: BadRow[] = [];
@@ -111,10 +124,15 @@ export async function readRows(file: string): Promise<{ rows: ScorableRow[]; lin
  * Reads every `*.jsonl` of a run's predictions, in order of their names.
  * @throws {Error} when the directory is missing or holds no such file
  */
-export async function readPredictions(directory: string): Promise<{ rows: PredictionRow[]; skipped: BadRow[]; files: string[] }> {
+export async function readPredictions(
+  directory: string,
+): Promise<{ rows: PredictionRow[]; skipped: BadRow[]; files: string[] }> {
   const names = await fs.readdir(directory).catch(() => null);
   if (names === null) throw new Error(`no directory ${directory}; \`npm start\` makes the predictions of the main run`);
-  const files = names.filter((name) => name.endsWith(".jsonl")).sort().map((name) => `${directory}/${name}`);
+  const files = names
+    .filter((name) => name.endsWith(".jsonl"))
+    .sort()
+    .map((name) => `${directory}/${name}`);
   if (files.length === 0) throw new Error(`no *.jsonl file in ${directory}`);
   const rows: PredictionRow[] = [];
   const skipped: BadRow[] = [];

@@ -1,5 +1,6 @@
 /** The paper's scoring of one output, to the letter of the released `eval/evaluation.py`, and stricter scores beside it. */
-import type { BadRow } from "../data/lines";
+import type { BadRow } from "../util/lines";
+import { extractAnswer } from "../reward/extract";
 import { namesIn, normaliseName } from "../reward/listing";
 import { strip, words } from "../reward/python-text";
 import type { ScorableRow, Setting } from "./rows";
@@ -30,13 +31,6 @@ export interface ScoreSummary {
   substring: number;
   exact: number;
   listing: number;
-}
-
-/** Text from the first `<answer>` to the LAST `</answer>` (greedy, over lines), stripped; null where none or empty. */
-export function extractAnswer(output: string): string | null {
-  const match = /<answer>([\s\S]*)<\/answer>/.exec(output);
-  const answer = match ? strip(match[1]) : "";
-  return answer === "" ? null : answer;
 }
 
 /** The super-category word the release reads off the image path; case matters, the first that fits wins. */
@@ -81,9 +75,15 @@ export function scoreRow(row: ScorableRow, setting: Setting, options: ScoreOptio
 }
 
 /** Scores parsed rows. With no rows the fractions are 0. */
-export function scoreRows(rows: readonly ScorableRow[], setting: Setting, options: ScoreOptions = {}, skipped: readonly BadRow[] = []): ScoreSummary {
+export function scoreRows(
+  rows: readonly ScorableRow[],
+  setting: Setting,
+  options: ScoreOptions = {},
+  skipped: readonly BadRow[] = [],
+): ScoreSummary {
   const scores = rows.map((row) => scoreRow(row, setting, options));
-  const fraction = (of: (score: Score) => boolean): number => (rows.length === 0 ? 0 : scores.filter(of).length / rows.length);
+  const fraction = (of: (score: Score) => boolean): number =>
+    rows.length === 0 ? 0 : scores.filter(of).length / rows.length;
   return {
     n: rows.length,
     skipped: skipped.length,

@@ -5,7 +5,7 @@
  * averages over their crossing (Owen 2007, "The pigeonhole bootstrap"; it errs on the wide side). With one seed it is the
  * bootstrap over sub-categories, and says nothing of another seed. The percentile interval of 2000 draws, 95 %.
  */
-import { random } from "../engine/random";
+import { random } from "../util/random";
 import type { Metric } from "./compare";
 import { quantile, type Interval } from "./intervals";
 import { accuracies, CELLS, tallies, type Tally } from "./overview";
@@ -43,7 +43,12 @@ function bySeed(rows: readonly PredictionRow[], metric: Metric): Map<number, Tal
   const seeds = [...new Set(rows.map((row) => row.seed))].sort((a, b) => a - b);
   return new Map(
     seeds.map((seed) => {
-      const own = new Map(tallies(rows.filter((row) => row.seed === seed), metric).map((tally) => [tally.cluster, tally]));
+      const own = new Map(
+        tallies(
+          rows.filter((row) => row.seed === seed),
+          metric,
+        ).map((tally) => [tally.cluster, tally]),
+      );
       return [seed, clusters.map((cluster) => own.get(cluster) ?? { cluster, correct: [0, 0, 0, 0], n: [0, 0, 0, 0] })];
     }),
   );
@@ -78,9 +83,16 @@ export function seedSummary(rows: readonly PredictionRow[], metric: Metric = "su
   const perSeed = bySeed(rows, metric);
   const all = [...perSeed.values()];
   const identity = all[0].map((_, i) => i);
-  const drawn = draws(all.length, identity.length, (seeds, clusters) => cellMeans(seeds.map((s) => all[s]), clusters));
+  const drawn = draws(all.length, identity.length, (seeds, clusters) =>
+    cellMeans(
+      seeds.map((s) => all[s]),
+      clusters,
+    ),
+  );
   const point = cellMeans(all, identity);
-  const cells = point.map((accuracy, i): SeedCell | null => (Number.isFinite(accuracy) ? { accuracy, ...interval(drawn.map((row) => row[i])) } : null));
+  const cells = point.map((accuracy, i): SeedCell | null =>
+    Number.isFinite(accuracy) ? { accuracy, ...interval(drawn.map((row) => row[i])) } : null,
+  );
   const mean = cells.includes(null) ? null : { accuracy: average(point), ...interval(drawn.map(average)) };
   return { seeds: [...perSeed.keys()], n: rows.length / perSeed.size, cells, mean };
 }
@@ -89,21 +101,56 @@ export function seedSummary(rows: readonly PredictionRow[], metric: Metric = "su
  * a - b over the seeds that both have; null where they share none. Seeds and sub-categories are drawn for both at once.
  * @throws Error where the two were not asked the same questions
  */
-export function seedDifference(a: readonly PredictionRow[], b: readonly PredictionRow[], metric: Metric = "substring"): SeedDifference | null {
+export function seedDifference(
+  a: readonly PredictionRow[],
+  b: readonly PredictionRow[],
+  metric: Metric = "substring",
+): SeedDifference | null {
   const seedsOf = (rows: readonly PredictionRow[]): Set<number> => new Set(rows.map((row) => row.seed));
   const theirs = seedsOf(b);
   const seeds = [...seedsOf(a)].filter((seed) => theirs.has(seed)).sort((s, t) => s - t);
   if (seeds.length === 0) return null;
-  const [x, y] = [a, b].map((rows) => [...bySeed(rows.filter((row) => seeds.includes(row.seed)), metric).values()]);
-  const asked = (one: Tally[][]): string => JSON.stringify(one.map((all) => all.filter(({ n }) => n.some((count) => count > 0)).map(({ cluster, n }) => [cluster, n])));
-  if (asked(x) !== asked(y)) throw new Error(`seedDifference: ${a[0].method} and ${b[0].method} were not asked the same questions; evaluate both on the same rows`);
+  const [x, y] = [a, b].map((rows) => [
+    ...bySeed(
+      rows.filter((row) => seeds.includes(row.seed)),
+      metric,
+    ).values(),
+  ]);
+  const asked = (one: Tally[][]): string =>
+    JSON.stringify(
+      one.map((all) => all.filter(({ n }) => n.some((count) => count > 0)).map(({ cluster, n }) => [cluster, n])),
+    );
+  if (asked(x) !== asked(y))
+    throw new Error(
+      `seedDifference: ${a[0].method} and ${b[0].method} were not asked the same questions; evaluate both on the same rows`,
+    );
   const identity = x[0].map((_, i) => i);
   const statistic = (chosenSeeds: readonly number[], clusters: readonly number[]): number => {
-    const [p, q] = [x, y].map((one) => cellMeans(chosenSeeds.map((s) => one[s]), clusters));
+    const [p, q] = [x, y].map((one) =>
+      cellMeans(
+        chosenSeeds.map((s) => one[s]),
+        clusters,
+      ),
+    );
     return average(p.map((value, i) => value - q[i]).filter(Number.isFinite));
   };
   const drawn = draws(seeds.length, identity.length, statistic).filter(Number.isFinite);
   const share = (beyond: (d: number) => boolean): number => (drawn.filter(beyond).length + 1) / (drawn.length + 1);
-  const difference = statistic(seeds.map((_, i) => i), identity);
-  return { difference, ...interval(drawn), p: Math.min(1, 2 * Math.min(share((d) => d <= 0), share((d) => d >= 0))), seeds };
+  const difference = statistic(
+    seeds.map((_, i) => i),
+    identity,
+  );
+  return {
+    difference,
+    ...interval(drawn),
+    p: Math.min(
+      1,
+      2 *
+        Math.min(
+          share((d) => d <= 0),
+          share((d) => d >= 0),
+        ),
+    ),
+    seeds,
+  };
 }

@@ -16,10 +16,19 @@ export function normalisedSimilarity(s: number, s0: number): number {
 }
 
 /** A similarity in [0, 1] for every row; an empty answer has 0. Texts are compared in lower case, `_` read as a space; each is embedded once. */
-export async function semanticSimilarities(rows: readonly ScorableRow[], towers: Pick<OnnxTowers, "texts">): Promise<number[]> {
+export async function semanticSimilarities(
+  rows: readonly ScorableRow[],
+  towers: Pick<OnnxTowers, "texts">,
+): Promise<number[]> {
   const triples = rows.map((row) => {
     const { answer } = scoreRow(row, "open");
-    return answer === null ? null : { answer: normaliseName(answer).trim(), truth: normaliseName(row.ground_truth).trim(), word: superCategory(row.image_path) };
+    return answer === null
+      ? null
+      : {
+          answer: normaliseName(answer).trim(),
+          truth: normaliseName(row.ground_truth).trim(),
+          word: superCategory(row.image_path),
+        };
   });
   const texts = [...new Set(triples.flatMap((t) => (t ? [t.answer, t.truth, t.word] : [])))];
   const vectors = new Map((await towers.texts(texts)).map((vector, i) => [texts[i], vector]));

@@ -3,7 +3,8 @@ import { formatReward } from "../reward/format";
 import { normaliseName } from "../reward/listing";
 import { words } from "../reward/python-text";
 import { compareMethods, type PredictionRow, type Setting } from "./rows";
-import { extractAnswer, scoreRow } from "./score";
+import { extractAnswer } from "../reward/extract";
+import { scoreRow } from "./score";
 
 export interface MethodSummary {
   method: string;

@@ -1,5 +1,5 @@
 /** Zero-shot recognition by comparing an image with names: the contrastive baselines of the paper's tables. */
-import type { Question } from "../data/question-set";
+import type { Question } from "../benchmark/question-set";
 import { chooseNames, type ChoiceRow } from "./choose";
 import type { OnnxTowers } from "./onnx";
 import type { PredictionRow } from "./rows";
@@ -17,10 +17,17 @@ const spoken = (name: string): string => name.replace(/_/g, " ");
  * A vector for each name: the mean over the templates' unit vectors, scaled to length 1 (prompt ensembling, same section).
  * @throws Error where a template has no place for the name
  */
-export async function nameVectors(towers: Pick<OnnxTowers, "texts">, names: readonly string[], templates: readonly string[]): Promise<Map<string, Float32Array>> {
+export async function nameVectors(
+  towers: Pick<OnnxTowers, "texts">,
+  names: readonly string[],
+  templates: readonly string[],
+): Promise<Map<string, Float32Array>> {
   const bad = templates.find((template) => !template.includes(PLACE));
-  if (templates.length === 0 || bad !== undefined) throw new Error(`prompt ${JSON.stringify(bad ?? "")}: no ${PLACE} in it, where the name goes`);
-  const vectors = await towers.texts(names.flatMap((name) => templates.map((template) => template.replace(PLACE, () => spoken(name)))));
+  if (templates.length === 0 || bad !== undefined)
+    throw new Error(`prompt ${JSON.stringify(bad ?? "")}: no ${PLACE} in it, where the name goes`);
+  const vectors = await towers.texts(
+    names.flatMap((name) => templates.map((template) => template.replace(PLACE, () => spoken(name)))),
+  );
   return new Map(
     names.map((name, i) => {
       const own = vectors.slice(i * templates.length, (i + 1) * templates.length);
@@ -41,7 +48,11 @@ export interface ZeroShotOptions {
 }
 
 /** Answers the questions that have an image; those without are given back. An image is read once, whatever asks about it. */
-export async function zeroShot(towers: Pick<OnnxTowers, "texts" | "images">, questions: readonly Question[], options: ZeroShotOptions): Promise<{ rows: PredictionRow[]; missing: Question[] }> {
+export async function zeroShot(
+  towers: Pick<OnnxTowers, "texts" | "images">,
+  questions: readonly Question[],
+  options: ZeroShotOptions,
+): Promise<{ rows: PredictionRow[]; missing: Question[] }> {
   const { method, templates, namesOfDomain, onProgress } = options;
   const asked = questions.filter((question): question is Question & { image: string } => question.image !== null);
   const missing = questions.filter((question) => question.image === null);
@@ -52,5 +63,8 @@ export async function zeroShot(towers: Pick<OnnxTowers, "texts" | "images">, que
   const images = await towers.images([...files.values()], onProgress);
   const table = { images: new Map([...files.keys()].map((image, i) => [image, images[i]])), names: vectors };
   const rows = asked.map(({ image: _image, where: _where, ...row }): ChoiceRow => row);
-  return { rows: chooseNames(rows, table, { method, seed: 0, namesOfDomain: (domain) => namesOfDomain.get(domain) ?? [] }), missing };
+  return {
+    rows: chooseNames(rows, table, { method, seed: 0, namesOfDomain: (domain) => namesOfDomain.get(domain) ?? [] }),
+    missing,
+  };
 }

@@ -20,7 +20,11 @@ export interface ContrastOptions {
  * @param negativeLogProbs [B, T], the same tokens with x- in place of that image
  * @returns [B, T], in [0, klClamp]
  */
-export function interClassKl(logProbs: tf.Tensor, negativeLogProbs: tf.Tensor, options: ContrastOptions = {}): tf.Tensor {
+export function interClassKl(
+  logProbs: tf.Tensor,
+  negativeLogProbs: tf.Tensor,
+  options: ContrastOptions = {},
+): tf.Tensor {
   const { gradientThroughNegative = true, logRatioClamp = 20, klClamp = 10 } = options;
   return tf.tidy(() => {
     const negative = gradientThroughNegative ? negativeLogProbs : stopGradient(negativeLogProbs);

@@ -50,5 +50,7 @@ export function microBatchMean(values: tf.Tensor, mask: tf.Tensor, size: number)
 
 /** The average of `values` over the tokens of `mask`, in the paper's or the release's way. */
 export function average(values: tf.Tensor, mask: tf.Tensor, how: Average = TOKEN_MEAN): tf.Scalar {
-  return how.kind === "token" ? tokenMean(values, mask, how.normaliser) : tf.tidy(() => tf.div(microBatchMean(values, mask, how.size), how.parts ?? 1));
+  return how.kind === "token"
+    ? tokenMean(values, mask, how.normaliser)
+    : tf.tidy(() => tf.div(microBatchMean(values, mask, how.size), how.parts ?? 1));
 }

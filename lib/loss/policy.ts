@@ -30,7 +30,10 @@ export interface PolicyOptions {
  * over response tokens. Metrics are means over this batch's tokens (scalars): fractions clipped above, below and by the dual clip, mean
  * ratio, and approxKl = mean(logp_old - logp), the release's `ppo_kl`.
  */
-export function policyLoss(batch: PolicyBatch, options: PolicyOptions = {}): { loss: tf.Scalar; metrics: Record<string, tf.Scalar> } {
+export function policyLoss(
+  batch: PolicyBatch,
+  options: PolicyOptions = {},
+): { loss: tf.Scalar; metrics: Record<string, tf.Scalar> } {
   const { clipRatioLow = 0.2, clipRatioHigh = 0.28, clipRatioDual = 3, logRatioClamp = 20 } = options;
   const { logProbs, oldLogProbs, responseMask } = batch;
   return tf.tidy(() => {

@@ -22,7 +22,11 @@ export interface TapoOptions extends PolicyOptions, Omit<ContrastOptions, "logRa
 }
 
 /** The paper's coefficients. */
-export const TAPO_LOSS: TapoOptions = { klCoefficient: 0.01, entropyCoefficient: 0.03, negativeEntropyCoefficient: 0.03 };
+export const TAPO_LOSS: TapoOptions = {
+  klCoefficient: 0.01,
+  entropyCoefficient: 0.03,
+  negativeEntropyCoefficient: 0.03,
+};
 /** The policy loss alone: CLS-RL, and TAPO without inter-class augmentation (with `negativeLogProbs: null`). */
 export const DAPO_LOSS: TapoOptions = { klCoefficient: 0, entropyCoefficient: 0, negativeEntropyCoefficient: 0 };
 
@@ -31,7 +35,10 @@ export const DAPO_LOSS: TapoOptions = { klCoefficient: 0, entropyCoefficient: 0,
  * Paper: both entropies shape the policy, logp_neg is recomputed at each update and has a gradient. Release
  * (`gradientThroughNegative: false`): logp_neg is a constant, so H[pi(.|x-)] only shifts the number and k3 pulls on logp.
  */
-export function tapoLoss(batch: TapoBatch, options: TapoOptions = TAPO_LOSS): { loss: tf.Scalar; metrics: Record<string, tf.Scalar> } {
+export function tapoLoss(
+  batch: TapoBatch,
+  options: TapoOptions = TAPO_LOSS,
+): { loss: tf.Scalar; metrics: Record<string, tf.Scalar> } {
   const { klCoefficient, entropyCoefficient, negativeEntropyCoefficient, gradientThroughNegative = true } = options;
   const { logProbs, responseMask } = batch;
   return tf.tidy(() => {

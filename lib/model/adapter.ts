@@ -22,7 +22,9 @@ const PREFIX = "base_model.model.";
 function ownName(stored: string): string | null {
   const match = /^base_model\.model\.(.+)\.lora_(A|B)\.(?:default\.)?weight$/.exec(stored);
   if (!match) return null;
-  const module = match[1].replace(/^language_model\.(?:model\.)?/, "model.").replace(/^(?!model\.|visual\.|lm_head$)/, "model.");
+  const module = match[1]
+    .replace(/^language_model\.(?:model\.)?/, "model.")
+    .replace(/^(?!model\.|visual\.|lm_head$)/, "model.");
   return `${publishedName(module)}.lora_${match[2]}.weight`;
 }
 
@@ -32,21 +34,35 @@ function locate(header: SafetensorsHeader, shapes: Record<string, number[]>): Ma
   const places = new Map<string, string>();
   for (const [stored, { shape }] of Object.entries(entries)) {
     const name = ownName(stored);
-    if (name === null) throw new Error(`${file}: tensor ${stored} [${shape.join(", ")}] is no lora_A or lora_B of a linear layer; nothing else is supported`);
+    if (name === null)
+      throw new Error(
+        `${file}: tensor ${stored} [${shape.join(", ")}] is no lora_A or lora_B of a linear layer; nothing else is supported`,
+      );
     const expected = shapes[name] as number[] | undefined; // a name that ends in .lora_A.weight is no property of every object
-    if (!expected) throw new Error(`${file}: tensor ${stored} [${shape.join(", ")}] adapts a layer that target_modules don't name or this model doesn't have; the adapter is for another base`);
-    if (shape.join() !== expected.join()) throw new Error(`${file}: tensor ${stored} has shape [${shape.join(", ")}]; this model and adapter_config.json ask for [${expected.join(", ")}]: the adapter is for another base or rank`);
+    if (!expected)
+      throw new Error(
+        `${file}: tensor ${stored} [${shape.join(", ")}] adapts a layer that target_modules don't name or this model doesn't have; the adapter is for another base`,
+      );
+    if (shape.join() !== expected.join())
+      throw new Error(
+        `${file}: tensor ${stored} has shape [${shape.join(", ")}]; this model and adapter_config.json ask for [${expected.join(", ")}]: the adapter is for another base or rank`,
+      );
     const twin = places.get(name);
     if (twin) throw new Error(`${file}: tensors ${twin} and ${stored} are the same layer's`);
     places.set(name, stored);
   }
   const missing = Object.keys(shapes).filter((name) => !places.has(name));
-  if (missing.length > 0) throw new Error(`${file}: ${missing.length} tensors are missing that target_modules ask for, the first is ${missing[0]} [${shapes[missing[0]].join(", ")}]`);
+  if (missing.length > 0)
+    throw new Error(
+      `${file}: ${missing.length} tensors are missing that target_modules ask for, the first is ${missing[0]} [${shapes[missing[0]].join(", ")}]`,
+    );
   return places;
 }
 
 const weightShapes = (config: ModelConfig, lora: LoraConfig): Record<string, number[]> =>
-  Object.fromEntries(Object.entries(loraShapes(loraModules(config, lora))).filter(([name]) => name.endsWith(".weight")));
+  Object.fromEntries(
+    Object.entries(loraShapes(loraModules(config, lora))).filter(([name]) => name.endsWith(".weight")),
+  );
 
 /**
  * Loads an adapter for a model, under any of the module names that versions of transformers gave it.
@@ -56,7 +72,10 @@ export function loadAdapter(dir: string, config: ModelConfig, options: ReadOptio
   const configFile = path.join(dir, "adapter_config.json");
   const lora = parseLoraConfig(readJson(configFile), configFile);
   const file = path.join(dir, "adapter_model.safetensors");
-  if (!fs.existsSync(file)) throw new Error(`${dir}: adapter_model.safetensors is missing; adapters in other formats have to be saved anew with PEFT`);
+  if (!fs.existsSync(file))
+    throw new Error(
+      `${dir}: adapter_model.safetensors is missing; adapters in other formats have to be saved anew with PEFT`,
+    );
   const header = readHeader(file);
   const places = locate(header, weightShapes(config, lora));
   const params = loraConstants(loraModules(config, lora));
@@ -88,13 +107,24 @@ export function saveAdapter(dir: string, { config, lora, params, dtype }: SavedA
   const tensors: Params = {};
   for (const [name, shape] of Object.entries(weightShapes(config, lora))) {
     if (!params[name]) throw new Error(`adapter tensor ${name} [${shape.join(", ")}] is missing`);
-    if (params[name].shape.join() !== shape.join()) throw new Error(`adapter tensor ${name} has shape [${params[name].shape.join(", ")}]; the configuration asks for [${shape.join(", ")}]`);
+    if (params[name].shape.join() !== shape.join())
+      throw new Error(
+        `adapter tensor ${name} has shape [${params[name].shape.join(", ")}]; the configuration asks for [${shape.join(", ")}]`,
+      );
     tensors[`${PREFIX}${currentName(name)}`] = params[name];
   }
-  const extra = Object.keys(params).find((name) => /\.lora_[AB]\.weight$/.test(name) && !tensors[`${PREFIX}${currentName(name)}`]);
-  if (extra) throw new Error(`adapter tensor ${extra} [${params[extra].shape.join(", ")}] adapts a layer that target_modules don't name`);
+  const extra = Object.keys(params).find(
+    (name) => /\.lora_[AB]\.weight$/.test(name) && !tensors[`${PREFIX}${currentName(name)}`],
+  );
+  if (extra)
+    throw new Error(
+      `adapter tensor ${extra} [${params[extra].shape.join(", ")}] adapts a layer that target_modules don't name`,
+    );
   replaceDirectory(dir, "adapter_config.json", "adapter", (temporary) => {
-    fs.writeFileSync(path.join(temporary, "adapter_config.json"), `${JSON.stringify(loraConfigToJson(lora), null, 2)}\n`);
+    fs.writeFileSync(
+      path.join(temporary, "adapter_config.json"),
+      `${JSON.stringify(loraConfigToJson(lora), null, 2)}\n`,
+    );
     writeSafetensors(path.join(temporary, "adapter_model.safetensors"), tensors, { dtype });
   });
 }

@@ -6,7 +6,15 @@ import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
 import { isLora } from "./lora";
-import { readHeader, readTensor, readValues, writeSafetensors, type ReadOptions, type SafetensorsHeader, type Staging } from "./safetensors";
+import {
+  readHeader,
+  readTensor,
+  readValues,
+  writeSafetensors,
+  type ReadOptions,
+  type SafetensorsHeader,
+  type Staging,
+} from "./safetensors";
 import { paramShapes } from "./shapes";
 
 /** A loaded model; the caller disposes the parameters. */
@@ -46,19 +54,25 @@ function readHeaders(dir: string): SafetensorsHeader[] {
   const single = path.join(dir, "model.safetensors");
   const index = path.join(dir, "model.safetensors.index.json");
   if (fs.existsSync(single)) return [readHeader(single)];
-  if (!fs.existsSync(index)) throw new Error(`${dir}: neither model.safetensors nor model.safetensors.index.json is there`);
+  if (!fs.existsSync(index))
+    throw new Error(`${dir}: neither model.safetensors nor model.safetensors.index.json is there`);
   const map = (readJson(index) as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== "object" || map === null) throw new Error(`${index}: weight_map is missing`);
   const files = [...new Set(Object.values(map as Record<string, unknown>))];
   const headers = files.map((file) => {
     if (typeof file !== "string" || path.basename(file) !== file || file === ".." || !file.endsWith(".safetensors")) {
-      throw new Error(`${index}: weight_map names ${JSON.stringify(file)}; expected a .safetensors file in the same folder`);
+      throw new Error(
+        `${index}: weight_map names ${JSON.stringify(file)}; expected a .safetensors file in the same folder`,
+      );
     }
     if (!fs.existsSync(path.join(dir, file))) throw new Error(`${index}: the shard ${file} is missing`);
     return readHeader(path.join(dir, file));
   });
   for (const [tensor, file] of Object.entries(map as Record<string, string>)) {
-    if (!isOwn(headers[files.indexOf(file)].entries, tensor)) throw new Error(`${index}: weight_map has tensor ${tensor} in ${file}, which doesn't hold it; index and shards belong to different checkpoints`);
+    if (!isOwn(headers[files.indexOf(file)].entries, tensor))
+      throw new Error(
+        `${index}: weight_map has tensor ${tensor} in ${file}, which doesn't hold it; index and shards belong to different checkpoints`,
+      );
   }
   return headers;
 }
@@ -83,11 +97,18 @@ function locate(dir: string, config: ModelConfig, headers: SafetensorsHeader[]):
   const head = places.get("lm_head.weight");
   if (config.tieWordEmbeddings && head) dropTiedHead(head, places);
   const missing = Object.keys(shapes).filter((name) => !places.has(name));
-  if (missing.length > 0) throw new Error(`${dir}: ${missing.length} tensors are missing, the first is ${missing[0]} [${shapes[missing[0]].join(", ")}]`);
+  if (missing.length > 0)
+    throw new Error(
+      `${dir}: ${missing.length} tensors are missing, the first is ${missing[0]} [${shapes[missing[0]].join(", ")}]`,
+    );
   for (const [name, { header, stored }] of places) {
     const { shape } = header.entries[stored];
-    if (!isOwn(shapes, name)) throw new Error(`${header.file}: tensor ${stored} [${shape.join(", ")}] belongs to no part of this model`);
-    if (shape.join() !== shapes[name].join()) throw new Error(`${header.file}: tensor ${stored} has shape [${shape.join(", ")}]; config.json asks for [${shapes[name].join(", ")}]`);
+    if (!isOwn(shapes, name))
+      throw new Error(`${header.file}: tensor ${stored} [${shape.join(", ")}] belongs to no part of this model`);
+    if (shape.join() !== shapes[name].join())
+      throw new Error(
+        `${header.file}: tensor ${stored} has shape [${shape.join(", ")}]; config.json asks for [${shapes[name].join(", ")}]`,
+      );
   }
   return places;
 }
@@ -99,7 +120,9 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
   const a = readValues(head.header, head.stored);
   const b = readValues(table.header, table.stored);
   if (a.length !== b.length || a.some((value, i) => value !== b[i])) {
-    throw new Error(`${head.header.file}: lm_head.weight differs from model.embed_tokens.weight, but config.json has tie_word_embeddings true`);
+    throw new Error(
+      `${head.header.file}: lm_head.weight differs from model.embed_tokens.weight, but config.json has tie_word_embeddings true`,
+    );
   }
   places.delete("lm_head.weight");
 }
@@ -113,7 +136,9 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
 export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
   const config = parseConfig(readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
   const generationFile = path.join(dir, "generation_config.json");
-  const generationConfig = fs.existsSync(generationFile) ? parseGenerationConfig(readJson(generationFile), generationFile) : {};
+  const generationConfig = fs.existsSync(generationFile)
+    ? parseGenerationConfig(readJson(generationFile), generationFile)
+    : {};
   const places = locate(dir, config, readHeaders(dir));
   const params: Params = {};
   const staging: Staging = { buffer: new ArrayBuffer(0) };
@@ -145,10 +170,16 @@ export function checkParams(config: ModelConfig, params: Params): void {
   const shapes = paramShapes(config);
   for (const [name, shape] of Object.entries(shapes)) {
     if (!params[name]) throw new Error(`parameter ${name} [${shape.join(", ")}] is missing`);
-    if (params[name].shape.join() !== shape.join()) throw new Error(`parameter ${name} has shape [${params[name].shape.join(", ")}]; the configuration asks for [${shape.join(", ")}]`);
+    if (params[name].shape.join() !== shape.join())
+      throw new Error(
+        `parameter ${name} has shape [${params[name].shape.join(", ")}]; the configuration asks for [${shape.join(", ")}]`,
+      );
   }
   const extra = Object.keys(params).find((name) => !shapes[name]);
-  if (extra) throw new Error(`parameter ${extra} [${params[extra].shape.join(", ")}] belongs to no part of this model${isLora(extra) ? "; merge the adapter (mergeLora) or save it on its own (saveAdapter)" : ""}`);
+  if (extra)
+    throw new Error(
+      `parameter ${extra} [${params[extra].shape.join(", ")}] belongs to no part of this model${isLora(extra) ? "; merge the adapter (mergeLora) or save it on its own (saveAdapter)" : ""}`,
+    );
 }
 
 /**
@@ -161,13 +192,19 @@ export function saveModel(dir: string, model: SavedModel): void {
   const config = configToJson(model.config);
   config.torch_dtype = { F32: "float32", F16: "float16", BF16: "bfloat16" }[model.dtype ?? "F32"];
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-  const files: Record<string, string> = { ...model.files, "config.json": json(config), "generation_config.json": json(generationConfigToJson(model.generationConfig ?? {})) };
+  const files: Record<string, string> = {
+    ...model.files,
+    "config.json": json(config),
+    "generation_config.json": json(generationConfigToJson(model.generationConfig ?? {})),
+  };
   const badName = Object.keys(files).find((name) => path.basename(name) !== name);
   if (badName) throw new Error(`saveModel: ${badName} is no plain file name`);
   replaceDirectory(dir, "config.json", "checkpoint", (temporary) => {
     for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(temporary, name), text);
     // The published order, whatever the order of the record: equal parameters give equal files.
-    const ordered = Object.fromEntries(Object.keys(paramShapes(model.config)).map((name) => [name, model.params[name]]));
+    const ordered = Object.fromEntries(
+      Object.keys(paramShapes(model.config)).map((name) => [name, model.params[name]]),
+    );
     writeSafetensors(path.join(temporary, "model.safetensors"), ordered, { dtype: model.dtype });
   });
 }

@@ -66,7 +66,13 @@ function reader(file: string, prefix: string, json: Json) {
   const fail = (field: string, problem: string): never => {
     throw new Error(`${file}: ${prefix}${field} ${problem}`);
   };
-  const number = (field: string, names: string[], fallback: number | undefined, ok: (x: number) => boolean, what: string): number => {
+  const number = (
+    field: string,
+    names: string[],
+    fallback: number | undefined,
+    ok: (x: number) => boolean,
+    what: string,
+  ): number => {
     const value = names.map((name) => json[name]).find((x) => x !== undefined && x !== null) ?? fallback;
     if (value === undefined) return fail(field, "is missing");
     if (typeof value !== "number" || !ok(value)) return fail(field, `is ${JSON.stringify(value)}; expected ${what}`);
@@ -74,9 +80,12 @@ function reader(file: string, prefix: string, json: Json) {
   };
   return {
     fail,
-    positiveInteger: (field: string, fallback?: number, ...aliases: string[]) => number(field, [field, ...aliases], fallback, (x) => Number.isInteger(x) && x > 0, "a positive integer"),
-    tokenId: (field: string, fallback?: number) => number(field, [field], fallback, (x) => Number.isInteger(x) && x >= 0, "a token id (an integer >= 0)"),
-    positive: (field: string, fallback?: number) => number(field, [field], fallback, (x) => Number.isFinite(x) && x > 0, "a positive number"),
+    positiveInteger: (field: string, fallback?: number, ...aliases: string[]) =>
+      number(field, [field, ...aliases], fallback, (x) => Number.isInteger(x) && x > 0, "a positive integer"),
+    tokenId: (field: string, fallback?: number) =>
+      number(field, [field], fallback, (x) => Number.isInteger(x) && x >= 0, "a token id (an integer >= 0)"),
+    positive: (field: string, fallback?: number) =>
+      number(field, [field], fallback, (x) => Number.isFinite(x) && x > 0, "a positive number"),
     record: (field: string): Json | null => {
       const value = json[field];
       if (value === undefined || value === null) return null;
@@ -91,23 +100,39 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
   const hiddenSize = read.positiveInteger("hidden_size");
   const numAttentionHeads = read.positiveInteger("num_attention_heads");
   const numKeyValueHeads = read.positiveInteger("num_key_value_heads", numAttentionHeads);
-  if (hiddenSize % numAttentionHeads !== 0) read.fail("hidden_size", `(${hiddenSize}) is not a multiple of num_attention_heads (${numAttentionHeads})`);
-  if (numAttentionHeads % numKeyValueHeads !== 0) read.fail("num_attention_heads", `(${numAttentionHeads}) is not a multiple of num_key_value_heads (${numKeyValueHeads})`);
+  if (hiddenSize % numAttentionHeads !== 0)
+    read.fail("hidden_size", `(${hiddenSize}) is not a multiple of num_attention_heads (${numAttentionHeads})`);
+  if (numAttentionHeads % numKeyValueHeads !== 0)
+    read.fail(
+      "num_attention_heads",
+      `(${numAttentionHeads}) is not a multiple of num_key_value_heads (${numKeyValueHeads})`,
+    );
   const headDim = hiddenSize / numAttentionHeads;
-  if (json.head_dim !== undefined && json.head_dim !== null && json.head_dim !== headDim) read.fail("head_dim", `is ${JSON.stringify(json.head_dim)}; expected hidden_size / num_attention_heads = ${headDim}`);
-  if (json.hidden_act !== undefined && json.hidden_act !== "silu") read.fail("hidden_act", `is ${JSON.stringify(json.hidden_act)}; only "silu" is supported`);
+  if (json.head_dim !== undefined && json.head_dim !== null && json.head_dim !== headDim)
+    read.fail(
+      "head_dim",
+      `is ${JSON.stringify(json.head_dim)}; expected hidden_size / num_attention_heads = ${headDim}`,
+    );
+  if (json.hidden_act !== undefined && json.hidden_act !== "silu")
+    read.fail("hidden_act", `is ${JSON.stringify(json.hidden_act)}; only "silu" is supported`);
   if (json.use_sliding_window === true) read.fail("use_sliding_window", "is true; sliding windows are not supported");
   const field = ["rope_parameters", "rope_scaling"].find((name) => read.record(name)) ?? "rope_scaling";
   const rope = read.record(field) ?? root.rope_scaling ?? {};
   const ropeRead = reader(file, `${prefix}${field}.`, rope as Json);
   const ropeJson = rope as Json;
   const type = ropeJson.rope_type ?? ropeJson.type ?? "default";
-  if (type !== "default" && type !== "mrope") ropeRead.fail("rope_type", `is ${JSON.stringify(type)}; only "default" and "mrope" are supported`);
+  if (type !== "default" && type !== "mrope")
+    ropeRead.fail("rope_type", `is ${JSON.stringify(type)}; only "default" and "mrope" are supported`);
   const section = ropeJson.mrope_section ?? [16, 24, 24];
-  const isSection = Array.isArray(section) && section.length === 3 && section.every((n) => Number.isInteger(n) && n >= 0);
+  const isSection =
+    Array.isArray(section) && section.length === 3 && section.every((n) => Number.isInteger(n) && n >= 0);
   if (!isSection) ropeRead.fail("mrope_section", `is ${JSON.stringify(section)}; expected three integers`);
   const mropeSection = section as [number, number, number];
-  if (mropeSection[0] + mropeSection[1] + mropeSection[2] !== headDim / 2) ropeRead.fail("mrope_section", `sums to ${mropeSection.reduce((a, b) => a + b)}; expected head_dim / 2 = ${headDim / 2}`);
+  if (mropeSection[0] + mropeSection[1] + mropeSection[2] !== headDim / 2)
+    ropeRead.fail(
+      "mrope_section",
+      `sums to ${mropeSection.reduce((a, b) => a + b)}; expected head_dim / 2 = ${headDim / 2}`,
+    );
   return {
     vocabSize: read.positiveInteger("vocab_size"),
     hiddenSize,
@@ -129,14 +154,24 @@ function parseVision(file: string, json: Json): VisionConfig {
   const depth = read.positiveInteger("depth", 32);
   const hiddenSize = read.positiveInteger("hidden_size", 3584);
   const numHeads = read.positiveInteger("num_heads", 16);
-  if (hiddenSize % (4 * numHeads) !== 0) read.fail("hidden_size", `(${hiddenSize}) is not a multiple of 4 * num_heads (${4 * numHeads}): rotary positions need it`);
-  if (json.hidden_act !== undefined && json.hidden_act !== "silu") read.fail("hidden_act", `is ${JSON.stringify(json.hidden_act)}; only "silu" is supported`);
+  if (hiddenSize % (4 * numHeads) !== 0)
+    read.fail(
+      "hidden_size",
+      `(${hiddenSize}) is not a multiple of 4 * num_heads (${4 * numHeads}): rotary positions need it`,
+    );
+  if (json.hidden_act !== undefined && json.hidden_act !== "silu")
+    read.fail("hidden_act", `is ${JSON.stringify(json.hidden_act)}; only "silu" is supported`);
   const blocks = json.fullatt_block_indexes ?? [7, 15, 23, 31];
-  if (!Array.isArray(blocks) || !blocks.every((n) => Number.isInteger(n) && n >= 0)) read.fail("fullatt_block_indexes", `is ${JSON.stringify(blocks)}; expected a list of block numbers`);
+  if (!Array.isArray(blocks) || !blocks.every((n) => Number.isInteger(n) && n >= 0))
+    read.fail("fullatt_block_indexes", `is ${JSON.stringify(blocks)}; expected a list of block numbers`);
   const patchSize = read.positiveInteger("patch_size", 14);
   const spatialMergeSize = read.positiveInteger("spatial_merge_size", 2);
   const windowSize = read.positiveInteger("window_size", 112);
-  if (windowSize < patchSize * spatialMergeSize) read.fail("window_size", `is ${windowSize}; expected at least patch_size * spatial_merge_size = ${patchSize * spatialMergeSize}`);
+  if (windowSize < patchSize * spatialMergeSize)
+    read.fail(
+      "window_size",
+      `is ${windowSize}; expected at least patch_size * spatial_merge_size = ${patchSize * spatialMergeSize}`,
+    );
   return {
     depth,
     hiddenSize,
@@ -159,9 +194,11 @@ function parseVision(file: string, json: Json): VisionConfig {
  * @throws Error naming file and field: foreign `model_type`, missing or impossible values
  */
 export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${file}: expected a JSON object`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new Error(`${file}: expected a JSON object`);
   const root = json as Json;
-  if (root.model_type !== "qwen2_5_vl") throw new Error(`${file}: model_type is ${JSON.stringify(root.model_type)}; only "qwen2_5_vl" is supported`);
+  if (root.model_type !== "qwen2_5_vl")
+    throw new Error(`${file}: model_type is ${JSON.stringify(root.model_type)}; only "qwen2_5_vl" is supported`);
   const read = reader(file, "", root);
   const nested = read.record("text_config");
   const visionJson = read.record("vision_config");
@@ -169,7 +206,11 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
   const textJson = nested ?? root;
   const text = parseText(file, textJson, nested ? "text_config." : "", root);
   const vision = parseVision(file, visionJson);
-  if (vision.outHiddenSize !== text.hiddenSize) read.fail("vision_config.out_hidden_size", `is ${vision.outHiddenSize}; expected the decoder's hidden_size ${text.hiddenSize}`);
+  if (vision.outHiddenSize !== text.hiddenSize)
+    read.fail(
+      "vision_config.out_hidden_size",
+      `is ${vision.outHiddenSize}; expected the decoder's hidden_size ${text.hiddenSize}`,
+    );
   const token = (field: string, fallback: number): number => {
     const id = read.tokenId(field, fallback);
     return id < text.vocabSize ? id : read.fail(field, `is ${id}, outside the vocabulary of ${text.vocabSize}`);
@@ -183,7 +224,11 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
     visionStartTokenId: token("vision_start_token_id", 151652),
     visionEndTokenId: token("vision_end_token_id", 151653),
   };
-  for (const [key, field] of [["bosTokenId", "bos_token_id"], ["eosTokenId", "eos_token_id"], ["padTokenId", "pad_token_id"]] as const) {
+  for (const [key, field] of [
+    ["bosTokenId", "bos_token_id"],
+    ["eosTokenId", "eos_token_id"],
+    ["padTokenId", "pad_token_id"],
+  ] as const) {
     const value = root[field] ?? nested?.[field];
     if (Number.isInteger(value)) config[key] = value as number;
   }

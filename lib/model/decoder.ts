@@ -22,13 +22,19 @@ export interface Attend {
 }
 
 /** An attention that reads `reads`, through its last argument. */
-export const attendTo = (reads: Tensor[], attend: (q: Tensor, k: Tensor, v: Tensor, reads: Tensor[]) => Tensor): Attend => Object.assign((q: Tensor, k: Tensor, v: Tensor, own = reads) => attend(q, k, v, own), { reads });
+export const attendTo = (
+  reads: Tensor[],
+  attend: (q: Tensor, k: Tensor, v: Tensor, reads: Tensor[]) => Tensor,
+): Attend => Object.assign((q: Tensor, k: Tensor, v: Tensor, own = reads) => attend(q, k, v, own), { reads });
 
 /** An attention to a row's own tokens, which rotates queries and keys itself. */
 const attendWith = (options: (reads: Tensor[]) => AttentionOptions, reads: Tensor[] = []): Attend =>
   Object.assign(
     attendTo(reads, (q, k, v, own) => attention(q, k, v, options(own))),
-    { rotating: (q: Tensor, k: Tensor, v: Tensor, rotary: RotaryTables, own = reads) => attention(q, k, v, { ...options(own), rotary }) },
+    {
+      rotating: (q: Tensor, k: Tensor, v: Tensor, rotary: RotaryTables, own = reads) =>
+        attention(q, k, v, { ...options(own), rotary }),
+    },
   );
 
 /** Token embeddings. @param inputIds int32 [B, T] @returns [B, T, hiddenSize] */
@@ -61,7 +67,10 @@ export function rotaryTables(config: ModelConfig, positionIds: Tensor): RotaryTa
       const start = first;
       first += size;
       if (size === 0) return [];
-      const inverseFrequencies = Float32Array.from({ length: size }, (_, i) => ropeTheta ** ((-2 * (start + i)) / headDim));
+      const inverseFrequencies = Float32Array.from(
+        { length: size },
+        (_, i) => ropeTheta ** ((-2 * (start + i)) / headDim),
+      );
       return [positions[axis].mul(tf.tensor1d(inverseFrequencies))];
     });
     return rotaryTablesOf(tf.concat(parts, 3).reshape([batch, length, 1, headDim / 2]));
@@ -76,7 +85,9 @@ export function causalAttention(): Attend {
 /** Causal self-attention within each of the rows that were packed into one. @param segmentIds int32 [B, T], -1 for padding */
 export function packedAttention(segmentIds: Tensor): Attend {
   const [, length] = segmentIds.shape as [number, number];
-  const other = tf.tidy(() => segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)));
+  const other = tf.tidy(() =>
+    segmentIds.expandDims(2).notEqual(segmentIds.expandDims(1)).cast("float32").mul(MASKED).add(causalMask(length)),
+  );
   return attendWith(([mask]) => ({ mask }), [other]);
 }
 
@@ -86,16 +97,34 @@ export function packedAttention(segmentIds: Tensor): Attend {
  * @param places int32 [S], in the flattened [B * T]: the only ones whose states are asked for, [S, hiddenSize]. The others are read by
  * attention alone, and neither mixed nor fed forward
  */
-export function decoderLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, tables: RotaryTables, attend: Attend, reads?: Tensor[], places: Tensor | null = null): Tensor {
+export function decoderLayer(
+  params: Params,
+  config: ModelConfig,
+  layer: number,
+  hidden: Tensor,
+  tables: RotaryTables,
+  attend: Attend,
+  reads?: Tensor[],
+  places: Tensor | null = null,
+): Tensor {
   const { numAttentionHeads, numKeyValueHeads, headDim, rmsNormEps } = config.text;
   const name = `model.layers.${layer}`;
   const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
-  const heads = (projection: string, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, x).reshape([...x.shape.slice(0, -1), count, headDim]);
-  const [q, k, v] = [heads("q_proj", numAttentionHeads), heads("k_proj", numKeyValueHeads), heads("v_proj", numKeyValueHeads)];
+  const heads = (projection: string, count: number): Tensor =>
+    project(params, `${name}.self_attn.${projection}`, x).reshape([...x.shape.slice(0, -1), count, headDim]);
+  const [q, k, v] = [
+    heads("q_proj", numAttentionHeads),
+    heads("k_proj", numKeyValueHeads),
+    heads("v_proj", numKeyValueHeads),
+  ];
   const asked = (y: Tensor): Tensor => (places ? gatherRows(y.reshape([-1, y.shape[y.rank - 1]]), places) : y);
-  const attended = asked(attend.rotating ? attend.rotating(q, k, v, tables, reads) : attend(rotary(q, tables), rotary(k, tables), v, reads));
+  const attended = asked(
+    attend.rotating ? attend.rotating(q, k, v, tables, reads) : attend(rotary(q, tables), rotary(k, tables), v, reads),
+  );
   const mixed = asked(hidden).add(project(params, `${name}.self_attn.o_proj`, attended));
-  return mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)));
+  return mixed.add(
+    mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)),
+  );
 }
 
 /**
@@ -107,7 +136,15 @@ export function decoderLayer(params: Params, config: ModelConfig, layer: number,
  * @param places int32 [S], in the flattened [B * T]: the only states that are asked for; they outlive the step. Null for all
  * @returns of embeds' shape, or [S, hiddenSize]
  */
-export function decode(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, attend: (layer: number) => Attend, recompute = false, places: Tensor | null = null): Tensor {
+export function decode(
+  params: Params,
+  config: ModelConfig,
+  embeds: Tensor,
+  positionIds: Tensor,
+  attend: (layer: number) => Attend,
+  recompute = false,
+  places: Tensor | null = null,
+): Tensor {
   return tf.tidy(() => {
     let tables = rotaryTables(config, positionIds);
     if (embeds.rank === 2) tables = { cos: tf.squeeze(tables.cos, [1]), sin: tf.squeeze(tables.sin, [1]) };
@@ -115,8 +152,15 @@ export function decode(params: Params, config: ModelConfig, embeds: Tensor, posi
     for (let layer = 0; layer < config.text.numHiddenLayers; layer++) {
       const how = attend(layer);
       const asked = layer === config.text.numHiddenLayers - 1 ? places : null;
-      const run = (own: Params, [x, cos, sin, ...reads]: Tensor[]): Tensor => decoderLayer(own, config, layer, x, { cos, sin }, how, reads, asked);
-      hidden = layerOf(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin, ...(how.reads ?? [])], run, recompute);
+      const run = (own: Params, [x, cos, sin, ...reads]: Tensor[]): Tensor =>
+        decoderLayer(own, config, layer, x, { cos, sin }, how, reads, asked);
+      hidden = layerOf(
+        params,
+        `model.layers.${layer}.`,
+        [hidden, tables.cos, tables.sin, ...(how.reads ?? [])],
+        run,
+        recompute,
+      );
     }
     return rmsNorm(hidden, param(params, "model.norm.weight"), config.text.rmsNormEps);
   });
@@ -131,19 +175,36 @@ export interface PromptEnds {
 }
 
 /** The last layer of `prefill`: keys and values of all tokens, the rest for the last token of each prompt. @returns states [P, hiddenSize], keys and values [P, T, kvHeads, headDim] */
-function lastLayer(params: Params, config: ModelConfig, layer: number, hidden: Tensor, { cos, sin }: RotaryTables, ends: PromptEnds): Tensor[] {
+function lastLayer(
+  params: Params,
+  config: ModelConfig,
+  layer: number,
+  hidden: Tensor,
+  { cos, sin }: RotaryTables,
+  ends: PromptEnds,
+): Tensor[] {
   const { numAttentionHeads: heads, numKeyValueHeads: kv, headDim, hiddenSize, rmsNormEps } = config.text;
   const [prompts, length] = hidden.shape as [number, number];
   const name = `model.layers.${layer}`;
   const atEnd = (x: Tensor, shape: number[]): Tensor => gatherRows(x.reshape([prompts * length, ...shape]), ends.last);
   const x = rmsNorm(hidden, param(params, `${name}.input_layernorm.weight`), rmsNormEps);
-  const of = (projection: string, from: Tensor, count: number): Tensor => project(params, `${name}.self_attn.${projection}`, from).reshape([...from.shape.slice(0, -1), count, headDim]);
+  const of = (projection: string, from: Tensor, count: number): Tensor =>
+    project(params, `${name}.self_attn.${projection}`, from).reshape([...from.shape.slice(0, -1), count, headDim]);
   const [k, v] = [rotary(of("k_proj", x, kv), { cos, sin }), of("v_proj", x, kv)];
   const tables = { cos: atEnd(cos, [1, headDim]), sin: atEnd(sin, [1, headDim]) };
   const q = rotary(of("q_proj", atEnd(x, [hiddenSize]), heads), tables).expandDims(1);
-  const attended = attention(q, k, v, { mask: ends.mask.reshape([prompts, 1, length]) }).reshape([prompts, heads * headDim]);
+  const attended = attention(q, k, v, { mask: ends.mask.reshape([prompts, 1, length]) }).reshape([
+    prompts,
+    heads * headDim,
+  ]);
   const mixed = atEnd(hidden, [hiddenSize]).add(project(params, `${name}.self_attn.o_proj`, attended));
-  return [mixed.add(mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps))), k, v];
+  return [
+    mixed.add(
+      mlp(params, `${name}.mlp`, rmsNorm(mixed, param(params, `${name}.post_attention_layernorm.weight`), rmsNormEps)),
+    ),
+    k,
+    v,
+  ];
 }
 
 /**
@@ -152,7 +213,14 @@ function lastLayer(params: Params, config: ModelConfig, layer: number, hidden: T
  * @param embeds [P, T, hiddenSize], padded on the right
  * @returns states [P, hiddenSize] of the last tokens; keys and values [P, kvHeads, T, headDim] per layer, rotated
  */
-export function prefill(params: Params, config: ModelConfig, embeds: Tensor, positionIds: Tensor, ends: PromptEnds, recompute = false): { states: Tensor; keys: Tensor[]; values: Tensor[] } {
+export function prefill(
+  params: Params,
+  config: ModelConfig,
+  embeds: Tensor,
+  positionIds: Tensor,
+  ends: PromptEnds,
+  recompute = false,
+): { states: Tensor; keys: Tensor[]; values: Tensor[] } {
   return tf.tidy(() => {
     const tables = rotaryTables(config, positionIds);
     const { numKeyValueHeads: kv, headDim, hiddenSize, numHiddenLayers, rmsNormEps } = config.text;
@@ -171,8 +239,19 @@ export function prefill(params: Params, config: ModelConfig, embeds: Tensor, pos
         });
         return [states, ...handedOut];
       };
-      const shapes = [isLast ? [prompts, hiddenSize] : [prompts, length, hiddenSize], [prompts, length, kv, headDim], [prompts, length, kv, headDim]];
-      const [states, k, v] = layerWithParts(params, `model.layers.${layer}.`, [hidden, tables.cos, tables.sin], run, shapes, recompute);
+      const shapes = [
+        isLast ? [prompts, hiddenSize] : [prompts, length, hiddenSize],
+        [prompts, length, kv, headDim],
+        [prompts, length, kv, headDim],
+      ];
+      const [states, k, v] = layerWithParts(
+        params,
+        `model.layers.${layer}.`,
+        [hidden, tables.cos, tables.sin],
+        run,
+        shapes,
+        recompute,
+      );
       hidden = states;
       keys.push(k.transpose([0, 2, 1, 3]));
       values.push(v.transpose([0, 2, 1, 3]));

@@ -10,7 +10,8 @@ import * as path from "node:path";
  */
 export function replaceDirectory(dir: string, marker: string, kind: string, fill: (temporary: string) => void): void {
   const exists = fs.existsSync(dir);
-  if (exists && fs.readdirSync(dir).length > 0 && !fs.existsSync(path.join(dir, marker))) throw new Error(`${dir}: exists and is no ${kind} (no ${marker}); nothing was written`);
+  if (exists && fs.readdirSync(dir).length > 0 && !fs.existsSync(path.join(dir, marker)))
+    throw new Error(`${dir}: exists and is no ${kind} (no ${marker}); nothing was written`);
   const temporary = `${path.resolve(dir)}.${process.pid}.tmp`;
   const old = `${path.resolve(dir)}.${process.pid}.old`;
   fs.rmSync(temporary, { recursive: true, force: true });

@@ -32,7 +32,13 @@ export interface Assumptions {
 export const assumptions: Assumptions = { utilisation: 0.3, bytesPerParameter: 2 };
 
 /** Seconds to train on `tokens` of all rows together; `passes` is 3 for forward and backward (6 operations), 1 for scoring alone. */
-export function trainingSeconds(parameters: number, tokens: number, device: Device, passes = 3, { utilisation }: Assumptions = assumptions): number {
+export function trainingSeconds(
+  parameters: number,
+  tokens: number,
+  device: Device,
+  passes = 3,
+  { utilisation }: Assumptions = assumptions,
+): number {
   return (2 * passes * parameters * tokens) / (device.flops * utilisation);
 }
 

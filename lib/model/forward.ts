@@ -24,7 +24,11 @@ export function embedInputs(params: Params, config: ModelConfig, inputs: ModelIn
   return tf.tidy(() => {
     const embeds = embedTokens(params, inputs.inputIds);
     if (!inputs.pixelValues || !inputs.vision) return embeds;
-    return mergeImageFeatures(embeds, encodeImages(params, config, inputs.pixelValues, inputs.vision), inputs.featureIndex);
+    return mergeImageFeatures(
+      embeds,
+      encodeImages(params, config, inputs.pixelValues, inputs.vision),
+      inputs.featureIndex,
+    );
   });
 }
 

@@ -1,5 +1,5 @@
 /** Seeded initial parameters. */
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { tf, type Params } from "../engine/tensorflow";
 import type { ModelConfig } from "./config";
 import { paramShapes } from "./shapes";
@@ -34,7 +34,11 @@ export function initParams(config: ModelConfig, seed: number, options: InitOptio
       let std = config.text.initializerRange;
       if (scaled && !isTable) std = 1 / Math.sqrt((size / shape[0]) * (writesToResidual(name) ? 2 * layers : 1));
       const draw = random(foldIn(seed, name));
-      params[name] = tf.tensor(Float32Array.from({ length: size }, () => std * draw.normal()), shape, "float32");
+      params[name] = tf.tensor(
+        Float32Array.from({ length: size }, () => std * draw.normal()),
+        shape,
+        "float32",
+      );
     }
   }
   return params;

@@ -35,22 +35,40 @@ export const LORA_DEFAULTS: LoraConfig = {
 
 /** What of PEFT is not supported, with the one value that is; null, false and empty say the same. */
 const UNSUPPORTED = [
-  "modules_to_save", "layers_to_transform", "layers_pattern", "layer_replication", "megatron_config", "trainable_token_indices", "target_parameters", "alora_invocation_tokens",
-  "fan_in_fan_out", "use_dora", "use_qalora", "use_bdlora", "lora_bias", "velora_config", "monteclora_config", "kasa_config", "arrow_config",
+  "modules_to_save",
+  "layers_to_transform",
+  "layers_pattern",
+  "layer_replication",
+  "megatron_config",
+  "trainable_token_indices",
+  "target_parameters",
+  "alora_invocation_tokens",
+  "fan_in_fan_out",
+  "use_dora",
+  "use_qalora",
+  "use_bdlora",
+  "lora_bias",
+  "velora_config",
+  "monteclora_config",
+  "kasa_config",
+  "arrow_config",
 ];
 /** Initialisations that leave the base as it is; the others (PiSSA, OLoRA, CorDA, …) need a changed base. */
 const INITIALISATIONS: unknown[] = [true, false, "gaussian", "eva", "orthogonal", undefined, null];
 
-const isEmpty = (x: unknown): boolean => x === undefined || x === null || x === false || (typeof x === "object" && Object.keys(x).length === 0);
+const isEmpty = (x: unknown): boolean =>
+  x === undefined || x === null || x === false || (typeof x === "object" && Object.keys(x).length === 0);
 const isName = (x: unknown): boolean => typeof x === "string" && x !== "";
 const isNames = (x: unknown): boolean => isName(x) || (Array.isArray(x) && x.length > 0 && x.every(isName));
 const isRank = (x: unknown): boolean => Number.isInteger(x) && (x as number) > 0;
 const isPositive = (x: unknown): boolean => typeof x === "number" && Number.isFinite(x) && x > 0;
-const isTable = (ok: (x: unknown) => boolean) => (x: unknown) => typeof x === "object" && !Array.isArray(x) && Object.values(x as object).every(ok);
+const isTable = (ok: (x: unknown) => boolean) => (x: unknown) =>
+  typeof x === "object" && !Array.isArray(x) && Object.values(x as object).every(ok);
 
 /** Parses the content of an `adapter_config.json`. @param file named in errors @throws Error naming file and field */
 export function parseLoraConfig(json: unknown, file = "adapter_config.json"): LoraConfig {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${file}: expected a JSON object`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new Error(`${file}: expected a JSON object`);
   const source = json as Record<string, unknown>;
   const fail = (field: string, expected: string): never => {
     throw new Error(`${file}: ${field} is ${JSON.stringify(source[field])}; ${expected}`);
@@ -58,19 +76,28 @@ export function parseLoraConfig(json: unknown, file = "adapter_config.json"): Lo
   if (source.peft_type !== "LORA") fail("peft_type", 'only "LORA" is supported');
   if ((source.bias ?? "none") !== "none") fail("bias", 'only "none" is supported');
   for (const field of UNSUPPORTED) if (!isEmpty(source[field])) fail(field, "this is not supported");
-  if (!INITIALISATIONS.includes(source.init_lora_weights)) fail("init_lora_weights", "such an adapter belongs to a changed base; convert it to plain LoRA with PEFT first");
+  if (!INITIALISATIONS.includes(source.init_lora_weights))
+    fail("init_lora_weights", "such an adapter belongs to a changed base; convert it to plain LoRA with PEFT first");
   const take = <T>(field: string, fallback: T, ok: (x: unknown) => boolean, expected: string): T => {
     const value = source[field] ?? fallback;
     return value === null || ok(value) ? (value as T) : fail(field, `expected ${expected}`);
   };
-  if (source.target_modules === undefined || source.target_modules === null) fail("target_modules", 'expected names, a regular expression or "all-linear"');
+  if (source.target_modules === undefined || source.target_modules === null)
+    fail("target_modules", 'expected names, a regular expression or "all-linear"');
   return {
     rank: take("r", 8, isRank, "a positive integer"),
     alpha: take("lora_alpha", 8, isPositive, "a positive number"),
     useRslora: take("use_rslora", false, (x) => typeof x === "boolean", "true or false"),
     dropout: take("lora_dropout", 0, (x) => typeof x === "number" && x >= 0 && x < 1, "a number from 0 to below 1"),
-    targetModules: take<string[] | string>("target_modules", [], isNames, 'names, a regular expression or "all-linear"'),
-    excludeModules: isEmpty(source.exclude_modules) ? null : take<string[] | string | null>("exclude_modules", null, isNames, "names or a regular expression"),
+    targetModules: take<string[] | string>(
+      "target_modules",
+      [],
+      isNames,
+      'names, a regular expression or "all-linear"',
+    ),
+    excludeModules: isEmpty(source.exclude_modules)
+      ? null
+      : take<string[] | string | null>("exclude_modules", null, isNames, "names or a regular expression"),
     rankPattern: take("rank_pattern", {}, isTable(isRank), "positive integers by module"),
     alphaPattern: take("alpha_pattern", {}, isTable(isPositive), "positive numbers by module"),
     baseModel: take<string | null>("base_model_name_or_path", null, (x) => typeof x === "string", "a string"),

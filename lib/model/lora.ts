@@ -4,7 +4,7 @@
  * where something is dropped in training, `<module>.lora_dropout`.
  * `project` (project.ts) adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
  */
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "./config";
@@ -47,7 +47,9 @@ function named(by: readonly string[] | string, spelling: string, field: string):
 
 /** The value of a `rank_pattern` or `alpha_pattern` for a module (PEFT's `get_pattern_key`). */
 function patterned(pattern: Record<string, number>, spellings: readonly string[], fallback: number): number {
-  const key = Object.keys(pattern).find((ending) => spellings.some((spelling) => new RegExp(`^(?:.*\\.)?(?:${ending})$`).test(spelling)));
+  const key = Object.keys(pattern).find((ending) =>
+    spellings.some((spelling) => new RegExp(`^(?:.*\\.)?(?:${ending})$`).test(spelling)),
+  );
   return key === undefined ? fallback : pattern[key];
 }
 
@@ -57,49 +59,78 @@ function patterned(pattern: Record<string, number>, spellings: readonly string[]
  */
 export function loraModules(config: ModelConfig, lora: LoraConfig): Record<string, LoraModule> {
   const shapes = paramShapes(config);
-  const modules = Object.keys(shapes).filter((name) => name.endsWith(".weight") && shapes[name].length > 1).map((name) => name.slice(0, -".weight".length));
+  const modules = Object.keys(shapes)
+    .filter((name) => name.endsWith(".weight") && shapes[name].length > 1)
+    .map((name) => name.slice(0, -".weight".length));
   const isLinear = (name: string): boolean => shapes[`${name}.weight`].length === 2 && name !== "model.embed_tokens";
   const all = config.tieWordEmbeddings ? [...modules, "lm_head"] : modules;
-  const chosen = (spell: (name: string) => string): string[] => all.filter((name) => {
-    if (lora.excludeModules !== null && named(lora.excludeModules, spell(name), "exclude_modules")) return false;
-    if (typeof lora.targetModules === "string" && lora.targetModules.toLowerCase() === "all-linear") return name !== "lm_head" && isLinear(name);
-    return named(lora.targetModules, spell(name), "target_modules");
-  });
+  const chosen = (spell: (name: string) => string): string[] =>
+    all.filter((name) => {
+      if (lora.excludeModules !== null && named(lora.excludeModules, spell(name), "exclude_modules")) return false;
+      if (typeof lora.targetModules === "string" && lora.targetModules.toLowerCase() === "all-linear")
+        return name !== "lm_head" && isLinear(name);
+      return named(lora.targetModules, spell(name), "target_modules");
+    });
   const current = chosen(currentName);
   const found = current.length > 0 ? current : chosen((name) => name);
-  if (found.length === 0) throw new Error(`LoRA: target_modules ${JSON.stringify(lora.targetModules)} name no layer of this model; its layers are called like ${currentName("model.layers.0.self_attn.q_proj")}`);
-  return Object.fromEntries(found.map((name): [string, LoraModule] => {
-    if (name === "lm_head" && config.tieWordEmbeddings) throw new Error("LoRA: target_modules name lm_head, which is tied to the embeddings; leave it out or untie the model");
-    if (!isLinear(name)) throw new Error(`LoRA: target_modules name ${currentName(name)} [${shapes[`${name}.weight`].join(", ")}], which is no linear layer; leave it out with exclude_modules`);
-    const spellings = [currentName(name), name];
-    const rank = patterned(lora.rankPattern, spellings, lora.rank);
-    const alpha = patterned(lora.alphaPattern, spellings, lora.alpha);
-    return [name, { shape: shapes[`${name}.weight`] as [number, number], rank, scaling: alpha / (lora.useRslora ? Math.sqrt(rank) : rank), dropout: lora.dropout }];
-  }));
+  if (found.length === 0)
+    throw new Error(
+      `LoRA: target_modules ${JSON.stringify(lora.targetModules)} name no layer of this model; its layers are called like ${currentName("model.layers.0.self_attn.q_proj")}`,
+    );
+  return Object.fromEntries(
+    found.map((name): [string, LoraModule] => {
+      if (name === "lm_head" && config.tieWordEmbeddings)
+        throw new Error(
+          "LoRA: target_modules name lm_head, which is tied to the embeddings; leave it out or untie the model",
+        );
+      if (!isLinear(name))
+        throw new Error(
+          `LoRA: target_modules name ${currentName(name)} [${shapes[`${name}.weight`].join(", ")}], which is no linear layer; leave it out with exclude_modules`,
+        );
+      const spellings = [currentName(name), name];
+      const rank = patterned(lora.rankPattern, spellings, lora.rank);
+      const alpha = patterned(lora.alphaPattern, spellings, lora.alpha);
+      return [
+        name,
+        {
+          shape: shapes[`${name}.weight`] as [number, number],
+          rank,
+          scaling: alpha / (lora.useRslora ? Math.sqrt(rank) : rank),
+          dropout: lora.dropout,
+        },
+      ];
+    }),
+  );
 }
 
 /** Shapes of an adapter's tensors by name. */
 export function loraShapes(modules: Record<string, LoraModule>): Record<string, number[]> {
-  return Object.fromEntries(Object.entries(modules).flatMap(([name, { shape, rank }]): [string, number[]][] => [
-    [`${name}.lora_A.weight`, [rank, shape[1]]],
-    [`${name}.lora_B.weight`, [shape[0], rank]],
-    [`${name}.lora_scaling`, []],
-  ]));
+  return Object.fromEntries(
+    Object.entries(modules).flatMap(([name, { shape, rank }]): [string, number[]][] => [
+      [`${name}.lora_A.weight`, [rank, shape[1]]],
+      [`${name}.lora_B.weight`, [shape[0], rank]],
+      [`${name}.lora_scaling`, []],
+    ]),
+  );
 }
 
 /** The constant tensors `<module>.lora_scaling`, and `<module>.lora_dropout` where it is above 0. */
 export function loraConstants(modules: Record<string, LoraModule>): Params {
-  return Object.fromEntries(Object.entries(modules).flatMap(([name, { scaling, dropout }]): [string, Tensor][] => [
-    [`${name}.lora_scaling`, tf.scalar(scaling)],
-    ...(dropout > 0 ? [[`${name}.lora_dropout`, tf.scalar(dropout)] as [string, Tensor]] : []),
-  ]));
+  return Object.fromEntries(
+    Object.entries(modules).flatMap(([name, { scaling, dropout }]): [string, Tensor][] => [
+      [`${name}.lora_scaling`, tf.scalar(scaling)],
+      ...(dropout > 0 ? [[`${name}.lora_dropout`, tf.scalar(dropout)] as [string, Tensor]] : []),
+    ]),
+  );
 }
 
 /** Whether training with this adapter drops something. */
-export const hasLoraDropout = (params: Params): boolean => Object.keys(params).some((name) => name.endsWith(".lora_dropout"));
+export const hasLoraDropout = (params: Params): boolean =>
+  Object.keys(params).some((name) => name.endsWith(".lora_dropout"));
 
 /** The record without the rates of dropout: the same tensors, no copies. */
-export const withoutLoraDropout = (params: Params): Params => Object.fromEntries(Object.entries(params).filter(([name]) => !name.endsWith(".lora_dropout")));
+export const withoutLoraDropout = (params: Params): Params =>
+  Object.fromEntries(Object.entries(params).filter(([name]) => !name.endsWith(".lora_dropout")));
 
 /** The seed of one part of one training step as a tensor for `LORA_SEED`, int32 [2]; null where nothing is dropped. The caller disposes it. */
 export function loraSeed(params: Params, seed: number): Tensor | null {
@@ -113,10 +144,19 @@ export function loraSeed(params: Params, seed: number): Tensor | null {
 export function initLora(config: ModelConfig, lora: LoraConfig, seed: number): Params {
   const modules = loraModules(config, lora);
   const adapter = loraConstants(modules);
-  for (const [name, { shape: [outSize, inSize], rank }] of Object.entries(modules)) {
+  for (const [
+    name,
+    {
+      shape: [outSize, inSize],
+      rank,
+    },
+  ] of Object.entries(modules)) {
     const draw = random(foldIn(seed, "lora", name));
     const bound = 1 / Math.sqrt(inSize);
-    adapter[`${name}.lora_A.weight`] = tf.tensor2d(Float32Array.from({ length: rank * inSize }, () => bound * (2 * draw.uniform() - 1)), [rank, inSize]);
+    adapter[`${name}.lora_A.weight`] = tf.tensor2d(
+      Float32Array.from({ length: rank * inSize }, () => bound * (2 * draw.uniform() - 1)),
+      [rank, inSize],
+    );
     adapter[`${name}.lora_B.weight`] = tf.zeros([outSize, rank]);
   }
   return adapter;
@@ -124,7 +164,8 @@ export function initLora(config: ModelConfig, lora: LoraConfig, seed: number): P
 
 /** The adapter's tensors of a record, and the others; the same tensors, no copies. */
 export function splitAdapter(params: Params): { base: Params; adapter: Params } {
-  const pick = (wanted: boolean): Params => Object.fromEntries(Object.entries(params).filter(([name]) => isLora(name) === wanted));
+  const pick = (wanted: boolean): Params =>
+    Object.fromEntries(Object.entries(params).filter(([name]) => isLora(name) === wanted));
   return { base: pick(false), adapter: pick(true) };
 }
 
@@ -139,8 +180,13 @@ export function mergeLora(params: Params): Params {
   try {
     for (const [name, tensor] of Object.entries(base)) {
       const module = name.replace(/\.weight$/, "");
-      const [a, b, scaling] = ["lora_A.weight", "lora_B.weight", "lora_scaling"].map((part) => adapter[`${module}.${part}`]);
-      merged[name] = name.endsWith(".weight") && a ? tf.tidy(() => tensor.add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling))) : tensor.clone();
+      const [a, b, scaling] = ["lora_A.weight", "lora_B.weight", "lora_scaling"].map(
+        (part) => adapter[`${module}.${part}`],
+      );
+      merged[name] =
+        name.endsWith(".weight") && a
+          ? tf.tidy(() => tensor.add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling)))
+          : tensor.clone();
     }
     const orphan = Object.keys(adapter).find((name) => !base[name.replace(LORA_NAME, ".weight")]);
     if (orphan) throw new Error(`LoRA: ${orphan} adapts a layer that these parameters don't have`);

@@ -77,14 +77,21 @@ export function decoderActivations({ text }: ModelConfig, tokens: number, attend
 export function visionActivations({ vision }: ModelConfig, patches: number): number {
   const window = Math.min(patches, (vision.windowSize / vision.patchSize) ** 2);
   const full = vision.fullattBlockIndexes.filter((block) => block < vision.depth).length;
-  const perPatch = vision.depth * (8 * vision.hiddenSize + 4 * vision.intermediateSize) + vision.numHeads * (full * patches + (vision.depth - full) * window);
+  const perPatch =
+    vision.depth * (8 * vision.hiddenSize + 4 * vision.intermediateSize) +
+    vision.numHeads * (full * patches + (vision.depth - full) * window);
   return patches * perPatch;
 }
 
 /** Floats of the keys and values of `tokens`. */
-export const cacheFloats = ({ text }: ModelConfig, tokens: number): number => 2 * text.numHiddenLayers * text.numKeyValueHeads * text.headDim * tokens;
+export const cacheFloats = ({ text }: ModelConfig, tokens: number): number =>
+  2 * text.numHiddenLayers * text.numKeyValueHeads * text.headDim * tokens;
 
-const phase = (name: string, items: PlanItem[]): Phase => ({ name, items, bytes: items.reduce((total, item) => total + item.bytes, 0) });
+const phase = (name: string, items: PlanItem[]): Phase => ({
+  name,
+  items,
+  bytes: items.reduce((total, item) => total + item.bytes, 0),
+});
 
 /** Measured on CPU (docs/memory.json): TensorFlow's pool of large blocks keeps a share beyond what is in use, and functions and threads take some. */
 const POOL_SHARE = 0.25;
@@ -102,48 +109,119 @@ export const UPDATE_GROUP = 2 ** 25;
  * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
  * @param recompute gradient checkpointing: a layer keeps its input, and one layer at a time its activations
  */
-export function trainingPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, passes: number, visionTrained: boolean, recompute = false): Phase {
+export function trainingPhase(
+  name: string,
+  config: ModelConfig,
+  counts: ParameterCounts,
+  shape: RowsShape,
+  passes: number,
+  visionTrained: boolean,
+  recompute = false,
+): Phase {
   const { rows, promptTokens, responseTokens, images, imagePatches } = shape;
   const tokens = promptTokens + responseTokens;
   const { text, vision } = config;
   const { prompts } = shape;
-  const all = prompts === undefined ? rows * decoderActivations(config, tokens) : prompts * decoderActivations(config, promptTokens) + rows * decoderActivations(config, responseTokens, tokens);
+  const all =
+    prompts === undefined
+      ? rows * decoderActivations(config, tokens)
+      : prompts * decoderActivations(config, promptTokens) + rows * decoderActivations(config, responseTokens, tokens);
   const places = prompts === undefined ? rows * tokens : prompts * promptTokens + rows * responseTokens;
-  const decoder = recompute ? passes * text.numHiddenLayers * places * text.hiddenSize + all / text.numHiddenLayers : passes * all; // one layer of one pass at a time
-  const tower = recompute ? vision.depth * imagePatches * vision.hiddenSize + visionActivations(config, imagePatches) / vision.depth : visionActivations(config, imagePatches);
+  const decoder = recompute
+    ? passes * text.numHiddenLayers * places * text.hiddenSize + all / text.numHiddenLayers
+    : passes * all; // one layer of one pass at a time
+  const tower = recompute
+    ? vision.depth * imagePatches * vision.hiddenSize + visionActivations(config, imagePatches) / vision.depth
+    : visionActivations(config, imagePatches);
   const grouped = FLOAT * counts.trained > UPDATE_GROUP;
   const table = text.vocabSize * text.hiddenSize;
-  const copied = grouped ? Math.min(counts.trained, Math.max(UPDATE_GROUP / FLOAT, counts.trained > table ? table : 0)) : counts.trained;
+  const copied = grouped
+    ? Math.min(counts.trained, Math.max(UPDATE_GROUP / FLOAT, counts.trained > table ? table : 0))
+    : counts.trained;
   const scored = rows * passes * responseTokens;
   const layers = recompute ? ", inputs of layers only" : "";
   const held: PlanItem[] = [
-    { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
-    { name: "gradients", bytes: FLOAT * counts.trained, how: `${counts.trained} trained parameters; those of parts are summed in place` },
+    {
+      name: "weights",
+      bytes: FLOAT * (counts.model + counts.adapter),
+      how: `${counts.model + counts.adapter} parameters in float32`,
+    },
+    {
+      name: "gradients",
+      bytes: FLOAT * counts.trained,
+      how: `${counts.trained} trained parameters; those of parts are summed in place`,
+    },
     { name: "optimizer", bytes: 2 * FLOAT * counts.trained, how: "two moments of each" },
-    { name: "new copies", bytes: (grouped ? 2 : 3) * FLOAT * copied, how: grouped ? "of the largest group, one kind after the other" : "weights and moments before the old ones go" },
+    {
+      name: "new copies",
+      bytes: (grouped ? 2 : 3) * FLOAT * copied,
+      how: grouped ? "of the largest group, one kind after the other" : "weights and moments before the old ones go",
+    },
   ];
   const passing: PlanItem[] = [
-    { name: "activations", bytes: FLOAT * decoder, how: `${rows} rows of ${tokens} tokens${prompts === undefined ? "" : ` on ${prompts} prompts`}, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}` },
-    ...(visionTrained ? [{ name: "vision activations", bytes: FLOAT * images * tower, how: `${images} images of ${imagePatches} patches${layers}` }] : []),
-    { name: "logits", bytes: 2 * FLOAT * (recompute ? Math.min(LOGITS_AT_ONCE, scored) : scored) * config.text.vocabSize, how: `${rows * passes} x ${responseTokens} scored places${recompute ? `, ${LOGITS_AT_ONCE} at once` : ""}, and their gradient` },
+    {
+      name: "activations",
+      bytes: FLOAT * decoder,
+      how: `${rows} rows of ${tokens} tokens${prompts === undefined ? "" : ` on ${prompts} prompts`}, ${passes} ${passes === 1 ? "pass" : "passes"}${layers}`,
+    },
+    ...(visionTrained
+      ? [
+          {
+            name: "vision activations",
+            bytes: FLOAT * images * tower,
+            how: `${images} images of ${imagePatches} patches${layers}`,
+          },
+        ]
+      : []),
+    {
+      name: "logits",
+      bytes: 2 * FLOAT * (recompute ? Math.min(LOGITS_AT_ONCE, scored) : scored) * config.text.vocabSize,
+      how: `${rows * passes} x ${responseTokens} scored places${recompute ? `, ${LOGITS_AT_ONCE} at once` : ""}, and their gradient`,
+    },
   ];
   const sum = (items: PlanItem[]): number => items.reduce((total, item) => total + item.bytes, 0);
   return phase(name, [
     ...held,
     ...passing,
-    { name: "allocator", bytes: POOL_SHARE * sum(held) + ENGINE, how: `${100 * POOL_SHARE} % of weights, gradients and moments, and TensorFlow itself (measured)` },
+    {
+      name: "allocator",
+      bytes: POOL_SHARE * sum(held) + ENGINE,
+      how: `${100 * POOL_SHARE} % of weights, gradients and moments, and TensorFlow itself (measured)`,
+    },
   ]);
 }
 
 /** Generation of `shape.rows` rows, `perPrompt` to a prompt, which share its cache. */
-export function generationPhase(name: string, config: ModelConfig, counts: ParameterCounts, shape: RowsShape, perPrompt: number): Phase {
+export function generationPhase(
+  name: string,
+  config: ModelConfig,
+  counts: ParameterCounts,
+  shape: RowsShape,
+  perPrompt: number,
+): Phase {
   const { rows, promptTokens, responseTokens } = shape;
   const prompts = Math.ceil(rows / perPrompt);
   return phase(name, [
-    { name: "weights", bytes: FLOAT * (counts.model + counts.adapter), how: `${counts.model + counts.adapter} parameters in float32` },
-    { name: "prompts' attention", bytes: 2 * FLOAT * prompts * config.text.numAttentionHeads * promptTokens ** 2, how: `scores and probabilities of one layer, ${prompts} prompts at once` },
-    { name: "prompts' KV cache", bytes: FLOAT * prompts * cacheFloats(config, promptTokens), how: `${prompts} prompts of ${promptTokens} tokens` },
-    { name: "rows' KV cache", bytes: 2 * FLOAT * rows * cacheFloats(config, responseTokens), how: `${rows} rows of ${responseTokens} tokens, twice while chunks are joined` },
+    {
+      name: "weights",
+      bytes: FLOAT * (counts.model + counts.adapter),
+      how: `${counts.model + counts.adapter} parameters in float32`,
+    },
+    {
+      name: "prompts' attention",
+      bytes: 2 * FLOAT * prompts * config.text.numAttentionHeads * promptTokens ** 2,
+      how: `scores and probabilities of one layer, ${prompts} prompts at once`,
+    },
+    {
+      name: "prompts' KV cache",
+      bytes: FLOAT * prompts * cacheFloats(config, promptTokens),
+      how: `${prompts} prompts of ${promptTokens} tokens`,
+    },
+    {
+      name: "rows' KV cache",
+      bytes: 2 * FLOAT * rows * cacheFloats(config, responseTokens),
+      how: `${rows} rows of ${responseTokens} tokens, twice while chunks are joined`,
+    },
     { name: "probabilities", bytes: 2 * FLOAT * rows * config.text.vocabSize, how: `${rows} rows of the vocabulary` },
   ]);
 }

@@ -29,25 +29,31 @@ export function ropePositions(config: ModelConfig, ids: ArrayLike<number>, grids
   let image = 0;
   let i = 0;
   while (i < length) {
-    if (ids[i] === config.videoTokenId) throw new Error(`ropePositions: token ${i} is a video placeholder; videos are not supported`);
+    if (ids[i] === config.videoTokenId)
+      throw new Error(`ropePositions: token ${i} is a video placeholder; videos are not supported`);
     if (ids[i] !== config.imageTokenId) {
       temporal[i] = height[i] = width[i] = next++;
       i++;
       continue;
     }
     const grid = grids[image++];
-    if (!grid) throw new Error(`ropePositions: token ${i} starts image ${image}, but the row has ${grids.length} image grids`);
+    if (!grid)
+      throw new Error(`ropePositions: token ${i} starts image ${image}, but the row has ${grids.length} image grids`);
     const [t, rows, columns] = [grid[0], grid[1] / merge, grid[2] / merge];
     const tokens = t * rows * columns;
     for (let j = 0; j < tokens; j++, i++) {
-      if (ids[i] !== config.imageTokenId) throw new Error(`ropePositions: image ${image} of grid [${grid.join(", ")}] needs ${tokens} placeholders; the row has ${j}`);
+      if (ids[i] !== config.imageTokenId)
+        throw new Error(
+          `ropePositions: image ${image} of grid [${grid.join(", ")}] needs ${tokens} placeholders; the row has ${j}`,
+        );
       temporal[i] = next + Math.floor(j / (rows * columns));
       height[i] = next + (Math.floor(j / columns) % rows);
       width[i] = next + (j % columns);
     }
     next += Math.max(rows, columns);
   }
-  if (image !== grids.length) throw new Error(`ropePositions: the row has placeholders for ${image} images and ${grids.length} image grids`);
+  if (image !== grids.length)
+    throw new Error(`ropePositions: the row has placeholders for ${image} images and ${grids.length} image grids`);
   let last = -1;
   for (let j = 0; j < length; j++) last = Math.max(last, temporal[j], height[j], width[j]);
   return { temporal, height, width, ropeDelta: last + 1 - length };

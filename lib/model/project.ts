@@ -18,7 +18,10 @@ export function param(params: Params, name: string): Tensor {
   return tensor;
 }
 
-const layerNamed = (params: Params, name: string): LinearLayer => ({ weight: param(params, `${name}.weight`), bias: params[`${name}.bias`] ?? null });
+const layerNamed = (params: Params, name: string): LinearLayer => ({
+  weight: param(params, `${name}.weight`),
+  bias: params[`${name}.bias`] ?? null,
+});
 
 /**
  * The linear layer `name`: `${name}.weight` [out, in], `${name}.bias` [out] where there is one, and where the record holds
@@ -33,7 +36,9 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
   return tf.tidy(() => {
     const rate = params[`${name}.lora_dropout`];
     const seen = rate && params[LORA_SEED] ? dropout(x, rate, params[LORA_SEED], name) : x;
-    return y.add(linear(linear(seen, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`)));
+    return y.add(
+      linear(linear(seen, a), param(params, `${name}.lora_B.weight`)).mul(param(params, `${name}.lora_scaling`)),
+    );
   });
 }
 
@@ -43,7 +48,8 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
  */
 export function projectInParts(params: Params, name: string, x: Tensor, parts: number): Tensor[] {
   const { weight, bias } = layerNamed(params, name);
-  if (!usesKernels() || params[`${name}.lora_A.weight`] || isBf16(weight)) return tf.split(project(params, name, x), parts, x.rank - 1);
+  if (!usesKernels() || params[`${name}.lora_A.weight`] || isBf16(weight))
+    return tf.split(project(params, name, x), parts, x.rank - 1);
   return tf.tidy(() => {
     const biases = bias ? tf.split(bias, parts) : null;
     return tf.split(weight, parts).map((part, i) => linear(x, part, biases ? biases[i] : null));
@@ -54,7 +60,8 @@ export function projectInParts(params: Params, name: string, x: Tensor, parts: n
 export function mlp(params: Params, name: string, x: Tensor): Tensor {
   const names = ["gate_proj", "up_proj", "down_proj"].map((layer) => `${name}.${layer}`);
   const [gate, up, down] = names;
-  if (names.some((layer) => params[`${layer}.lora_A.weight`])) return project(params, down, swiglu(project(params, gate, x), project(params, up, x)));
+  if (names.some((layer) => params[`${layer}.lora_A.weight`]))
+    return project(params, down, swiglu(project(params, gate, x), project(params, up, x)));
   return swigluMlp(x, layerNamed(params, gate), layerNamed(params, up), layerNamed(params, down));
 }
 
@@ -62,7 +69,13 @@ export function mlp(params: Params, name: string, x: Tensor): Tensor {
  * A layer whose parameters have names that begin with `prefix`, and whose other inputs that need gradients are `inputs`.
  * With `recompute` it keeps those alone and is computed again in the backward pass, with the same values dropped.
  */
-export function layerOf(params: Params, prefix: string, inputs: Tensor[], run: (params: Params, inputs: Tensor[]) => Tensor, recompute: boolean): Tensor {
+export function layerOf(
+  params: Params,
+  prefix: string,
+  inputs: Tensor[],
+  run: (params: Params, inputs: Tensor[]) => Tensor,
+  recompute: boolean,
+): Tensor {
   if (!recompute) return run(params, inputs);
   const names = Object.keys(params).filter((name) => name.startsWith(prefix));
   const seed = params[LORA_SEED] ? [params[LORA_SEED]] : [];
@@ -74,8 +87,30 @@ export function layerOf(params: Params, prefix: string, inputs: Tensor[], run: (
 }
 
 /** `layerOf` for a layer of several results, of the given shapes: what is computed again has one, in which they lie end to end. */
-export function layerWithParts(params: Params, prefix: string, inputs: Tensor[], run: (params: Params, inputs: Tensor[]) => Tensor[], shapes: readonly number[][], recompute: boolean): Tensor[] {
+export function layerWithParts(
+  params: Params,
+  prefix: string,
+  inputs: Tensor[],
+  run: (params: Params, inputs: Tensor[]) => Tensor[],
+  shapes: readonly number[][],
+  recompute: boolean,
+): Tensor[] {
   if (!recompute) return run(params, inputs);
-  const whole = layerOf(params, prefix, inputs, (own, given) => tf.concat(run(own, given).map((x) => x.flatten()), 0), true);
-  return tf.split(whole, shapes.map((shape) => shape.reduce((a, b) => a * b, 1))).map((part, i) => part.reshape(shapes[i]));
+  const whole = layerOf(
+    params,
+    prefix,
+    inputs,
+    (own, given) =>
+      tf.concat(
+        run(own, given).map((x) => x.flatten()),
+        0,
+      ),
+    true,
+  );
+  return tf
+    .split(
+      whole,
+      shapes.map((shape) => shape.reduce((a, b) => a * b, 1)),
+    )
+    .map((part, i) => part.reshape(shapes[i]));
 }

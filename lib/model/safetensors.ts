@@ -34,14 +34,25 @@ function parseEntry(file: string, name: string, value: unknown, dataStart: numbe
   const fail = (problem: string): never => {
     throw new Error(`${file}: tensor ${name} ${problem}`);
   };
-  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-  if (typeof dtype !== "string" || !Object.prototype.hasOwnProperty.call(BYTES, dtype)) return fail(`has dtype ${JSON.stringify(dtype)}; F32, F16, BF16 and I32 are supported`);
-  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0)) return fail(`has shape ${JSON.stringify(shape)}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((n) => Number.isSafeInteger(n) && n >= 0)) return fail(`has data_offsets ${JSON.stringify(offsets)}`);
+  const {
+    dtype,
+    shape,
+    data_offsets: offsets,
+  } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  if (typeof dtype !== "string" || !Object.prototype.hasOwnProperty.call(BYTES, dtype))
+    return fail(`has dtype ${JSON.stringify(dtype)}; F32, F16, BF16 and I32 are supported`);
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0))
+    return fail(`has shape ${JSON.stringify(shape)}`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((n) => Number.isSafeInteger(n) && n >= 0))
+    return fail(`has data_offsets ${JSON.stringify(offsets)}`);
   const [begin, end] = offsets as [number, number];
   const bytes = (shape as number[]).reduce((a, b) => a * b, 1) * BYTES[dtype as StoredType];
-  if (end - begin !== bytes) return fail(`of shape [${shape.join(", ")}] and dtype ${dtype} needs ${bytes} bytes; its offsets span ${end - begin}`);
-  if (dataStart + end > fileSize) return fail(`ends at byte ${dataStart + end}, the file has ${fileSize}: it is truncated`);
+  if (end - begin !== bytes)
+    return fail(
+      `of shape [${shape.join(", ")}] and dtype ${dtype} needs ${bytes} bytes; its offsets span ${end - begin}`,
+    );
+  if (dataStart + end > fileSize)
+    return fail(`ends at byte ${dataStart + end}, the file has ${fileSize}: it is truncated`);
   return { dtype: dtype as StoredType, shape: shape as number[], begin: dataStart + begin, end: dataStart + end };
 }
 
@@ -56,7 +67,10 @@ export function readHeader(file: string): SafetensorsHeader {
     const prefix = Buffer.alloc(8);
     if (fs.readSync(fd, prefix, 0, 8, 0) < 8) throw new Error(`${file}: ${size} bytes are no safetensors file`);
     const length = Number(prefix.readBigUInt64LE());
-    if (length > size - 8 || length > MAX_HEADER) throw new Error(`${file}: the header claims ${length} bytes, the file has ${size}: it is truncated or no safetensors file`);
+    if (length > size - 8 || length > MAX_HEADER)
+      throw new Error(
+        `${file}: the header claims ${length} bytes, the file has ${size}: it is truncated or no safetensors file`,
+      );
     const text = Buffer.alloc(length);
     fs.readSync(fd, text, 0, length, 8);
     let json: Record<string, unknown>;
@@ -65,7 +79,8 @@ export function readHeader(file: string): SafetensorsHeader {
     } catch (error) {
       throw new Error(`${file}: the header is no JSON (${(error as Error).message})`);
     }
-    if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${file}: the header is no JSON object`);
+    if (typeof json !== "object" || json === null || Array.isArray(json))
+      throw new Error(`${file}: the header is no JSON object`);
     const entries: Record<string, TensorEntry> = {};
     for (const [name, value] of Object.entries(json)) {
       if (name !== "__metadata__") entries[name] = parseEntry(file, name, value, 8 + length, size);
@@ -73,7 +88,10 @@ export function readHeader(file: string): SafetensorsHeader {
     const ordered = Object.entries(entries).sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
     ordered.forEach(([name, entry], i) => {
       const previous = ordered[i - 1];
-      if (previous && entry.begin < previous[1].end) throw new Error(`${file}: tensors ${previous[0]} and ${name} overlap (bytes ${entry.begin} to ${previous[1].end})`);
+      if (previous && entry.begin < previous[1].end)
+        throw new Error(
+          `${file}: tensors ${previous[0]} and ${name} overlap (bytes ${entry.begin} to ${previous[1].end})`,
+        );
     });
     return { file, entries, metadata: (json.__metadata__ ?? {}) as Record<string, string> };
   } finally {
@@ -98,7 +116,11 @@ export interface Staging {
 }
 
 /** Bytes of one tensor, in `staging` or in a buffer of their own. */
-function readBytes(header: SafetensorsHeader, name: string, staging?: Staging): { entry: TensorEntry; buffer: ArrayBuffer; length: number } {
+function readBytes(
+  header: SafetensorsHeader,
+  name: string,
+  staging?: Staging,
+): { entry: TensorEntry; buffer: ArrayBuffer; length: number } {
   const entry = header.entries[name];
   if (!entry) throw new Error(`${header.file}: no tensor ${name}`);
   const length = entry.end - entry.begin;
@@ -108,7 +130,7 @@ function readBytes(header: SafetensorsHeader, name: string, staging?: Staging): 
   const bytes = new Uint8Array(buffer, 0, length);
   const fd = fs.openSync(header.file, "r");
   try {
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const count = fs.readSync(fd, bytes, done, Math.min(length - done, 1 << 30), entry.begin + done);
       if (count === 0) throw new Error(`${header.file}: tensor ${name} is truncated`);
       done += count;
@@ -123,19 +145,32 @@ function readBytes(header: SafetensorsHeader, name: string, staging?: Staging): 
 const EXPONENT: Record<StoredType, number> = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80, I32: 0 };
 
 /** @throws Error naming the first value that is NaN or infinite */
-function assertFinite({ file }: SafetensorsHeader, name: string, { dtype, shape }: TensorEntry, buffer: ArrayBuffer, length: number): void {
+function assertFinite(
+  { file }: SafetensorsHeader,
+  name: string,
+  { dtype, shape }: TensorEntry,
+  buffer: ArrayBuffer,
+  length: number,
+): void {
   const mask = EXPONENT[dtype];
   if (mask === 0) return;
   const bits = dtype === "F32" ? new Int32Array(buffer, 0, length / 4) : new Uint16Array(buffer, 0, length / 2);
   for (let i = 0; i < bits.length; i++) {
     if ((bits[i] & mask) !== mask) continue;
-    const value = dtype === "F32" ? new Float32Array(buffer, 4 * i, 1) : (dtype === "BF16" ? fromBfloat16 : fromFloat16)(new Uint16Array(buffer, 2 * i, 1));
+    const value =
+      dtype === "F32"
+        ? new Float32Array(buffer, 4 * i, 1)
+        : (dtype === "BF16" ? fromBfloat16 : fromFloat16)(new Uint16Array(buffer, 2 * i, 1));
     throw new Error(`${file}: tensor ${name} [${shape.join(", ")}] holds ${value[0]} at index ${i}`);
   }
 }
 
 /** The values of one tensor as 32-bit numbers. @throws Error when they are not all finite, naming the first place */
-export function readValues(header: SafetensorsHeader, name: string, { checkFinite = true }: ReadOptions = {}): Float32Array | Int32Array {
+export function readValues(
+  header: SafetensorsHeader,
+  name: string,
+  { checkFinite = true }: ReadOptions = {},
+): Float32Array | Int32Array {
   const { entry, buffer, length } = readBytes(header, name);
   if (checkFinite) assertFinite(header, name, entry, buffer, length);
   if (entry.dtype === "I32") return new Int32Array(buffer);
@@ -147,17 +182,35 @@ export function readValues(header: SafetensorsHeader, name: string, { checkFinit
  * One tensor; the caller disposes it. It is in TensorFlow's memory when this returns, and in JavaScript's only as the bytes in `staging`.
  * @throws Error where a value is not finite, or bfloat16 is asked for and the engine can't hold it
  */
-export function readTensor(header: SafetensorsHeader, name: string, options: ReadOptions = {}, staging?: Staging): Tensor {
+export function readTensor(
+  header: SafetensorsHeader,
+  name: string,
+  options: ReadOptions = {},
+  staging?: Staging,
+): Tensor {
   const { checkFinite = true, dtype = "float32" } = options;
-  if (dtype === "bfloat16" && !canCompile()) throw new Error("weights are held in bfloat16 by the native engine only: run `npm run -s fine-r1 -- doctor`, or load them as float32");
+  if (dtype === "bfloat16" && !canCompile())
+    throw new Error(
+      "weights are held in bfloat16 by the native engine only: run `npm run -s fine-r1 -- doctor`, or load them as float32",
+    );
   if (!isNative) {
     const values = readValues(header, name, options);
     return tf.tensor(values, header.entries[name].shape, values instanceof Int32Array ? "int32" : "float32");
   }
   const { entry, buffer, length } = readBytes(header, name, staging);
   if (checkFinite) assertFinite(header, name, entry, buffer, length);
-  const values = entry.dtype === "F32" ? new Float32Array(buffer, 0, length / 4) : entry.dtype === "I32" ? new Int32Array(buffer, 0, length / 4) : new Uint8Array(buffer, 0, length);
-  const tensor = tensorFromStored(values, entry.shape, entry.dtype, entry.dtype === "BF16" && dtype !== "float32" && canCompile());
+  const values =
+    entry.dtype === "F32"
+      ? new Float32Array(buffer, 0, length / 4)
+      : entry.dtype === "I32"
+        ? new Int32Array(buffer, 0, length / 4)
+        : new Uint8Array(buffer, 0, length);
+  const tensor = tensorFromStored(
+    values,
+    entry.shape,
+    entry.dtype,
+    entry.dtype === "BF16" && dtype !== "float32" && canCompile(),
+  );
   if (dtype !== "bfloat16" || entry.dtype === "I32" || entry.dtype === "BF16") return tensor;
   const half = narrowed(tensor);
   tensor.dispose();
@@ -189,7 +242,12 @@ function toBytes(tensor: Tensor, dtype: StoredType): Uint8Array {
   const wide = widened(tensor);
   const values = wide.dataSync();
   wide.dispose();
-  const stored = dtype === "F16" ? toFloat16(values as Float32Array) : dtype === "BF16" ? toBfloat16(values as Float32Array) : (values as Float32Array | Int32Array);
+  const stored =
+    dtype === "F16"
+      ? toFloat16(values as Float32Array)
+      : dtype === "BF16"
+        ? toBfloat16(values as Float32Array)
+        : (values as Float32Array | Int32Array);
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
@@ -200,7 +258,8 @@ export function writeSafetensors(file: string, params: Params, options: WriteOpt
   const stored = new Map<string, StoredType>();
   let offset = 0;
   for (const [name, tensor] of Object.entries(params)) {
-    if (tensor.dtype !== "float32" && tensor.dtype !== "int32") throw new Error(`${file}: tensor ${name} is ${tensor.dtype}; float32 and int32 can be written`);
+    if (tensor.dtype !== "float32" && tensor.dtype !== "int32")
+      throw new Error(`${file}: tensor ${name} is ${tensor.dtype}; float32 and int32 can be written`);
     const type = tensor.dtype === "int32" ? "I32" : dtype;
     const bytes = tensor.size * BYTES[type];
     header[name] = { dtype: type, shape: tensor.shape, data_offsets: [offset, offset + bytes] };
@@ -218,7 +277,8 @@ export function writeSafetensors(file: string, params: Params, options: WriteOpt
     fs.writeSync(fd, text);
     for (const [name, type] of stored) {
       const bytes = toBytes(params[name], type);
-      for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
+      for (let done = 0; done < bytes.length;)
+        done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
     }
     fs.closeSync(fd);
     fs.renameSync(temporary, file);

@@ -16,7 +16,13 @@ export function paramShapes(config: ModelConfig): Record<string, number[]> {
   };
 
   const width = vision.hiddenSize;
-  shapes["visual.patch_embed.proj.weight"] = [width, vision.inChannels, vision.temporalPatchSize, vision.patchSize, vision.patchSize];
+  shapes["visual.patch_embed.proj.weight"] = [
+    width,
+    vision.inChannels,
+    vision.temporalPatchSize,
+    vision.patchSize,
+    vision.patchSize,
+  ];
   for (let block = 0; block < vision.depth; block++) {
     const name = `visual.blocks.${block}`;
     shapes[`${name}.norm1.weight`] = [width];

@@ -1,12 +1,14 @@
 /** The configuration of the shipped tiny model. */
-import type { Tokenizer } from "../processor/tokenizer";
 import type { ModelConfig } from "./config";
 
 /** Token ids that a tokenizer fixes for the model. */
-export type TokenIds = Pick<ModelConfig, "imageTokenId" | "videoTokenId" | "visionStartTokenId" | "visionEndTokenId" | "eosTokenId" | "padTokenId">;
+export type TokenIds = Pick<
+  ModelConfig,
+  "imageTokenId" | "videoTokenId" | "visionStartTokenId" | "visionEndTokenId" | "eosTokenId" | "padTokenId"
+>;
 
 /** Where a tokenizer with Qwen's special tokens has them. */
-export function tokenIds(tokenizer: Pick<Tokenizer, "tokenId">): TokenIds {
+export function tokenIds(tokenizer: { tokenId(token: string): number }): TokenIds {
   return {
     imageTokenId: tokenizer.tokenId("<|image_pad|>"),
     videoTokenId: tokenizer.tokenId("<|video_pad|>"),

@@ -96,8 +96,10 @@ export interface VisionShape {
  * @throws Error where `count` segments of `length` have no place for them
  */
 function segmentPlan(lengths: readonly number[], count: number, length: number, patches: number): SegmentPlan {
-  if (lengths.length === count && lengths.every((n) => n === length) && count * length === patches) return { count, length, index: null, inverse: null, mask: null };
-  if (count * length < patches) throw new Error(`visionPlan: ${count} segments of ${length} patches hold no ${patches}`);
+  if (lengths.length === count && lengths.every((n) => n === length) && count * length === patches)
+    return { count, length, index: null, inverse: null, mask: null };
+  if (count * length < patches)
+    throw new Error(`visionPlan: ${count} segments of ${length} patches hold no ${patches}`);
   const index = new Int32Array(count * length);
   const mask = new Float32Array(count * length).fill(-1e9);
   const inverse = new Int32Array(patches);
@@ -111,7 +113,10 @@ function segmentPlan(lengths: readonly number[], count: number, length: number, 
     }
   });
   // patches of padding share a place that nobody attends to: nothing flows from it, and no gradient to it
-  inverse.fill(mask.findIndex((value) => value !== 0), patch);
+  inverse.fill(
+    mask.findIndex((value) => value !== 0),
+    patch,
+  );
   return { count, length, index, inverse, mask };
 }
 
@@ -126,7 +131,8 @@ function windowOrder([t, h, w]: Grid, merge: number, side: number): { order: num
       for (let left = 0; left < columns; left += side) {
         const start = order.length;
         for (let row = top; row < Math.min(top + side, rows); row++) {
-          for (let column = left; column < Math.min(left + side, columns); column++) order.push((frame * rows + row) * columns + column);
+          for (let column = left; column < Math.min(left + side, columns); column++)
+            order.push((frame * rows + row) * columns + column);
         }
         sizes.push(order.length - start);
       }
@@ -136,7 +142,8 @@ function windowOrder([t, h, w]: Grid, merge: number, side: number): { order: num
 }
 
 /** Side of a window, merge groups. */
-const windowSide = ({ vision }: ModelConfig): number => Math.floor(Math.floor(vision.windowSize / vision.spatialMergeSize) / vision.patchSize);
+const windowSide = ({ vision }: ModelConfig): number =>
+  Math.floor(Math.floor(vision.windowSize / vision.spatialMergeSize) / vision.patchSize);
 
 /** What images of these grids need, packed one after the other. */
 export function visionShape(config: ModelConfig, grids: readonly Grid[]): VisionShape {
@@ -157,16 +164,32 @@ export function visionShape(config: ModelConfig, grids: readonly Grid[]): Vision
 /** `shape` with some room, so that batches of images of many sizes have few shapes. */
 export function roomyShape(config: ModelConfig, shape: VisionShape): VisionShape {
   const unit = config.vision.spatialMergeSize ** 2;
-  const [patches, windowPatches, framePatches] = [roundedUp(shape.patches, 16 * unit), roundedUp(shape.windowPatches, unit), roundedUp(shape.framePatches, 16 * unit)];
+  const [patches, windowPatches, framePatches] = [
+    roundedUp(shape.patches, 16 * unit),
+    roundedUp(shape.windowPatches, unit),
+    roundedUp(shape.framePatches, 16 * unit),
+  ];
   const holding = (count: number, length: number): number => roundedUp(Math.max(count, Math.ceil(patches / length)), 1);
-  return { patches, windows: holding(shape.windows, windowPatches), windowPatches, frames: Math.max(shape.frames, Math.ceil(patches / framePatches)), framePatches };
+  return {
+    patches,
+    windows: holding(shape.windows, windowPatches),
+    windowPatches,
+    frames: Math.max(shape.frames, Math.ceil(patches / framePatches)),
+    framePatches,
+  };
 }
 
 /** The smallest shape that holds each of `shapes`. @throws Error without any */
 export function commonShape(shapes: readonly VisionShape[]): VisionShape {
   if (shapes.length === 0) throw new Error("commonShape: no shapes");
   const most = (key: keyof VisionShape): number => shapes.reduce((n, shape) => Math.max(n, shape[key]), 0);
-  return { patches: most("patches"), windows: most("windows"), windowPatches: most("windowPatches"), frames: most("frames"), framePatches: most("framePatches") };
+  return {
+    patches: most("patches"),
+    windows: most("windows"),
+    windowPatches: most("windowPatches"),
+    frames: most("frames"),
+    framePatches: most("framePatches"),
+  };
 }
 
 /**
@@ -174,7 +197,11 @@ export function commonShape(shapes: readonly VisionShape[]): VisionShape {
  * @param shape padded to it; default what the images need
  * @throws Error when a grid isn't a multiple of the merge size, or the images need more than `shape`
  */
-export function visionPlan(config: ModelConfig, grids: readonly Grid[], shape: VisionShape = visionShape(config, grids)): VisionPlan {
+export function visionPlan(
+  config: ModelConfig,
+  grids: readonly Grid[],
+  shape: VisionShape = visionShape(config, grids),
+): VisionPlan {
   const { spatialMergeSize: merge } = config.vision;
   if (grids.length === 0) throw new Error("visionPlan: no image; pass pixelValues null for text alone");
   const side = windowSide(config);
@@ -186,7 +213,9 @@ export function visionPlan(config: ModelConfig, grids: readonly Grid[], shape: V
   for (const grid of grids) {
     const [t, h, w] = grid;
     if (![t, h, w].every((n) => Number.isInteger(n) && n > 0) || h % merge !== 0 || w % merge !== 0) {
-      throw new Error(`visionPlan: grid [${grid.join(", ")}] isn't made of positive multiples of the merge size ${merge} (height, width)`);
+      throw new Error(
+        `visionPlan: grid [${grid.join(", ")}] isn't made of positive multiples of the merge size ${merge} (height, width)`,
+      );
     }
     const offset = windowIndex.length;
     const { order, sizes } = windowOrder(grid, merge, side);
@@ -202,8 +231,11 @@ export function visionPlan(config: ModelConfig, grids: readonly Grid[], shape: V
     for (let frame = 0; frame < t; frame++) fullLengths.push(h * w);
   }
   const needed = visionShape(config, grids);
-  for (const key of Object.keys(needed) as (keyof VisionShape)[]) if (needed[key] > shape[key]) throw new Error(`visionPlan: the images need ${key} ${needed[key]}; the shape has ${shape[key]}`);
-  if (shape.patches % unit !== 0) throw new Error(`visionPlan: a shape of ${shape.patches} patches isn't made of merge groups of ${unit}`);
+  for (const key of Object.keys(needed) as (keyof VisionShape)[])
+    if (needed[key] > shape[key])
+      throw new Error(`visionPlan: the images need ${key} ${needed[key]}; the shape has ${shape[key]}`);
+  if (shape.patches % unit !== 0)
+    throw new Error(`visionPlan: a shape of ${shape.patches} patches isn't made of merge groups of ${unit}`);
   for (let group = windowIndex.length; group < shape.patches / unit; group++) {
     windowIndex.push(group);
     for (let i = 0; i < 2 * unit; i++) positions.push(0);

@@ -25,7 +25,14 @@ function toSegments(x: Tensor, { count, length, index, inverse }: Segments): Ten
   return placed.reshape([count, length, ...x.shape.slice(1)]);
 }
 
-function selfAttention(params: Params, config: VisionConfig, name: string, x: Tensor, rotary: RotaryTables, segments: Segments): Tensor {
+function selfAttention(
+  params: Params,
+  config: VisionConfig,
+  name: string,
+  x: Tensor,
+  rotary: RotaryTables,
+  segments: Segments,
+): Tensor {
   const { hiddenSize: width, numHeads } = config;
   const heads = (rows: Tensor): Tensor => rows.reshape([x.shape[0], numHeads, width / numHeads]);
   const [q, k, v] = projectInParts(params, `${name}.qkv`, x, 3).map(heads);
@@ -44,28 +51,52 @@ function selfAttention(params: Params, config: VisionConfig, name: string, x: Te
  * @param recompute keep each block's input alone and compute the block again in the backward pass
  * @returns [patches / spatialMergeSize², outHiddenSize]
  */
-export function encodeImages(params: Params, config: ModelConfig, pixelValues: Tensor, vision: VisionInputs, recompute = false): tf.Tensor2D {
+export function encodeImages(
+  params: Params,
+  config: ModelConfig,
+  pixelValues: Tensor,
+  vision: VisionInputs,
+  recompute = false,
+): tf.Tensor2D {
   return tf.tidy(() => {
     const { vision: v } = config;
     const unit = v.spatialMergeSize ** 2;
     const patches = pixelValues.shape[0];
-    if (patches !== vision.positions.shape[0]) throw new Error(`encodeImages: pixelValues has ${patches} patches, the vision plan ${vision.positions.shape[0]}`);
+    if (patches !== vision.positions.shape[0])
+      throw new Error(`encodeImages: pixelValues has ${patches} patches, the vision plan ${vision.positions.shape[0]}`);
     const kernel = param(params, "visual.patch_embed.proj.weight");
     const embedded = linear(pixelValues, kernel.reshape([v.hiddenSize, -1]));
     const ordered = permuteRows(embedded.reshape([-1, unit * v.hiddenSize]), vision.windowIndex, vision.reverseIndex);
     const { cos, sin } = visionRotary(v, vision.positions);
-    const [ofWindows, ofImages] = [vision.windowSegments, vision.fullSegments].map((segments) => [toSegments(cos, segments), toSegments(sin, segments)]);
+    const [ofWindows, ofImages] = [vision.windowSegments, vision.fullSegments].map((segments) => [
+      toSegments(cos, segments),
+      toSegments(sin, segments),
+    ]);
     let x: Tensor = ordered.reshape([patches, v.hiddenSize]);
     for (let block = 0; block < v.depth; block++) {
       const name = `visual.blocks.${block}`;
-      const [segments, tables] = v.fullattBlockIndexes.includes(block) ? [vision.fullSegments, ofImages] : [vision.windowSegments, ofWindows];
+      const [segments, tables] = v.fullattBlockIndexes.includes(block)
+        ? [vision.fullSegments, ofImages]
+        : [vision.windowSegments, ofWindows];
       const run = (own: Params, [before, cos, sin]: Tensor[]): Tensor => {
-        const mixed = before.add(selfAttention(own, v, `${name}.attn`, rmsNorm(before, param(own, `${name}.norm1.weight`), VISION_NORM_EPS), { cos, sin }, segments));
+        const mixed = before.add(
+          selfAttention(
+            own,
+            v,
+            `${name}.attn`,
+            rmsNorm(before, param(own, `${name}.norm1.weight`), VISION_NORM_EPS),
+            { cos, sin },
+            segments,
+          ),
+        );
         return mixed.add(mlp(own, `${name}.mlp`, rmsNorm(mixed, param(own, `${name}.norm2.weight`), VISION_NORM_EPS)));
       };
       x = layerOf(params, `${name}.`, [x, ...tables], run, recompute);
     }
-    const groups = rmsNorm(x, param(params, "visual.merger.ln_q.weight"), VISION_NORM_EPS).reshape([-1, unit * v.hiddenSize]);
+    const groups = rmsNorm(x, param(params, "visual.merger.ln_q.weight"), VISION_NORM_EPS).reshape([
+      -1,
+      unit * v.hiddenSize,
+    ]);
     const merged = project(params, "visual.merger.mlp.2", geluExact(project(params, "visual.merger.mlp.0", groups)));
     return permuteRows(merged, vision.reverseIndex, vision.windowIndex) as tf.Tensor2D;
   });

@@ -103,7 +103,8 @@ function pairTable(words: Word[]) {
  */
 export function trainBpe(corpus: Iterable<string>, options: BpeOptions): Bpe {
   const { vocabSize, minFrequency = 2, exclude = [] } = options;
-  if (!Number.isInteger(vocabSize) || vocabSize < 256 || vocabSize > PAIR_BASE) throw new Error(`trainBpe: vocabSize is ${vocabSize}; expected an integer from 256 to ${PAIR_BASE}`);
+  if (!Number.isInteger(vocabSize) || vocabSize < 256 || vocabSize > PAIR_BASE)
+    throw new Error(`trainBpe: vocabSize is ${vocabSize}; expected an integer from 256 to ${PAIR_BASE}`);
   const tokens = BYTE_CHARACTERS.slice();
   const merges: [string, string][] = [];
   const known = new Set(tokens);

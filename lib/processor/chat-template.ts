@@ -47,5 +47,7 @@ export function loadChatTemplate(dir: string): ChatTemplate {
     const json = JSON.parse(fs.readFileSync(file, "utf8")) as { chat_template?: unknown };
     if (typeof json.chat_template === "string") return chatTemplate(json.chat_template);
   }
-  throw new Error(`${dir}: no chat template in chat_template.jinja, chat_template.json or tokenizer_config.json (chat_template)`);
+  throw new Error(
+    `${dir}: no chat template in chat_template.jinja, chat_template.json or tokenizer_config.json (chat_template)`,
+  );
 }

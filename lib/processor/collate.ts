@@ -57,15 +57,22 @@ export function collate(config: ModelConfig, rows: readonly Row[], options: Coll
   const firstFeature = new Map<ProcessedImage, number>();
   let features = 0;
   rows.forEach((row, b) => {
-    if (lengths[b] > length) throw new Error(`collate: row ${b} has ${lengths[b]} tokens, more than the padded length ${length}`);
+    if (lengths[b] > length)
+      throw new Error(`collate: row ${b} has ${lengths[b]} tokens, more than the padded length ${length}`);
     let positions: ReturnType<typeof ropePositions>;
     try {
-      positions = ropePositions(config, row.inputIds, row.images.map((image) => image.grid));
+      positions = ropePositions(
+        config,
+        row.inputIds,
+        row.images.map((image) => image.grid),
+      );
     } catch (error) {
       throw new Error(`collate: row ${b}: ${(error as Error).message}`);
     }
     ropeDeltas.push(positions.ropeDelta);
-    [positions.temporal, positions.height, positions.width].forEach((axis, i) => positionIds.set(axis, (i * batchSize + b) * length));
+    [positions.temporal, positions.height, positions.width].forEach((axis, i) =>
+      positionIds.set(axis, (i * batchSize + b) * length),
+    );
     inputIds.set(Array.from(row.inputIds), b * length);
     const places: number[] = [];
     for (const image of row.images) {
@@ -78,7 +85,8 @@ export function collate(config: ModelConfig, rows: readonly Row[], options: Coll
       for (let i = 0; i < tokens; i++) places.push(first + i);
     }
     let next = 0;
-    for (let t = 0; t < lengths[b]; t++) if (row.inputIds[t] === config.imageTokenId) featureIndex[b * length + t] = places[next++];
+    for (let t = 0; t < lengths[b]; t++)
+      if (row.inputIds[t] === config.imageTokenId) featureIndex[b * length + t] = places[next++];
   });
   const images = [...firstFeature.keys()];
   let pixelValues: Float32Array | null = null;
@@ -90,7 +98,17 @@ export function collate(config: ModelConfig, rows: readonly Row[], options: Coll
       offset += image.pixelValues.length;
     }
   }
-  return { batchSize, length, lengths, inputIds, positionIds, featureIndex, ropeDeltas, pixelValues, grids: images.map((image) => image.grid) };
+  return {
+    batchSize,
+    length,
+    lengths,
+    inputIds,
+    positionIds,
+    featureIndex,
+    ropeDeltas,
+    pixelValues,
+    grids: images.map((image) => image.grid),
+  };
 }
 
 /** The tensors of a batch; the caller disposes them. */
@@ -99,7 +117,10 @@ export function modelInputs(config: ModelConfig, host: HostInputs): ModelInputs 
   const patchValues = config.vision.inChannels * config.vision.temporalPatchSize * config.vision.patchSize ** 2;
   const { pixelValues } = host;
   const plan = pixelValues && visionPlan(config, host.grids);
-  if (plan && pixelValues.length !== plan.patches * patchValues) throw new Error(`modelInputs: ${pixelValues.length} pixel values for ${plan.patches} patches of ${patchValues}: the preprocessor and the model disagree on the patch size`);
+  if (plan && pixelValues.length !== plan.patches * patchValues)
+    throw new Error(
+      `modelInputs: ${pixelValues.length} pixel values for ${plan.patches} patches of ${patchValues}: the preprocessor and the model disagree on the patch size`,
+    );
   return {
     inputIds: tf.tensor2d(host.inputIds, [batchSize, length], "int32"),
     positionIds: tf.tensor3d(host.positionIds, [3, batchSize, length], "int32"),

@@ -1,9 +1,18 @@
 /** A dialogue to a training row: rendered by the chat template, loss on the assistant's turns only. */
-import type { Conversation } from "../data/corpus";
+
 import type { Grid } from "../model/vision-plan";
 import type { Message } from "./chat-template";
 import type { Processor } from "./processor";
 import type { Tokenizer } from "./tokenizer";
+
+/** One dialogue about at most one image. */
+export interface Conversation {
+  /** System message; absent for the chat template's default. */
+  system?: string;
+  /** Path of the drawing; null for text alone. */
+  image: string | null;
+  turns: readonly { user: string; assistant: string }[];
+}
 
 /** A row of tokens with what is predicted. */
 export interface ConversationRow {
@@ -33,14 +42,27 @@ export const TINY_TEMPLATE =
 export function conversationMessages(conversation: Conversation): Message[] {
   const system: Message[] = conversation.system === undefined ? [] : [{ role: "system", content: conversation.system }];
   const turns = conversation.turns.flatMap(({ user, assistant }, i): Message[] => [
-    { role: "user", content: i === 0 && conversation.image !== null ? [{ type: "image", image: conversation.image }, { type: "text", text: user }] : user },
+    {
+      role: "user",
+      content:
+        i === 0 && conversation.image !== null
+          ? [
+              { type: "image", image: conversation.image },
+              { type: "text", text: user },
+            ]
+          : user,
+    },
     { role: "assistant", content: assistant },
   ]);
   return [...system, ...turns];
 }
 
 /** Marks what the assistant says: after `<|im_start|>assistant\n`, up to and with `<|im_end|>`. */
-export function assistantMask(ids: readonly number[], tokenizer: Tokenizer, { newline = false }: MaskOptions = {}): boolean[] {
+export function assistantMask(
+  ids: readonly number[],
+  tokenizer: Tokenizer,
+  { newline = false }: MaskOptions = {},
+): boolean[] {
   const opening = tokenizer.encode(`${IM_START}assistant\n`);
   const [end] = tokenizer.encode(IM_END);
   const mask = new Array<boolean>(ids.length).fill(false);
@@ -57,8 +79,17 @@ export function assistantMask(ids: readonly number[], tokenizer: Tokenizer, { ne
 }
 
 /** Renders, expands and encodes a conversation about at most one image of `grid`; ends with the last predicted token. */
-export function conversationRow(conversation: Conversation, processor: Processor, grid: Grid | null, options: MaskOptions = {}): ConversationRow {
-  const { inputIds } = processor.promptIds(conversationMessages(conversation), conversation.image === null || grid === null ? [] : [grid], false);
+export function conversationRow(
+  conversation: Conversation,
+  processor: Processor,
+  grid: Grid | null,
+  options: MaskOptions = {},
+): ConversationRow {
+  const { inputIds } = processor.promptIds(
+    conversationMessages(conversation),
+    conversation.image === null || grid === null ? [] : [grid],
+    false,
+  );
   const predicted = assistantMask(inputIds, processor.tokenizer, options);
   const length = predicted.lastIndexOf(true) + 1;
   return { inputIds: inputIds.slice(0, length), predicted: predicted.slice(0, length) };

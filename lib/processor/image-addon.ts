@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { repositoryRoot } from "../engine/root";
+import { repositoryRoot } from "../util/root";
 
 /** What becomes of an image. Sides are from 1 to 2^20. */
 export interface PatchPlan {
@@ -44,11 +44,12 @@ let loaded: { addon: ImageAddon | null; problem: string | null } | null = null;
 function load(): { addon: ImageAddon | null; problem: string | null } {
   if (process.env.FINE_R1_ENGINE === "js") return { addon: null, problem: "FINE_R1_ENGINE=js asks for TypeScript" };
   const file = path.join(repositoryRoot(), ".setup/image/image.node");
-  if (!existsSync(file)) return { addon: null, problem: "not built: node scripts/setup.mjs" };
+  if (!existsSync(file)) return { addon: null, problem: "not built: node tools/setup.mjs" };
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- optional: a missing addon must not throw
     const addon = require(file) as Partial<ImageAddon>;
-    if (typeof addon.patches !== "function" || typeof addon.release !== "function") return { addon: null, problem: "of an older version: node scripts/setup.mjs" };
+    if (typeof addon.patches !== "function" || typeof addon.release !== "function")
+      return { addon: null, problem: "of an older version: node tools/setup.mjs" };
     return { addon: addon as ImageAddon, problem: null };
   } catch (error) {
     return { addon: null, problem: error instanceof Error ? error.message.split("\n")[0] : String(error) };

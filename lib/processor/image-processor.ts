@@ -39,12 +39,17 @@ async function decode(source: string | Uint8Array): Promise<Decoded> {
   const name = typeof source === "string" ? source : `image of ${source.length} bytes`;
   let raw: { data: Buffer; info: OutputInfo };
   try {
-    raw = await sharp(source, { ignoreIcc: true, failOn: "error" }).autoOrient().toColourspace("srgb").raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+    raw = await sharp(source, { ignoreIcc: true, failOn: "error" })
+      .autoOrient()
+      .toColourspace("srgb")
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
   } catch (error) {
     throw new Error(`${name}: can't be read as an image (${(error as Error).message.split("\n")[0]})`);
   }
   const { width, height, channels } = raw.info;
-  if (channels !== 3 && channels !== 4) throw new Error(`${name}: ${channels} channels; 3 are expected, or 4 with alpha`);
+  if (channels !== 3 && channels !== 4)
+    throw new Error(`${name}: ${channels} channels; 3 are expected, or 4 with alpha`);
   return { width, height, channels, data: raw.data };
 }
 
@@ -76,9 +81,18 @@ function roundHalfEven(x: number): number {
  * The size to resize to: both sides multiples of `factor`, the area within the limits, the aspect ratio nearly kept.
  * @throws Error when one side is more than 200 times the other
  */
-export function smartResize(height: number, width: number, factor: number, minPixels: number, maxPixels: number): { height: number; width: number } {
+export function smartResize(
+  height: number,
+  width: number,
+  factor: number,
+  minPixels: number,
+  maxPixels: number,
+): { height: number; width: number } {
   const ratio = Math.max(height, width) / Math.min(height, width);
-  if (!(ratio <= 200)) throw new Error(`smartResize: an image of ${width} x ${height} has an aspect ratio of ${ratio}; at most 200 is supported`);
+  if (!(ratio <= 200))
+    throw new Error(
+      `smartResize: an image of ${width} x ${height} has an aspect ratio of ${ratio}; at most 200 is supported`,
+    );
   let h = roundHalfEven(height / factor) * factor;
   let w = roundHalfEven(width / factor) * factor;
   if (h * w > maxPixels) {
@@ -97,19 +111,33 @@ export function smartResize(height: number, width: number, factor: number, minPi
 function normalisation(config: PreprocessorConfig): Float32Array {
   return Float32Array.from({ length: 3 * 256 }, (_, i) => {
     const channel = i >> 8;
-    return Math.fround(Math.fround((i & 255) * config.rescaleFactor) - Math.fround(config.imageMean[channel])) / Math.fround(config.imageStd[channel]);
+    return (
+      Math.fround(Math.fround((i & 255) * config.rescaleFactor) - Math.fround(config.imageMean[channel])) /
+      Math.fround(config.imageStd[channel])
+    );
   });
 }
 
 /** Pixel limits in place of the configuration's (evaluation and training may differ). */
 export type PixelLimits = Partial<Pick<PreprocessorConfig, "minPixels" | "maxPixels">>;
 
-function sizeFor(config: PreprocessorConfig, { width, height }: { width: number; height: number }, limits: PixelLimits): { width: number; height: number } {
-  return smartResize(height, width, config.patchSize * config.mergeSize, limits.minPixels ?? config.minPixels, limits.maxPixels ?? config.maxPixels);
+function sizeFor(
+  config: PreprocessorConfig,
+  { width, height }: { width: number; height: number },
+  limits: PixelLimits,
+): { width: number; height: number } {
+  return smartResize(
+    height,
+    width,
+    config.patchSize * config.mergeSize,
+    limits.minPixels ?? config.minPixels,
+    limits.maxPixels ?? config.maxPixels,
+  );
 }
 
 function checkLength({ width, height, data }: RgbImage): void {
-  if (data.length !== width * height * 3) throw new Error(`processImage: ${data.length} bytes for ${width} x ${height} RGB pixels`);
+  if (data.length !== width * height * 3)
+    throw new Error(`processImage: ${data.length} bytes for ${width} x ${height} RGB pixels`);
 }
 
 /**
@@ -162,13 +190,25 @@ export async function readImage(
   const isFile = typeof source === "string" || source instanceof Uint8Array;
   if (!isFile) checkLength(source);
   // pixels of the caller are copied: it may write or transfer its own meanwhile
-  const decoded = isFile ? await decode(source) : { ...source, channels: 3, data: addon ? source.data.slice() : source.data };
+  const decoded = isFile
+    ? await decode(source)
+    : { ...source, channels: 3, data: addon ? source.data.slice() : source.data };
   if (addon === null) return processImage(config, toRgb(decoded, alpha), options);
   const { patchSize, mergeSize, temporalPatchSize } = config;
   const { width, height } = sizeFor(config, decoded, options);
   const pixelValues = await addon.patches({
-    pixels: decoded.data, width: decoded.width, height: decoded.height, channels: decoded.channels, white: alpha === "white",
-    toWidth: width, toHeight: height, horizontalFirst: false, patchSize, mergeSize, frames: temporalPatchSize, tables: normalisation(config),
+    pixels: decoded.data,
+    width: decoded.width,
+    height: decoded.height,
+    channels: decoded.channels,
+    white: alpha === "white",
+    toWidth: width,
+    toHeight: height,
+    horizontalFirst: false,
+    patchSize,
+    mergeSize,
+    frames: temporalPatchSize,
+    tables: normalisation(config),
   });
   return { pixelValues, grid: [1, height / patchSize, width / patchSize] };
 }

@@ -25,25 +25,30 @@ export const CLIP_STD: [number, number, number] = [0.26862954, 0.26130258, 0.275
  * @throws Error naming file and field
  */
 export function parsePreprocessorConfig(json: unknown, file = "preprocessor_config.json"): PreprocessorConfig {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${file}: expected a JSON object`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new Error(`${file}: expected a JSON object`);
   const source = json as Record<string, unknown>;
   const size = (source.size ?? {}) as Record<string, unknown>;
   const integer = (field: string, ...candidates: unknown[]): number => {
     const value = candidates.find((x) => x !== undefined && x !== null);
-    if (!Number.isInteger(value) || (value as number) <= 0) throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected a positive integer`);
+    if (!Number.isInteger(value) || (value as number) <= 0)
+      throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected a positive integer`);
     return value as number;
   };
   const triple = (field: string, fallback: [number, number, number]): [number, number, number] => {
     const value = source[field] ?? fallback;
-    if (!Array.isArray(value) || value.length !== 3 || !value.every((x) => typeof x === "number" && Number.isFinite(x))) throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected three numbers`);
+    if (!Array.isArray(value) || value.length !== 3 || !value.every((x) => typeof x === "number" && Number.isFinite(x)))
+      throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected three numbers`);
     return value as [number, number, number];
   };
   for (const field of ["do_resize", "do_rescale", "do_normalize", "do_convert_rgb"]) {
     if (source[field] === false) throw new Error(`${file}: ${field} is false; only true is supported`);
   }
-  if (source.resample !== undefined && source.resample !== 3) throw new Error(`${file}: resample is ${JSON.stringify(source.resample)}; only 3 (bicubic) is supported`);
+  if (source.resample !== undefined && source.resample !== 3)
+    throw new Error(`${file}: resample is ${JSON.stringify(source.resample)}; only 3 (bicubic) is supported`);
   const rescaleFactor = source.rescale_factor ?? 1 / 255;
-  if (typeof rescaleFactor !== "number" || !(rescaleFactor > 0)) throw new Error(`${file}: rescale_factor is ${JSON.stringify(rescaleFactor)}; expected a positive number`);
+  if (typeof rescaleFactor !== "number" || !(rescaleFactor > 0))
+    throw new Error(`${file}: rescale_factor is ${JSON.stringify(rescaleFactor)}; expected a positive number`);
   const config: PreprocessorConfig = {
     minPixels: integer("min_pixels", source.min_pixels, size.shortest_edge, size.min_pixels, 56 * 56),
     maxPixels: integer("max_pixels", source.max_pixels, size.longest_edge, size.max_pixels, 28 * 28 * 1280),
@@ -54,7 +59,8 @@ export function parsePreprocessorConfig(json: unknown, file = "preprocessor_conf
     imageStd: triple("image_std", CLIP_STD),
     rescaleFactor,
   };
-  if (config.minPixels > config.maxPixels) throw new Error(`${file}: min_pixels (${config.minPixels}) is above max_pixels (${config.maxPixels})`);
+  if (config.minPixels > config.maxPixels)
+    throw new Error(`${file}: min_pixels (${config.minPixels}) is above max_pixels (${config.maxPixels})`);
   return config;
 }
 
@@ -91,6 +97,7 @@ export function loadPreprocessorConfig(dir: string): PreprocessorConfig {
   };
   const file = path.join(dir, "preprocessor_config.json");
   const processorFile = path.join(dir, "processor_config.json");
-  if (!fs.existsSync(file) && fs.existsSync(processorFile)) return parsePreprocessorConfig(read(processorFile).image_processor, `${processorFile} (image_processor)`);
+  if (!fs.existsSync(file) && fs.existsSync(processorFile))
+    return parsePreprocessorConfig(read(processorFile).image_processor, `${processorFile} (image_processor)`);
   return parsePreprocessorConfig(read(file), file);
 }

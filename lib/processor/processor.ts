@@ -34,9 +34,16 @@ export interface Processor {
   imageConfig: PreprocessorConfig;
   imageTokenId: number;
   /** Decodes and processes an image file, bytes or pixels (`readImage`); several at once run on several cores. */
-  image(source: string | Uint8Array | RgbImage, options?: Pick<PromptOptions, "alpha" | "minPixels" | "maxPixels">): Promise<ProcessedImage>;
+  image(
+    source: string | Uint8Array | RgbImage,
+    options?: Pick<PromptOptions, "alpha" | "minPixels" | "maxPixels">,
+  ): Promise<ProcessedImage>;
   /** Tokens of messages whose images have these grids, in order. No file is read. */
-  promptIds(messages: readonly Message[], grids: readonly Grid[], addGenerationPrompt?: boolean): { text: string; inputIds: number[] };
+  promptIds(
+    messages: readonly Message[],
+    grids: readonly Grid[],
+    addGenerationPrompt?: boolean,
+  ): { text: string; inputIds: number[] };
   /** Tokens and images of messages; images are file paths. */
   prompt(messages: readonly Message[], options?: PromptOptions): Promise<Prompt>;
 }
@@ -47,13 +54,19 @@ export function imagesOf(messages: readonly Message[]): string[] {
     if (typeof message.content === "string") return [];
     const firstText = message.content.findIndex((part) => part.type === "text");
     const lastImage = message.content.reduce((last, part, j) => (part.type === "image" ? j : last), -1);
-    if (firstText >= 0 && lastImage > firstText) throw new Error(`message ${i}: an image comes after text; put images first`);
+    if (firstText >= 0 && lastImage > firstText)
+      throw new Error(`message ${i}: an image comes after text; put images first`);
     return message.content.flatMap((part) => (part.type === "image" ? [part.image] : []));
   });
 }
 
 /** Replaces each placeholder by as many as its image has tokens. @throws Error when placeholders and images differ in number */
-export function expandImageTokens(ids: readonly number[], imageTokenId: number, grids: readonly Grid[], mergeSize: number): number[] {
+export function expandImageTokens(
+  ids: readonly number[],
+  imageTokenId: number,
+  grids: readonly Grid[],
+  mergeSize: number,
+): number[] {
   const count = ids.filter((id) => id === imageTokenId).length;
   if (count !== grids.length) throw new Error(`the prompt has ${count} image placeholders for ${grids.length} images`);
   let image = 0;
@@ -65,7 +78,11 @@ export function expandImageTokens(ids: readonly number[], imageTokenId: number, 
 }
 
 /** Puts a processor together. */
-export function createProcessor(tokenizer: Tokenizer, template: ChatTemplate, imageConfig: PreprocessorConfig): Processor {
+export function createProcessor(
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+  imageConfig: PreprocessorConfig,
+): Processor {
   const imageTokenId = tokenizer.tokenId("<|image_pad|>");
   const image: Processor["image"] = (source, options) => readImage(imageConfig, source, options);
   const promptIds: Processor["promptIds"] = (messages, grids, addGenerationPrompt = true) => {
@@ -80,9 +97,19 @@ export function createProcessor(tokenizer: Tokenizer, template: ChatTemplate, im
     promptIds,
     prompt: async (messages, options = {}) => {
       const files = imagesOf(messages);
-      if (options.images && options.images.length !== files.length) throw new Error(`the messages name ${files.length} images; ${options.images.length} were given`);
-      const images = options.images ? [...options.images] : await Promise.all(files.map((file) => image(file, options)));
-      return { ...promptIds(messages, images.map((item) => item.grid), options.addGenerationPrompt), images };
+      if (options.images && options.images.length !== files.length)
+        throw new Error(`the messages name ${files.length} images; ${options.images.length} were given`);
+      const images = options.images
+        ? [...options.images]
+        : await Promise.all(files.map((file) => image(file, options)));
+      return {
+        ...promptIds(
+          messages,
+          images.map((item) => item.grid),
+          options.addGenerationPrompt,
+        ),
+        images,
+      };
     },
   };
 }
@@ -94,11 +121,25 @@ export function loadProcessor(dir: string): Processor {
 
 /** What belongs to a checkpoint's processor; only the first is always there. */
 const PROCESSOR_FILES = [
-  "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-  "chat_template.json", "chat_template.jinja", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.json",
+  "merges.txt",
+  "chat_template.json",
+  "chat_template.jinja",
+  "preprocessor_config.json",
+  "processor_config.json",
+  "video_preprocessor_config.json",
 ];
 
 /** Texts of a checkpoint's processor files, by name: what belongs beside every model trained from it. */
 export function processorFiles(dir: string): Record<string, string> {
-  return Object.fromEntries(PROCESSOR_FILES.filter((name) => existsSync(path.join(dir, name))).map((name) => [name, readFileSync(path.join(dir, name), "utf8")]));
+  return Object.fromEntries(
+    PROCESSOR_FILES.filter((name) => existsSync(path.join(dir, name))).map((name) => [
+      name,
+      readFileSync(path.join(dir, name), "utf8"),
+    ]),
+  );
 }

@@ -41,7 +41,9 @@ function tapsOf(inSize: number, outSize: number): Taps {
     const center = (i + 0.5) * scale;
     const start = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(inSize, Math.trunc(center + support + 0.5));
-    const weights = Array.from({ length: end - start }, (_, j) => bicubic((j + start - center + 0.5) * (1 / filterScale)));
+    const weights = Array.from({ length: end - start }, (_, j) =>
+      bicubic((j + start - center + 0.5) * (1 / filterScale)),
+    );
     const total = weights.reduce((sum, w) => sum + w, 0);
     [starts[i], counts[i], offsets[i]] = [start, end - start, all.length];
     for (const w of weights) {
@@ -109,7 +111,12 @@ function vertical({ data, width, height: inHeight }: RgbImage, height: number): 
  *   width, as Pillow 13 does; `horizontal` always starts with the horizontal pass, as Pillow did before. Only the
  *   rounding between the passes differs: by some 8-bit steps.
  */
-export function resizeBicubic(image: RgbImage, width: number, height: number, order: "pillow13" | "horizontal" = "pillow13"): RgbImage {
+export function resizeBicubic(
+  image: RgbImage,
+  width: number,
+  height: number,
+  order: "pillow13" | "horizontal" = "pillow13",
+): RgbImage {
   const fewerRows = image.height - height;
   const verticalFirst = order === "pillow13" && fewerRows > 0 && fewerRows > 2 * (image.width - width);
   return verticalFirst ? horizontal(vertical(image, height), width) : vertical(horizontal(image, width), height);

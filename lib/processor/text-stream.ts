@@ -16,7 +16,10 @@ const REPLACEMENT = "\ufffd";
  * A stream over a byte-level tokenizer. Tokens are held back while their text ends in the replacement character, so every
  * piece ends where a character ends; UTF-8 decodes the same from there on.
  */
-export function textStream(tokenizer: Pick<Tokenizer, "decode">, options?: { skipSpecialTokens?: boolean }): TextStream {
+export function textStream(
+  tokenizer: Pick<Tokenizer, "decode">,
+  options?: { skipSpecialTokens?: boolean },
+): TextStream {
   let pending: number[] = [];
   const flush = (text: string): string => {
     pending = [];

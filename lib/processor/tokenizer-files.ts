@@ -36,13 +36,21 @@ export interface TokenizerOptions {
   chatTemplate?: string;
 }
 
-const ADDED_TOKENS = [...SPECIAL_TOKENS.map((content) => ({ content, special: true })), ...TEXT_TOKENS.map((content) => ({ content, special: false }))];
+const ADDED_TOKENS = [
+  ...SPECIAL_TOKENS.map((content) => ({ content, special: true })),
+  ...TEXT_TOKENS.map((content) => ({ content, special: false })),
+];
 
 /** The files of a vocabulary: bytes and merges first, then the added tokens. */
 export function tokenizerFiles(bpe: Bpe, chatTemplate: string = QWEN2_5_VL_TEMPLATE): TokenizerFiles {
   const vocab = Object.fromEntries(bpe.tokens.map((token, id) => [token, id]));
   const flags = { lstrip: false, normalized: false, rstrip: false, single_word: false };
-  const added = ADDED_TOKENS.map(({ content, special }, i) => ({ id: bpe.tokens.length + i, content, ...flags, special }));
+  const added = ADDED_TOKENS.map(({ content, special }, i) => ({
+    id: bpe.tokens.length + i,
+    content,
+    ...flags,
+    special,
+  }));
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
   const json = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
   return {
@@ -52,7 +60,13 @@ export function tokenizerFiles(bpe: Bpe, chatTemplate: string = QWEN2_5_VL_TEMPL
       padding: null,
       added_tokens: added,
       normalizer: { type: "NFC" },
-      pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split", pattern: { Regex: QWEN2_PATTERN }, behavior: "Isolated", invert: false }, byteLevel] },
+      pre_tokenizer: {
+        type: "Sequence",
+        pretokenizers: [
+          { type: "Split", pattern: { Regex: QWEN2_PATTERN }, behavior: "Isolated", invert: false },
+          byteLevel,
+        ],
+      },
       post_processor: byteLevel,
       decoder: byteLevel,
       model: {
@@ -83,7 +97,11 @@ export function tokenizerFiles(bpe: Bpe, chatTemplate: string = QWEN2_5_VL_TEMPL
       tokenizer_class: "Qwen2Tokenizer",
       unk_token: null,
     }),
-    "special_tokens_map.json": json({ additional_special_tokens: SPECIAL_TOKENS.slice(1), eos_token: "<|im_end|>", pad_token: "<|endoftext|>" }),
+    "special_tokens_map.json": json({
+      additional_special_tokens: SPECIAL_TOKENS.slice(1),
+      eos_token: "<|im_end|>",
+      pad_token: "<|endoftext|>",
+    }),
   };
 }
 
@@ -94,6 +112,12 @@ export function tokenizerFiles(bpe: Bpe, chatTemplate: string = QWEN2_5_VL_TEMPL
 export function trainTokenizer(corpus: Iterable<string>, options: TokenizerOptions): TokenizerFiles {
   const exclude = ADDED_TOKENS.map((token) => token.content);
   const size = options.vocabSize - exclude.length;
-  if (size < 256) throw new Error(`trainTokenizer: vocabSize is ${options.vocabSize}; expected at least ${256 + exclude.length} (256 bytes and ${exclude.length} added tokens)`);
-  return tokenizerFiles(trainBpe(corpus, { vocabSize: size, minFrequency: options.minFrequency, exclude }), options.chatTemplate);
+  if (size < 256)
+    throw new Error(
+      `trainTokenizer: vocabSize is ${options.vocabSize}; expected at least ${256 + exclude.length} (256 bytes and ${exclude.length} added tokens)`,
+    );
+  return tokenizerFiles(
+    trainBpe(corpus, { vocabSize: size, minFrequency: options.minFrequency, exclude }),
+    options.chatTemplate,
+  );
 }

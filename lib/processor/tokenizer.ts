@@ -28,9 +28,14 @@ interface AddedToken {
 }
 
 /** Wraps the content of `tokenizer.json` and `tokenizer_config.json`. @param file named in errors */
-export function createTokenizer(json: Record<string, unknown>, config: Record<string, unknown>, file = "tokenizer.json"): Tokenizer {
+export function createTokenizer(
+  json: Record<string, unknown>,
+  config: Record<string, unknown>,
+  file = "tokenizer.json",
+): Tokenizer {
   const model = json.model as { type?: string; vocab?: Record<string, number> } | undefined;
-  if (model?.type !== "BPE" || typeof model.vocab !== "object") throw new Error(`${file}: model.type is ${JSON.stringify(model?.type)}; expected a BPE vocabulary`);
+  if (model?.type !== "BPE" || typeof model.vocab !== "object")
+    throw new Error(`${file}: model.type is ${JSON.stringify(model?.type)}; expected a BPE vocabulary`);
   const tokenizer = new HuggingFaceTokenizer(json, config);
   const added = (json.added_tokens ?? []) as AddedToken[];
   const ids = [...Object.values(model.vocab), ...added.map((token) => token.id)];
@@ -47,7 +52,12 @@ export function createTokenizer(json: Record<string, unknown>, config: Record<st
   return {
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
     decode: (tokens, { skipSpecialTokens = true } = {}) =>
-      tokens.length === 0 ? "" : tokenizer.decode(Array.from(tokens), { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false }),
+      tokens.length === 0
+        ? ""
+        : tokenizer.decode(Array.from(tokens), {
+            skip_special_tokens: skipSpecialTokens,
+            clean_up_tokenization_spaces: false,
+          }),
     tokenId,
     token: (id) => tokenizer.id_to_token(id) ?? null,
     vocabSize: 1 + ids.reduce((a, b) => Math.max(a, b), -1),
@@ -64,7 +74,8 @@ function readObject(file: string): Record<string, unknown> {
   } catch (error) {
     throw new Error(`${file}: can't be read as JSON (${(error as Error).message.split("\n")[0]})`);
   }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${file}: expected a JSON object`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new Error(`${file}: expected a JSON object`);
   return json as Record<string, unknown>;
 }
 

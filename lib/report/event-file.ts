@@ -60,7 +60,14 @@ export function openEventFile(folder: string, seconds: number): ScalarSink & { f
       write(
         event(now, (w) => {
           w.tag(2, WireType.Varint).int64(step).tag(5, WireType.LengthDelimited).fork();
-          for (const [tag, value] of Object.entries(values)) w.tag(1, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string(tag).tag(2, WireType.Bit32).float(value).join();
+          for (const [tag, value] of Object.entries(values))
+            w.tag(1, WireType.LengthDelimited)
+              .fork()
+              .tag(1, WireType.LengthDelimited)
+              .string(tag)
+              .tag(2, WireType.Bit32)
+              .float(value)
+              .join();
           w.join();
         }),
       );

@@ -9,9 +9,16 @@ import { axis, faded, type Figure, layout, methodStyle, panelHeading } from "./f
 const percent = (x: number): number => 100 * x;
 
 /** Error bars of a plotly trace from accuracies in [0, 1]. */
-function errorBars(cells: readonly { accuracy: number; low: number; high: number }[], color: string): Record<string, unknown> {
+function errorBars(
+  cells: readonly { accuracy: number; low: number; high: number }[],
+  color: string,
+): Record<string, unknown> {
   return {
-    type: "data", symmetric: false, color, thickness: 1.2, width: 3,
+    type: "data",
+    symmetric: false,
+    color,
+    thickness: 1.2,
+    width: 3,
     array: cells.map((cell) => percent(Math.max(0, cell.high - cell.accuracy))),
     arrayminus: cells.map((cell) => percent(Math.max(0, cell.accuracy - cell.low))),
   };
@@ -19,11 +26,17 @@ function errorBars(cells: readonly { accuracy: number; low: number; high: number
 
 function domainsOf(rows: readonly AggregateRow[]): string[] {
   const pooled = POOLED as readonly string[];
-  return [...new Set(rows.map((row) => row.domain))].sort((a, b) => pooled.indexOf(a) - pooled.indexOf(b) || compareText(a, b));
+  return [...new Set(rows.map((row) => row.domain))].sort(
+    (a, b) => pooled.indexOf(a) - pooled.indexOf(b) || compareText(a, b),
+  );
 }
 
 const heading = (domain: string): string =>
-  domain === "all" ? "All, pooled" : domain === "all-but-flags" ? "All but flags" : domain.charAt(0).toUpperCase() + domain.slice(1);
+  domain === "all"
+    ? "All, pooled"
+    : domain === "all-but-flags"
+      ? "All but flags"
+      : domain.charAt(0).toUpperCase() + domain.slice(1);
 
 export interface SeenUnseenOptions {
   setting?: Setting;
@@ -62,32 +75,57 @@ export function seenUnseenFigure(table: readonly ResultRow[], options: SeenUnsee
     const left = column * (width + gapX);
     const top = 1 - line * (height + gapY);
     axes[`xaxis${suffix}`] = axis("", {
-      domain: [left, left + width], anchor: `y${suffix}`, range: [-0.5, 1.5], tickvals: [0, 1], ticktext: ["seen", "unseen"], showgrid: false,
+      domain: [left, left + width],
+      anchor: `y${suffix}`,
+      range: [-0.5, 1.5],
+      tickvals: [0, 1],
+      ticktext: ["seen", "unseen"],
+      showgrid: false,
     });
     axes[`yaxis${suffix}`] = axis(column === 0 ? "Accuracy (%)" : "", {
-      domain: [top - height, top], anchor: `x${suffix}`, range: [low, high], showticklabels: column === 0, automargin: column === 0,
+      domain: [top - height, top],
+      anchor: `x${suffix}`,
+      range: [low, high],
+      showticklabels: column === 0,
+      automargin: column === 0,
     });
     annotations.push(panelHeading(heading(domain), left + width / 2, top + 0.008));
     methods.forEach((method, m) => {
       const cells = (["seen", "unseen"] as const)
-        .map((split, x) => ({ x, row: rows.find((row) => row.method === method && row.domain === domain && row.split === split) }))
+        .map((split, x) => ({
+          x,
+          row: rows.find((row) => row.method === method && row.domain === domain && row.split === split),
+        }))
         .filter((cell): cell is { x: number; row: AggregateRow } => cell.row !== undefined);
       if (cells.length === 0) return;
       const { label, color, symbol } = methodStyle(method);
       const shift = methods.length > 1 ? (m / (methods.length - 1) - 0.5) * 0.66 : 0;
       figure.data.push({
-        type: "scatter", mode: "lines+markers", name: label, legendgroup: method,
+        type: "scatter",
+        mode: "lines+markers",
+        name: label,
+        legendgroup: method,
         showlegend: !figure.data.some((trace) => trace.legendgroup === method),
-        xaxis: `x${suffix}`, yaxis: `y${suffix}`,
-        x: cells.map((cell) => cell.x + shift), y: cells.map((cell) => percent(cell.row.accuracy)),
-        error_y: errorBars(cells.map(({ row }) => ({ accuracy: row.accuracy, low: row.ci_low, high: row.ci_high })), faded(color, 0.6)),
-        line: { color: faded(color, 0.6), width: 1.2 }, marker: { color, symbol, size: 8 },
+        xaxis: `x${suffix}`,
+        yaxis: `y${suffix}`,
+        x: cells.map((cell) => cell.x + shift),
+        y: cells.map((cell) => percent(cell.row.accuracy)),
+        error_y: errorBars(
+          cells.map(({ row }) => ({ accuracy: row.accuracy, low: row.ci_low, high: row.ci_high })),
+          faded(color, 0.6),
+        ),
+        line: { color: faded(color, 0.6), width: 1.2 },
+        marker: { color, symbol, size: 8 },
       });
     });
   });
   const world = setting === "closed" ? "Closed world" : "Open world";
-  figure.layout = layout(`${world}, ${metric === "substring" ? "text inclusion" : "exact match"}: seen and unseen sub-categories`,
-    Math.max(520, 250 * columns + 210), 90 + 270 * lines, { ...axes, annotations });
+  figure.layout = layout(
+    `${world}, ${metric === "substring" ? "text inclusion" : "exact match"}: seen and unseen sub-categories`,
+    Math.max(520, 250 * columns + 210),
+    90 + 270 * lines,
+    { ...axes, annotations },
+  );
   return figure;
 }
 
@@ -97,18 +135,31 @@ const CELL_LABELS = ["Closed, seen", "Closed, unseen", "Open, seen", "Open, unse
 export function methodBarsFigure(rows: readonly OverviewRow[], title = "Accuracy by method"): Figure {
   const data = rows.map(({ method, cells, mean }) => {
     const { label, color } = methodStyle(method);
-    const shown = [...cells, mean].map((cell, i) => ({ cell, name: i < CELLS.length ? CELL_LABELS[i] : "Mean of the four" }));
-    const present = shown.filter((item): item is { cell: NonNullable<typeof item.cell>; name: string } => item.cell !== null);
+    const shown = [...cells, mean].map((cell, i) => ({
+      cell,
+      name: i < CELLS.length ? CELL_LABELS[i] : "Mean of the four",
+    }));
+    const present = shown.filter(
+      (item): item is { cell: NonNullable<typeof item.cell>; name: string } => item.cell !== null,
+    );
     return {
-      type: "bar", name: label, x: present.map((item) => item.name), y: present.map((item) => percent(item.cell.accuracy)),
+      type: "bar",
+      name: label,
+      x: present.map((item) => item.name),
+      y: present.map((item) => percent(item.cell.accuracy)),
       marker: { color, line: { color: "white", width: 0.5 } },
-      error_y: errorBars(present.map((item) => item.cell), "#333333"),
+      error_y: errorBars(
+        present.map((item) => item.cell),
+        "#333333",
+      ),
     };
   });
   return {
     data,
     layout: layout(title, 980, 420, {
-      barmode: "group", bargap: 0.18, bargroupgap: 0.06,
+      barmode: "group",
+      bargap: 0.18,
+      bargroupgap: 0.06,
       xaxis: axis("", { categoryorder: "array", categoryarray: [...CELL_LABELS, "Mean of the four"], showgrid: false }),
       yaxis: axis("Accuracy (%)", { rangemode: "tozero" }),
     }),

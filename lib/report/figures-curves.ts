@@ -40,9 +40,14 @@ export function smooth(values: readonly (number | null)[], span: number): (numbe
  * One panel per metric that any run logged, a line per run over steps: smoothed, with the raw values faint behind it.
  * @param options.span width of the smoothing in logged steps; 1 for none. Default 5.
  */
-export function learningCurvesFigure(curves: readonly Curve[], options: { title?: string; panels?: readonly CurvePanel[]; span?: number; columns?: number } = {}): Figure {
+export function learningCurvesFigure(
+  curves: readonly Curve[],
+  options: { title?: string; panels?: readonly CurvePanel[]; span?: number; columns?: number } = {},
+): Figure {
   const { title = "Learning curves", panels = RL_PANELS, span = 5 } = options;
-  const logged = panels.filter(({ metric }) => curves.some((curve) => curve.metrics[metric]?.some((value) => value !== null)));
+  const logged = panels.filter(({ metric }) =>
+    curves.some((curve) => curve.metrics[metric]?.some((value) => value !== null)),
+  );
   const columns = Math.min(options.columns ?? 3, Math.max(1, logged.length));
   const lines = Math.max(1, Math.ceil(logged.length / columns));
   const gapX = 0.075;
@@ -65,8 +70,23 @@ export function learningCurvesFigure(curves: readonly Curve[], options: { title?
       const values = curve.metrics[panel.metric];
       if (!values) continue;
       const { label, color } = methodStyle(curve.method);
-      const trace = { type: "scatter", mode: "lines", name: label, legendgroup: curve.method, xaxis: `x${suffix}`, yaxis: `y${suffix}`, x: [...curve.step] };
-      if (span > 1) data.push({ ...trace, y: [...values], showlegend: false, hoverinfo: "skip", line: { color: faded(color, 0.25), width: 1 } });
+      const trace = {
+        type: "scatter",
+        mode: "lines",
+        name: label,
+        legendgroup: curve.method,
+        xaxis: `x${suffix}`,
+        yaxis: `y${suffix}`,
+        x: [...curve.step],
+      };
+      if (span > 1)
+        data.push({
+          ...trace,
+          y: [...values],
+          showlegend: false,
+          hoverinfo: "skip",
+          line: { color: faded(color, 0.25), width: 1 },
+        });
       data.push({ ...trace, y: smooth(values, span), showlegend: !named.has(curve.method), line: { color, width: 2 } });
       named.add(curve.method);
     }
@@ -75,7 +95,11 @@ export function learningCurvesFigure(curves: readonly Curve[], options: { title?
 }
 
 /** A loss over steps, one line per name (for example training and held-out), raw values faint behind. */
-export function lossFigure(losses: readonly { name: string; step: readonly number[]; loss: readonly (number | null)[] }[], title = "Loss", span = 9): Figure {
+export function lossFigure(
+  losses: readonly { name: string; step: readonly number[]; loss: readonly (number | null)[] }[],
+  title = "Loss",
+  span = 9,
+): Figure {
   const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
   const data = losses.flatMap(({ name, step, loss }, i) => {
     const color = colors[i % colors.length];

@@ -45,19 +45,36 @@ export function axis(title: string, extra: Record<string, unknown> = {}): Record
   return {
     title: { text: title, standoff: 8, font: { size: 14 } },
     tickfont: { size: 12 },
-    showline: true, linecolor: "#999999", linewidth: 1, ticks: "outside", ticklen: 4, tickcolor: "#999999",
-    gridcolor: GRID, zeroline: false, automargin: true,
+    showline: true,
+    linecolor: "#999999",
+    linewidth: 1,
+    ticks: "outside",
+    ticklen: 4,
+    tickcolor: "#999999",
+    gridcolor: GRID,
+    zeroline: false,
+    automargin: true,
     ...extra,
   };
 }
 
 /** A layout in the house style: white, the legend right of the plot, room for a title only where there is one. */
-export function layout(title: string, width: number, height: number, extra: Record<string, unknown> = {}): Record<string, unknown> {
+export function layout(
+  title: string,
+  width: number,
+  height: number,
+  extra: Record<string, unknown> = {},
+): Record<string, unknown> {
   return {
-    width, height,
-    title: title === "" ? undefined : { text: title, x: 0.01, xanchor: "left", y: 0.985, yanchor: "top", font: { size: 16 } },
+    width,
+    height,
+    title:
+      title === ""
+        ? undefined
+        : { text: title, x: 0.01, xanchor: "left", y: 0.985, yanchor: "top", font: { size: 16 } },
     font: { family: FONT, size: 13, color: INK },
-    paper_bgcolor: "white", plot_bgcolor: "white",
+    paper_bgcolor: "white",
+    plot_bgcolor: "white",
     margin: { l: 60, r: 20, t: title === "" ? 30 : 64, b: 50 },
     legend: { x: 1.02, xanchor: "left", y: 1, yanchor: "top", font: { size: 13 }, tracegroupgap: 2 },
     ...extra,
@@ -66,7 +83,17 @@ export function layout(title: string, width: number, height: number, extra: Reco
 
 /** A heading over one panel, at paper coordinates. */
 export function panelHeading(text: string, x: number, y: number): Record<string, unknown> {
-  return { text: `<b>${text}</b>`, x, y, xref: "paper", yref: "paper", xanchor: "center", yanchor: "bottom", showarrow: false, font: { size: 13 } };
+  return {
+    text: `<b>${text}</b>`,
+    x,
+    y,
+    xref: "paper",
+    yref: "paper",
+    xanchor: "center",
+    yanchor: "bottom",
+    showarrow: false,
+    font: { size: 13 },
+  };
 }
 
 /** `#rrggbb` as an rgba colour of the given opacity. */

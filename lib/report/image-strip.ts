@@ -45,14 +45,21 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
   const [cellWidth, cellHeight] = [size + GAP, size + captionHeight + GAP];
   const width = perRow * cellWidth + GAP;
   const height = Math.ceil(images.length / perRow) * cellHeight + GAP;
-  const place = (i: number): [number, number] => [GAP + (i % perRow) * cellWidth, GAP + Math.floor(i / perRow) * cellHeight];
+  const place = (i: number): [number, number] => [
+    GAP + (i % perRow) * cellWidth,
+    GAP + Math.floor(i / perRow) * cellHeight,
+  ];
 
   const tiles = await Promise.all(
     images.map(async (image, i) => {
       const [left, top] = place(i);
       try {
         // Small drawings are enlarged in whole pixels, so that what the model sees is what is shown.
-        const input = await sharp(image).resize(size, size, { fit: "contain", background: "white", kernel: "nearest" }).flatten({ background: "white" }).png().toBuffer();
+        const input = await sharp(image)
+          .resize(size, size, { fit: "contain", background: "white", kernel: "nearest" })
+          .flatten({ background: "white" })
+          .png()
+          .toBuffer();
         return { input, left, top };
       } catch (error) {
         const name = typeof image === "string" ? image : `image ${i}`;
@@ -62,7 +69,9 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
   );
   const texts = wrapped.flatMap((lines, i) => {
     const [left, top] = place(i);
-    return lines.map((line, k) => `<text x="${left + size / 2}" y="${top + size + 2 + (k + 1) * LINE - 3}">${escapeXml(line)}</text>`);
+    return lines.map(
+      (line, k) => `<text x="${left + size / 2}" y="${top + size + 2 + (k + 1) * LINE - 3}">${escapeXml(line)}</text>`,
+    );
   });
   const layer = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><g font-family="DejaVu Sans, Liberation Sans, Arial, sans-serif" font-size="11" fill="#222" text-anchor="middle">${texts.join("")}</g></svg>`;
   return sharp({ create: { width, height, channels: 3, background: "white" } })
@@ -72,6 +81,11 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
 }
 
 /** Writes RGB pixels as a PNG file. @param image `data` holds height x width x 3 bytes */
-export async function savePng(file: string, { data, width, height }: { data: Uint8Array; width: number; height: number }): Promise<void> {
-  await sharp(data, { raw: { width, height, channels: 3 } }).png().toFile(file);
+export async function savePng(
+  file: string,
+  { data, width, height }: { data: Uint8Array; width: number; height: number },
+): Promise<void> {
+  await sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toFile(file);
 }

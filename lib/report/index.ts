@@ -1,5 +1,5 @@
 /** Reports: tables and figures. */
 export * from "./figures";
 export * from "./static-figures";
-export { repositoryRoot } from "../engine/root";
+export { repositoryRoot } from "../util/root";
 export * from "./tables";

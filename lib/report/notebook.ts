@@ -32,7 +32,9 @@ export function showFigure(figure: PlotlyFigure, png?: Buffer): void {
 }
 
 function plainArrays(_key: string, value: unknown): unknown {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as unknown as ArrayLike<number>) : value;
+  return ArrayBuffer.isView(value) && !(value instanceof DataView)
+    ? Array.from(value as unknown as ArrayLike<number>)
+    : value;
 }
 
 /**
@@ -72,7 +74,10 @@ function cellText(value: unknown, decimals: number): string {
 const escapeHtml = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 /** A table as aligned text and as HTML; numbers to the right. */
-export function renderTable(table: TableLike | readonly object[], options: TableOptions = {}): { text: string; html: string } {
+export function renderTable(
+  table: TableLike | readonly object[],
+  options: TableOptions = {},
+): { text: string; html: string } {
   const all = (Array.isArray(table) ? table : (table as TableLike).objects()) as Row[];
   const names = Array.isArray(table) ? Object.keys(all[0] ?? {}) : (table as TableLike).columnNames();
   const rows = all.slice(0, options.limit ?? 50);
@@ -80,7 +85,10 @@ export function renderTable(table: TableLike | readonly object[], options: Table
   const isNumeric = names.map((name) => rows.length > 0 && rows.every((row) => typeof row[name] === "number"));
   const widths = names.map((name, i) => Math.max(name.length, ...body.map((line) => line[i].length)));
   const align = (line: string[]): string =>
-    line.map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  ").trimEnd();
+    line
+      .map((cell, i) => (isNumeric[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .join("  ")
+      .trimEnd();
   const more = all.length > rows.length ? `… and ${all.length - rows.length} more rows` : "";
   const tag = (line: string[], name: string): string =>
     `<tr>${line.map((cell, i) => `<${name} style="text-align:${isNumeric[i] ? "right" : "left"}">${escapeHtml(cell)}</${name}>`).join("")}</tr>`;

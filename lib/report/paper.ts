@@ -2,12 +2,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import * as aq from "arquero";
-import { SET_NAMES, type SetName } from "../data/sets/types";
+import { SET_NAMES, type SetName } from "../formats/set-names";
 import type { Metric } from "../eval/compare";
 import { aggregateSeeds, resultsFromCsv, type ResultRow } from "../eval/results";
 import { compareMethods, type Setting, type Split } from "../eval/rows";
 import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
-import { repositoryRoot } from "../engine/root";
+import { repositoryRoot } from "../util/root";
 import type { TableRow } from "./tables";
 
 const SPLITS = ["seen", "unseen"] as const;
@@ -22,7 +22,10 @@ export interface PaperRow {
 const column = (split: Split, set: SetName): string => `${split}_${set}`;
 
 /** Columns of numbers, in the order of the file. */
-export const PAPER_COLUMNS: readonly string[] = [...SPLITS.flatMap((split) => [...SET_NAMES.map((set) => column(split, set)), `${split}_avg`]), "avg"];
+export const PAPER_COLUMNS: readonly string[] = [
+  ...SPLITS.flatMap((split) => [...SET_NAMES.map((set) => column(split, set)), `${split}_avg`]),
+  "avg",
+];
 
 /** Parses a table. @throws Error naming file, line and column */
 export function parsePaperTable(text: string, file: string): PaperRow[] {
@@ -39,7 +42,8 @@ export function parsePaperTable(text: string, file: string): PaperRow[] {
     const row: PaperRow = { model, group };
     for (const name of PAPER_COLUMNS) {
       const value = Number(record[name]);
-      if ((record[name] ?? "").trim() === "" || !(value >= 0 && value <= 100)) throw new Error(`${file}, line ${i + 2}: "${name}" is "${record[name] ?? ""}"; a percentage expected`);
+      if ((record[name] ?? "").trim() === "" || !(value >= 0 && value <= 100))
+        throw new Error(`${file}, line ${i + 2}: "${name}" is "${record[name] ?? ""}"; a percentage expected`);
       row[name] = value;
     }
     return row;
@@ -68,10 +72,19 @@ export function checkAverages(rows: readonly PaperRow[], tolerance = 0.005): Ave
   const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
   return rows.flatMap((row) => {
     const cells = (split: Split): number[] => SET_NAMES.map((set) => row[column(split, set)] as number);
-    const recomputed: Record<string, number> = { seen_avg: mean(cells("seen")), unseen_avg: mean(cells("unseen")), avg: mean([...cells("seen"), ...cells("unseen")]) };
+    const recomputed: Record<string, number> = {
+      seen_avg: mean(cells("seen")),
+      unseen_avg: mean(cells("unseen")),
+      avg: mean([...cells("seen"), ...cells("unseen")]),
+    };
     return Object.entries(recomputed)
       .filter(([name, value]) => Math.abs(value - (row[name] as number)) > tolerance + 1e-6)
-      .map(([name, value]) => ({ model: row.model, column: name, printed: row[name] as number, recomputed: Number(value.toFixed(3)) }));
+      .map(([name, value]) => ({
+        model: row.model,
+        column: name,
+        printed: row[name] as number,
+        recomputed: Number(value.toFixed(3)),
+      }));
   });
 }
 
@@ -89,7 +102,19 @@ export interface LongCell {
 
 /** A paper table, one cell a line: what arquero filters and pivots. */
 export function paperLong(rows: readonly PaperRow[], setting: Setting): LongCell[] {
-  return rows.flatMap((row) => SPLITS.flatMap((split) => SET_NAMES.map((set) => ({ from: "paper", setting, group: row.group, model: row.model, split, set, accuracy: row[column(split, set)] as number }))));
+  return rows.flatMap((row) =>
+    SPLITS.flatMap((split) =>
+      SET_NAMES.map((set) => ({
+        from: "paper",
+        setting,
+        group: row.group,
+        model: row.model,
+        split,
+        set,
+        accuracy: row[column(split, set)] as number,
+      })),
+    ),
+  );
 }
 
 /** The published results of the run `main`. @throws Error where they are missing or cannot be read */
@@ -103,7 +128,15 @@ export function runLong(table: readonly ResultRow[], run: string, metric: Metric
   return aggregateSeeds(table)
     .filter((row) => row.metric === metric && !row.domain.startsWith("all"))
     .sort((a, b) => compareMethods(a.method, b.method))
-    .map(({ method, domain, split, setting, accuracy }) => ({ from: `run ${run}`, setting, group: "this project, Emoji-FGVR", model: methodStyle(method).label, split, set: domain, accuracy: 100 * accuracy }));
+    .map(({ method, domain, split, setting, accuracy }) => ({
+      from: `run ${run}`,
+      setting,
+      group: "this project, Emoji-FGVR",
+      model: methodStyle(method).label,
+      split,
+      set: domain,
+      accuracy: 100 * accuracy,
+    }));
 }
 
 /**
@@ -113,9 +146,21 @@ export function runLong(table: readonly ResultRow[], run: string, metric: Metric
 export function pivotSets(cells: readonly LongCell[], of: { setting: Setting; split: Split }): TableRow[] {
   const own = cells.filter((cell) => cell.setting === of.setting && cell.split === of.split);
   if (own.length === 0) return [];
-  const means = aq.from(own).groupby("model", "from").rollup({ mean: (d: LongCell) => aq.op.mean(d.accuracy) });
-  const pivot = aq.from(own.map(({ model, from, set, accuracy }) => ({ model, from, set, accuracy: Number(accuracy.toFixed(2)) }))).groupby("model", "from").pivot("set", "accuracy", { sort: false });
-  const rows = pivot.join(means, [["model", "from"], ["model", "from"]]).orderby(aq.desc("mean")).objects() as TableRow[];
+  const means = aq
+    .from(own)
+    .groupby("model", "from")
+    .rollup({ mean: (d: LongCell) => aq.op.mean(d.accuracy) });
+  const pivot = aq
+    .from(own.map(({ model, from, set, accuracy }) => ({ model, from, set, accuracy: Number(accuracy.toFixed(2)) })))
+    .groupby("model", "from")
+    .pivot("set", "accuracy", { sort: false });
+  const rows = pivot
+    .join(means, [
+      ["model", "from"],
+      ["model", "from"],
+    ])
+    .orderby(aq.desc("mean"))
+    .objects() as TableRow[];
   return rows.map((row) => ({ ...row, mean: Number((row.mean as number).toFixed(2)) }));
 }
 
@@ -123,7 +168,11 @@ const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 const SYMBOLS = ["square", "star", "diamond", "circle", "triangle-up", "cross", "x", "pentagon"];
 
 /** Seen against unseen in the paper's manner: one panel per set, a mark per model, a line from seen to unseen. Accuracy in %. */
-export function paperSeenUnseenFigure(cells: readonly LongCell[], setting: Setting, models?: readonly string[]): Figure {
+export function paperSeenUnseenFigure(
+  cells: readonly LongCell[],
+  setting: Setting,
+  models?: readonly string[],
+): Figure {
   const own = cells.filter((cell) => cell.setting === setting && (models === undefined || models.includes(cell.model)));
   const shown = models ?? [...new Set(own.map((cell) => cell.model))];
   const sets = [...new Set(own.map((cell) => cell.set))];
@@ -138,20 +187,47 @@ export function paperSeenUnseenFigure(cells: readonly LongCell[], setting: Setti
     const suffix = i === 0 ? "" : String(i + 1);
     const left = (i % columns) * (width + gapX);
     const top = 1 - Math.floor(i / columns) * (height + gapY);
-    axes[`xaxis${suffix}`] = axis("", { domain: [left, left + width], anchor: `y${suffix}`, range: [-0.4, 1.4], tickvals: [0, 1], ticktext: ["seen", "unseen"], showgrid: false });
-    axes[`yaxis${suffix}`] = axis(i % columns === 0 ? "Accuracy (%)" : "", { domain: [top - height, top], anchor: `x${suffix}` });
+    axes[`xaxis${suffix}`] = axis("", {
+      domain: [left, left + width],
+      anchor: `y${suffix}`,
+      range: [-0.4, 1.4],
+      tickvals: [0, 1],
+      ticktext: ["seen", "unseen"],
+      showgrid: false,
+    });
+    axes[`yaxis${suffix}`] = axis(i % columns === 0 ? "Accuracy (%)" : "", {
+      domain: [top - height, top],
+      anchor: `x${suffix}`,
+    });
     annotations.push(panelHeading(set.charAt(0).toUpperCase() + set.slice(1), left + width / 2, top + 0.008));
     shown.forEach((model, m) => {
-      const points = SPLITS.flatMap((split, x) => own.filter((cell) => cell.model === model && cell.set === set && cell.split === split).map((cell) => ({ x, y: cell.accuracy })));
+      const points = SPLITS.flatMap((split, x) =>
+        own
+          .filter((cell) => cell.model === model && cell.set === set && cell.split === split)
+          .map((cell) => ({ x, y: cell.accuracy })),
+      );
       if (points.length === 0) return;
       const color = COLORS[m % COLORS.length];
       figure.data.push({
-        type: "scatter", mode: "lines+markers", name: model, legendgroup: model, showlegend: !figure.data.some((trace) => trace.legendgroup === model),
-        xaxis: `x${suffix}`, yaxis: `y${suffix}`, x: points.map((point) => point.x), y: points.map((point) => point.y),
-        line: { color, width: 1.4 }, marker: { color, symbol: SYMBOLS[m % SYMBOLS.length], size: 8 },
+        type: "scatter",
+        mode: "lines+markers",
+        name: model,
+        legendgroup: model,
+        showlegend: !figure.data.some((trace) => trace.legendgroup === model),
+        xaxis: `x${suffix}`,
+        yaxis: `y${suffix}`,
+        x: points.map((point) => point.x),
+        y: points.map((point) => point.y),
+        line: { color, width: 1.4 },
+        marker: { color, symbol: SYMBOLS[m % SYMBOLS.length], size: 8 },
       });
     });
   });
-  figure.layout = layout(`${setting === "closed" ? "Closed" : "Open"} world: seen and unseen sub-categories`, 900, 90 + 250 * lines, { ...axes, annotations });
+  figure.layout = layout(
+    `${setting === "closed" ? "Closed" : "Open"} world: seen and unseen sub-categories`,
+    900,
+    90 + 250 * lines,
+    { ...axes, annotations },
+  );
   return figure;
 }

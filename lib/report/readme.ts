@@ -38,7 +38,8 @@ export function resultsBlock(figures: string): string {
 function placeOf(readme: string, name: BlockName): [number, number] {
   const [begin, end] = MARKS[name];
   const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`README.md: the markers "${begin}" and "${end}" are missing or out of order`);
+  if (from < 0 || to < from)
+    throw new Error(`README.md: the markers "${begin}" and "${end}" are missing or out of order`);
   return [from + begin.length + 1, to];
 }
 

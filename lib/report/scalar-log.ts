@@ -21,23 +21,41 @@ export interface ScalarLogOptions {
 
 /** The numbers of a logged row: what is null, not finite or no number is left out, and so is the step itself. */
 export function scalarsOf(row: object): Record<string, number> {
-  return Object.fromEntries(Object.entries(row).filter(([name, value]) => name !== "step" && typeof value === "number" && Number.isFinite(value)));
+  return Object.fromEntries(
+    Object.entries(row).filter(
+      ([name, value]) => name !== "step" && typeof value === "number" && Number.isFinite(value),
+    ),
+  );
 }
 
 /**
  * Runs `train`, which gives each logged row to `write`; rows reach the files at once. The files are closed however it ends.
  * @throws Error as `train` does, or where `FINE_R1_WANDB` is neither `offline` nor empty
  */
-export async function withScalarLog<Row extends { step: number }, R>(options: ScalarLogOptions, train: (write: (row: Row) => void) => Promise<R>): Promise<R> {
-  const { folder, stage, run, name, config, wandb = process.env.FINE_R1_WANDB ?? "", now = () => Date.now() / 1000 } = options;
-  if (wandb !== "" && wandb !== "offline") throw new Error(`FINE_R1_WANDB is ${JSON.stringify(wandb)}: expected offline, or nothing`);
+export async function withScalarLog<Row extends { step: number }, R>(
+  options: ScalarLogOptions,
+  train: (write: (row: Row) => void) => Promise<R>,
+): Promise<R> {
+  const {
+    folder,
+    stage,
+    run,
+    name,
+    config,
+    wandb = process.env.FINE_R1_WANDB ?? "",
+    now = () => Date.now() / 1000,
+  } = options;
+  if (wandb !== "" && wandb !== "offline")
+    throw new Error(`FINE_R1_WANDB is ${JSON.stringify(wandb)}: expected offline, or nothing`);
   const begun = now();
   const sinks: ScalarSink[] = [openEventFile(path.join(folder, "tensorboard", stage), begun)];
   let ok = false;
   try {
     if (wandb === "offline") {
       const id = createHash("sha256").update(`${run}\0${name}\0${begun}`).digest("hex").slice(0, 8);
-      sinks.push(openWandbFile(path.join(folder, "wandb"), { id, project: "fine-r1", group: run, name, config }, begun));
+      sinks.push(
+        openWandbFile(path.join(folder, "wandb"), { id, project: "fine-r1", group: run, name, config }, begun),
+      );
     }
     const result = await train((row) => sinks.forEach((sink) => sink.step(row.step, scalarsOf(row), now())));
     ok = true;

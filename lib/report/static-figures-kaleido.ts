@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import * as readline from "node:readline";
-import { repositoryRoot } from "../engine/root";
+import { repositoryRoot } from "../util/root";
 import type { Figure } from "./figures-theme";
 
 /** Seconds one answer may take, by attempt: on a busy machine kaleido 0.2.1 now and then hangs while it starts. */
@@ -29,10 +29,13 @@ export function canonicalSvg(svg: string): string {
   const id = /id="defs-([0-9a-f]+)"/.exec(svg)?.[1];
   // Only after a letter or a hyphen: the digits of an id may well occur in a coordinate or a colour.
   const fixed = id === undefined ? svg : svg.replace(new RegExp(`(?<=[A-Za-z-])${id}(?![0-9a-f]{6})`, "g"), "0");
-  return fixed.replace(/<([A-Za-z]+)((?:\s+[\w:-]+="[^"]*")+)\s*(\/?)>/g, (_, tag: string, attributes: string, slash: string) => {
-    const sorted = (attributes.match(/[\w:-]+="[^"]*"/g) ?? []).sort();
-    return `<${tag} ${sorted.join(" ")}${slash}>`;
-  });
+  return fixed.replace(
+    /<([A-Za-z]+)((?:\s+[\w:-]+="[^"]*")+)\s*(\/?)>/g,
+    (_, tag: string, attributes: string, slash: string) => {
+      const sorted = (attributes.match(/[\w:-]+="[^"]*"/g) ?? []).sort();
+      return `<${tag} ${sorted.join(" ")}${slash}>`;
+    },
+  );
 }
 
 /** Traces get uids in order: plotly would draw random ones. */
@@ -50,8 +53,13 @@ async function renderOnce(figures: readonly Figure[], seconds: number): Promise<
   const child = spawn(
     path.join(folder, "bin", "kaleido"),
     [
-      "plotly", `--plotlyjs=${path.join(root, "node_modules", "plotly.js-dist-min", "plotly.min.js")}`,
-      "--disable-gpu", "--allow-file-access-from-files", "--disable-breakpad", "--disable-dev-shm-usage", "--no-sandbox",
+      "plotly",
+      `--plotlyjs=${path.join(root, "node_modules", "plotly.js-dist-min", "plotly.min.js")}`,
+      "--disable-gpu",
+      "--allow-file-access-from-files",
+      "--disable-breakpad",
+      "--disable-dev-shm-usage",
+      "--no-sandbox",
     ],
     {
       cwd: folder,
@@ -69,13 +77,18 @@ async function renderOnce(figures: readonly Figure[], seconds: number): Promise<
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)));
   child.stdin.on("error", () => undefined); // a child that died is reported through its missing answer
-  const failed = new Promise<never>((_, reject) => child.on("error", (error) => reject(new Error(`kaleido does not start: ${error.message}`))));
+  const failed = new Promise<never>((_, reject) =>
+    child.on("error", (error) => reject(new Error(`kaleido does not start: ${error.message}`))),
+  );
   failed.catch(() => undefined);
   const answers = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async (what: string): Promise<string | null> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Hung(`kaleido gave no answer in ${seconds} s while ${what}`)), 1000 * seconds);
+      timer = setTimeout(
+        () => reject(new Hung(`kaleido gave no answer in ${seconds} s while ${what}`)),
+        1000 * seconds,
+      );
     });
     const line = await Promise.race([answers.next(), failed, late]).finally(() => clearTimeout(timer));
     if (line.done) throw new Error(`kaleido stopped while ${what}: ${errors.trim().split("\n").pop() ?? ""}`);

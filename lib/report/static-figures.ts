@@ -8,7 +8,7 @@ import * as path from "node:path";
 import * as aq from "arquero";
 import type { Figure } from "./figures-theme";
 import { renderSvg } from "./static-figures-kaleido";
-import { repositoryRoot } from "../engine/root";
+import { repositoryRoot } from "../util/root";
 
 /** What a figure was made from: SHA-256 sums, hexadecimal, of the code, the settings and the data. */
 export interface Provenance {
@@ -35,7 +35,12 @@ export function sha256(content: string | Uint8Array): string {
 /** SHA-256 over files' names and contents, in order of their names. */
 export async function hashFiles(files: readonly string[], root = repositoryRoot()): Promise<string> {
   const lines = await Promise.all(
-    [...files].sort().map(async (file) => `${path.relative(root, path.resolve(root, file))} ${sha256(await fs.readFile(path.resolve(root, file)))}`),
+    [...files]
+      .sort()
+      .map(
+        async (file) =>
+          `${path.relative(root, path.resolve(root, file))} ${sha256(await fs.readFile(path.resolve(root, file)))}`,
+      ),
   );
   return sha256(lines.join("\n"));
 }
@@ -56,7 +61,9 @@ export async function writeAtomically(file: string, content: string): Promise<vo
 /** Puts the stamp into an SVG, as its `<metadata>`. */
 function stampSvg(svg: string, provenance: Provenance, csv: string): string {
   const fields = { stamp: stampOf(provenance), ...provenance, csv: sha256(csv) };
-  const attributes = Object.entries(fields).map(([key, value]) => `${key}="${value}"`).join(" ");
+  const attributes = Object.entries(fields)
+    .map(([key, value]) => `${key}="${value}"`)
+    .join(" ");
   const metadata = `<metadata><provenance xmlns="https://fine-r1.invalid/provenance" ${attributes}/></metadata>`;
   return svg.replace(/^(<svg[^>]*>)/, `$1${metadata}`) + "\n";
 }
@@ -72,11 +79,16 @@ export function readStamp(svg: string): string | null {
  * @returns the SVG files
  * @throws {Error} on a bad name, a missing kaleido, or a figure that plotly refuses; nothing is written then
  */
-export async function saveFigures(figures: readonly FigureFile[], directory = path.join(repositoryRoot(), "figures")): Promise<string[]> {
+export async function saveFigures(
+  figures: readonly FigureFile[],
+  directory = path.join(repositoryRoot(), "figures"),
+): Promise<string[]> {
   for (const { name, provenance } of figures) {
-    if (!/^[A-Za-z0-9_-]+$/.test(name)) throw new Error(`saveFigures: "${name}" is no figure name; letters, digits, - and _ only`);
+    if (!/^[A-Za-z0-9_-]+$/.test(name))
+      throw new Error(`saveFigures: "${name}" is no figure name; letters, digits, - and _ only`);
     for (const [field, sum] of Object.entries(provenance)) {
-      if (!/^[0-9a-f]{64}$/.test(sum as string)) throw new Error(`saveFigures: ${name}: provenance.${field} is not a SHA-256 sum`);
+      if (!/^[0-9a-f]{64}$/.test(sum as string))
+        throw new Error(`saveFigures: ${name}: provenance.${field} is not a SHA-256 sum`);
     }
   }
   const svgs = await renderSvg(figures.map(({ figure }) => figure));
@@ -95,6 +107,12 @@ export async function saveFigures(figures: readonly FigureFile[], directory = pa
 }
 
 /** Draws and writes one figure. For several, `saveFigures` starts the browser once. */
-export async function saveFigure(name: string, figure: Figure, rows: readonly object[], provenance: Provenance, directory?: string): Promise<string> {
+export async function saveFigure(
+  name: string,
+  figure: Figure,
+  rows: readonly object[],
+  provenance: Provenance,
+  directory?: string,
+): Promise<string> {
   return (await saveFigures([{ name, figure, rows, provenance }], directory))[0];
 }

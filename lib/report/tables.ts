@@ -16,7 +16,10 @@ const percent = (x: number, digits = 1): string => (100 * x).toFixed(digits);
  * Accuracy in %, methods down and domains across (arquero's pivot), for one split, setting and metric; seeds averaged.
  * The `mean` column is the plain mean of the domains, each counting the same: the paper's average over sets.
  */
-export function domainPivot(table: readonly ResultRow[], of: { split: Split; setting: Setting; metric?: Metric }): TableRow[] {
+export function domainPivot(
+  table: readonly ResultRow[],
+  of: { split: Split; setting: Setting; metric?: Metric },
+): TableRow[] {
   const { split, setting, metric = "substring" } = of;
   const rows = aggregateSeeds(table)
     .filter((row) => row.split === split && row.setting === setting && row.metric === metric)
@@ -43,9 +46,12 @@ export function formatCell(cell: Cell | null, seeds: number): string {
 /** The overview as printed: methods x (closed seen, closed unseen, open seen, open unseen, mean), in %. */
 export function overviewTable(rows: readonly OverviewRow[]): TableRow[] {
   return rows.map(({ method, seeds, cells, mean }) => ({
-    method, seeds,
-    "closed seen": formatCell(cells[0], seeds), "closed unseen": formatCell(cells[1], seeds),
-    "open seen": formatCell(cells[2], seeds), "open unseen": formatCell(cells[3], seeds),
+    method,
+    seeds,
+    "closed seen": formatCell(cells[0], seeds),
+    "closed unseen": formatCell(cells[1], seeds),
+    "open seen": formatCell(cells[2], seeds),
+    "open unseen": formatCell(cells[3], seeds),
     mean: formatCell(mean, seeds),
   }));
 }
@@ -53,7 +59,13 @@ export function overviewTable(rows: readonly OverviewRow[]): TableRow[] {
 /** Format, listing and length per method and setting, as printed. */
 export function summaryTable(rows: readonly MethodSummary[]): TableRow[] {
   return rows.map(({ method, setting, n, format, answered, listing, length, lengthUnit }) => ({
-    method, setting, n, "format %": percent(format), "answered %": percent(answered), "listing %": percent(listing), [`length (${lengthUnit})`]: length.toFixed(1),
+    method,
+    setting,
+    n,
+    "format %": percent(format),
+    "answered %": percent(answered),
+    "listing %": percent(listing),
+    [`length (${lengthUnit})`]: length.toFixed(1),
   }));
 }
 
@@ -64,12 +76,19 @@ const pValue = (p: number): string => (p < 0.001 ? "<0.001" : p.toFixed(3));
  * interval (all seeds, sub-categories drawn), and McNemar's test of each seed. A reference with one seed serves every
  * seed. Methods that share no image with it are left out.
  */
-export function mcnemarTable(rows: readonly PredictionRow[], reference: string, metric: Metric = "substring"): TableRow[] {
-  const methods = [...new Set(rows.map((row) => row.method))].filter((method) => method !== reference).sort(compareMethods);
+export function mcnemarTable(
+  rows: readonly PredictionRow[],
+  reference: string,
+  metric: Metric = "substring",
+): TableRow[] {
+  const methods = [...new Set(rows.map((row) => row.method))]
+    .filter((method) => method !== reference)
+    .sort(compareMethods);
   const out: TableRow[] = [];
   for (const setting of ["closed", "open"] as const) {
     for (const split of ["seen", "unseen"] as const) {
-      const of = (method: string): PredictionRow[] => rows.filter((row) => row.method === method && row.setting === setting && row.split === split);
+      const of = (method: string): PredictionRow[] =>
+        rows.filter((row) => row.method === method && row.setting === setting && row.split === split);
       const right = of(reference);
       const rightSeeds = [...new Set(right.map((row) => row.seed))];
       for (const method of methods) {
@@ -80,11 +99,25 @@ export function mcnemarTable(rows: readonly PredictionRow[], reference: string, 
         for (const seed of [...new Set(left.map((row) => row.seed))].sort((a, b) => a - b)) {
           if (rightSeeds.length > 1 && !rightSeeds.includes(seed)) continue;
           const partner = rightSeeds.length > 1 ? right.filter((row) => row.seed === seed) : right;
-          const test = mcnemar(pairRows(left.filter((row) => row.seed === seed), partner, metric).pairs);
+          const test = mcnemar(
+            pairRows(
+              left.filter((row) => row.seed === seed),
+              partner,
+              metric,
+            ).pairs,
+          );
           out.push({
-            method, against: reference, setting, split, seed, n: test.n,
+            method,
+            against: reference,
+            setting,
+            split,
+            seed,
+            n: test.n,
             "difference (points)": `${percent(difference)} [${percent(low)}, ${percent(high)}]`,
-            "only it": test.onlyA, "only the other": test.onlyB, "p exact": pValue(test.exact), "p mid": pValue(test.midP),
+            "only it": test.onlyA,
+            "only the other": test.onlyB,
+            "p exact": pValue(test.exact),
+            "p mid": pValue(test.midP),
           });
         }
       }
@@ -97,7 +130,10 @@ export function mcnemarTable(rows: readonly PredictionRow[], reference: string, 
 export function toMarkdown(rows: readonly TableRow[]): string {
   if (rows.length === 0) return "(no rows)\n";
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const text = (row: TableRow, column: string): string => String(row[column] ?? "-").replace(/\|/g, "\\|").replace(/\s*\n\s*/g, " ");
+  const text = (row: TableRow, column: string): string =>
+    String(row[column] ?? "-")
+      .replace(/\|/g, "\\|")
+      .replace(/\s*\n\s*/g, " ");
   const right = columns.map((column) => rows.every((row) => /^[-+<]?(\d|$)/.test(text(row, column))));
   const widths = columns.map((column) => Math.max(3, column.length, ...rows.map((row) => text(row, column).length)));
   const pad = (value: string, i: number): string => (right[i] ? value.padStart(widths[i]) : value.padEnd(widths[i]));

@@ -36,7 +36,9 @@ export function logRecord(data: Uint8Array, offset: number): Buffer {
   for (let from = 0, isFirst = true; ; room = BLOCK, isFirst = false) {
     const to = Math.min(data.length, from + room - HEADER);
     const isLast = to === data.length;
-    out.push(piece(isFirst ? (isLast ? KIND.full : KIND.first) : isLast ? KIND.last : KIND.middle, data.subarray(from, to)));
+    out.push(
+      piece(isFirst ? (isLast ? KIND.full : KIND.first) : isLast ? KIND.last : KIND.middle, data.subarray(from, to)),
+    );
     if (isLast) return Buffer.concat(out);
     from = to;
   }
@@ -47,7 +49,8 @@ const RECORD = { number: 1, history: 2, summary: 3, run: 17, exit: 18, header: 2
 const RUN = { id: 1, project: 3, config: 4, group: 6, name: 8, startTime: 17 } as const;
 const ITEM = { key: 1, nestedKey: 2, json: 16 } as const;
 
-const text = (w: BinaryWriter, field: number, value: string): BinaryWriter => w.tag(field, WireType.LengthDelimited).string(value);
+const text = (w: BinaryWriter, field: number, value: string): BinaryWriter =>
+  w.tag(field, WireType.LengthDelimited).string(value);
 const inside = (w: BinaryWriter, field: number, fill: (w: BinaryWriter) => void): BinaryWriter => {
   w.tag(field, WireType.LengthDelimited).fork();
   fill(w);
@@ -64,14 +67,16 @@ export interface WandbRun {
   config: Readonly<Record<string, unknown>>;
 }
 
-const stampOf = (seconds: number): string => new Date(seconds * 1000).toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
+const stampOf = (seconds: number): string =>
+  new Date(seconds * 1000).toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
 
 /**
  * Opens `offline-run-<time>-<id>/run-<id>.wandb` below a folder.
  * @throws Error on an id that is no plain word, or where the file is there already
  */
 export function openWandbFile(folder: string, run: WandbRun, begun: number): ScalarSink & { file: string } {
-  if (!/^[a-z0-9]{1,64}$/.test(run.id)) throw new Error(`W&B run id ${JSON.stringify(run.id)}: expected lower-case letters and digits`);
+  if (!/^[a-z0-9]{1,64}$/.test(run.id))
+    throw new Error(`W&B run id ${JSON.stringify(run.id)}: expected lower-case letters and digits`);
   const directory = path.join(folder, `offline-run-${stampOf(begun)}-${run.id}`);
   mkdirSync(path.join(directory, "files"), { recursive: true });
   const file = path.join(directory, `run-${run.id}.wandb`);
@@ -84,7 +89,8 @@ export function openWandbFile(folder: string, run: WandbRun, begun: number): Sca
     write(logRecord(inside(w, field, fill).finish(), offset));
   };
   const items = (w: BinaryWriter, values: Readonly<Record<string, unknown>>, key: number): void => {
-    for (const [name, value] of Object.entries(values)) inside(w, 1, (item) => void text(text(item, key, name), ITEM.json, JSON.stringify(value)));
+    for (const [name, value] of Object.entries(values))
+      inside(w, 1, (item) => void text(text(item, key, name), ITEM.json, JSON.stringify(value)));
   };
 
   const ident = Buffer.from(":W&B\0\0\0");
@@ -95,7 +101,16 @@ export function openWandbFile(folder: string, run: WandbRun, begun: number): Sca
     text(text(w, RUN.id, run.id), RUN.project, run.project);
     inside(w, RUN.config, (config) => items(config, run.config, ITEM.key));
     text(text(w, RUN.group, run.group), RUN.name, run.name);
-    inside(w, RUN.startTime, (time) => void time.tag(1, WireType.Varint).int64(Math.floor(begun)).tag(2, WireType.Varint).int32(Math.round((begun % 1) * 1e9)));
+    inside(
+      w,
+      RUN.startTime,
+      (time) =>
+        void time
+          .tag(1, WireType.Varint)
+          .int64(Math.floor(begun))
+          .tag(2, WireType.Varint)
+          .int32(Math.round((begun % 1) * 1e9)),
+    );
   });
   return {
     file,
@@ -108,7 +123,15 @@ export function openWandbFile(folder: string, run: WandbRun, begun: number): Sca
       record(RECORD.summary, (w) => items(w, row, ITEM.nestedKey));
     },
     close(ok, seconds) {
-      record(RECORD.exit, (w) => void w.tag(1, WireType.Varint).int32(ok ? 0 : 1).tag(2, WireType.Varint).int32(Math.round(seconds - begun)));
+      record(
+        RECORD.exit,
+        (w) =>
+          void w
+            .tag(1, WireType.Varint)
+            .int32(ok ? 0 : 1)
+            .tag(2, WireType.Varint)
+            .int32(Math.round(seconds - begun)),
+      );
       closeSync(descriptor);
     },
   };

@@ -26,25 +26,50 @@ export interface DecodeCache {
 }
 
 /** One-token attention over prompt, past and chunk; hands the chunk with the new keys and values on through `keep`. */
-export function decodeAttention(config: ModelConfig, cache: DecodeCache, keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
+export function decodeAttention(
+  config: ModelConfig,
+  cache: DecodeCache,
+  keep: (layer: number, key: Tensor, value: Tensor) => void,
+): (layer: number) => Attend {
   return usesKernelsWithoutGradient() ? fused(config, cache, keep) : composed(config, cache, keep);
 }
 
-function fused({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } }: ModelConfig, cache: DecodeCache, keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
+function fused(
+  { text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } }: ModelConfig,
+  cache: DecodeCache,
+  keep: (layer: number, key: Tensor, value: Tensor) => void,
+): (layer: number) => Attend {
   const prompts = cache.promptMask.shape[0];
   const mask = tf.reshape(cache.promptMask, [prompts, -1]);
   return (layer) => (q, k, v) => {
     const rows = q.shape[0];
     const none = cache.pastKeys.length === 0 ? tf.zeros([rows, kv, 0, headDim]) : null;
-    const inputs = [q, k, v, cache.promptKeys[layer], cache.promptValues[layer], mask, none ?? cache.pastKeys[layer], none ?? cache.pastValues[layer]];
-    const [out, keys, values] = callKernel("DecodeAttention", [...inputs, cache.chunkKeys[layer], cache.chunkValues[layer], cache.slot], 3);
+    const inputs = [
+      q,
+      k,
+      v,
+      cache.promptKeys[layer],
+      cache.promptValues[layer],
+      mask,
+      none ?? cache.pastKeys[layer],
+      none ?? cache.pastValues[layer],
+    ];
+    const [out, keys, values] = callKernel(
+      "DecodeAttention",
+      [...inputs, cache.chunkKeys[layer], cache.chunkValues[layer], cache.slot],
+      3,
+    );
     keep(layer, keys, values);
     return tf.reshape(out, [rows, heads * headDim]);
   };
 }
 
 /** The queries are scaled before the products (a Grappler rewrite makes the other order 200 times slower on CPU). */
-function composed({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } }: ModelConfig, cache: DecodeCache, keep: (layer: number, key: Tensor, value: Tensor) => void): (layer: number) => Attend {
+function composed(
+  { text: { numAttentionHeads: heads, numKeyValueHeads: kv, headDim } }: ModelConfig,
+  cache: DecodeCache,
+  keep: (layer: number, key: Tensor, value: Tensor) => void,
+): (layer: number) => Attend {
   const group = heads / kv;
   const places = tf.range(0, cache.chunkKeys[0].shape[2]!, 1, "int32");
   const isSlot = tf.cast(tf.equal(places, cache.slot), "float32");
@@ -62,16 +87,33 @@ function composed({ text: { numAttentionHeads: heads, numKeyValueHeads: kv, head
     const queries = tf.mul(tf.reshape(q, [rows, kv, group, headDim]), 1 / Math.sqrt(headDim));
     // rows of one prompt share its cache: [P,kv,n*g,hd] x [P,kv,T,hd]
     const toPrompt = (x: Tensor, last: number): Tensor =>
-      tf.reshape(tf.transpose(tf.reshape(x, [prompts, perPrompt, kv, group, last]), [0, 2, 1, 3, 4]), [prompts, kv, perPrompt * group, last]);
+      tf.reshape(tf.transpose(tf.reshape(x, [prompts, perPrompt, kv, group, last]), [0, 2, 1, 3, 4]), [
+        prompts,
+        kv,
+        perPrompt * group,
+        last,
+      ]);
     const fromPrompt = (x: Tensor, last: number): Tensor =>
-      tf.reshape(tf.transpose(tf.reshape(x, [prompts, kv, perPrompt, group, last]), [0, 2, 1, 3, 4]), [rows, kv, group, last]);
-    const promptScores = tf.add(tf.matMul(toPrompt(queries, headDim), cache.promptKeys[layer], false, true), cache.promptMask);
+      tf.reshape(tf.transpose(tf.reshape(x, [prompts, kv, perPrompt, group, last]), [0, 2, 1, 3, 4]), [
+        rows,
+        kv,
+        group,
+        last,
+      ]);
+    const promptScores = tf.add(
+      tf.matMul(toPrompt(queries, headDim), cache.promptKeys[layer], false, true),
+      cache.promptMask,
+    );
     const scores = [fromPrompt(promptScores, promptLength)];
     const hasPast = cache.pastKeys.length > 0;
     if (hasPast) scores.push(tf.matMul(queries, cache.pastKeys[layer], false, true));
     scores.push(tf.add(tf.matMul(queries, keys, false, true), chunkMask));
 
-    const weights = tf.split(tf.softmax(tf.concat(scores, 3)), scores.map((s) => s.shape[3]!), 3);
+    const weights = tf.split(
+      tf.softmax(tf.concat(scores, 3)),
+      scores.map((s) => s.shape[3]!),
+      3,
+    );
     const outputs = [fromPrompt(tf.matMul(toPrompt(weights[0], promptLength), cache.promptValues[layer]), headDim)];
     if (hasPast) outputs.push(tf.matMul(weights[1], cache.pastValues[layer]));
     outputs.push(tf.matMul(weights[weights.length - 1], values));

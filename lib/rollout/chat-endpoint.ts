@@ -4,7 +4,7 @@
  */
 import OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { createGate } from "./request-gate";
 import { hashOf, type RequestCache } from "./request-cache";
 
@@ -94,18 +94,23 @@ const LONGEST_WAIT_MS = 60_000;
 const LONGEST_RETRY_AFTER_MS = 600_000;
 const NO_KEY = "EMPTY";
 
-const count = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0);
+const count = (value: unknown): number =>
+  typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0;
 
 /** The answers of a body. @throws MalformedAnswer saying what is wrong */
 function parseReply(body: unknown): Reply {
-  if (typeof body !== "object" || body === null) throw new MalformedAnswer(`the body is no JSON object but ${typeof body} (is the base URL right?)`);
+  if (typeof body !== "object" || body === null)
+    throw new MalformedAnswer(`the body is no JSON object but ${typeof body} (is the base URL right?)`);
   const { choices, usage } = body as { choices?: unknown; usage?: Record<string, unknown> | null };
   if (!Array.isArray(choices) || choices.length === 0) throw new MalformedAnswer("the body has no choices");
-  const answers = (choices as ({ message?: { content?: unknown } | null; finish_reason?: unknown } | null)[]).map((choice, i): ChatAnswer => {
-    const content = choice?.message?.content;
-    if (typeof content !== "string" && !(choice?.message && content === null)) throw new MalformedAnswer(`choice ${i} has no message with text`);
-    return { text: content ?? "", finished: choice?.finish_reason !== "length" };
-  });
+  const answers = (choices as ({ message?: { content?: unknown } | null; finish_reason?: unknown } | null)[]).map(
+    (choice, i): ChatAnswer => {
+      const content = choice?.message?.content;
+      if (typeof content !== "string" && !(choice?.message && content === null))
+        throw new MalformedAnswer(`choice ${i} has no message with text`);
+      return { text: content ?? "", finished: choice?.finish_reason !== "length" };
+    },
+  );
   return { answers, promptTokens: count(usage?.prompt_tokens), completionTokens: count(usage?.completion_tokens) };
 }
 
@@ -120,15 +125,29 @@ export function retryAfterMs(header: string | null | undefined, now = Date.now()
 /** An error in one line, with what is behind a failed connection. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? ` (${((error.cause as NodeJS.ErrnoException).code ?? error.cause.message).slice(0, 100)})` : "";
+  const cause =
+    error.cause instanceof Error
+      ? ` (${((error.cause as NodeJS.ErrnoException).code ?? error.cause.message).slice(0, 100)})`
+      : "";
   return `${error.message.split("\n")[0].slice(0, 300)}${cause}`;
 }
 
-const isReply = (value: unknown): value is Reply => typeof value === "object" && value !== null && Array.isArray((value as Partial<Reply>).answers);
+const isReply = (value: unknown): value is Reply =>
+  typeof value === "object" && value !== null && Array.isArray((value as Partial<Reply>).answers);
 
 /** Opens an endpoint. @throws Error where the base URL is none, or has a password in it */
 export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
-  const { baseUrl, model, retries = 6, timeoutMs = 300_000, requestsPerMinute = 0, concurrency = 4, cache, onRetry, sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) } = options;
+  const {
+    baseUrl,
+    model,
+    retries = 6,
+    timeoutMs = 300_000,
+    requestsPerMinute = 0,
+    concurrency = 4,
+    cache,
+    onRetry,
+    sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  } = options;
   let url: URL;
   try {
     url = new URL(baseUrl);
@@ -136,11 +155,30 @@ export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
     throw new Error(`base URL ${JSON.stringify(baseUrl)}: no URL; expected one like http://127.0.0.1:8000/v1`);
   }
   if (!/^https?:$/.test(url.protocol)) throw new Error(`base URL ${baseUrl}: expected http or https`);
-  if (url.username !== "" || url.password !== "" || url.search !== "") throw new Error("base URL: no user, password or query may stand in it; the key comes from the environment (OPENAI_API_KEY)");
+  if (url.username !== "" || url.password !== "" || url.search !== "")
+    throw new Error(
+      "base URL: no user, password or query may stand in it; the key comes from the environment (OPENAI_API_KEY)",
+    );
   const apiKey = options.apiKey?.trim() || NO_KEY;
   const redact = (text: string): string => (apiKey === NO_KEY ? text : text.split(apiKey).join("[key]"));
-  const client = new OpenAI({ apiKey, baseURL: baseUrl, maxRetries: 0, organization: null, project: null, logLevel: "off", timeout: timeoutMs });
-  const usage: ChatUsage = { requests: 0, retries: 0, cached: 0, promptTokens: 0, completionTokens: 0, cachedPromptTokens: 0, cachedCompletionTokens: 0 };
+  const client = new OpenAI({
+    apiKey,
+    baseURL: baseUrl,
+    maxRetries: 0,
+    organization: null,
+    project: null,
+    logLevel: "off",
+    timeout: timeoutMs,
+  });
+  const usage: ChatUsage = {
+    requests: 0,
+    retries: 0,
+    cached: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    cachedPromptTokens: 0,
+    cachedCompletionTokens: 0,
+  };
   const gate = createGate({ concurrency, requestsPerMinute, sleep });
 
   /** One attempt; the deadline holds for the body too, which the client's own does not. */
@@ -166,10 +204,17 @@ export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
         const status = error instanceof OpenAI.APIError ? (error.status as number | undefined) : undefined;
         const reason = redact(describe(error));
         const worthwhile = status === undefined || status === 408 || status === 409 || status === 429 || status >= 500;
-        if (!worthwhile || tried >= retries) throw new Error(`${redact(baseUrl)}, model ${model}: ${reason}${worthwhile ? ` (${tried + 1} attempts)` : ""}`);
+        if (!worthwhile || tried >= retries)
+          throw new Error(
+            `${redact(baseUrl)}, model ${model}: ${reason}${worthwhile ? ` (${tried + 1} attempts)` : ""}`,
+          );
         usage.retries++;
-        const backOff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tried) * (0.5 + 0.5 * random(foldIn(0, key, tried)).uniform());
-        const asked = error instanceof OpenAI.APIError ? retryAfterMs((error.headers as Headers | undefined)?.get("retry-after")) : null;
+        const backOff =
+          Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tried) * (0.5 + 0.5 * random(foldIn(0, key, tried)).uniform());
+        const asked =
+          error instanceof OpenAI.APIError
+            ? retryAfterMs((error.headers as Headers | undefined)?.get("retry-after"))
+            : null;
         const wait = Math.max(backOff, asked ?? 0);
         onRetry?.(tried + 1, wait, reason);
         if (asked !== null) gate.pause(asked); // the server means all of us
@@ -208,9 +253,11 @@ export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
     model,
     usage,
     ask: async (request) => {
-      if (!(Number.isInteger(request.n) && request.n >= 1)) throw new Error(`ask: n is ${request.n}; expected a positive integer`);
+      if (!(Number.isInteger(request.n) && request.n >= 1))
+        throw new Error(`ask: n is ${request.n}; expected a positive integer`);
       const answers: ChatAnswer[] = [];
-      for (let round = 0; answers.length < request.n; round++) answers.push(...(await askOnce(request, request.n - answers.length, round)).answers);
+      for (let round = 0; answers.length < request.n; round++)
+        answers.push(...(await askOnce(request, request.n - answers.length, round)).answers);
       return answers.slice(0, request.n);
     },
   };

@@ -61,19 +61,29 @@ function inverseCdf(weights: Tensor, target: Tensor): Tensor {
   const [rows, vocabulary] = weights.shape;
   const width = blockWidth(vocabulary);
   const count = Math.ceil(vocabulary / width);
-  const padded = count * width === vocabulary ? weights : tf.pad(weights, [[0, 0], [0, count * width - vocabulary]]);
+  const padded =
+    count * width === vocabulary
+      ? weights
+      : tf.pad(weights, [
+          [0, 0],
+          [0, count * width - vocabulary],
+        ]);
   const blocks = tf.reshape(padded, [rows, count, width]);
   const masses = tf.sum(blocks, 2);
   const sums = tf.cumsum(masses, 1);
   const block = place(sums, target);
   const before = tf.sub(at(sums, block), at(masses, block));
-  const own = tf.gather(tf.reshape(blocks, [rows * count, width]), tf.add(tf.range(0, rows * count, count, "int32"), block) as tf.Tensor1D);
+  const own = tf.gather(
+    tf.reshape(blocks, [rows * count, width]),
+    tf.add(tf.range(0, rows * count, count, "int32"), block) as tf.Tensor1D,
+  );
   const inside = place(tf.cumsum(own, 1), tf.sub(target, tf.reshape(before, [rows, 1])));
   return tf.minimum(tf.add(tf.mul(block, tf.scalar(width, "int32")), inside), tf.scalar(vocabulary - 1, "int32"));
 }
 
 /** `[3,rows]`: token id (exact in float32), its log-prob, and 1 where the row is decided. */
-const choice = (token: Tensor, logProb: Tensor, decided: Tensor): Tensor => tf.stack([tf.cast(token, "float32"), logProb, tf.cast(decided, "float32")]);
+const choice = (token: Tensor, logProb: Tensor, decided: Tensor): Tensor =>
+  tf.stack([tf.cast(token, "float32"), logProb, tf.cast(decided, "float32")]);
 
 /**
  * `sampleToken` with one attempt. A row is not decided where the draw falls on a banned token or outside the nucleus: one in a hundred
@@ -81,7 +91,9 @@ const choice = (token: Tensor, logProb: Tensor, decided: Tensor): Tensor => tf.s
  * @param probabilities `[rows,V]`, the tempered full softmax
  */
 function chooseFromProbabilities(probabilities: Tensor, { uniform, banned, greedy, topP }: ChoiceInputs): Tensor {
-  const token = greedy ? tf.argMax(tf.sub(probabilities, tf.mul(banned, 2)), 1) : inverseCdf(probabilities, tf.reshape(uniform, [-1, 1]));
+  const token = greedy
+    ? tf.argMax(tf.sub(probabilities, tf.mul(banned, 2)), 1)
+    : inverseCdf(probabilities, tf.reshape(uniform, [-1, 1]));
   const p = at(probabilities, token);
   const allowed = tf.equal(tf.gather(banned, token as tf.Tensor1D), 0);
   const logProb = tf.log(tf.maximum(p, 1e-38));
@@ -115,7 +127,9 @@ function drawTopK(z: Tensor, k: number, topP: Tensor | null, uniform: Tensor): {
   const { values, indices } = tf.topk(z, k);
   const weights = tf.exp(values);
   const before = tf.cumsum(weights, 1, true);
-  const kept = topP ? tf.where(tf.less(before, tf.mul(tf.sum(weights, 1, true), topP)), weights, tf.scalar(0)) : weights;
+  const kept = topP
+    ? tf.where(tf.less(before, tf.mul(tf.sum(weights, 1, true), topP)), weights, tf.scalar(0))
+    : weights;
   const order = tf.topk(tf.neg(tf.cast(indices, "float32")), k).indices;
   const flat = tf.reshape(tf.add(order, tf.reshape(tf.range(0, rows * k, k, "int32"), [rows, 1])), [-1]) as tf.Tensor1D;
   const byId = (x: Tensor): Tensor => tf.reshape(tf.gather(tf.reshape(x, [-1]), flat), [rows, k]);
@@ -126,8 +140,18 @@ function drawTopK(z: Tensor, k: number, topP: Tensor | null, uniform: Tensor): {
 }
 
 /** `sampleFromLogits` and `logProbOf`. @param logits `[rows,V]` as the model gave them */
-function chooseFromLogits(logits: Tensor, { uniform, banned, greedy, topP }: ChoiceInputs, { temperature, logProbTemperature, topK, repetition }: LogitsInputs): Tensor {
-  const changed = repetition ? tf.where(tf.greater(repetition.seen, 0), tf.where(tf.less(logits, 0), tf.mul(logits, repetition.penalty), tf.div(logits, repetition.penalty)), logits) : logits;
+function chooseFromLogits(
+  logits: Tensor,
+  { uniform, banned, greedy, topP }: ChoiceInputs,
+  { temperature, logProbTemperature, topK, repetition }: LogitsInputs,
+): Tensor {
+  const changed = repetition
+    ? tf.where(
+        tf.greater(repetition.seen, 0),
+        tf.where(tf.less(logits, 0), tf.mul(logits, repetition.penalty), tf.div(logits, repetition.penalty)),
+        logits,
+      )
+    : logits;
   const scores = tf.where(tf.greater(banned, 0), tf.scalar(-Infinity), changed);
   const best = tf.max(scores, 1, true);
   const draw = (): { token: Tensor; weight: Tensor } => {
@@ -147,7 +171,9 @@ function chooseFromLogits(logits: Tensor, { uniform, banned, greedy, topP }: Cho
 
 /** `softmax(logits / temperature)`. @param logits `[lines,V]` @param temperature scalar */
 export function temperedSoftmax(logits: Tensor, temperature: Tensor): Tensor {
-  return usesKernelsWithoutGradient() ? callKernel("Softmax", [logits, temperature], 1)[0] : tf.softmax(tf.div(logits, temperature));
+  return usesKernelsWithoutGradient()
+    ? callKernel("Softmax", [logits, temperature], 1)[0]
+    : tf.softmax(tf.div(logits, temperature));
 }
 
 /**
@@ -157,9 +183,11 @@ export function temperedSoftmax(logits: Tensor, temperature: Tensor): Tensor {
  */
 export function choose(scores: Tensor, inputs: ChoiceInputs, perLine = 1): Tensor {
   const { uniform, banned, greedy, topP, logits } = inputs;
-  if (usesKernelsWithoutGradient() && !logits && !greedy) return callKernel("Choose", [scores, uniform, banned, topP ?? tf.scalar(1)], 1)[0];
+  if (usesKernelsWithoutGradient() && !logits && !greedy)
+    return callKernel("Choose", [scores, uniform, banned, topP ?? tf.scalar(1)], 1)[0];
   return tf.tidy(() => {
-    const rows = perLine === 1 ? scores : tf.reshape(tf.tile(tf.expandDims(scores, 1), [1, perLine, 1]), [-1, scores.shape[1]!]);
+    const rows =
+      perLine === 1 ? scores : tf.reshape(tf.tile(tf.expandDims(scores, 1), [1, perLine, 1]), [-1, scores.shape[1]!]);
     return logits ? chooseFromLogits(rows, inputs, logits) : chooseFromProbabilities(rows, inputs);
   });
 }

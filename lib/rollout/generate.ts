@@ -16,31 +16,7 @@ import { nextPosition, promptBatch, type PromptBatch } from "./prompts";
 import { createRounding } from "./rounded";
 import { createSampler, type Scored } from "./sampler";
 import { firstSlots, packSlots } from "./slots";
-import type { PromptRow, Rollout } from "./types";
-
-/** Settings of one `generate` call. */
-export interface GenerateOptions {
-  /** Samples per prompt. */
-  numGenerations: number;
-  maxNewTokens: number;
-  /** Divides the logits; log-probs are of the tempered softmax. Ignored for the choice when greedy. */
-  temperature: number;
-  topP: number;
-  greedy?: boolean;
-  eosTokenIds: readonly number[];
-  bannedTokenIds: readonly number[];
-  seed: number;
-  /** Number of the first prompt in a longer list: draws are those of the list as one call. Default 0. */
-  firstPrompt?: number;
-  /** Only the k most probable tokens; 0 (default) for all. */
-  topK?: number;
-  /** Penalty on tokens of prompt and response (`LogitsOptions`); 1 (default) for none. */
-  repetitionPenalty?: number;
-  /** Log-probs under the tempered softmax (default), or under the model's own. */
-  logProbsOf?: "tempered" | "model";
-  /** Called after each produced token with how many rows are still open, and the rows so far. */
-  onToken?: (step: number, openRows: number, rollouts: readonly Rollout[]) => void;
-}
+import type { GenerateOptions, PromptRow, Rollout } from "./types";
 
 /** Image features `[N, hiddenSize]` and the prompts that point into them. */
 export interface GenerateInputs {
@@ -72,7 +48,8 @@ type Past = Pick<DecodeCache, "pastKeys" | "pastValues">;
 /** The past with a full chunk behind it; uses both up. */
 function lengthened(past: Past, { chunkKeys, chunkValues }: Chunk): Past {
   if (past.pastKeys.length === 0) return { pastKeys: chunkKeys, pastValues: chunkValues };
-  const join = (old: LayerTensors, filled: LayerTensors): LayerTensors => old.map((x, i) => tf.concat([x, filled[i]], 2));
+  const join = (old: LayerTensors, filled: LayerTensors): LayerTensors =>
+    old.map((x, i) => tf.concat([x, filled[i]], 2));
   const joined = { pastKeys: join(past.pastKeys, chunkKeys), pastValues: join(past.pastValues, chunkValues) };
   disposeTree(past, chunkKeys, chunkValues);
   return joined;
@@ -90,7 +67,10 @@ function textParams(params: Params): Params {
 }
 
 /** A generator for `config`; its compiled functions are cached by shape across calls. */
-export function createGenerator(config: ModelConfig, { sampling: where = canCompile() ? "graph" : "host", ...options }: GeneratorOptions = {}): Generator {
+export function createGenerator(
+  config: ModelConfig,
+  { sampling: where = canCompile() ? "graph" : "host", ...options }: GeneratorOptions = {},
+): Generator {
   const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, vocabSize: vocabulary } = config.text;
 
   /**
@@ -98,18 +78,38 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
    * `perLine` rows each.
    * @param newly int32 `[rows]`: tokens that count as seen from now on
    */
-  const next = (params: Params, hidden: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perLine: number, newly: Tensor | null): Scored => {
+  const next = (
+    params: Params,
+    hidden: Tensor,
+    temperature: Tensor | null,
+    given: ChoiceInputs | null,
+    perLine: number,
+    newly: Tensor | null,
+  ): Scored => {
     const logits = lmHead(params, config, hidden);
     const scores = temperature ? temperedSoftmax(logits, temperature) : logits;
     if (!given) return { scores, chosen: null, seen: null };
     const repetition = given.logits?.repetition;
     if (!given.logits || !repetition) return { scores, chosen: choose(scores, given, perLine), seen: null };
-    const seen = newly ? tf.maximum(repetition.seen, tf.oneHot(newly as tf.Tensor1D, vocabulary)) : tf.clone(repetition.seen);
-    return { scores, chosen: choose(scores, { ...given, logits: { ...given.logits, repetition: { ...repetition, seen } } }, perLine), seen };
+    const seen = newly
+      ? tf.maximum(repetition.seen, tf.oneHot(newly as tf.Tensor1D, vocabulary))
+      : tf.clone(repetition.seen);
+    return {
+      scores,
+      chosen: choose(scores, { ...given, logits: { ...given.logits, repetition: { ...repetition, seen } } }, perLine),
+      seen,
+    };
   };
 
   const read = compile(
-    (params: Params, batch: PromptBatch, features: Tensor, temperature: Tensor | null, given: ChoiceInputs | null, perPrompt: number) => {
+    (
+      params: Params,
+      batch: PromptBatch,
+      features: Tensor,
+      temperature: Tensor | null,
+      given: ChoiceInputs | null,
+      perPrompt: number,
+    ) => {
       const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
       const { states, keys, values } = prefill(params, config, embeds, batch.positionIds, batch);
       return { ...next(params, states, temperature, given, perPrompt, null), promptKeys: keys, promptValues: values };
@@ -118,7 +118,14 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
   );
 
   const step = compile(
-    (params: Params, cache: DecodeCache, temperature: Tensor | null, given: ChoiceInputs | null, tokens: Tensor, positions: Tensor) => {
+    (
+      params: Params,
+      cache: DecodeCache,
+      temperature: Tensor | null,
+      given: ChoiceInputs | null,
+      tokens: Tensor,
+      positions: Tensor,
+    ) => {
       const chunk: Chunk = { chunkKeys: [], chunkValues: [] };
       const attention = decodeAttention(config, cache, (layer, key, value) => {
         chunk.chunkKeys[layer] = tf.keep(key);
@@ -134,7 +141,8 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
   const round = createRounding(config, options);
 
   /** Each in memory of its own: steps write into it. */
-  const empty = (rows: number): LayerTensors => Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
+  const empty = (rows: number): LayerTensors =>
+    Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
   const emptyChunk = (rows: number): Chunk => ({ chunkKeys: empty(rows), chunkValues: empty(rows) });
 
   function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
@@ -142,13 +150,26 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
     const params = textParams(allParams);
     const n = settings.numGenerations;
     const rows = prompts.length * n;
-    const rollouts = Array.from({ length: rows }, (_, row): Rollout => ({ promptIndex: Math.floor(row / n), sampleIndex: row % n, tokenIds: [], logProbs: [], finished: false }));
+    const rollouts = Array.from({ length: rows }, (_, row): Rollout => ({
+      promptIndex: Math.floor(row / n),
+      sampleIndex: row % n,
+      tokenIds: [],
+      logProbs: [],
+      finished: false,
+    }));
     const firstPosition = prompts.map(nextPosition);
     const batch = promptBatch(prompts);
     const sampler = createSampler(prompts, rollouts, settings, vocabulary, where);
     const first = firstSlots(prompts.length, n);
     let slots = first;
-    const prompt = read(params, batch, features, sampler.temperature, sampler.begin(slots.rows), where === "graph" ? n : 1);
+    const prompt = read(
+      params,
+      batch,
+      features,
+      sampler.temperature,
+      sampler.begin(slots.rows),
+      where === "graph" ? n : 1,
+    );
     const { mask: promptMask, ...unused } = batch;
     disposeTree(unused);
     const rounded = round(params);
@@ -169,16 +190,30 @@ export function createGenerator(config: ModelConfig, { sampling: where = canComp
           const from = packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!));
           past = onlyRows(past, from);
           sampler.pack(from);
-          promptCache = onlyRows(promptCache, packed.prompts.map((prompt) => entryOf.get(prompt)!));
+          promptCache = onlyRows(
+            promptCache,
+            packed.prompts.map((prompt) => entryOf.get(prompt)!),
+          );
           slots = packed;
         }
         chunk = emptyChunk(slots.rows.length);
       }
       const slot = tf.scalar(slotIndex, "int32");
-      const inSlots = (value: (rollout: Rollout) => number): Tensor => tf.tensor1d(slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))), "int32");
+      const inSlots = (value: (rollout: Rollout) => number): Tensor =>
+        tf.tensor1d(
+          slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))),
+          "int32",
+        );
       const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
       const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
-      const produced = step(rounded.params, { ...promptCache, ...past, ...chunk, slot }, sampler.temperature, sampler.begin(slots.rows), tokens, positions);
+      const produced = step(
+        rounded.params,
+        { ...promptCache, ...past, ...chunk, slot },
+        sampler.temperature,
+        sampler.begin(slots.rows),
+        tokens,
+        positions,
+      );
       disposeTree([chunk, slot, tokens, positions]);
       chunk = produced.chunk;
       open = sampler.take(produced, (s) => s);

@@ -1,5 +1,5 @@
 /** Groups of rollouts: what one prompt's samples, from anchor and positive image, become before the update. */
-import type { Random } from "../engine/random";
+import type { Random } from "../util/random";
 import { groupAdvantages, keepGroup } from "../loss/advantages";
 import { firstAnswer, listing, reward, tightenTags, type Reward } from "../reward";
 
@@ -46,11 +46,18 @@ export interface Group {
 /** Reward and listing of one response. */
 export function scoreResponse(text: string, prompt: RlPrompt, strict: boolean): { reward: Reward; lists: boolean } {
   const scored = reward(text, prompt.groundTruth, strict ? { strict: true, names: prompt.domainNames } : {});
-  return { reward: scored, lists: listing(firstAnswer(tightenTags(text)) ?? "", prompt.options ?? prompt.domainNames) >= 2 };
+  return {
+    reward: scored,
+    lists: listing(firstAnswer(tightenTags(text)) ?? "", prompt.options ?? prompt.domainNames) >= 2,
+  };
 }
 
 /** Puts a group together: advantages over all its rewards, and whether it is kept. */
-export function makeGroup(prompt: RlPrompt, augmentationSeeds: Group["augmentationSeeds"], rollouts: ScoredRollout[]): Group {
+export function makeGroup(
+  prompt: RlPrompt,
+  augmentationSeeds: Group["augmentationSeeds"],
+  rollouts: ScoredRollout[],
+): Group {
   return {
     prompt,
     augmentationSeeds,

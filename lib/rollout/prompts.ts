@@ -21,13 +21,21 @@ export interface PromptBatch {
 /** Prompt lengths are padded to a multiple of this (long ones to coarser steps), so that few shapes are compiled. */
 const PROMPT_BUCKET = 8;
 
-const paddedLength = (prompts: readonly PromptRow[]): number => roundedUp(Math.max(...prompts.map((p) => p.inputIds.length)), PROMPT_BUCKET);
-const pad = (row: readonly number[], length: number, value: number): number[] => [...row, ...new Array<number>(length - row.length).fill(value)];
+const paddedLength = (prompts: readonly PromptRow[]): number =>
+  roundedUp(Math.max(...prompts.map((p) => p.inputIds.length)), PROMPT_BUCKET);
+const pad = (row: readonly number[], length: number, value: number): number[] => [
+  ...row,
+  ...new Array<number>(length - row.length).fill(value),
+];
 
 /** int32 `[P,T]`: which image feature each prompt token stands for. */
 export function promptFeatureIndex(prompts: readonly PromptRow[]): Tensor {
   const length = paddedLength(prompts);
-  return tf.tensor2d(prompts.map((p) => pad(p.featureIndex, length, -1)), [prompts.length, length], "int32");
+  return tf.tensor2d(
+    prompts.map((p) => pad(p.featureIndex, length, -1)),
+    [prompts.length, length],
+    "int32",
+  );
 }
 
 /** @throws Error where a prompt has no tokens */
@@ -37,11 +45,33 @@ export function promptBatch(prompts: readonly PromptRow[]): PromptBatch {
   });
   const length = paddedLength(prompts);
   return {
-    inputIds: tf.tensor2d(prompts.map((p) => pad(p.inputIds, length, 0)), [prompts.length, length], "int32"),
-    positionIds: tf.tensor3d([0, 1, 2].map((axis) => prompts.map((p) => pad(p.positionIds[axis], length, 0))), [3, prompts.length, length], "int32"),
+    inputIds: tf.tensor2d(
+      prompts.map((p) => pad(p.inputIds, length, 0)),
+      [prompts.length, length],
+      "int32",
+    ),
+    positionIds: tf.tensor3d(
+      [0, 1, 2].map((axis) => prompts.map((p) => pad(p.positionIds[axis], length, 0))),
+      [3, prompts.length, length],
+      "int32",
+    ),
     featureIndex: promptFeatureIndex(prompts),
-    mask: tf.tensor4d(prompts.map((p) => [[pad(p.inputIds.map(() => 0), length, MASKED)]]), [prompts.length, 1, 1, length]),
-    last: tf.tensor1d(prompts.map((p, i) => i * length + p.inputIds.length - 1), "int32"),
+    mask: tf.tensor4d(
+      prompts.map((p) => [
+        [
+          pad(
+            p.inputIds.map(() => 0),
+            length,
+            MASKED,
+          ),
+        ],
+      ]),
+      [prompts.length, 1, 1, length],
+    ),
+    last: tf.tensor1d(
+      prompts.map((p, i) => i * length + p.inputIds.length - 1),
+      "int32",
+    ),
   };
 }
 

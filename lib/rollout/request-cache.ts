@@ -17,12 +17,19 @@ export interface RequestCache {
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, field]) => [name, canonical(field)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, field]) => [name, canonical(field)]),
+  );
 }
 
 /** SHA-256 of a value's JSON, whatever the order of its fields. */
 export function hashOf(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(canonical(value))).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(canonical(value)))
+    .digest("hex");
 }
 
 /** Opens a cache in a folder; the folder is made when something is stored. */
@@ -33,7 +40,11 @@ export function requestCache(folder: string): RequestCache {
       const file = fileOf(key);
       if (!existsSync(file)) return null;
       try {
-        const stored = JSON.parse(readFileSync(file, "utf8")) as { format?: unknown; key?: unknown; value?: unknown } | null;
+        const stored = JSON.parse(readFileSync(file, "utf8")) as {
+          format?: unknown;
+          key?: unknown;
+          value?: unknown;
+        } | null;
         return stored?.format === FORMAT && stored.key === key ? (stored.value ?? null) : null;
       } catch {
         return null; // cut off by a full disk: asked for again

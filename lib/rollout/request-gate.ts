@@ -20,8 +20,10 @@ export interface Gate {
 
 /** @throws Error where a limit is no sensible number */
 export function createGate({ concurrency, requestsPerMinute, sleep, now = Date.now }: GateOptions): Gate {
-  if (!(Number.isInteger(concurrency) && concurrency >= 1)) throw new Error(`concurrency is ${concurrency}; expected a positive integer`);
-  if (!(requestsPerMinute >= 0 && Number.isFinite(requestsPerMinute))) throw new Error(`requests per minute is ${requestsPerMinute}; expected a number of at least 0 (0 for no limit)`);
+  if (!(Number.isInteger(concurrency) && concurrency >= 1))
+    throw new Error(`concurrency is ${concurrency}; expected a positive integer`);
+  if (!(requestsPerMinute >= 0 && Number.isFinite(requestsPerMinute)))
+    throw new Error(`requests per minute is ${requestsPerMinute}; expected a number of at least 0 (0 for no limit)`);
   const spacing = requestsPerMinute > 0 ? 60_000 / requestsPerMinute : 0;
   let running = 0;
   let next = -Infinity; // when the next task may start

@@ -24,7 +24,9 @@ export function createRounding(config: ModelConfig, options: CompileOptions): (p
   return (params) => {
     // the embedding is looked up in float32; as the head's weight it is rounded
     const head = config.tieWordEmbeddings ? { "lm_head.weight": params["model.embed_tokens.weight"] } : {};
-    const chosen = Object.entries({ ...params, ...head }).filter(([name, weight]) => /^(model\.layers\..*_proj|lm_head)\.weight$/.test(name) && !isBf16(weight));
+    const chosen = Object.entries({ ...params, ...head }).filter(
+      ([name, weight]) => /^(model\.layers\..*_proj|lm_head)\.weight$/.test(name) && !isBf16(weight),
+    );
     const bytes = 2 * chosen.reduce((sum, [, weight]) => sum + weight.size, 0);
     if (!options.bf16 || options.eager || !canCompile() || bytes > MOST_BYTES) return { params, made: {} };
     const made = round(Object.fromEntries(chosen));

@@ -29,7 +29,13 @@ function inNucleus(probabilities: Float32Array, start: number, size: number, tok
  * @param probabilities rows of `size` values, this row at `start`
  * @param uniform source of uniform numbers in [0, 1)
  */
-export function sampleToken(probabilities: Float32Array, start: number, size: number, options: SamplingOptions, uniform: () => number): number {
+export function sampleToken(
+  probabilities: Float32Array,
+  start: number,
+  size: number,
+  options: SamplingOptions,
+  uniform: () => number,
+): number {
   if (options.greedy) return argmax(probabilities, start, size, options.bannedTokenIds);
   for (let attempt = 0; attempt < 1000; attempt++) {
     let remaining = uniform();
@@ -58,7 +64,8 @@ export function argmax(probabilities: Float32Array, start: number, size: number,
       bestProbability = p;
     }
   }
-  if (best < 0) throw new Error("sampling: the probabilities are not numbers (NaN); the model's parameters have diverged");
+  if (best < 0)
+    throw new Error("sampling: the probabilities are not numbers (NaN); the model's parameters have diverged");
   return best;
 }
 
@@ -78,7 +85,8 @@ function logSumExp(logits: Float32Array, start: number, size: number, temperatur
   for (let i = start; i < start + size; i++) largest = Math.max(largest, logits[i]); // NaN stays
   let total = 0;
   for (let i = start; i < start + size; i++) total += Math.exp((logits[i] - largest) / temperature);
-  if (!Number.isFinite(largest) || !Number.isFinite(total)) throw new Error("sampling: the logits are not numbers (NaN); the model's parameters have diverged");
+  if (!Number.isFinite(largest) || !Number.isFinite(total))
+    throw new Error("sampling: the logits are not numbers (NaN); the model's parameters have diverged");
   return largest / temperature + Math.log(total);
 }
 
@@ -88,9 +96,17 @@ export function logProbOf(logits: Float32Array, start: number, size: number, tok
 }
 
 /** Logits of a row after the repetition penalty, -Infinity for banned tokens. */
-function penalised(logits: Float32Array, start: number, size: number, seen: Iterable<number>, { repetitionPenalty, bannedTokenIds }: LogitsOptions): Float64Array {
+function penalised(
+  logits: Float32Array,
+  start: number,
+  size: number,
+  seen: Iterable<number>,
+  { repetitionPenalty, bannedTokenIds }: LogitsOptions,
+): Float64Array {
   const scores = Float64Array.from(logits.subarray(start, start + size));
-  if (repetitionPenalty !== 1) for (const token of seen) scores[token] = scores[token] < 0 ? scores[token] * repetitionPenalty : scores[token] / repetitionPenalty;
+  if (repetitionPenalty !== 1)
+    for (const token of seen)
+      scores[token] = scores[token] < 0 ? scores[token] * repetitionPenalty : scores[token] / repetitionPenalty;
   for (const token of bannedTokenIds) scores[token] = -Infinity;
   return scores;
 }
@@ -103,7 +119,14 @@ function penalised(logits: Float32Array, start: number, size: number, seen: Iter
  * @param uniform source of uniform numbers in [0, 1); asked once, and not at all when greedy
  * @throws Error where the logits are not numbers, or every token is banned
  */
-export function sampleFromLogits(logits: Float32Array, start: number, size: number, seen: Iterable<number>, options: LogitsOptions, uniform: () => number): number {
+export function sampleFromLogits(
+  logits: Float32Array,
+  start: number,
+  size: number,
+  seen: Iterable<number>,
+  options: LogitsOptions,
+  uniform: () => number,
+): number {
   logSumExp(logits, start, size, 1);
   const scores = penalised(logits, start, size, seen, options);
   let best = 0;
@@ -121,7 +144,10 @@ export function sampleFromLogits(logits: Float32Array, start: number, size: numb
     // Of 151,936 scores few matter to either cut: the highest are sorted, and more of them where they do not decide it.
     for (let reach = 4 * temperature; ; reach *= 4) {
       const floor = reach < 1e4 * temperature ? largest - reach : -Infinity;
-      const descending = scores.filter((score) => score >= floor).sort().reverse();
+      const descending = scores
+        .filter((score) => score >= floor)
+        .sort()
+        .reverse();
       if (floor > -Infinity && topK > 0 && descending.length < limit) continue;
       threshold = descending[Math.min(limit, descending.length) - 1];
       if (topP >= 1) break;

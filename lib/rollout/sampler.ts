@@ -1,11 +1,10 @@
 /** The tokens of one `generate` call: what the compiled step chooses with, what it has chosen, and the choices left to the host. */
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { disposeTree, takeRows } from "../engine/tree";
 import type { ChoiceInputs } from "./choose";
-import type { GenerateOptions } from "./generate";
 import { logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "./sample";
-import type { PromptRow, Rollout } from "./types";
+import type { GenerateOptions, PromptRow, Rollout } from "./types";
 
 /** What a compiled call says of the next tokens. */
 export interface Scored {
@@ -46,23 +45,50 @@ function bannedTokens(ids: readonly number[], vocabulary: number): Tensor {
 }
 
 /** @param rollouts one for each prompt and sample, a prompt's side by side */
-export function createSampler(prompts: readonly PromptRow[], rollouts: readonly Rollout[], settings: GenerateOptions, vocabulary: number, where: "graph" | "host"): Sampler {
+export function createSampler(
+  prompts: readonly PromptRow[],
+  rollouts: readonly Rollout[],
+  settings: GenerateOptions,
+  vocabulary: number,
+  where: "graph" | "host",
+): Sampler {
   const { maxNewTokens, temperature, eosTokenIds, numGenerations: n } = settings;
   const { topK = 0, repetitionPenalty = 1, logProbsOf = "tempered", greedy = false } = settings;
-  const options: LogitsOptions = { topP: settings.topP, bannedTokenIds: settings.bannedTokenIds, greedy, temperature, topK, repetitionPenalty };
+  const options: LogitsOptions = {
+    topP: settings.topP,
+    bannedTokenIds: settings.bannedTokenIds,
+    greedy,
+    temperature,
+    topK,
+    repetitionPenalty,
+  };
   const onLogits = topK > 0 || repetitionPenalty !== 1 || logProbsOf === "model";
   const divisor = greedy && temperature === 0 ? 1 : temperature;
   const logProbDivisor = logProbsOf === "model" ? 1 : divisor;
-  const streams = rollouts.map(({ promptIndex, sampleIndex }) => random(foldIn(settings.seed, promptIndex + (settings.firstPrompt ?? 0), sampleIndex)));
+  const streams = rollouts.map(({ promptIndex, sampleIndex }) =>
+    random(foldIn(settings.seed, promptIndex + (settings.firstPrompt ?? 0), sampleIndex)),
+  );
 
-  const fixed: Omit<ChoiceInputs, "uniform"> | null = where === "host" ? null : {
-    banned: bannedTokens(options.bannedTokenIds, vocabulary),
-    greedy,
-    topP: greedy || options.topP >= 1 ? null : tf.scalar(options.topP),
-    logits: onLogits ? { temperature: tf.scalar(divisor), logProbTemperature: tf.scalar(logProbDivisor), topK: greedy ? 0 : topK, repetition: null } : null,
-  };
+  const fixed: Omit<ChoiceInputs, "uniform"> | null =
+    where === "host"
+      ? null
+      : {
+          banned: bannedTokens(options.bannedTokenIds, vocabulary),
+          greedy,
+          topP: greedy || options.topP >= 1 ? null : tf.scalar(options.topP),
+          logits: onLogits
+            ? {
+                temperature: tf.scalar(divisor),
+                logProbTemperature: tf.scalar(logProbDivisor),
+                topK: greedy ? 0 : topK,
+                repetition: null,
+              }
+            : null,
+        };
   const penalty = fixed && repetitionPenalty !== 1 ? tf.scalar(repetitionPenalty) : null;
-  let seen = penalty && tf.tidy(() => tf.reshape(tf.tile(tf.expandDims(seenTokens(prompts, vocabulary), 1), [1, n, 1]), [-1, vocabulary]));
+  let seen =
+    penalty &&
+    tf.tidy(() => tf.reshape(tf.tile(tf.expandDims(seenTokens(prompts, vocabulary), 1), [1, n, 1]), [-1, vocabulary]));
   let uniform: Tensor | null = null;
   let drawing: { slot: number; row: number; first: number }[] = [];
   let slots = 0;
@@ -84,7 +110,10 @@ export function createSampler(prompts: readonly PromptRow[], rollouts: readonly 
       const token = sampleToken(data, start, vocabulary, options, draw);
       return push(row, token, Math.log(Math.max(data[start + token], 1e-38)));
     }
-    const before = repetitionPenalty === 1 ? [] : new Set([...prompts[rollouts[row].promptIndex].inputIds, ...rollouts[row].tokenIds]);
+    const before =
+      repetitionPenalty === 1
+        ? []
+        : new Set([...prompts[rollouts[row].promptIndex].inputIds, ...rollouts[row].tokenIds]);
     const token = sampleFromLogits(data, start, vocabulary, before, options, draw);
     push(row, token, logProbOf(data, start, vocabulary, token, logProbDivisor));
   };
@@ -94,22 +123,37 @@ export function createSampler(prompts: readonly PromptRow[], rollouts: readonly 
     isOpen,
     begin(rows) {
       slots = rows.length;
-      drawing = rows.flatMap((row, slot) => (row >= 0 && isOpen(row) ? [{ slot, row, first: greedy ? 0 : streams[row].uniform() }] : []));
+      drawing = rows.flatMap((row, slot) =>
+        row >= 0 && isOpen(row) ? [{ slot, row, first: greedy ? 0 : streams[row].uniform() }] : [],
+      );
       if (!fixed) return null;
       const numbers = new Float32Array(slots);
       for (const { slot, first } of drawing) numbers[slot] = first;
       uniform = tf.tensor1d(numbers);
-      return { ...fixed, uniform, logits: fixed.logits && { ...fixed.logits, repetition: penalty && seen && { penalty, seen } } };
+      return {
+        ...fixed,
+        uniform,
+        logits: fixed.logits && { ...fixed.logits, repetition: penalty && seen && { penalty, seen } },
+      };
     },
     take(scored, line) {
       const decided = scored.chosen?.dataSync();
       const left = decided ? drawing.filter(({ slot }) => decided[2 * slots + slot] !== 1) : drawing;
-      if (decided) for (const { slot, row } of drawing) if (decided[2 * slots + slot] === 1) push(row, decided[slot], decided[slots + slot]);
+      if (decided)
+        for (const { slot, row } of drawing)
+          if (decided[2 * slots + slot] === 1) push(row, decided[slot], decided[slots + slot]);
       if (left.length > 0) {
-        const lines = decided ? takeRows(scored.scores, left.map(({ slot }) => line(slot))) : scored.scores;
+        const lines = decided
+          ? takeRows(
+              scored.scores,
+              left.map(({ slot }) => line(slot)),
+            )
+          : scored.scores;
         const data = lines.dataSync() as Float32Array;
         if (decided) lines.dispose();
-        left.forEach(({ slot, row, first }, i) => chooseOnHost(data, vocabulary * (decided ? i : line(slot)), row, first));
+        left.forEach(({ slot, row, first }, i) =>
+          chooseOnHost(data, vocabulary * (decided ? i : line(slot)), row, first),
+        );
       }
       disposeTree(scored.scores, scored.chosen, uniform, scored.seen && seen);
       uniform = null;

@@ -37,7 +37,11 @@ function check(field: string, value: number, ok: boolean, expected: string): voi
  * the checkpoint has `do_sample`; else greedy, which heeds the repetition penalty but not temperature, top-k and top-p.
  * @throws Error naming the field that is out of range
  */
-export function resolveSampling(request: SamplingRequest, generation: GenerationConfig, config: Pick<ModelConfig, "eosTokenId">): ResolvedSampling {
+export function resolveSampling(
+  request: SamplingRequest,
+  generation: GenerationConfig,
+  config: Pick<ModelConfig, "eosTokenId">,
+): ResolvedSampling {
   const temperature = request.temperature ?? generation.temperature ?? 1;
   const topP = request.topP ?? generation.topP ?? 1;
   const topK = request.topK ?? generation.topK ?? DEFAULT_TOP_K;
@@ -45,8 +49,21 @@ export function resolveSampling(request: SamplingRequest, generation: Generation
   check("temperature", temperature, temperature >= 0 && Number.isFinite(temperature), "a number >= 0 (0 is greedy)");
   check("top-p", topP, topP > 0 && topP <= 1, "a number above 0 and at most 1");
   check("top-k", topK, Number.isInteger(topK) && topK >= 0, "an integer >= 0 (0 for all tokens)");
-  check("repetition penalty", repetitionPenalty, repetitionPenalty > 0 && Number.isFinite(repetitionPenalty), "a positive number (1 for none)");
+  check(
+    "repetition penalty",
+    repetitionPenalty,
+    repetitionPenalty > 0 && Number.isFinite(repetitionPenalty),
+    "a positive number (1 for none)",
+  );
   const greedy = temperature === 0 || (request.temperature === undefined && generation.doSample !== true);
-  const eosTokenIds = request.eosTokenIds ?? generation.eosTokenIds ?? (config.eosTokenId === undefined ? [] : [config.eosTokenId]);
-  return { greedy, temperature: temperature === 0 ? 1 : temperature, topP, topK: greedy ? 0 : topK, repetitionPenalty, eosTokenIds };
+  const eosTokenIds =
+    request.eosTokenIds ?? generation.eosTokenIds ?? (config.eosTokenId === undefined ? [] : [config.eosTokenId]);
+  return {
+    greedy,
+    temperature: temperature === 0 ? 1 : temperature,
+    topP,
+    topK: greedy ? 0 : topK,
+    repetitionPenalty,
+    eosTokenIds,
+  };
 }

@@ -21,10 +21,15 @@ const SHAPES = 4;
 
 /** `n` rows for each of `prompts` prompts; rollout `p * n + i` is prompt p's i-th. */
 export function firstSlots(prompts: number, n: number): Slots {
-  return { prompts: Array.from({ length: prompts }, (_, p) => p), perEntry: n, rows: Array.from({ length: prompts * n }, (_, row) => row) };
+  return {
+    prompts: Array.from({ length: prompts }, (_, p) => p),
+    perEntry: n,
+    rows: Array.from({ length: prompts * n }, (_, row) => row),
+  };
 }
 
-const cost = ({ prompts, perEntry }: Pick<Slots, "prompts" | "perEntry">): number => prompts.length * (perEntry + ENTRY_COST);
+const cost = ({ prompts, perEntry }: Pick<Slots, "prompts" | "perEntry">): number =>
+  prompts.length * (perEntry + ENTRY_COST);
 
 /**
  * The open rows packed into fewer slots, or null where that gains too little.

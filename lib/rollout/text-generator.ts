@@ -56,7 +56,11 @@ export type TokenizedPrompt = Pick<Prompt, "inputIds" | "images">;
 const FEATURE_BUCKET = 64;
 
 /** The prompt as the generator takes it, with the features of its images `[N, hiddenSize]` (one row of zeros without images). */
-function readPrompt(config: ModelConfig, prompt: TokenizedPrompt, encode: (pixels: Tensor, vision: VisionInputs) => Tensor): { row: PromptRow; features: Tensor } {
+function readPrompt(
+  config: ModelConfig,
+  prompt: TokenizedPrompt,
+  encode: (pixels: Tensor, vision: VisionInputs) => Tensor,
+): { row: PromptRow; features: Tensor } {
   const host = collate(config, [prompt], { padTokenId: config.padTokenId ?? 0 });
   const { length } = host;
   const row = {
@@ -65,13 +69,20 @@ function readPrompt(config: ModelConfig, prompt: TokenizedPrompt, encode: (pixel
     featureIndex: Array.from(host.featureIndex),
   };
   const inputs = modelInputs(config, host);
-  const features = inputs.pixelValues && inputs.vision ? encode(inputs.pixelValues, inputs.vision) : tf.zeros([1, config.text.hiddenSize]);
+  const features =
+    inputs.pixelValues && inputs.vision
+      ? encode(inputs.pixelValues, inputs.vision)
+      : tf.zeros([1, config.text.hiddenSize]);
   disposeTree(inputs);
   return { row, features };
 }
 
 /** The prompts with their features one below the other. */
-function readPrompts(config: ModelConfig, prompts: readonly TokenizedPrompt[], encode: (pixels: Tensor, vision: VisionInputs) => Tensor): { rows: PromptRow[]; features: Tensor } {
+function readPrompts(
+  config: ModelConfig,
+  prompts: readonly TokenizedPrompt[],
+  encode: (pixels: Tensor, vision: VisionInputs) => Tensor,
+): { rows: PromptRow[]; features: Tensor } {
   const read: ReturnType<typeof readPrompt>[] = [];
   try {
     for (const prompt of prompts) read.push(readPrompt(config, prompt, encode));
@@ -94,13 +105,22 @@ function readPrompts(config: ModelConfig, prompts: readonly TokenizedPrompt[], e
 }
 
 /** A generator of text for `config`; its compiled functions are kept by shape. @param options `bf16`: matrix products in bfloat16 */
-export function createTextGenerator(config: ModelConfig, processor: Processor, generationConfig: GenerationConfig = {}, options: CompileOptions = {}): TextGenerator {
+export function createTextGenerator(
+  config: ModelConfig,
+  processor: Processor,
+  generationConfig: GenerationConfig = {},
+  options: CompileOptions = {},
+): TextGenerator {
   const generator = createGenerator(config, options);
-  const encode = compile((tower: Params, pixels: Tensor, vision: VisionInputs) => encodeImages(tower, config, pixels, vision), { name: "text.images", ...options });
+  const encode = compile(
+    (tower: Params, pixels: Tensor, vision: VisionInputs) => encodeImages(tower, config, pixels, vision),
+    { name: "text.images", ...options },
+  );
 
   const generateFromPrompts: TextGenerator["generateFromPrompts"] = (params, prompts, options) => {
     const { maxNewTokens, seed = 0, onText } = options;
-    if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) throw new Error(`generate: max new tokens is ${maxNewTokens}; expected a positive integer`);
+    if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1))
+      throw new Error(`generate: max new tokens is ${maxNewTokens}; expected a positive integer`);
     if (prompts.length === 0) return [];
     const sampling = resolveSampling(options, generationConfig, config);
     const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
@@ -113,26 +133,43 @@ export function createTextGenerator(config: ModelConfig, processor: Processor, g
     };
     const read = prompts.map(() => 0);
     try {
-      const rollouts = generator.generate(params, { prompts: rows, features }, {
-        ...sampling,
-        numGenerations: 1,
-        maxNewTokens,
-        bannedTokenIds: [config.imageTokenId, config.videoTokenId], // a placeholder stands for a feature; there would be none
-        logProbsOf: "model",
-        seed,
-        onToken: (_, __, open) =>
-          open.forEach(({ tokenIds }, i) => {
-            for (; read[i] < tokenIds.length; read[i]++) emit(i, streams[i].push(tokenIds[read[i]]));
-          }),
-      });
+      const rollouts = generator.generate(
+        params,
+        { prompts: rows, features },
+        {
+          ...sampling,
+          numGenerations: 1,
+          maxNewTokens,
+          bannedTokenIds: [config.imageTokenId, config.videoTokenId], // a placeholder stands for a feature; there would be none
+          logProbsOf: "model",
+          seed,
+          onToken: (_, __, open) =>
+            open.forEach(({ tokenIds }, i) => {
+              for (; read[i] < tokenIds.length; read[i]++) emit(i, streams[i].push(tokenIds[read[i]]));
+            }),
+        },
+      );
       return rollouts.map(({ tokenIds, logProbs, finished }, i) => {
         emit(i, streams[i].end());
-        return { promptTokenIds: [...prompts[i].inputIds], imageGridThw: prompts[i].images.map((image) => image.grid), tokenIds, logProbs, text: texts[i], finished };
+        return {
+          promptTokenIds: [...prompts[i].inputIds],
+          imageGridThw: prompts[i].images.map((image) => image.grid),
+          tokenIds,
+          logProbs,
+          text: texts[i],
+          finished,
+        };
       });
     } finally {
       features.dispose();
     }
   };
-  const generateFromPrompt: TextGenerator["generateFromPrompt"] = (params, prompt, options) => generateFromPrompts(params, [prompt], options)[0];
-  return { generateFromPrompts, generateFromPrompt, generate: async (params, messages, options) => generateFromPrompt(params, await processor.prompt(messages), options) };
+  const generateFromPrompt: TextGenerator["generateFromPrompt"] = (params, prompt, options) =>
+    generateFromPrompts(params, [prompt], options)[0];
+  return {
+    generateFromPrompts,
+    generateFromPrompt,
+    generate: async (params, messages, options) =>
+      generateFromPrompt(params, await processor.prompt(messages), options),
+  };
 }

@@ -23,3 +23,27 @@ export interface Rollout {
   /** Whether an end token was produced within the limit. */
   finished: boolean;
 }
+
+/** Settings of one `generate` call. */
+export interface GenerateOptions {
+  /** Samples per prompt. */
+  numGenerations: number;
+  maxNewTokens: number;
+  /** Divides the logits; log-probs are of the tempered softmax. Ignored for the choice when greedy. */
+  temperature: number;
+  topP: number;
+  greedy?: boolean;
+  eosTokenIds: readonly number[];
+  bannedTokenIds: readonly number[];
+  seed: number;
+  /** Number of the first prompt in a longer list: draws are those of the list as one call. Default 0. */
+  firstPrompt?: number;
+  /** Only the k most probable tokens; 0 (default) for all. */
+  topK?: number;
+  /** Penalty on tokens of prompt and response (`LogitsOptions`); 1 (default) for none. */
+  repetitionPenalty?: number;
+  /** Log-probs under the tempered softmax (default), or under the model's own. */
+  logProbsOf?: "tempered" | "model";
+  /** Called after each produced token with how many rows are still open, and the rows so far. */
+  onToken?: (step: number, openRows: number, rollouts: readonly Rollout[]) => void;
+}

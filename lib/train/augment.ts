@@ -2,7 +2,7 @@
  * Image augmentation inside the compiled step: a random affine map and colour changes of what is drawn, on white.
  * Colours change in "ink" (1 - value), so that the white ground stays white.
  */
-import { random } from "../engine/random";
+import { random } from "../util/random";
 import { imageTransform } from "../engine/image-transform";
 import { tf, type Tensor } from "../engine/tensorflow";
 
@@ -25,7 +25,12 @@ export interface Augmentation {
  * @param strength 0 changes nothing, 1 is for pre-training
  * @param mirror per image whether it may be mirrored (flags may not)
  */
-export function drawAugmentation(seeds: readonly number[], size: number, strength: number, mirror: readonly boolean[]): Augmentation {
+export function drawAugmentation(
+  seeds: readonly number[],
+  size: number,
+  strength: number,
+  mirror: readonly boolean[],
+): Augmentation {
   const count = seeds.length;
   const transforms = new Float32Array(count * 8);
   const gain = new Float32Array(count * 3);
@@ -46,9 +51,13 @@ export function drawAugmentation(seeds: readonly number[], size: number, strengt
     const d = Math.cos(angle) * scale;
     const shiftX = between(-0.1, 0.1) * strength * size;
     const shiftY = between(-0.1, 0.1) * strength * size;
-    transforms.set([a, b, center - a * center - b * center + shiftX, c, d, center - c * center - d * center + shiftY, 0, 0], i * 8);
+    transforms.set(
+      [a, b, center - a * center - b * center + shiftX, c, d, center - c * center - d * center + shiftY, 0, 0],
+      i * 8,
+    );
     const brightness = 1 + between(-0.2, 0.2) * strength;
-    for (let channel = 0; channel < 3; channel++) gain[i * 3 + channel] = brightness * (1 + between(-0.15, 0.15) * strength);
+    for (let channel = 0; channel < 3; channel++)
+      gain[i * 3 + channel] = brightness * (1 + between(-0.15, 0.15) * strength);
     saturation[i] = strength > 0 && r.uniform() < 0.06 * strength ? 0 : 1 + between(-0.5, 0.3) * strength;
     if (r.uniform() < 0.4 * strength) {
       const side = between(6, 16);
@@ -101,7 +110,10 @@ export function toPatches(images: Tensor, format: PixelFormat): Tensor {
     const { patchSize: p, temporalPatchSize: tp, mergeSize: m } = format;
     const [count, height, width] = images.shape;
     const [rows, columns] = [height / p, width / p];
-    const normalised = tf.div(tf.sub(tf.div(images, 255), tf.tensor1d([...format.imageMean])), tf.tensor1d([...format.imageStd]));
+    const normalised = tf.div(
+      tf.sub(tf.div(images, 255), tf.tensor1d([...format.imageMean])),
+      tf.tensor1d([...format.imageStd]),
+    );
     const split = tf.reshape(normalised, [count, rows / m, m, p, columns / m, m, p, 3] as never);
     const ordered = tf.transpose(split, [0, 1, 4, 2, 5, 7, 3, 6]);
     const single = tf.reshape(ordered, [count * rows * columns, 3, 1, p * p]);

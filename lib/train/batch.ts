@@ -48,7 +48,11 @@ const roundUp = (n: number, multiple: number): number => Math.max(multiple, Math
  * @param packed the training rows of each row of the batch; several stand one after another and do not see each other
  * @throws Error where a row predicts its first token or its lengths differ
  */
-export function rowBatch(packed: readonly (readonly TrainingRow[])[], config: ModelConfig, shape: BatchShape): RowBatch {
+export function rowBatch(
+  packed: readonly (readonly TrainingRow[])[],
+  config: ModelConfig,
+  shape: BatchShape,
+): RowBatch {
   const sum = (rows: readonly TrainingRow[]): number => rows.reduce((n, row) => n + row.inputIds.length, 0);
   const length = roundUp(Math.max(...packed.map(sum)), shape.lengthBucket);
   const count = roundUp(packed.length, shape.rowsBucket ?? 1);
@@ -62,7 +66,8 @@ export function rowBatch(packed: readonly (readonly TrainingRow[])[], config: Mo
     let start = b * length;
     rows.forEach(({ inputIds: ids, predicted, image }, segment) => {
       const name = `rowBatch: row ${number++}`;
-      if (ids.length !== predicted.length) throw new Error(`${name} has ${ids.length} tokens and ${predicted.length} flags`);
+      if (ids.length !== predicted.length)
+        throw new Error(`${name} has ${ids.length} tokens and ${predicted.length} flags`);
       if (predicted[0]) throw new Error(`${name} predicts its first token, which nothing precedes`);
       const positions = ropePositions(config, ids, image ? [image.grid] : []);
       let placed = 0;

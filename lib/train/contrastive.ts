@@ -2,22 +2,41 @@
 import { compile } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
 import { adamWInit, adamWUpdate, clipFactor, globalNorm, cosineSchedule, type AdamWState } from "../engine/optimizer";
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
-import type { Pair } from "../data/pairs";
+
 import { contrastiveLoss, type ContrastiveLoss } from "../loss/contrastive";
-import { embedPooled, embedTexts, pairLogits, pooledFeatures, textInputs, type ContrastiveConfig, type TextInputs } from "../model/contrastive";
+import {
+  embedPooled,
+  embedTexts,
+  pairLogits,
+  pooledFeatures,
+  textInputs,
+  type ContrastiveConfig,
+  type TextInputs,
+} from "../model/contrastive";
 import { visionInputs, visionPlan, type Grid, type VisionInputs } from "../model/vision-plan";
 import type { Processor } from "../processor/processor";
-import type { SftSettings } from "../settings";
+import type { SftSettings } from "./settings";
 import { augment, drawAugmentation, toPatches, type Augmentation } from "./augment";
 import type { ImageBank } from "./images";
 import { AUXILIARY_WEIGHT } from "./pretrain";
 import { optimizerOptions } from "./sft";
 
+/** An image and a text on it. */
+export interface Pair {
+  /** Path of the drawing. */
+  image: string;
+  conceptId: string;
+  caption: string;
+}
+
 /** A run; numbers of the same name mean what they mean in SFT's settings. */
-export interface ContrastiveRun extends Pick<SftSettings, "learningRate" | "visionLearningRateScale" | "weightDecay" | "warmupSteps" | "maxGradNorm" | "augmentation"> {
+export interface ContrastiveRun extends Pick<
+  SftSettings,
+  "learningRate" | "visionLearningRateScale" | "weightDecay" | "warmupSteps" | "maxGradNorm" | "augmentation"
+> {
   config: ContrastiveConfig;
   processor: Processor;
   bank: ImageBank;
@@ -53,11 +72,23 @@ interface Batch {
   conceptIds: Tensor | null;
 }
 
-function createStep({ config, processor, loss: kind, maxGradNorm, weightDecay, visionLearningRateScale, auxiliary, bf16 }: ContrastiveRun) {
+function createStep({
+  config,
+  processor,
+  loss: kind,
+  maxGradNorm,
+  weightDecay,
+  visionLearningRateScale,
+  auxiliary,
+  bf16,
+}: ContrastiveRun) {
   const options = optimizerOptions(weightDecay, visionLearningRateScale);
   const step = (params: Params, state: AdamWState, images: Tensor, batch: Batch, learningRate: Tensor) => {
     const count = batch.imageIds.shape[0];
-    const patches = toPatches(augment(tf.gather(images, batch.imageIds as tf.Tensor1D), batch.augmentation), processor.imageConfig);
+    const patches = toPatches(
+      augment(tf.gather(images, batch.imageIds as tf.Tensor1D), batch.augmentation),
+      processor.imageConfig,
+    );
     const { loss, metrics, gradients } = valueAndGradients(params, Object.keys(params), (p) => {
       const pooled = pooledFeatures(p, config.towers, patches, batch.vision, count);
       const logits = pairLogits(p, { images: embedPooled(p, pooled), texts: embedTexts(p, config, batch.texts) });
@@ -65,11 +96,15 @@ function createStep({ config, processor, loss: kind, maxGradNorm, weightDecay, v
       const matched = tf.mean(tf.cast(tf.equal(tf.argMax(logits, 1), tf.range(0, count, 1, "int32")), "float32"));
       if (!batch.conceptIds) return { loss: contrast, metrics: { matched } };
       const scores = tf.logSoftmax(tf.matMul(pooled as tf.Tensor2D, p[AUXILIARY_WEIGHT] as tf.Tensor2D, false, true));
-      const head = tf.neg(tf.mean(tf.sum(tf.mul(scores, tf.oneHot(batch.conceptIds as tf.Tensor1D, p[AUXILIARY_WEIGHT].shape[0])), 1)));
+      const head = tf.neg(
+        tf.mean(tf.sum(tf.mul(scores, tf.oneHot(batch.conceptIds as tf.Tensor1D, p[AUXILIARY_WEIGHT].shape[0])), 1)),
+      );
       return { loss: tf.add(contrast, tf.mul(head, auxiliary!.weight)), metrics: { matched } };
     });
     const gradNorm = globalNorm(gradients);
-    const updated = adamWUpdate(params, gradients, state, learningRate, options, { gradientScale: clipFactor(gradNorm, maxGradNorm) });
+    const updated = adamWUpdate(params, gradients, state, learningRate, options, {
+      gradientScale: clipFactor(gradNorm, maxGradNorm),
+    });
     return { params: updated.params, state: updated.state, metrics: { loss, matched: metrics.matched, gradNorm } };
   };
   return compile(step, { name: "contrastive.step", bf16, donate: [0, 1] });
@@ -79,7 +114,10 @@ function createStep({ config, processor, loss: kind, maxGradNorm, weightDecay, v
  * Trains a copy of `initial`; the result is the caller's, `initial` stays as it is. The concept head is thrown away.
  * @throws Error where the loss is not finite, or an image is not in the bank
  */
-export async function trainContrastive(initial: Params, run: ContrastiveRun): Promise<{ params: Params; log: ContrastiveLog[] }> {
+export async function trainContrastive(
+  initial: Params,
+  run: ContrastiveRun,
+): Promise<{ params: Params; log: ContrastiveLog[] }> {
   const { config, processor, bank, steps, seed, auxiliary } = run;
   const side = bank.size / processor.imageConfig.patchSize;
   const grid: Grid = [1, side, side];
@@ -88,7 +126,10 @@ export async function trainContrastive(initial: Params, run: ContrastiveRun): Pr
   if (auxiliary) {
     const [rows, columns] = [auxiliary.concepts.length, config.towers.vision.outHiddenSize];
     const draw = random(foldIn(seed, AUXILIARY_WEIGHT));
-    params[AUXILIARY_WEIGHT] = tf.tensor2d(Float32Array.from({ length: rows * columns }, () => 0.02 * draw.normal()), [rows, columns]);
+    params[AUXILIARY_WEIGHT] = tf.tensor2d(
+      Float32Array.from({ length: rows * columns }, () => 0.02 * draw.normal()),
+      [rows, columns],
+    );
   }
   let state = adamWInit(params);
   const step = createStep(run);
@@ -98,21 +139,47 @@ export async function trainContrastive(initial: Params, run: ContrastiveRun): Pr
     for (let i = 0; i < steps; i++) {
       const pairs = run.pairs(i);
       const batch: Batch = {
-        imageIds: tf.tensor1d(pairs.map((pair) => bank.indexOf(pair.image)), "int32"),
-        augmentation: drawAugmentation(pairs.map((_, n) => foldIn(seed, "augment", i, n)), bank.size, run.augmentation, pairs.map((pair) => run.mayMirror(pair.conceptId))),
+        imageIds: tf.tensor1d(
+          pairs.map((pair) => bank.indexOf(pair.image)),
+          "int32",
+        ),
+        augmentation: drawAugmentation(
+          pairs.map((_, n) => foldIn(seed, "augment", i, n)),
+          bank.size,
+          run.augmentation,
+          pairs.map((pair) => run.mayMirror(pair.conceptId)),
+        ),
         vision,
-        texts: textInputs(pairs.map((pair) => pair.caption), config, (text) => processor.tokenizer.encode(text)),
-        conceptIds: auxiliary ? tf.tensor1d(pairs.map((pair) => conceptIndex.get(pair.conceptId)!), "int32") : null,
+        texts: textInputs(
+          pairs.map((pair) => pair.caption),
+          config,
+          (text) => processor.tokenizer.encode(text),
+        ),
+        conceptIds: auxiliary
+          ? tf.tensor1d(
+              pairs.map((pair) => conceptIndex.get(pair.conceptId)!),
+              "int32",
+            )
+          : null,
       };
       const rate = run.learningRate * cosineSchedule(i, steps, run.warmupSteps, 0.02);
       const learningRate = tf.scalar(rate);
       const next = step(params, state, bank.images, batch, learningRate);
       [params, state] = [next.params, next.state];
       const read = (name: "loss" | "matched" | "gradNorm"): number => next.metrics[name].dataSync()[0];
-      const entry = { step: i + 1, loss: read("loss"), matched: read("matched"), gradNorm: read("gradNorm"), learningRate: rate };
+      const entry = {
+        step: i + 1,
+        loss: read("loss"),
+        matched: read("matched"),
+        gradNorm: read("gradNorm"),
+        learningRate: rate,
+      };
       const { vision: _, ...own } = batch;
       disposeTree(next.metrics, learningRate, own);
-      if (!Number.isFinite(entry.loss)) throw new Error(`contrastive: the loss is ${entry.loss} at step ${i + 1}; lower the learning rate (${run.learningRate})`);
+      if (!Number.isFinite(entry.loss))
+        throw new Error(
+          `contrastive: the loss is ${entry.loss} at step ${i + 1}; lower the learning rate (${run.learningRate})`,
+        );
       log.push(entry);
       await run.onStep?.(entry, steps);
     }

@@ -48,14 +48,24 @@ export function responsePlaces(rows: readonly GroupRow[]): number {
 
 /** A packing of the padded places `used`, in their order, into `size` places. */
 function packing(used: readonly number[], size: number, count: number): Packing {
-  const [index, packed, place, padded] = [new Int32Array(size), new Float32Array(size), new Int32Array(count), new Float32Array(count)];
+  const [index, packed, place, padded] = [
+    new Int32Array(size),
+    new Float32Array(size),
+    new Int32Array(count),
+    new Float32Array(count),
+  ];
   used.forEach((at, s) => {
     index[s] = at;
     packed[s] = 1;
     place[at] = s;
     padded[at] = 1;
   });
-  return { index: tf.tensor1d(index, "int32"), packed: tf.tensor1d(packed), place: tf.tensor1d(place, "int32"), padded: tf.tensor1d(padded) };
+  return {
+    index: tf.tensor1d(index, "int32"),
+    packed: tf.tensor1d(packed),
+    place: tf.tensor1d(place, "int32"),
+    padded: tf.tensor1d(padded),
+  };
 }
 
 /** @throws Error where a response points at no prompt or has no tokens, or a prompt is empty */
@@ -66,7 +76,8 @@ export function groupBatch(prompts: readonly PromptRow[], rows: readonly GroupRo
   const weights = new Float32Array(rows.length * places);
   const [read, ids, positions, targets]: number[][] = [[], [], [], rows.map((row) => row.tokenIds[0])];
   rows.forEach(({ prompt, tokenIds, scored }, b) => {
-    if (!(prompt in prompts)) throw new Error(`groupBatch: response ${b} belongs to prompt ${prompt}; there are ${prompts.length}`);
+    if (!(prompt in prompts))
+      throw new Error(`groupBatch: response ${b} belongs to prompt ${prompt}; there are ${prompts.length}`);
     if (tokenIds.length === 0) throw new Error(`groupBatch: response ${b} has no tokens`);
     if (scored) weights.fill(1, b * places, b * places + tokenIds.length);
     for (let i = 0; i + 1 < tokenIds.length; i++) {
@@ -77,14 +88,25 @@ export function groupBatch(prompts: readonly PromptRow[], rows: readonly GroupRo
     }
   });
   const count = rows.length * (places - 1);
-  const size = Math.min(count, Math.ceil(Math.max(1, read.length) / Math.ceil(count / FILLINGS)) * Math.ceil(count / FILLINGS));
-  const fill = (values: readonly number[], length: number): Int32Array => Int32Array.from({ length }, (_, i) => values[i] ?? 0);
+  const size = Math.min(
+    count,
+    Math.ceil(Math.max(1, read.length) / Math.ceil(count / FILLINGS)) * Math.ceil(count / FILLINGS),
+  );
+  const fill = (values: readonly number[], length: number): Int32Array =>
+    Int32Array.from({ length }, (_, i) => values[i] ?? 0);
   const predicted = [...rows.map((_, b) => b * places), ...read.map((at) => at + Math.floor(at / (places - 1)) + 1)];
   return {
     prompts: batch,
-    promptOf: tf.tensor1d(rows.map((row) => row.prompt), "int32"),
+    promptOf: tf.tensor1d(
+      rows.map((row) => row.prompt),
+      "int32",
+    ),
     inputIds: tf.tensor2d(fill(ids, size), [1, size], "int32"),
-    positionIds: tf.tensor3d(new Int32Array([0, 1, 2].flatMap(() => [...fill(positions, size)])), [3, 1, size], "int32"),
+    positionIds: tf.tensor3d(
+      new Int32Array([0, 1, 2].flatMap(() => [...fill(positions, size)])),
+      [3, 1, size],
+      "int32",
+    ),
     read: packing(read, size, count),
     targets: tf.tensor1d(fill(targets, rows.length + size), "int32"),
     predicted: packing(predicted, rows.length + size, rows.length * places),

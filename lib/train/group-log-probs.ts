@@ -17,19 +17,35 @@ import { stateLogProbs } from "./state-log-probs";
  * @param temperature divides the logits
  * @param recompute compute each layer, and the logits, again in the backward pass (gradient checkpointing)
  */
-export function groupLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: GroupBatch, temperature: number, recompute = false): Tensor {
+export function groupLogProbs(
+  params: Params,
+  config: ModelConfig,
+  features: Tensor,
+  batch: GroupBatch,
+  temperature: number,
+  recompute = false,
+): Tensor {
   const { hiddenSize, numAttentionHeads, headDim } = config.text;
   const [rows, places] = batch.weights.shape as [number, number];
   const { inputIds, positionIds, featureIndex, mask } = batch.prompts;
   const promptOf = batch.promptOf as tf.Tensor1D;
-  const prompt = prefill(params, config, mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex), positionIds, batch.prompts, recompute);
+  const prompt = prefill(
+    params,
+    config,
+    mergeImageFeatures(embedTokens(params, inputIds), features, featureIndex),
+    positionIds,
+    batch.prompts,
+    recompute,
+  );
 
   const length = places - 1;
   const ofPrompt = tf.tile(tf.reshape(tf.gather(mask, promptOf), [rows, 1, -1]), [1, length, 1]);
   const ofResponse = tf.tile(tf.expandDims(causalMask(length), 0), [rows, 1, 1]);
   const both = tf.concat([ofPrompt, ofResponse], 2);
-  const inRows = (x: Tensor): Tensor => tf.reshape(padRows(tf.reshape(x, x.shape.slice(1)), batch.read), [rows, length, ...x.shape.slice(2)]);
-  const joined = (promptsOwn: Tensor, own: Tensor): Tensor => tf.concat([gatherRows(promptsOwn, promptOf), tf.transpose(inRows(own), [0, 2, 1, 3])], 2);
+  const inRows = (x: Tensor): Tensor =>
+    tf.reshape(padRows(tf.reshape(x, x.shape.slice(1)), batch.read), [rows, length, ...x.shape.slice(2)]);
+  const joined = (promptsOwn: Tensor, own: Tensor): Tensor =>
+    tf.concat([gatherRows(promptsOwn, promptOf), tf.transpose(inRows(own), [0, 2, 1, 3])], 2);
   const attend = (layer: number): Attend =>
     attendTo([prompt.keys[layer], prompt.values[layer], both], (q, k, v, [keys, values, seen]) => {
       const mixed = attention(inRows(q), joined(keys, k), joined(values, v), { mask: seen, byHead: true });

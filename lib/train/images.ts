@@ -41,13 +41,18 @@ export interface ImageBank {
 }
 
 /** Loads each path once. `load` returns RGB bytes of an image of `size` x `size`. */
-export async function loadImageBank(paths: readonly string[], size: number, load: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }>): Promise<ImageBank> {
+export async function loadImageBank(
+  paths: readonly string[],
+  size: number,
+  load: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }>,
+): Promise<ImageBank> {
   const unique = [...new Set(paths)];
   const index = new Map(unique.map((path, i) => [path, i]));
   const values = new Float32Array(unique.length * size * size * 3);
   for (const [i, path] of unique.entries()) {
     const image = await load(path);
-    if (image.width !== size || image.height !== size) throw new Error(`${path}: ${image.width} x ${image.height} pixels; this image bank holds ${size} x ${size}`);
+    if (image.width !== size || image.height !== size)
+      throw new Error(`${path}: ${image.width} x ${image.height} pixels; this image bank holds ${size} x ${size}`);
     values.set(image.data, i * size * size * 3);
   }
   const images = tf.tensor4d(values, [unique.length, size, size, 3]);
@@ -82,8 +87,18 @@ export function squareImages(bank: ImageBank, format: PixelFormat): RunImages {
     },
     load: () => Promise.resolve(),
     patches: (paths, augmentBy) => {
-      const ids = tf.tensor1d(paths.map((path) => bank.indexOf(path)), "int32");
-      const augmentation = augmentBy && drawAugmentation(augmentBy.seeds, bank.size, augmentBy.strength, paths.map(() => false));
+      const ids = tf.tensor1d(
+        paths.map((path) => bank.indexOf(path)),
+        "int32",
+      );
+      const augmentation =
+        augmentBy &&
+        drawAugmentation(
+          augmentBy.seeds,
+          bank.size,
+          augmentBy.strength,
+          paths.map(() => false),
+        );
       const cutOut = cut(bank.images, ids, augmentation);
       disposeTree([ids, augmentation]);
       return cutOut;
@@ -98,7 +113,11 @@ export function squareImages(bank: ImageBank, format: PixelFormat): RunImages {
  * @param read an image by its name, as its grid says; it is disposed of here
  * @param atOnce images that are read at the same time
  */
-export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: string) => Promise<ProcessedImage>, atOnce = 4): RunImages {
+export function photographs(
+  grids: ReadonlyMap<string, Grid>,
+  read: (path: string) => Promise<ProcessedImage>,
+  atOnce = 4,
+): RunImages {
   let loaded = new Map<string, ProcessedImage>();
   const gridOf = (path: string): Grid => {
     const grid = grids.get(path);
@@ -109,7 +128,9 @@ export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: strin
     uniform: false,
     grid: gridOf,
     load: async (paths) => {
-      const wanted = new Map([...new Set(paths)].flatMap((path) => (loaded.has(path) ? [[path, loaded.get(path)!] as const] : [])));
+      const wanted = new Map(
+        [...new Set(paths)].flatMap((path) => (loaded.has(path) ? [[path, loaded.get(path)!] as const] : [])),
+      );
       const missing = [...new Set(paths)].filter((path) => !wanted.has(path));
       missing.forEach(gridOf);
       for (let start = 0; start < missing.length; start += atOnce) {
@@ -125,7 +146,10 @@ export function photographs(grids: ReadonlyMap<string, Grid>, read: (path: strin
       loaded = wanted;
     },
     patches: (paths, augmentBy) => {
-      if (augmentBy && augmentBy.strength > 0) throw new Error("augmentation is made for square drawings; set sft.augmentation=0 and rl.augmentation=0 for photographs");
+      if (augmentBy && augmentBy.strength > 0)
+        throw new Error(
+          "augmentation is made for square drawings; set sft.augmentation=0 and rl.augmentation=0 for photographs",
+        );
       const images = paths.map((path) => {
         const image = loaded.get(path);
         if (!image) throw new Error(`${path} was not loaded`);

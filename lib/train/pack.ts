@@ -9,7 +9,10 @@ export function packLengths(lengths: readonly number[], capacity: number): numbe
   const bins: { free: number; indices: number[] }[] = [];
   for (const i of order) {
     const fitting = bins.filter((bin) => bin.free >= lengths[i]);
-    const best = fitting.reduce<(typeof bins)[number] | null>((a, bin) => (a === null || bin.free < a.free ? bin : a), null);
+    const best = fitting.reduce<(typeof bins)[number] | null>(
+      (a, bin) => (a === null || bin.free < a.free ? bin : a),
+      null,
+    );
     if (best) {
       best.free -= lengths[i];
       best.indices.push(i);

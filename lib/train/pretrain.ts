@@ -59,10 +59,15 @@ export function createPretrainStep(config: ModelConfig, format: PixelFormat, opt
       const labels = tf.oneHot(batch.conceptIds as tf.Tensor1D, p[AUXILIARY_WEIGHT].shape[0]);
       const auxiliary = tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), labels), 1)));
       const language = tf.div(total, count);
-      return { loss: tf.add(language, tf.mul(auxiliary, options.auxiliaryWeight)), metrics: { language, auxiliary, ...parts } };
+      return {
+        loss: tf.add(language, tf.mul(auxiliary, options.auxiliaryWeight)),
+        metrics: { language, auxiliary, ...parts },
+      };
     });
     const gradNorm = globalNorm(gradients);
-    const updated = adamWUpdate(params, gradients, state, learningRate, options.optimizer, { gradientScale: clipFactor(gradNorm, options.maxGradNorm) });
+    const updated = adamWUpdate(params, gradients, state, learningRate, options.optimizer, {
+      gradientScale: clipFactor(gradNorm, options.maxGradNorm),
+    });
     return { params: updated.params, state: updated.state, metrics: { loss, gradNorm, ...metrics } };
   };
   return compile(step, { name: "pretrain.step", bf16: options.bf16 });

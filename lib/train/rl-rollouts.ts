@@ -1,10 +1,10 @@
 /** Sampling for Stage 2: prompts to groups, with dynamic sampling, and groups to the rows of an update. */
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import type { Params, Tensor } from "../engine/tensorflow";
 import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout } from "../rollout/groups";
 import { promptFeatureIndex } from "../rollout/prompts";
 import type { PromptRow, Rollout } from "../rollout/types";
-import type { RlSettings } from "../settings";
+import type { RlSettings } from "./settings";
 import { groupBatch, responsePlaces, type GroupBatch, type GroupRow } from "./group-batch";
 import type { BatchImages, Workbench } from "./workbench";
 
@@ -15,10 +15,21 @@ const IMAGES_PER_GROUP = 3;
  * Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. Prompts are read
  * `rl.promptsPerCall` at a time, which bounds memory; what is drawn for a prompt does not depend on it.
  */
-export async function sampleGroups(params: Params, bench: Workbench, prompts: readonly RlPrompt[], settings: RlSettings, intra: boolean, seed: number): Promise<Group[]> {
+export async function sampleGroups(
+  params: Params,
+  bench: Workbench,
+  prompts: readonly RlPrompt[],
+  settings: RlSettings,
+  intra: boolean,
+  seed: number,
+): Promise<Group[]> {
   const n2 = intra ? settings.positiveGenerations : 0;
   const n1 = settings.numGenerations - n2;
-  const seeds = prompts.map((_, i): Group["augmentationSeeds"] => [foldIn(seed, "augment", i, 0), foldIn(seed, "augment", i, 1), foldIn(seed, "augment", i, 2)]);
+  const seeds = prompts.map((_, i): Group["augmentationSeeds"] => [
+    foldIn(seed, "augment", i, 0),
+    foldIn(seed, "augment", i, 1),
+    foldIn(seed, "augment", i, 2),
+  ]);
   const sources: ("anchor" | "positive")[] = n2 > 0 ? ["anchor", "positive"] : ["anchor"];
   const perCall = settings.promptsPerCall === 0 ? prompts.length : settings.promptsPerCall;
 
@@ -28,10 +39,14 @@ export async function sampleGroups(params: Params, bench: Workbench, prompts: re
       const asked = prompts.slice(start, start + perCall);
       const paths = asked.flatMap((prompt) => from.map((source) => prompt[source]));
       await bench.images.load(paths);
-      const augmentationSeeds = seeds.slice(start, start + perCall).flatMap((s) => from.map((source) => s[source === "anchor" ? 0 : 1]));
+      const augmentationSeeds = seeds
+        .slice(start, start + perCall)
+        .flatMap((s) => from.map((source) => s[source === "anchor" ? 0 : 1]));
       const features = bench.features(params, paths, { seeds: augmentationSeeds, strength: settings.augmentation });
       const places = bench.places(paths);
-      const rows: PromptRow[] = asked.flatMap((prompt, i) => from.map((_, j) => bench.prompt(prompt.user, places[i * from.length + j])));
+      const rows: PromptRow[] = asked.flatMap((prompt, i) =>
+        from.map((_, j) => bench.prompt(prompt.user, places[i * from.length + j])),
+      );
       const firstPrompt = start * from.length;
       const sampled = bench.generator.generate(
         params,
@@ -67,7 +82,14 @@ export async function sampleGroups(params: Params, bench: Workbench, prompts: re
         .filter((r) => Math.floor(r.promptIndex / from.length) === i)
         .map((r): ScoredRollout => {
           const text = bench.processor.tokenizer.decode(r.tokenIds);
-          return { ...scoreResponse(text, prompt, settings.reward === "strict"), tokenIds: r.tokenIds, logProbs: r.logProbs, text, source: from[r.promptIndex % from.length], finished: r.finished };
+          return {
+            ...scoreResponse(text, prompt, settings.reward === "strict"),
+            tokenIds: r.tokenIds,
+            logProbs: r.logProbs,
+            text,
+            source: from[r.promptIndex % from.length],
+            finished: r.finished,
+          };
         }),
     );
     return makeGroup(prompt, seeds[i], scored);
@@ -87,23 +109,42 @@ export interface Collected {
  * Dynamic sampling (DAPO): samples prompts until `groupsPerStep` groups survive, at most `maxGenerationBatches` times.
  * @throws Error with the counts where no group survives and `whenNoGroupSurvives` is `stop`
  */
-export async function collectGroups(params: Params, bench: Workbench, next: () => RlPrompt, settings: RlSettings, intra: boolean, seed: number): Promise<Collected> {
+export async function collectGroups(
+  params: Params,
+  bench: Workbench,
+  next: () => RlPrompt,
+  settings: RlSettings,
+  intra: boolean,
+  seed: number,
+): Promise<Collected> {
   const kept: Group[] = [];
   const sampled: Group[] = [];
   let generationBatches = 0;
   while (kept.length < settings.groupsPerStep && generationBatches < settings.maxGenerationBatches) {
     const prompts = Array.from({ length: settings.groupsPerGeneration }, next);
-    const groups = await sampleGroups(params, bench, prompts, settings, intra, foldIn(seed, "generation", generationBatches));
+    const groups = await sampleGroups(
+      params,
+      bench,
+      prompts,
+      settings,
+      intra,
+      foldIn(seed, "generation", generationBatches),
+    );
     generationBatches++;
     sampled.push(...groups);
     kept.push(...groups.filter((group) => group.kept));
   }
   if (kept.length === 0) {
     const counts = `none of ${sampled.length} groups in ${generationBatches} generation batches has a mean accuracy inside (0.01, 0.99)`;
-    if (settings.whenNoGroupSurvives === "stop") throw new Error(`dynamic sampling: ${counts}; set rl.whenNoGroupSurvives or rl.maxGenerationBatches`);
+    if (settings.whenNoGroupSurvives === "stop")
+      throw new Error(`dynamic sampling: ${counts}; set rl.whenNoGroupSurvives or rl.maxGenerationBatches`);
     if (settings.whenNoGroupSurvives === "keep-all") kept.push(...sampled);
   }
-  return { groups: random(foldIn(seed, "order")).shuffle(kept).slice(0, settings.groupsPerStep), sampled, generationBatches };
+  return {
+    groups: random(foldIn(seed, "order")).shuffle(kept).slice(0, settings.groupsPerStep),
+    sampled,
+    generationBatches,
+  };
 }
 
 /** Some groups as one batch, padded to `count` groups with rows that score nothing; host arrays beside the tensors. */
@@ -134,16 +175,36 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
   const padded = [...groups];
   while (padded.length < count) padded.push(groups[0]);
   const sources = settings.conditionOn === "sampled" ? (["anchor", "positive"] as const) : (["anchor"] as const);
-  const entries = padded.flatMap((group, g) => group.rollouts.map((rollout, i) => ({ g, rollout, advantage: g < groups.length ? group.advantages[i] : 0, scored: g < groups.length })));
+  const entries = padded.flatMap((group, g) =>
+    group.rollouts.map((rollout, i) => ({
+      g,
+      rollout,
+      advantage: g < groups.length ? group.advantages[i] : 0,
+      scored: g < groups.length,
+    })),
+  );
   const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
   const augmentBy = { seeds: padded.flatMap((group) => group.augmentationSeeds), strength: settings.augmentation };
   const imagePlaces = bench.places(paths);
   padded.forEach(({ prompt }, g) => {
-    const [anchor, positive, negative] = imagePlaces.slice(g * IMAGES_PER_GROUP, (g + 1) * IMAGES_PER_GROUP).map(({ grid }) => grid.join(" x "));
-    const other = negative !== anchor ? [prompt.negative, negative] : sources.length > 1 && positive !== anchor ? [prompt.positive, positive] : null;
-    if (other) throw new Error(`${other[0]} has ${other[1]} patches, its anchor ${prompt.anchor} ${anchor}: a triplet's images need one size, as \`triplets\` writes them`);
+    const [anchor, positive, negative] = imagePlaces
+      .slice(g * IMAGES_PER_GROUP, (g + 1) * IMAGES_PER_GROUP)
+      .map(({ grid }) => grid.join(" x "));
+    const other =
+      negative !== anchor
+        ? [prompt.negative, negative]
+        : sources.length > 1 && positive !== anchor
+          ? [prompt.positive, positive]
+          : null;
+    if (other)
+      throw new Error(
+        `${other[0]} has ${other[1]} patches, its anchor ${prompt.anchor} ${anchor}: a triplet's images need one size, as \`triplets\` writes them`,
+      );
   });
-  const prompts = (image: (source: number) => number): PromptRow[] => padded.flatMap(({ prompt }, g) => sources.map((_, source) => bench.prompt(prompt.user, imagePlaces[g * IMAGES_PER_GROUP + image(source)])));
+  const prompts = (image: (source: number) => number): PromptRow[] =>
+    padded.flatMap(({ prompt }, g) =>
+      sources.map((_, source) => bench.prompt(prompt.user, imagePlaces[g * IMAGES_PER_GROUP + image(source)])),
+    );
   const rows = entries.map(({ g, rollout, scored }): GroupRow => {
     const source = sources.length > 1 && rollout.source === "positive" ? 1 : 0;
     return { prompt: g * sources.length + source, tokenIds: rollout.tokenIds, scored };
@@ -158,7 +219,10 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
       await bench.images.load(paths);
       return bench.batch(paths, augmentBy);
     },
-    rows: groupBatch(prompts((source) => source), rows),
+    rows: groupBatch(
+      prompts((source) => source),
+      rows,
+    ),
     negativeFeatureIndex: promptFeatureIndex(prompts(() => 2)),
     advantages: Float32Array.from(entries, (entry) => entry.advantage),
     samplerLogProbs,

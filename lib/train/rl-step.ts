@@ -8,7 +8,7 @@ import { MICRO_BATCH_SIZE, tokenMean, type Average } from "../loss/masked";
 import { stopGradient } from "../loss/stop-gradient";
 import { tapoLoss } from "../loss/tapo";
 import { encodeImages } from "../model/vision";
-import type { RlSettings } from "../settings";
+import type { RlSettings } from "./settings";
 import type { GroupBatch } from "./group-batch";
 import { groupLogProbs } from "./group-log-probs";
 import { optimizerOptions, trainableNames } from "./sft";
@@ -38,7 +38,17 @@ export function withNegative(rows: GroupBatch, featureIndex: Tensor): GroupBatch
 
 /** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places. */
 export function createScoreStep(bench: Workbench, temperature: number, bf16: boolean) {
-  const score = (params: Params, images: BatchImages, rows: GroupBatch) => tf.mul(groupLogProbs(params, bench.config, encodeImages(params, bench.config, images.pixelValues, images.vision), rows, temperature), rows.weights);
+  const score = (params: Params, images: BatchImages, rows: GroupBatch) =>
+    tf.mul(
+      groupLogProbs(
+        params,
+        bench.config,
+        encodeImages(params, bench.config, images.pixelValues, images.vision),
+        rows,
+        temperature,
+      ),
+      rows.weights,
+    );
   return compile(score, { name: "rl.score", bf16 });
 }
 
@@ -46,7 +56,12 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
  * One update on groups. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
  * @param contrast whether the negative image enters the loss (inter-class augmentation)
  */
-export function createRlStep(bench: Workbench, settings: RlSettings, contrast: boolean, how: UpdateOptions<RlBatch>["compile"]): Update<RlBatch> {
+export function createRlStep(
+  bench: Workbench,
+  settings: RlSettings,
+  contrast: boolean,
+  how: UpdateOptions<RlBatch>["compile"],
+): Update<RlBatch> {
   const { config } = bench;
   const recompute = settings.gradientCheckpointing === "layers";
   const coefficients = {
@@ -69,14 +84,27 @@ export function createRlStep(bench: Workbench, settings: RlSettings, contrast: b
     loss: (params, batch, { tokens, parts }) => {
       const mask = batch.rows.weights;
       const features = encodeImages(params, config, batch.images.pixelValues, batch.images.vision, recompute);
-      const score = (rows: GroupBatch): Tensor => tf.mul(groupLogProbs(params, config, features, rows, settings.temperature, recompute), mask);
+      const score = (rows: GroupBatch): Tensor =>
+        tf.mul(groupLogProbs(params, config, features, rows, settings.temperature, recompute), mask);
       const logProbs = score(batch.rows);
-      const negativeLogProbs = contrast ? (batch.staleNegativeLogProbs ?? score(withNegative(batch.rows, batch.negativeFeatureIndex))) : null;
-      const average: Average = settings.lossAverage === "token" ? { kind: "token", normaliser: tokens as tf.Scalar } : { kind: "micro-batch", size: MICRO_BATCH_SIZE, parts };
+      const negativeLogProbs = contrast
+        ? (batch.staleNegativeLogProbs ?? score(withNegative(batch.rows, batch.negativeFeatureIndex)))
+        : null;
+      const average: Average =
+        settings.lossAverage === "token"
+          ? { kind: "token", normaliser: tokens as tf.Scalar }
+          : { kind: "micro-batch", size: MICRO_BATCH_SIZE, parts };
       const rescored = tf.mul(mask, tf.reshape(batch.rescored, [-1, 1]));
       const oldLogProbs = tf.where(tf.greater(rescored, 0), stopGradient(logProbs), batch.oldLogProbs);
-      const { loss, metrics } = tapoLoss({ logProbs, oldLogProbs, advantages: batch.advantages, responseMask: mask, negativeLogProbs }, { ...coefficients, average });
-      return { loss, metrics: { ...metrics, conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored) }, tokens: tf.sum(mask) };
+      const { loss, metrics } = tapoLoss(
+        { logProbs, oldLogProbs, advantages: batch.advantages, responseMask: mask, negativeLogProbs },
+        { ...coefficients, average },
+      );
+      return {
+        loss,
+        metrics: { ...metrics, conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored) },
+        tokens: tf.sum(mask),
+      };
     },
   });
 }

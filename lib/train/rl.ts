@@ -6,12 +6,12 @@
  */
 import { useXla } from "../engine/compiler";
 import { cosineSchedule } from "../engine/optimizer";
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
-import type { RlSettings } from "../settings";
+import type { RlSettings } from "./settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { trainedState } from "./sft";
@@ -71,17 +71,43 @@ export interface RlRun {
   onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
 }
 
-const mean = (values: readonly number[]): number | null => (values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length);
+const mean = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Rates over sampled rollouts. */
-function rolloutLog({ sampled, generationBatches, groups }: Collected): Pick<RlLog, "reward" | "accuracy" | "accuracyOpen" | "accuracyClosed" | "format" | "listing" | "length" | "finished" | "kept" | "generationBatches" | "groups"> {
-  const all = sampled.flatMap((group) => group.rollouts.map((rollout) => ({ rollout, closed: group.prompt.options !== null })));
+function rolloutLog({
+  sampled,
+  generationBatches,
+  groups,
+}: Collected): Pick<
+  RlLog,
+  | "reward"
+  | "accuracy"
+  | "accuracyOpen"
+  | "accuracyClosed"
+  | "format"
+  | "listing"
+  | "length"
+  | "finished"
+  | "kept"
+  | "generationBatches"
+  | "groups"
+> {
+  const all = sampled.flatMap((group) =>
+    group.rollouts.map((rollout) => ({ rollout, closed: group.prompt.options !== null })),
+  );
   const over = (value: (r: (typeof all)[number]) => number, from = all): number | null => mean(from.map(value));
   return {
     reward: over(({ rollout }) => rollout.reward.overall)!,
     accuracy: over(({ rollout }) => rollout.reward.accuracy)!,
-    accuracyOpen: over(({ rollout }) => rollout.reward.accuracy, all.filter((r) => !r.closed)),
-    accuracyClosed: over(({ rollout }) => rollout.reward.accuracy, all.filter((r) => r.closed)),
+    accuracyOpen: over(
+      ({ rollout }) => rollout.reward.accuracy,
+      all.filter((r) => !r.closed),
+    ),
+    accuracyClosed: over(
+      ({ rollout }) => rollout.reward.accuracy,
+      all.filter((r) => r.closed),
+    ),
     format: over(({ rollout }) => rollout.reward.format)!,
     listing: over(({ rollout }) => (rollout.lists ? 1 : 0))!,
     length: over(({ rollout }) => rollout.tokenIds.length)!,
@@ -93,7 +119,10 @@ function rolloutLog({ sampled, generationBatches, groups }: Collected): Pick<RlL
 }
 
 /** The sampler's log-probs, but the scored ones in rows from the positive. */
-function onAnchor({ samplerLogProbs, fromPositive, places }: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">, scored: Float32Array): Float32Array {
+function onAnchor(
+  { samplerLogProbs, fromPositive, places }: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">,
+  scored: Float32Array,
+): Float32Array {
   return samplerLogProbs.map((logProb, i) => (fromPositive[Math.floor(i / places)] ? scored[i] : logProb));
 }
 
@@ -103,15 +132,25 @@ function onAnchor({ samplerLogProbs, fromPositive, places }: Pick<GroupRows, "sa
  */
 function split(groups: readonly Group[], count: number, parts: number): { part: readonly Group[]; size: number }[] {
   const size = count / parts;
-  return Array.from({ length: parts }, (_, i) => ({ part: groups.slice(i * size, (i + 1) * size), size })).filter(({ part }) => part.length > 0);
+  return Array.from({ length: parts }, (_, i) => ({ part: groups.slice(i * size, (i + 1) * size), size })).filter(
+    ({ part }) => part.length > 0,
+  );
 }
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
  * @throws Error without prompts, for an adapter with dropout, where what was saved is of another run, and as `collectGroups` does
  */
-export async function trainRl(initial: Params, bench: Workbench, settings: RlSettings, run: RlRun): Promise<{ params: Params; log: RlLog[] }> {
-  if (hasLoraDropout(initial)) throw new Error("RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)");
+export async function trainRl(
+  initial: Params,
+  bench: Workbench,
+  settings: RlSettings,
+  run: RlRun,
+): Promise<{ params: Params; log: RlLog[] }> {
+  if (hasLoraDropout(initial))
+    throw new Error(
+      "RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)",
+    );
   if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
   const { intra, inter } = RL_METHODS[run.method];
   const draw = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
@@ -120,8 +159,15 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     drawn++;
     return draw();
   };
-  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () => createRlStep(bench, settings, inter, { bf16: run.bf16, xla: useXla(settings.compiler, { oneShape: false, recomputes: settings.gradientCheckpointing === "layers" }) }));
-  const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () => createScoreStep(bench, settings.temperature, run.bf16));
+  const step = bench.compiled(["rl.step", settings, inter, run.bf16], () =>
+    createRlStep(bench, settings, inter, {
+      bf16: run.bf16,
+      xla: useXla(settings.compiler, { oneShape: false, recomputes: settings.gradientCheckpointing === "layers" }),
+    }),
+  );
+  const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () =>
+    createScoreStep(bench, settings.temperature, run.bf16),
+  );
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
 
   const saved = loadTrainingState<RlLog>(run.checkpointing, initial);
@@ -133,7 +179,9 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
   for (let index = log.length; index < settings.steps; index++) {
     const started = Date.now();
     const collected = await collectGroups(params, bench, next, settings, intra, foldIn(run.seed, "rl", index));
-    const rate = settings.learningRate * (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
+    const rate =
+      settings.learningRate *
+      (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
     const learningRate = tf.scalar(rate);
 
     // everything that needs the policy before its updates comes first; the first update meets that policy itself
@@ -142,7 +190,9 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
       if (groups.length === 0) continue;
-      const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) => groupRows(part, bench, settings, size));
+      const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) =>
+        groupRows(part, bench, settings, size),
+      );
       const parts: (typeof batches)[number]["parts"] = [];
       for (const { images, rows, negativeFeatureIndex, samplerLogProbs, ...host } of prepared) {
         const rescore = conditionsOnAnchor && batches.length > 0;
@@ -154,10 +204,22 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
           oldLogProbs = onAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array);
           scored.dispose();
         }
-        const rescored = conditionsOnAnchor && !rescore ? Float32Array.from(host.fromPositive) : new Float32Array(host.fromPositive.length);
-        const staleNegativeLogProbs = shown && stale ? score(params, shown, withNegative(rows, negativeFeatureIndex)) : null;
+        const rescored =
+          conditionsOnAnchor && !rescore
+            ? Float32Array.from(host.fromPositive)
+            : new Float32Array(host.fromPositive.length);
+        const staleNegativeLogProbs =
+          shown && stale ? score(params, shown, withNegative(rows, negativeFeatureIndex)) : null;
         disposeTree([shown]);
-        parts.push({ images, rows, negativeFeatureIndex, oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]), rescored: tf.tensor1d(rescored), advantages: tf.tensor1d(host.advantages), staleNegativeLogProbs });
+        parts.push({
+          images,
+          rows,
+          negativeFeatureIndex,
+          oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]),
+          rescored: tf.tensor1d(rescored),
+          advantages: tf.tensor1d(host.advantages),
+          staleNegativeLogProbs,
+        });
       }
       batches.push({ parts, tokens: prepared.reduce((n, { tokens }) => n + tokens, 0) });
     }
@@ -167,7 +229,9 @@ export async function trainRl(initial: Params, bench: Workbench, settings: RlSet
       const parts: RlBatch[] = [];
       for (const part of planned) parts.push({ ...part, images: await part.images() });
       const out = step(params, state, parts, tokens, learningRate);
-      updates.push(Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])));
+      updates.push(
+        Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])),
+      );
       disposeTree(out.metrics, parts);
       [params, state] = [out.params, out.state];
     }

@@ -11,7 +11,14 @@ import { stateLogProbs } from "./state-log-probs";
  * @param temperature divides the logits
  * @param recompute compute each layer, and the logits, again in the backward pass (gradient checkpointing)
  */
-export function rowLogProbs(params: Params, config: ModelConfig, features: Tensor, batch: RowBatch, temperature: number, recompute = false): Tensor {
+export function rowLogProbs(
+  params: Params,
+  config: ModelConfig,
+  features: Tensor,
+  batch: RowBatch,
+  temperature: number,
+  recompute = false,
+): Tensor {
   const embeds = mergeImageFeatures(embedTokens(params, batch.inputIds), features, batch.featureIndex);
   const attend = batch.segmentIds ? packedAttention(batch.segmentIds) : causalAttention();
   const scored = decode(params, config, embeds, batch.positionIds, () => attend, recompute, batch.hiddenIndex);

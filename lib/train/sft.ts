@@ -1,8 +1,8 @@
 /** Stage 1: supervised fine-tuning on records, loss on the assistant's turn only. */
-import type { Conversation } from "../data/corpus";
+import type { Conversation } from "../processor/conversation";
 import { useXla } from "../engine/compiler";
 import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
-import { foldIn, random } from "../engine/random";
+import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { sftLoss } from "../loss/sft";
@@ -11,7 +11,7 @@ import { LORA_SEED } from "../model/project";
 import { encodeImages } from "../model/vision";
 import { commonShape, type VisionShape } from "../model/vision-plan";
 import { conversationRow } from "../processor/conversation";
-import type { SftSettings } from "../settings";
+import type { SftSettings } from "./settings";
 import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
 import { packLengths } from "./pack";
 import { rowLogProbs } from "./row-log-probs";
@@ -44,7 +44,12 @@ export interface SftLog {
 
 /** The optimizer's settings for a run: the vision tower has its own factor. */
 export function optimizerOptions(weightDecay: number, visionLearningRateScale: number, beta2 = 0.98): AdamWOptions {
-  return { ...adamWDefaults, beta2, weightDecay, learningRateScale: (name) => (name.startsWith("visual.") ? visionLearningRateScale : 1) };
+  return {
+    ...adamWDefaults,
+    beta2,
+    weightDecay,
+    learningRateScale: (name) => (name.startsWith("visual.") ? visionLearningRateScale : 1),
+  };
 }
 
 /** Names that a run trains: the adapter where there is one, else all; none of the vision tower where its learning rate is 0. */
@@ -56,7 +61,9 @@ export function trainableNames(params: Params, visionLearningRateScale: number):
 
 /** The optimizer's state for what a run trains. */
 export function trainedState(params: Params, visionLearningRateScale: number): AdamWState {
-  return adamWInit(Object.fromEntries(trainableNames(params, visionLearningRateScale).map((name) => [name, params[name]])));
+  return adamWInit(
+    Object.fromEntries(trainableNames(params, visionLearningRateScale).map((name) => [name, params[name]])),
+  );
 }
 
 /** A part of a mini-batch: packed rows and their images. */
@@ -68,7 +75,11 @@ export interface SftBatch {
 }
 
 /** One SFT update. */
-export function createSftStep(bench: Workbench, settings: SftSettings, how: UpdateOptions<SftBatch>["compile"]): Update<SftBatch> {
+export function createSftStep(
+  bench: Workbench,
+  settings: SftSettings,
+  how: UpdateOptions<SftBatch>["compile"],
+): Update<SftBatch> {
   const { config } = bench;
   const recompute = settings.gradientCheckpointing === "layers";
   return createUpdate<SftBatch>({
@@ -81,8 +92,19 @@ export function createSftStep(bench: Workbench, settings: SftSettings, how: Upda
     compile: how,
     loss: (given, batch, { tokens }) => {
       const params = batch.dropoutSeed ? { ...given, [LORA_SEED]: batch.dropoutSeed } : given;
-      const logProbs = rowLogProbs(params, config, encodeImages(params, config, batch.images.pixelValues, batch.images.vision, recompute), batch.rows, 1, recompute);
-      return { loss: sftLoss(logProbs, batch.rows.weights, { kind: "token", normaliser: tokens as tf.Scalar }), tokens: tf.sum(batch.rows.weights), metrics: {} };
+      const logProbs = rowLogProbs(
+        params,
+        config,
+        encodeImages(params, config, batch.images.pixelValues, batch.images.vision, recompute),
+        batch.rows,
+        1,
+        recompute,
+      );
+      return {
+        loss: sftLoss(logProbs, batch.rows.weights, { kind: "token", normaliser: tokens as tf.Scalar }),
+        tokens: tf.sum(batch.rows.weights),
+        metrics: {},
+      };
     },
   });
 }
@@ -108,7 +130,8 @@ interface PlannedRun {
 function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedRun {
   const { conversations, seed } = run;
   const replayRows = run.replay ? settings.replayRows : 0;
-  if (replayRows >= settings.batchSize) throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
+  if (replayRows >= settings.batchSize)
+    throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
   const encode = (conversation: Conversation) => {
     if (conversation.image === null) throw new Error("SFT: a record has no image");
     return conversationRow(conversation, bench.processor, bench.images.grid(conversation.image));
@@ -136,8 +159,15 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedR
       const part = rows.slice(p * perPart, (p + 1) * perPart);
       const images = part.map(({ image }) => image);
       const places = bench.places(images);
-      const bins = packLengths(part.map(({ row }) => row.inputIds.length), capacity);
-      return { images, augmentationSeeds: part.map((row) => row.augmentationSeed), packed: bins.map((bin) => bin.map((i) => ({ ...part[i].row, image: places[i] }))) };
+      const bins = packLengths(
+        part.map(({ row }) => row.inputIds.length),
+        capacity,
+      );
+      return {
+        images,
+        augmentationSeeds: part.map((row) => row.augmentationSeed),
+        packed: bins.map((bin) => bin.map((i) => ({ ...part[i].row, image: places[i] }))),
+      };
     }),
   );
   const all = steps.flat();
@@ -145,7 +175,9 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedR
   return {
     steps,
     shape: {
-      lengthBucket: most(({ packed }) => Math.max(...packed.map((rows) => rows.reduce((n, row) => n + row.inputIds.length, 0)))),
+      lengthBucket: most(({ packed }) =>
+        Math.max(...packed.map((rows) => rows.reduce((n, row) => n + row.inputIds.length, 0))),
+      ),
       rowsBucket: most(({ packed }) => packed.length),
       placesBucket: most(scoredTokens),
     },
@@ -162,10 +194,20 @@ function scoredTokens({ packed }: PlannedPart): number {
  * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
  * @throws Error without conversations, where a loss is not finite, or where what was saved is of another run
  */
-export async function trainSft(initial: Params, bench: Workbench, settings: SftSettings, run: SftRun): Promise<{ params: Params; log: SftLog[] }> {
+export async function trainSft(
+  initial: Params,
+  bench: Workbench,
+  settings: SftSettings,
+  run: SftRun,
+): Promise<{ params: Params; log: SftLog[] }> {
   if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
   const { steps, shape, visionShape } = planRun(bench, settings, run);
-  const update = bench.compiled(["sft.step", settings, run.bf16], () => createSftStep(bench, settings, { bf16: run.bf16, xla: useXla(settings.compiler, { oneShape: true, recomputes: settings.gradientCheckpointing === "layers" }) }));
+  const update = bench.compiled(["sft.step", settings, run.bf16], () =>
+    createSftStep(bench, settings, {
+      bf16: run.bf16,
+      xla: useXla(settings.compiler, { oneShape: true, recomputes: settings.gradientCheckpointing === "layers" }),
+    }),
+  );
   const saved = loadTrainingState<SftLog>(run.checkpointing, initial);
   let params = saved?.params ?? (run.donateInitial ? initial : mapParams(initial, (p) => p.clone()));
   if (saved && run.donateInitial) disposeTree(initial);
@@ -181,13 +223,21 @@ export async function trainSft(initial: Params, bench: Workbench, settings: SftS
     }));
     const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);
-    const next = update(params, state, batches, parts.reduce((n, part) => n + scoredTokens(part), 0), learningRate);
+    const next = update(
+      params,
+      state,
+      batches,
+      parts.reduce((n, part) => n + scoredTokens(part), 0),
+      learningRate,
+    );
     const [loss, gradNorm] = [next.metrics.loss.dataSync()[0], next.metrics.gradNorm.dataSync()[0]];
     disposeTree(next.metrics, learningRate, batches);
     [params, state] = [next.params, next.state];
     if (!Number.isFinite(loss)) {
       disposeTree(params, state);
-      throw new Error(`SFT: the loss is ${loss} at step ${index + 1}; lower sft.learningRate (${settings.learningRate})`);
+      throw new Error(
+        `SFT: the loss is ${loss} at step ${index + 1}; lower sft.learningRate (${settings.learningRate})`,
+      );
     }
     const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
     log.push(entry);

@@ -31,18 +31,32 @@ export interface TrainingState<Log> {
 }
 
 const MARKER = "trainer_state.json";
-const FILES = { params: "params.safetensors", m: "first-moments.safetensors", v: "second-moments.safetensors" } as const;
+const FILES = {
+  params: "params.safetensors",
+  m: "first-moments.safetensors",
+  v: "second-moments.safetensors",
+} as const;
 
 /** Saves after each `everySteps` steps, but not after the last. Nothing where `checkpointing` is undefined. */
-export function saveTrainingState<Log>(checkpointing: Checkpointing | undefined, { params, state, log, drawn = 0 }: TrainingState<Log>, steps: number): void {
+export function saveTrainingState<Log>(
+  checkpointing: Checkpointing | undefined,
+  { params, state, log, drawn = 0 }: TrainingState<Log>,
+  steps: number,
+): void {
   if (!checkpointing || log.length % checkpointing.everySteps !== 0 || log.length === steps) return;
   const { folder, identity } = checkpointing;
   const trained = Object.keys(state.m);
   replaceDirectory(folder, MARKER, "checkpoint of a training run", (temporary) => {
-    writeSafetensors(path.join(temporary, FILES.params), Object.fromEntries(trained.map((name) => [name, params[name]])));
+    writeSafetensors(
+      path.join(temporary, FILES.params),
+      Object.fromEntries(trained.map((name) => [name, params[name]])),
+    );
     writeSafetensors(path.join(temporary, FILES.m), state.m);
     writeSafetensors(path.join(temporary, FILES.v), state.v);
-    writeFileSync(path.join(temporary, MARKER), `${JSON.stringify({ identity, global_step: log.length, optimizer_step: state.step.dataSync()[0], prompts_drawn: drawn, log_history: log }, null, 1)}\n`);
+    writeFileSync(
+      path.join(temporary, MARKER),
+      `${JSON.stringify({ identity, global_step: log.length, optimizer_step: state.step.dataSync()[0], prompts_drawn: drawn, log_history: log }, null, 1)}\n`,
+    );
   });
 }
 
@@ -51,12 +65,31 @@ export function saveTrainingState<Log>(checkpointing: Checkpointing | undefined,
  * `initial`.
  * @throws Error where the folder holds another run, or tensors that do not fit `initial`
  */
-export function loadTrainingState<Log>(checkpointing: Checkpointing | undefined, initial: Params): Required<TrainingState<Log>> | null {
+export function loadTrainingState<Log>(
+  checkpointing: Checkpointing | undefined,
+  initial: Params,
+): Required<TrainingState<Log>> | null {
   const file = checkpointing && path.join(checkpointing.folder, MARKER);
   if (!file || !existsSync(file)) return null;
-  const { identity, optimizer_step: step, prompts_drawn: drawn, log_history: log } = readJson(file) as { identity?: unknown; optimizer_step?: unknown; prompts_drawn?: unknown; log_history?: unknown };
-  if (identity !== checkpointing.identity) throw new Error(`${checkpointing.folder}: holds a run of other settings, data, model or code; remove it, or train to another folder`);
-  if (typeof step !== "number" || !Array.isArray(log) || !Number.isInteger(drawn)) throw new Error(`${file}: optimizer_step, log_history or prompts_drawn is missing; remove the folder to begin anew`);
+  const {
+    identity,
+    optimizer_step: step,
+    prompts_drawn: drawn,
+    log_history: log,
+  } = readJson(file) as {
+    identity?: unknown;
+    optimizer_step?: unknown;
+    prompts_drawn?: unknown;
+    log_history?: unknown;
+  };
+  if (identity !== checkpointing.identity)
+    throw new Error(
+      `${checkpointing.folder}: holds a run of other settings, data, model or code; remove it, or train to another folder`,
+    );
+  if (typeof step !== "number" || !Array.isArray(log) || !Number.isInteger(drawn))
+    throw new Error(
+      `${file}: optimizer_step, log_history or prompts_drawn is missing; remove the folder to begin anew`,
+    );
   const read: Params[] = [];
   try {
     for (const name of [FILES.params, FILES.m, FILES.v]) {
@@ -64,7 +97,10 @@ export function loadTrainingState<Log>(checkpointing: Checkpointing | undefined,
       const { params } = readSafetensors(from);
       read.push(params);
       for (const [key, tensor] of Object.entries(params)) {
-        if (initial[key]?.shape.join() !== tensor.shape.join()) throw new Error(`${from}: tensor ${key} [${tensor.shape.join(", ")}] does not fit the model's [${initial[key]?.shape.join(", ") ?? "none"}]`);
+        if (initial[key]?.shape.join() !== tensor.shape.join())
+          throw new Error(
+            `${from}: tensor ${key} [${tensor.shape.join(", ")}] does not fit the model's [${initial[key]?.shape.join(", ") ?? "none"}]`,
+          );
       }
       const missing = Object.keys(read[0]).find((key) => !(key in params));
       if (missing !== undefined) throw new Error(`${from}: tensor ${missing} is missing`);
@@ -74,6 +110,8 @@ export function loadTrainingState<Log>(checkpointing: Checkpointing | undefined,
     throw error;
   }
   const [trained, m, v] = read;
-  const params = Object.fromEntries(Object.entries(initial).map(([name, tensor]) => [name, trained[name] ?? tensor.clone()]));
+  const params = Object.fromEntries(
+    Object.entries(initial).map(([name, tensor]) => [name, trained[name] ?? tensor.clone()]),
+  );
   return { params, state: { step: tf.scalar(step), m, v }, log: log as Log[], drawn: drawn as number };
 }

@@ -7,7 +7,16 @@
 import { addInto } from "../engine/accumulate";
 import { compile, type CompileOptions } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";
-import { adamWStep, adamWUpdate, clipFactor, firstMoment, globalNorm, secondMoment, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import {
+  adamWStep,
+  adamWUpdate,
+  clipFactor,
+  firstMoment,
+  globalNorm,
+  secondMoment,
+  type AdamWOptions,
+  type AdamWState,
+} from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { UPDATE_GROUP } from "../model/memory-plan";
@@ -76,10 +85,26 @@ export interface Updated {
  * @param tokens scored tokens of all parts
  * @param learningRate scalar
  */
-export type Update<B> = (params: Params, state: AdamWState, batches: readonly B[], tokens: number, learningRate: Tensor) => Updated;
+export type Update<B> = (
+  params: Params,
+  state: AdamWState,
+  batches: readonly B[],
+  tokens: number,
+  learningRate: Tensor,
+) => Updated;
 
 /** An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the caller's. */
-export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm, skipNotFinite, parts, compile: how, groupBytes = UPDATE_GROUP }: UpdateOptions<B>): Update<B> {
+export function createUpdate<B>({
+  name,
+  loss,
+  trainable,
+  optimizer,
+  maxGradNorm,
+  skipNotFinite,
+  parts,
+  compile: how,
+  groupBytes = UPDATE_GROUP,
+}: UpdateOptions<B>): Update<B> {
   const differentiate = (params: Params, batch: B, whole: Whole): { gradients: Params; metrics: Params } => {
     const out = valueAndGradients(params, trainable(params), (p) => {
       const part = loss(p, batch, whole);
@@ -91,9 +116,16 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
   const apply = (params: Params, state: AdamWState, gradients: Params, learningRate: Tensor): Updated => {
     const norm = globalNorm(gradients);
     const gradientScale = clipFactor(norm, maxGradNorm);
-    if (!skipNotFinite) return { ...adamWUpdate(params, gradients, state, learningRate, optimizer, { gradientScale }), metrics: { gradNorm: norm } };
+    if (!skipNotFinite)
+      return {
+        ...adamWUpdate(params, gradients, state, learningRate, optimizer, { gradientScale }),
+        metrics: { gradNorm: norm },
+      };
     const finite = tf.cast(tf.isFinite(norm), "float32");
-    return { ...adamWUpdate(params, gradients, state, learningRate, optimizer, { gradientScale, apply: finite }), metrics: { gradNorm: norm, skipped: tf.sub(1, finite) } };
+    return {
+      ...adamWUpdate(params, gradients, state, learningRate, optimizer, { gradientScale, apply: finite }),
+      metrics: { gradNorm: norm, skipped: tf.sub(1, finite) },
+    };
   };
   const whole = compile(
     (params: Params, state: AdamWState, batch: B, tokens: Tensor, learningRate: Tensor): Updated => {
@@ -103,7 +135,8 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     },
     { ...how, name, donate: [0, 1] },
   );
-  const zeros = (params: Params): Params => Object.fromEntries(trainable(params).map((key) => [key, tf.fill(params[key].shape, 0)]));
+  const zeros = (params: Params): Params =>
+    Object.fromEntries(trainable(params).map((key) => [key, tf.fill(params[key].shape, 0)]));
   const part = compile(differentiate, { ...how, name: `${name}.gradients` });
   /** `part` with its gradients added to `sums`, each as soon as it is there; uses `sums` up. XLA has no sum in place. */
   const add = how.xla ? (a: Tensor, b: Tensor): Tensor => tf.add(a, b) : addInto;
@@ -114,32 +147,71 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
     },
     { ...how, name: `${name}.gradients`, donate: [3] },
   );
-  const sumMetrics = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), { eager: how.eager, name: `${name}.sum`, donate: [0, 1] });
+  const sumMetrics = compile((a: Params, b: Params) => mapParams(a, (x, key) => tf.add(x, b[key])), {
+    eager: how.eager,
+    name: `${name}.sum`,
+    donate: [0, 1],
+  });
   const finish = compile(apply, { eager: how.eager, name: `${name}.apply`, donate: [0, 1, 2] });
 
   /** Global norm before clipping, the factor that clips, and whether all is finite. */
-  const survey = compile((gradients: Params) => {
-    const norm = globalNorm(gradients);
-    return { norm, scale: clipFactor(norm, maxGradNorm), finite: tf.cast(tf.isFinite(norm), "float32") };
-  }, { eager: how.eager, name: `${name}.norm` });
+  const survey = compile(
+    (gradients: Params) => {
+      const norm = globalNorm(gradients);
+      return { norm, scale: clipFactor(norm, maxGradNorm), finite: tf.cast(tf.isFinite(norm), "float32") };
+    },
+    { eager: how.eager, name: `${name}.norm` },
+  );
   // Tensors by position, so that layers of equal shapes share a trace. Moments and parameters are made one after the other, each
   // giving its old values up: at once there are two blocks of a group's size beside what is held, not three results and their parts.
-  const kept = (updated: Tensor, old: Tensor, finite: Tensor): Tensor => (skipNotFinite ? tf.where(tf.greater(finite, 0), updated, old) : updated);
-  const moment = (next: typeof firstMoment) => (old: Tensor[], gradients: Tensor[], scale: Tensor, finite: Tensor): Tensor[] =>
-    old.map((x, i) => tf.tidy(() => kept(next(x, tf.mul(gradients[i], scale), optimizer), x, finite)));
+  const kept = (updated: Tensor, old: Tensor, finite: Tensor): Tensor =>
+    skipNotFinite ? tf.where(tf.greater(finite, 0), updated, old) : updated;
+  const moment =
+    (next: typeof firstMoment) =>
+    (old: Tensor[], gradients: Tensor[], scale: Tensor, finite: Tensor): Tensor[] =>
+      old.map((x, i) => tf.tidy(() => kept(next(x, tf.mul(gradients[i], scale), optimizer), x, finite)));
   const firstMoments = compile(moment(firstMoment), { eager: how.eager, name: `${name}.m`, donate: [0] });
   const secondMoments = compile(moment(secondMoment), { eager: how.eager, name: `${name}.v`, donate: [0, 1] });
   /** @param scales each tensor's factor on the learning rate @param step this step's number */
   const stepped = compile(
-    (tensors: Tensor[], m: Tensor[], v: Tensor[], scales: number[], step: Tensor, finite: Tensor, learningRate: Tensor): Tensor[] =>
-      tensors.map((p, i) => tf.tidy(() => kept(adamWStep(p, m[i], v[i], step, learningRate, String(i), { ...optimizer, learningRateScale: () => scales[i] }), p, finite))),
+    (
+      tensors: Tensor[],
+      m: Tensor[],
+      v: Tensor[],
+      scales: number[],
+      step: Tensor,
+      finite: Tensor,
+      learningRate: Tensor,
+    ): Tensor[] =>
+      tensors.map((p, i) =>
+        tf.tidy(() =>
+          kept(
+            adamWStep(p, m[i], v[i], step, learningRate, String(i), {
+              ...optimizer,
+              learningRateScale: () => scales[i],
+            }),
+            p,
+            finite,
+          ),
+        ),
+      ),
     { eager: how.eager, name: `${name}.step`, donate: [0] },
   );
   /** `apply`, a group after the other; uses `gradients` up. */
-  const applyInGroups = (params: Params, state: AdamWState, gradients: Params, learningRate: Tensor, groups: readonly string[][]): Updated => {
+  const applyInGroups = (
+    params: Params,
+    state: AdamWState,
+    gradients: Params,
+    learningRate: Tensor,
+    groups: readonly string[][],
+  ): Updated => {
     const { norm, scale, finite } = survey(gradients);
     const step = tf.tidy(() => tf.add(state.step, skipNotFinite ? finite : 1));
-    const next: Updated = { params: { ...params }, state: { step, m: { ...state.m }, v: { ...state.v } }, metrics: { gradNorm: norm } };
+    const next: Updated = {
+      params: { ...params },
+      state: { step, m: { ...state.m }, v: { ...state.v } },
+      metrics: { gradNorm: norm },
+    };
     for (const names of groups) {
       const of = (record: Params): Tensor[] => names.map((key) => record[key]);
       const scales = names.map((key) => optimizer.learningRateScale?.(key) ?? 1);
@@ -170,7 +242,9 @@ export function createUpdate<B>({ name, loss, trainable, optimizer, maxGradNorm,
         const next = accumulate(params, batch, of, total.gradients);
         total = { gradients: next.gradients, metrics: sumMetrics(total.metrics, next.metrics) };
       }
-      const updated = grouped ? applyInGroups(params, state, total.gradients, learningRate, groups) : finish(params, state, total.gradients, learningRate);
+      const updated = grouped
+        ? applyInGroups(params, state, total.gradients, learningRate, groups)
+        : finish(params, state, total.gradients, learningRate);
       return { ...updated, metrics: { ...total.metrics, ...updated.metrics } };
     } finally {
       tokens.dispose();

@@ -8,7 +8,16 @@ import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "../model/config";
 import { ropePositions } from "../model/positions";
 import { encodeImages } from "../model/vision";
-import { imagePlaces, roomyShape, visionInputs, visionPlan, visionShape, type ImagePlace, type VisionInputs, type VisionShape } from "../model/vision-plan";
+import {
+  imagePlaces,
+  roomyShape,
+  visionInputs,
+  visionPlan,
+  visionShape,
+  type ImagePlace,
+  type VisionInputs,
+  type VisionShape,
+} from "../model/vision-plan";
 import type { Processor } from "../processor/processor";
 import { createGenerator, type Generator } from "../rollout/generate";
 import type { PromptRow } from "../rollout/types";
@@ -61,8 +70,17 @@ export interface WorkbenchOptions {
 const KEPT_PROMPTS = 1024;
 
 /** Sets up a bench. */
-export function createWorkbench({ config, processor, images, imageBucket = 16, bf16 = false }: WorkbenchOptions): Workbench {
-  const encode = compile((params: Params, { pixelValues, vision }: BatchImages) => encodeImages(params, config, pixelValues, vision), { name: "images.encode", bf16 });
+export function createWorkbench({
+  config,
+  processor,
+  images,
+  imageBucket = 16,
+  bf16 = false,
+}: WorkbenchOptions): Workbench {
+  const encode = compile(
+    (params: Params, { pixelValues, vision }: BatchImages) => encodeImages(params, config, pixelValues, vision),
+    { name: "images.encode", bf16 },
+  );
   const shape: Workbench["shape"] = (paths) => {
     const own = visionShape(config, paths.map(images.grid));
     return images.uniform ? own : roomyShape(config, own);
@@ -79,7 +97,10 @@ export function createWorkbench({ config, processor, images, imageBucket = 16, b
   const features: Workbench["features"] = (params, paths, augmentBy = null) => {
     const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
     const count = images.uniform && !augmentBy ? Math.ceil(paths.length / imageBucket) * imageBucket : paths.length;
-    const inputs = batch(Array.from({ length: count }, (_, i) => paths[Math.min(i, paths.length - 1)]), augmentBy);
+    const inputs = batch(
+      Array.from({ length: count }, (_, i) => paths[Math.min(i, paths.length - 1)]),
+      augmentBy,
+    );
     const all = encode(tower, inputs);
     disposeTree(inputs);
     return all;
@@ -91,7 +112,13 @@ export function createWorkbench({ config, processor, images, imageBucket = 16, b
     const key = `${grids.join()}:${text}`;
     let row = prompts.get(key);
     if (!row) {
-      const content = image === null ? text : [{ type: "image" as const, image: "" }, { type: "text" as const, text }];
+      const content =
+        image === null
+          ? text
+          : [
+              { type: "image" as const, image: "" },
+              { type: "text" as const, text },
+            ];
       const { inputIds } = processor.promptIds([{ role: "user", content }], grids);
       const { temporal, height, width } = ropePositions(config, inputIds, grids);
       let placed = 0;
@@ -109,7 +136,9 @@ export function createWorkbench({ config, processor, images, imageBucket = 16, b
     images,
     generator: createGenerator(config, { bf16 }),
     eosTokenIds: [processor.tokenizer.tokenId("<|im_end|>"), processor.tokenizer.tokenId("<|endoftext|>")],
-    bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"].map((token) => processor.tokenizer.tokenId(token)),
+    bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"].map(
+      (token) => processor.tokenizer.tokenId(token),
+    ),
     shape,
     batch,
     features,
@@ -126,7 +155,11 @@ export function createWorkbench({ config, processor, images, imageBucket = 16, b
 
 /** A bench on squares of `imageSize` pixels, all loaded at once. @throws Error where an image is missing or of another size */
 export async function squareWorkbench(
-  options: Omit<WorkbenchOptions, "images"> & { paths: readonly string[]; imageSize: number; loadImage: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }> },
+  options: Omit<WorkbenchOptions, "images"> & {
+    paths: readonly string[];
+    imageSize: number;
+    loadImage: (path: string) => Promise<{ data: Uint8Array; width: number; height: number }>;
+  },
 ): Promise<Workbench> {
   const bank = await loadImageBank(options.paths, options.imageSize, options.loadImage);
   return createWorkbench({ ...options, images: squareImages(bank, options.processor.imageConfig) });

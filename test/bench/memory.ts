@@ -1,6 +1,6 @@
 /** Whether memory stays flat: 500 training steps of the small decoder, the resident set after each. Part of `npm run bench -- --growth`. */
 import * as path from "node:path";
-import { writeText } from "../../lib/run";
+import { writeText } from "../../lib/util/files";
 import { median } from "./driver";
 import { BenchProcess } from "./process";
 import type { Machine } from "./types";

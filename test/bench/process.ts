@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import * as readline from "node:readline";
-import { root } from "../../scripts/environment";
+import { root } from "../../tools/environment";
 import { benchPython, scratch } from "./environment";
 import type { Peer, Side } from "./types";
 
@@ -48,10 +48,21 @@ process.on("exit", () =>
     rmSync(cache, { recursive: true, force: true });
   }),
 );
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) process.on(signal, () => process.exit(code));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.on(signal, () => process.exit(code));
 
 function threadLimits(): Record<string, string> {
-  const names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TORCHINDUCTOR_COMPILE_THREADS"];
+  const names = [
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TORCHINDUCTOR_COMPILE_THREADS",
+  ];
   return Object.fromEntries(names.map((name) => [name, String(THREADS)]));
 }
 
@@ -67,9 +78,19 @@ export class BenchProcess {
   /** Starts a side and waits until it has run once. @throws SideError */
   static async start(side: Side | Peer): Promise<{ process: BenchProcess; ready: Ready }> {
     const kind = "kind" in side ? side.kind : "ours";
-    const log = path.join(scratch, "logs", `${[kind, side.case, side.variant].join(" ").trim().replace(/[^\w.-]+/g, "_")}.log`);
+    const log = path.join(
+      scratch,
+      "logs",
+      `${[kind, side.case, side.variant]
+        .join(" ")
+        .trim()
+        .replace(/[^\w.-]+/g, "_")}.log`,
+    );
     mkdirSync(path.dirname(log), { recursive: true });
-    const [command, ...args] = kind === "python" ? [benchPython, "test/bench/worker.py"] : [process.execPath, "--import", "tsx", "test/bench/worker.ts"];
+    const [command, ...args] =
+      kind === "python"
+        ? [benchPython, "test/bench/worker.py"]
+        : [process.execPath, "--import", "tsx", "test/bench/worker.ts"];
     const cache = mkdtempSync(path.join(scratch, "torch-"));
     const child = spawn(command, [...args, kind === "node" ? `peers/${side.case}` : side.case, side.variant], {
       cwd: root,
@@ -124,8 +145,14 @@ export class BenchProcess {
       const message = next === "late" || next.done ? null : (JSON.parse(next.value) as T & { error?: string });
       if (message && message.error === undefined) return message;
       this.child.kill("SIGKILL");
-      const reason = next === "late" ? `no answer in ${PATIENCE} s` : (message?.error ?? (readFileSync(this.log, "utf8").trim().split("\n").pop() || "it ended without a word"));
-      throw new SideError(this.side, `${`${this.side.case} ${this.side.variant}`.trim()}: ${reason} (${path.relative(root, this.log)})`);
+      const reason =
+        next === "late"
+          ? `no answer in ${PATIENCE} s`
+          : (message?.error ?? (readFileSync(this.log, "utf8").trim().split("\n").pop() || "it ended without a word"));
+      throw new SideError(
+        this.side,
+        `${`${this.side.case} ${this.side.variant}`.trim()}: ${reason} (${path.relative(root, this.log)})`,
+      );
     }
   }
 }

@@ -37,7 +37,14 @@ async function main([name, variant = ""]: string[]): Promise<void> {
   const start = performance.now();
   const one = await module.setUp(variant);
   const first = await timed(one);
-  say({ ready: true, setUpSeconds: (performance.now() - start) / 1000, firstSeconds: first.seconds, value: first.value, work: one.work, versions });
+  say({
+    ready: true,
+    setUpSeconds: (performance.now() - start) / 1000,
+    firstSeconds: first.seconds,
+    value: first.value,
+    work: one.work,
+    versions,
+  });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     if (line === "run") say({ ...(await timed(one)), residentBytes: process.memoryUsage.rss() });
     else if (line === "exit") break;

@@ -8,7 +8,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { kernelInstructionSet } from "../../lib/engine/kernels";
-import { repositoryRoot } from "../../lib/engine/root";
+import { repositoryRoot } from "../../lib/util/root";
 
 const kernels = path.join(repositoryRoot(), "native/kernels");
 const emulation = path.join(repositoryRoot(), "test/native");
@@ -33,7 +33,24 @@ function compared(): string[] {
   fs.writeFileSync(path.join(scratch, "amx.cc"), source);
   const program = path.join(scratch, "parity");
   const files = [path.join(scratch, "amx.cc"), path.join(kernels, "avx512.cc"), path.join(emulation, "amx-parity.cc")];
-  execFileSync("g++", ["-O1", "-std=c++17", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-I", kernels, "-I", emulation, ...files, "-o", program], { stdio: "pipe" });
+  execFileSync(
+    "g++",
+    [
+      "-O1",
+      "-std=c++17",
+      "-fopenmp-simd",
+      "-fno-math-errno",
+      "-fno-trapping-math",
+      "-I",
+      kernels,
+      "-I",
+      emulation,
+      ...files,
+      "-o",
+      program,
+    ],
+    { stdio: "pipe" },
+  );
   return execFileSync(program, { encoding: "utf8" }).trim().split("\n");
 }
 

@@ -3,7 +3,14 @@ import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { compile, engineStats, releaseTraces } from "../../lib/engine/compile";
 import { valueAndGradients } from "../../lib/engine/gradients";
-import { adamWDefaults, adamWInit, adamWUpdate, clipFactor, globalNorm, type AdamWState } from "../../lib/engine/optimizer";
+import {
+  adamWDefaults,
+  adamWInit,
+  adamWUpdate,
+  clipFactor,
+  globalNorm,
+  type AdamWState,
+} from "../../lib/engine/optimizer";
 import { isNative, tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { TraceError } from "../../lib/engine/trace";
 import { disposeTree } from "../../lib/engine/tree";
@@ -18,16 +25,43 @@ describe.skipIf(!isNative)("compile", () => {
   it("equals eager for a decoder, its loss, gradients and AdamW, traced and replayed", () => {
     const processor = toyProcessor();
     const config = toyConfig(processor);
-    const ids = processor.promptIds([{ role: "user", content: [{ type: "image", image: "" }, { type: "text", text: "What animal is this?" }] }], [[1, 4, 4]]).inputIds;
-    const rows = rowBatch([[{ inputIds: ids, predicted: ids.map((_, i) => i > 8), image: toyPlace(0) }], [{ inputIds: ids.slice(0, 12), predicted: ids.slice(0, 12).map((_, i) => i > 9), image: toyPlace(1) }]], config, { lengthBucket: 8, placesBucket: 8 });
+    const ids = processor.promptIds(
+      [
+        {
+          role: "user",
+          content: [
+            { type: "image", image: "" },
+            { type: "text", text: "What animal is this?" },
+          ],
+        },
+      ],
+      [[1, 4, 4]],
+    ).inputIds;
+    const rows = rowBatch(
+      [
+        [{ inputIds: ids, predicted: ids.map((_, i) => i > 8), image: toyPlace(0) }],
+        [{ inputIds: ids.slice(0, 12), predicted: ids.slice(0, 12).map((_, i) => i > 9), image: toyPlace(1) }],
+      ],
+      config,
+      { lengthBucket: 8, placesBucket: 8 },
+    );
     const features = tf.randomNormal([8, 32], 0, 1, "float32", 3);
     const all = toyParams(config);
     const params = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("visual.")));
     const state = adamWInit(params);
     const rate = tf.scalar(1e-2);
     const step = (p: Params, s: AdamWState, batch: RowBatch, f: Tensor, learningRate: Tensor) => {
-      const { loss, gradients } = valueAndGradients(p, Object.keys(p), (q) => ({ loss: tf.neg(tf.mean(tf.mul(rowLogProbs(q, config, f, batch, 0.8), batch.weights))), metrics: {} }));
-      return { loss, gradients, ...adamWUpdate(p, gradients, s, learningRate, adamWDefaults, { gradientScale: clipFactor(globalNorm(gradients), 1) }) };
+      const { loss, gradients } = valueAndGradients(p, Object.keys(p), (q) => ({
+        loss: tf.neg(tf.mean(tf.mul(rowLogProbs(q, config, f, batch, 0.8), batch.weights))),
+        metrics: {},
+      }));
+      return {
+        loss,
+        gradients,
+        ...adamWUpdate(p, gradients, s, learningRate, adamWDefaults, {
+          gradientScale: clipFactor(globalNorm(gradients), 1),
+        }),
+      };
     };
     const compiled = compile(step, { name: "test.step" });
     const eager = step(params, state, rows, features, rate);
@@ -52,19 +86,51 @@ describe.skipIf(!isNative)("compile", () => {
 
   it("traces once per shapes, data types, structure and static values, and replays the rest", () => {
     const f = compile((x: Tensor, options: { scale: number }) => tf.mul(x, options.scale), { name: "test.shapes" });
-    const calls: [Tensor, number][] = [[tf.tensor1d([1, 2]), 2], [tf.tensor1d([3, 4]), 2], [tf.tensor1d([1, 2, 3]), 2], [tf.tensor1d([1, 2]), 3], [tf.tensor1d([5, 6]), 3]];
-    expect(calls.map(([x, scale]) => numbers(f(x, { scale })))).toEqual([[2, 4], [6, 8], [2, 4, 6], [3, 6], [15, 18]]);
-    expect(statsOf("test.shapes").map(({ shapes, calls: n }) => [shapes, n])).toEqual([["float32[2]", 1], ["float32[3]", 0], ["float32[2]", 1]]);
+    const calls: [Tensor, number][] = [
+      [tf.tensor1d([1, 2]), 2],
+      [tf.tensor1d([3, 4]), 2],
+      [tf.tensor1d([1, 2, 3]), 2],
+      [tf.tensor1d([1, 2]), 3],
+      [tf.tensor1d([5, 6]), 3],
+    ];
+    expect(calls.map(([x, scale]) => numbers(f(x, { scale })))).toEqual([
+      [2, 4],
+      [6, 8],
+      [2, 4, 6],
+      [3, 6],
+      [15, 18],
+    ]);
+    expect(statsOf("test.shapes").map(({ shapes, calls: n }) => [shapes, n])).toEqual([
+      ["float32[2]", 1],
+      ["float32[3]", 0],
+      ["float32[2]", 1],
+    ]);
     expect(statsOf("test.shapes")[0].nodes).toBeGreaterThan(0);
   });
 
   it("keeps captured tensors of every data type as constants, with broadcasting and several outputs", () => {
-    const [c, choose, index] = [tf.tensor2d([[1, 2], [3, 4]]), tf.tensor1d([true, false], "bool"), tf.tensor1d([1, 0, 1], "int32")];
-    const f = compile((x: Tensor) => ({ product: tf.mul(x, c), chosen: [tf.where(choose, x, tf.zerosLike(x)), tf.gather(x, index)] }));
-    for (const values of [[1, 10], [2, 20]]) {
+    const [c, choose, index] = [
+      tf.tensor2d([
+        [1, 2],
+        [3, 4],
+      ]),
+      tf.tensor1d([true, false], "bool"),
+      tf.tensor1d([1, 0, 1], "int32"),
+    ];
+    const f = compile((x: Tensor) => ({
+      product: tf.mul(x, c),
+      chosen: [tf.where(choose, x, tf.zerosLike(x)), tf.gather(x, index)],
+    }));
+    for (const values of [
+      [1, 10],
+      [2, 20],
+    ]) {
       const { product, chosen } = f(tf.tensor1d(values));
       expect(numbers(product)).toEqual([values[0], 2 * values[1], 3 * values[0], 4 * values[1]]);
-      expect(chosen.map(numbers)).toEqual([[values[0], 0], [values[1], values[0], values[1]]]);
+      expect(chosen.map(numbers)).toEqual([
+        [values[0], 0],
+        [values[1], values[0], values[1]],
+      ]);
     }
   });
 
@@ -80,7 +146,9 @@ describe.skipIf(!isNative)("compile", () => {
 
   it("becomes a part of the function that it is called in", () => {
     const inner = compile((x: Tensor) => ({ twice: tf.mul(x, 2) }), { name: "inside", donate: [0] });
-    const outer = compile((x: Tensor) => ({ y: tf.add(inner(tf.neg(x)).twice, 1), x: inner(x).twice }), { name: "outside" });
+    const outer = compile((x: Tensor) => ({ y: tf.add(inner(tf.neg(x)).twice, 1), x: inner(x).twice }), {
+      name: "outside",
+    });
     const x = tf.tensor1d([1, 2]);
     for (let call = 0; call < 2; call++) {
       const out = outer(x);
@@ -90,10 +158,25 @@ describe.skipIf(!isNative)("compile", () => {
   });
 
   it("leaves out shapes that a tensor has already or that another follows, and holds a constant once", () => {
-    const f = compile((x: Tensor) => tf.add(tf.reshape(tf.reshape(tf.reshape(tf.neg(x), [2, 3]), [6]), [3, 2]), tf.add(tf.tensor1d([1, 2]), tf.tensor1d([1, 2]))), { name: "shapes" });
+    const f = compile(
+      (x: Tensor) =>
+        tf.add(
+          tf.reshape(tf.reshape(tf.reshape(tf.neg(x), [2, 3]), [6]), [3, 2]),
+          tf.add(tf.tensor1d([1, 2]), tf.tensor1d([1, 2])),
+        ),
+      { name: "shapes" },
+    );
     for (let call = 0; call < 2; call++) {
-      const y = f(tf.tensor2d([[1, 2, 3], [4, 5, 6]]));
-      expect([y.shape, numbers(y)]).toEqual([[3, 2], [1, 2, -1, 0, -3, -2]]);
+      const y = f(
+        tf.tensor2d([
+          [1, 2, 3],
+          [4, 5, 6],
+        ]),
+      );
+      expect([y.shape, numbers(y)]).toEqual([
+        [3, 2],
+        [1, 2, -1, 0, -3, -2],
+      ]);
     }
     // the negation, the shapes [6] and [3, 2] and what takes them, the constant, the two sums; nothing for [2, 3]
     expect(statsOf("shapes")[0].nodes).toBe(8);
@@ -101,7 +184,7 @@ describe.skipIf(!isNative)("compile", () => {
 
   it("refuses to freeze what is read or drawn, names the line, and leaves everything in order", () => {
     const reads = compile((x: Tensor) => tf.mul(x, x.dataSync()[0]));
-    const branches = compile((x: Tensor) => (x.arraySync() as number[])[0] > 0 ? tf.neg(x) : x);
+    const branches = compile((x: Tensor) => ((x.arraySync() as number[])[0] > 0 ? tf.neg(x) : x));
     const draws = compile((x: Tensor) => tf.mul(x, Math.random()));
     const noise = compile((x: Tensor) => tf.add(x, tf.randomUniform([2])));
     const x = tf.tensor1d([1, 2]);
@@ -109,22 +192,29 @@ describe.skipIf(!isNative)("compile", () => {
       expect(() => f(x)).toThrow(TraceError);
       expect(() => f(x)).toThrow(/values are read inside a compiled function, at .*compile\.test\.ts:\d+/);
     }
-    for (const f of [draws, noise]) expect(() => f(x)).toThrow(/Math\.random inside a compiled function .*compile\.test\.ts:\d+/);
+    for (const f of [draws, noise])
+      expect(() => f(x)).toThrow(/Math\.random inside a compiled function .*compile\.test\.ts:\d+/);
     expect(Math.random()).not.toBe(Math.random());
     expect(numbers(compile((t: Tensor) => tf.neg(t))(x))).toEqual([-1, -2]);
   });
 
   it("names op, shapes and line where shapes don't fit or depend on values, and computes nothing while tracing", () => {
     const x = tf.zeros([2, 3]);
-    expect(() => compile((t: Tensor) => tf.matMul(t as tf.Tensor2D, tf.zeros([5, 4])))(x)).toThrow(/BatchMatMulV2: Dimensions must be equal, but are 3 and 5; input shapes: \[2,3\], \[5,4\]\. \(at .*compile\.test\.ts:\d+/);
-    expect(() => compile((t: Tensor) => tf.unique(tf.reshape(t, [-1]) as tf.Tensor1D).values)(x)).toThrow(/UniqueV2: the shape of its result, \[-1\], depends on values/);
+    expect(() => compile((t: Tensor) => tf.matMul(t as tf.Tensor2D, tf.zeros([5, 4])))(x)).toThrow(
+      /BatchMatMulV2: Dimensions must be equal, but are 3 and 5; input shapes: \[2,3\], \[5,4\]\. \(at .*compile\.test\.ts:\d+/,
+    );
+    expect(() => compile((t: Tensor) => tf.unique(tf.reshape(t, [-1]) as tf.Tensor1D).values)(x)).toThrow(
+      /UniqueV2: the shape of its result, \[-1\], depends on values/,
+    );
     // more numbers than a machine could hold: only their shape is asked for
     let shape: number[] = [];
-    expect(() => compile((t: Tensor) => {
-      const tiled = tf.tile(tf.reshape(t, [6, 1, 1]), [1, 2 ** 30, 2 ** 20]);
-      shape = tiled.shape;
-      return tf.mul(tf.sum(tiled), (tf.neg(t).dataSync() as Float32Array)[0]);
-    })(x)).toThrow(/values are read/);
+    expect(() =>
+      compile((t: Tensor) => {
+        const tiled = tf.tile(tf.reshape(t, [6, 1, 1]), [1, 2 ** 30, 2 ** 20]);
+        shape = tiled.shape;
+        return tf.mul(tf.sum(tiled), (tf.neg(t).dataSync() as Float32Array)[0]);
+      })(x),
+    ).toThrow(/values are read/);
     expect(shape).toEqual([6, 2 ** 30, 2 ** 20]);
   });
 
@@ -152,8 +242,16 @@ describe.skipIf(!isNative)("compile", () => {
     const [tensors, others] = [tf.memory().numTensors, engineStats().length];
     expect(statsOf("forgetting").map((s) => s.calls)).toEqual([1, 0]);
     expect(releaseTraces((s) => s.name === "forgetting" && s.calls === 1)).toBe(1);
-    expect([statsOf("forgetting").length, engineStats().length, tf.memory().numTensors]).toEqual([1, others - 1, tensors]);
-    expect([call(2), call(2), call(3)]).toEqual([[2, 4], [2, 4], [3, 6]]);
+    expect([statsOf("forgetting").length, engineStats().length, tf.memory().numTensors]).toEqual([
+      1,
+      others - 1,
+      tensors,
+    ]);
+    expect([call(2), call(2), call(3)]).toEqual([
+      [2, 4],
+      [2, 4],
+      [3, 6],
+    ]);
     expect(statsOf("forgetting").map((s) => s.calls)).toEqual([1, 1]); // that of 3 was kept, that of 2 is new
     for (let i = 0; i < 20; i++) {
       call(10 + i);
@@ -164,7 +262,9 @@ describe.skipIf(!isNative)("compile", () => {
   });
 
   it("keeps the number of tensors flat, also where a trace throws", () => {
-    const f = compile((p: Params) => valueAndGradients(p, ["w"], (q) => ({ loss: tf.sum(tf.square(q.w)), metrics: { mean: tf.mean(q.w) } })));
+    const f = compile((p: Params) =>
+      valueAndGradients(p, ["w"], (q) => ({ loss: tf.sum(tf.square(q.w)), metrics: { mean: tf.mean(q.w) } })),
+    );
     const broken = compile((x: Tensor) => tf.mul(x, tf.neg(x).dataSync()[0]));
     const params = { w: tf.tensor1d([1, 2, 3]) };
     disposeTree(f(params));
@@ -177,8 +277,13 @@ describe.skipIf(!isNative)("compile", () => {
 
 it("without the native engine everything runs on tfjs's own backend, with the same numbers", () => {
   const script = path.join(__dirname, "../helpers/js-engine.ts");
-  const run = (engine: string): { backend: string; tokens: number[]; losses: number[]; frozen: boolean; leaked: number; traces: number } => {
-    const out = execFileSync(process.execPath, ["--import", "tsx", script], { env: { ...process.env, FINE_R1_ENGINE: engine }, encoding: "utf8" });
+  const run = (
+    engine: string,
+  ): { backend: string; tokens: number[]; losses: number[]; frozen: boolean; leaked: number; traces: number } => {
+    const out = execFileSync(process.execPath, ["--import", "tsx", script], {
+      env: { ...process.env, FINE_R1_ENGINE: engine },
+      encoding: "utf8",
+    });
     return JSON.parse(out.trim().split("\n").pop()!) as ReturnType<typeof run>;
   };
   const js = run("js");

@@ -6,7 +6,8 @@ import { disposeTree } from "../../lib/engine/tree";
 
 const rate = tf.scalar(0.25);
 const seed = (n: number): Tensor => tf.tensor1d([n, 0], "int32");
-const draw = (n: number, name = "layer", shape = [40, 50]): number[] => tf.tidy(() => Array.from(dropout(tf.ones(shape), rate, seed(n), name).dataSync()));
+const draw = (n: number, name = "layer", shape = [40, 50]): number[] =>
+  tf.tidy(() => Array.from(dropout(tf.ones(shape), rate, seed(n), name).dataSync()));
 
 describe("dropout", () => {
   it("drops a share `rate` of the values and scales the others by 1 / (1 - rate)", () => {
@@ -14,7 +15,9 @@ describe("dropout", () => {
     expect(new Set(values)).toEqual(new Set([0, Math.fround(4 / 3)]));
     const dropped = values.filter((x) => x === 0).length;
     expect(Math.abs(dropped - 500)).toBeLessThan(4 * Math.sqrt(2000 * 0.25 * 0.75)); // 500 of 2,000, four standard deviations
-    expect(tf.tidy(() => Array.from(dropout(tf.tensor1d([1, 2]), tf.scalar(0), seed(1), "layer").dataSync()))).toEqual([1, 2]);
+    expect(tf.tidy(() => Array.from(dropout(tf.tensor1d([1, 2]), tf.scalar(0), seed(1), "layer").dataSync()))).toEqual([
+      1, 2,
+    ]);
   });
   it("is a function of seed, name and shape", () => {
     const first = draw(1);
@@ -27,12 +30,20 @@ describe("dropout", () => {
     expect(draw(-2147483648)).not.toEqual(draw(2147483647));
   });
   it("sends its gradient through what it keeps", () => {
-    const values = tf.tidy(() => Array.from(tf.grad((x) => dropout(x, rate, seed(1), "layer").mul(3).sum())(tf.ones([40, 50])).dataSync()));
+    const values = tf.tidy(() =>
+      Array.from(
+        tf
+          .grad((x) => dropout(x, rate, seed(1), "layer").mul(3).sum())(tf.ones([40, 50]))
+          .dataSync(),
+      ),
+    );
     expect(values.map((x) => Math.round(x * 1e5))).toEqual(draw(1).map((x) => Math.round(x * 3e5)));
   });
   it.skipIf(!isNative)("compiled, it draws anew for another seed without another trace, the same as eager", () => {
     const before = tf.memory().numTensors;
-    const compiled = compile((x: Tensor, by: Tensor, from: Tensor) => dropout(x, by, from, "layer"), { name: "test.dropout" });
+    const compiled = compile((x: Tensor, by: Tensor, from: Tensor) => dropout(x, by, from, "layer"), {
+      name: "test.dropout",
+    });
     const x = tf.ones([40, 50]);
     for (const n of [1, 2, 1]) {
       const from = seed(n);

@@ -3,7 +3,8 @@ import { imageTransform } from "../../lib/engine/image-transform";
 import { tf } from "../../lib/engine/tensorflow";
 
 const image = (): tf.Tensor4D => tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
-const transformed = (matrix: number[], fill = 0): number[] => tf.tidy(() => Array.from(imageTransform(image(), tf.tensor2d([[...matrix, 0, 0]]), fill).dataSync()));
+const transformed = (matrix: number[], fill = 0): number[] =>
+  tf.tidy(() => Array.from(imageTransform(image(), tf.tensor2d([[...matrix, 0, 0]]), fill).dataSync()));
 
 describe("imageTransform", () => {
   it("maps output to input coordinates, x first", () => {
@@ -20,7 +21,10 @@ describe("imageTransform", () => {
 
   it("moves each image by its own transform and leaks nothing", () => {
     const images = tf.tile(image(), [2, 1, 1, 1]);
-    const transforms = tf.tensor2d([[1, 0, 0, 0, 1, 0, 0, 0], [-1, 0, 2, 0, 1, 0, 0, 0]]);
+    const transforms = tf.tensor2d([
+      [1, 0, 0, 0, 1, 0, 0, 0],
+      [-1, 0, 2, 0, 1, 0, 0, 0],
+    ]);
     const before = tf.memory().numTensors;
     const out = imageTransform(images, transforms, 0);
     expect(tf.memory().numTensors).toBe(before + 1);

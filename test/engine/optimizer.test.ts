@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { adamWDefaults, adamWInit, adamWUpdate, clipFactor, cosineSchedule, globalNorm } from "../../lib/engine/optimizer";
+import {
+  adamWDefaults,
+  adamWInit,
+  adamWUpdate,
+  clipFactor,
+  cosineSchedule,
+  globalNorm,
+} from "../../lib/engine/optimizer";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 
 const number = (t: Tensor): number => t.dataSync()[0];
@@ -11,7 +18,13 @@ describe("AdamW", () => {
     let params: Params = { vector: tf.tensor1d([1]), matrix: tf.tensor2d([[2]]), still: tf.tensor1d([5]) };
     let state = adamWInit(params);
     const step = (g: number): void => {
-      ({ params, state } = adamWUpdate(params, { vector: tf.tensor1d([g]), matrix: tf.tensor2d([[g]]) }, state, rate, options));
+      ({ params, state } = adamWUpdate(
+        params,
+        { vector: tf.tensor1d([g]), matrix: tf.tensor2d([[g]]) },
+        state,
+        rate,
+        options,
+      ));
     };
     // step 1, g = 1/2: m = 0.05, v = 0.00025; corrected 0.5 and 0.25: both move by 0.1 * 0.5 / 0.5
     step(0.5);
@@ -31,7 +44,11 @@ describe("AdamW", () => {
   it("scales the learning rate by name, decay with it", () => {
     const params = { "visual.w": tf.tensor2d([[2]]), w: tf.tensor2d([[2]]) };
     const gradients = { "visual.w": tf.tensor2d([[0.5]]), w: tf.tensor2d([[0.5]]) };
-    const options = { ...adamWDefaults, weightDecay: 0.1, learningRateScale: (name: string) => (name.startsWith("visual.") ? 0.5 : 1) };
+    const options = {
+      ...adamWDefaults,
+      weightDecay: 0.1,
+      learningRateScale: (name: string) => (name.startsWith("visual.") ? 0.5 : 1),
+    };
     const next = adamWUpdate(params, gradients, adamWInit(params), tf.scalar(0.1), options).params;
     expect(number(next["visual.w"])).toBeCloseTo(2 * 0.995 - 0.05, 4);
     expect(number(next.w)).toBeCloseTo(1.88, 4);
@@ -43,7 +60,13 @@ describe("AdamW", () => {
     const rate = tf.scalar(0.1);
     const once = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults);
     const skipped = adamWUpdate(once.params, gradients, once.state, rate, adamWDefaults, { apply: tf.scalar(0) });
-    for (const [a, b] of [[skipped.params.w, once.params.w], [skipped.state.m.w, once.state.m.w], [skipped.state.v.w, once.state.v.w], [skipped.state.step, once.state.step]]) expect(a.dataSync()).toEqual(b.dataSync());
+    for (const [a, b] of [
+      [skipped.params.w, once.params.w],
+      [skipped.state.m.w, once.state.m.w],
+      [skipped.state.v.w, once.state.v.w],
+      [skipped.state.step, once.state.step],
+    ])
+      expect(a.dataSync()).toEqual(b.dataSync());
     const fresh = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults, { apply: tf.scalar(0) }); // step 0: 1 - beta^0 = 0 divides
     expect(Array.from(fresh.params.w.dataSync())).toEqual([2, 3]);
     const applied = adamWUpdate(params, gradients, adamWInit(params), rate, adamWDefaults, { apply: tf.scalar(1) });
@@ -63,7 +86,9 @@ describe("clipFactor", () => {
 
   it("is applied to every gradient of an update", () => {
     const params = { a: tf.tensor1d([1, 1]), b: tf.tensor2d([[1]]) };
-    const { m } = adamWUpdate(params, gradients, adamWInit(params), tf.scalar(0.1), adamWDefaults, { gradientScale: tf.scalar(0.2) }).state;
+    const { m } = adamWUpdate(params, gradients, adamWInit(params), tf.scalar(0.1), adamWDefaults, {
+      gradientScale: tf.scalar(0.2),
+    }).state;
     expect(Array.from(m.a.dataSync())[0]).toBeCloseTo(0.06, 6);
     expect(number(m.b)).toBeCloseTo(0.08, 6);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foldIn, random } from "../../lib/engine/random";
+import { foldIn, random } from "../../lib/util/random";
 
 const draws = (seed: number, n: number): number[] => {
   const r = random(seed);
@@ -25,7 +25,8 @@ describe("random", () => {
 
   it("gives neighbouring seeds unrelated streams", () => {
     const first = Array.from({ length: 4000 }, (_, seed) => draws(seed, 1)[0] - 0.5);
-    const correlation = first.slice(1).reduce((sum, u, i) => sum + u * first[i], 0) / first.reduce((sum, u) => sum + u * u, 0);
+    const correlation =
+      first.slice(1).reduce((sum, u, i) => sum + u * first[i], 0) / first.reduce((sum, u) => sum + u * u, 0);
     expect(Math.abs(correlation)).toBeLessThan(0.06);
   });
 
@@ -56,7 +57,16 @@ describe("random", () => {
 
 describe("foldIn", () => {
   it("depends on seed, on every item and on their order", () => {
-    const seeds = [foldIn(0, 1, 2), foldIn(0, 2, 1), foldIn(0, "1", 2), foldIn(0, 1), foldIn(1, 1, 2), foldIn(0, "ab"), foldIn(0, "ba"), foldIn(0, "a", "b", 1)];
+    const seeds = [
+      foldIn(0, 1, 2),
+      foldIn(0, 2, 1),
+      foldIn(0, "1", 2),
+      foldIn(0, 1),
+      foldIn(1, 1, 2),
+      foldIn(0, "ab"),
+      foldIn(0, "ba"),
+      foldIn(0, "a", "b", 1),
+    ];
     expect(new Set(seeds).size).toBe(seeds.length);
     expect(foldIn(4, "x", 7)).toBe(foldIn(4, "x", 7));
     expect(seeds.every((s) => Number.isInteger(s) && s >= 0 && s < 2 ** 32)).toBe(true);

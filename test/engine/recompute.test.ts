@@ -37,13 +37,24 @@ beforeAll(async () => {
   params = { ...made.params, ...adapter };
   ({ pixelValues: pixels, vision } = bench.batch(["a", "b"]));
   const prompts = [bench.prompt("Answer.", toyPlace(0)), bench.prompt("What animal is this?", toyPlace(1))];
-  const responses = [[0, [11, 12, 13]], [1, [14, 15]], [1, [16]]] as const;
+  const responses = [
+    [0, [11, 12, 13]],
+    [1, [14, 15]],
+    [1, [16]],
+  ] as const;
   const rows = responses.map(([prompt, tokenIds]) => {
     const { inputIds } = prompts[prompt];
-    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => true)], image: toyPlace(prompt) };
+    return {
+      inputIds: [...inputIds, ...tokenIds],
+      predicted: [...inputIds.map(() => false), ...tokenIds.map(() => true)],
+      image: toyPlace(prompt),
+    };
   });
   packed = rowBatch([[rows[0], rows[1]], [rows[2]]], bench.config, { lengthBucket: 1, placesBucket: 1 });
-  group = groupBatch(prompts, responses.map(([prompt, tokenIds]) => ({ prompt, tokenIds: [...tokenIds], scored: true })));
+  group = groupBatch(
+    prompts,
+    responses.map(([prompt, tokenIds]) => ({ prompt, tokenIds: [...tokenIds], scored: true })),
+  );
 });
 afterAll(() => {
   disposeTree(params, pixels, vision, packed, group);
@@ -52,14 +63,26 @@ afterAll(() => {
 
 type Batches = { pixels: Tensor; packed: RowBatch; group: GroupBatch; vision: VisionInputs };
 /** Gradients of every parameter, adapter and vision tower included, of both kinds of batch. */
-const gradients = (recompute: boolean) => (p: Params, b: Batches): { loss: Tensor; gradients: Params } => {
-  const out = valueAndGradients(p, Object.keys(p).filter((name) => !/lora_(scaling|dropout|seed)$/.test(name)), (q) => {
-    const features = encodeImages(q, bench.config, b.pixels, b.vision, recompute);
-    const rows = tf.sum(rowLogProbs(q, bench.config, features, b.packed, 0.7, recompute));
-    return { loss: tf.add(rows, tf.sum(tf.mul(groupLogProbs(q, bench.config, features, b.group, 0.9, recompute), b.group.weights))), metrics: {} };
-  });
-  return { loss: out.loss, gradients: out.gradients };
-};
+const gradients =
+  (recompute: boolean) =>
+  (p: Params, b: Batches): { loss: Tensor; gradients: Params } => {
+    const out = valueAndGradients(
+      p,
+      Object.keys(p).filter((name) => !/lora_(scaling|dropout|seed)$/.test(name)),
+      (q) => {
+        const features = encodeImages(q, bench.config, b.pixels, b.vision, recompute);
+        const rows = tf.sum(rowLogProbs(q, bench.config, features, b.packed, 0.7, recompute));
+        return {
+          loss: tf.add(
+            rows,
+            tf.sum(tf.mul(groupLogProbs(q, bench.config, features, b.group, 0.9, recompute), b.group.weights)),
+          ),
+          metrics: {},
+        };
+      },
+    );
+    return { loss: out.loss, gradients: out.gradients };
+  };
 
 describe("log-probabilities of some places at a time", () => {
   it("are those of all at once, tied and untied, with the same gradients, and leave no tensor behind", () => {
@@ -68,14 +91,24 @@ describe("log-probabilities of some places at a time", () => {
       const states = tf.randomNormal([7, 32], 0, 1, "float32", 4);
       const targets = tf.tensor1d([3, 1, 4, 1, 5, 9, 2], "int32");
       const before = tf.memory().numTensors;
-      const some = Object.fromEntries(["model.embed_tokens.weight", "lm_head.weight"].filter((name) => !tieWordEmbeddings || name !== "lm_head.weight").map((name) => [name, params[name]]));
-      const of = (recompute: boolean, atOnce: number) => (p: Params): { loss: Tensor; gradients: Params } => {
-        const { loss, gradients } = valueAndGradients({ ...p, states }, tieWordEmbeddings ? ["model.embed_tokens.weight", "states"] : ["lm_head.weight", "states"], (q) => {
-          const logProbs = stateLogProbs(q, config, q.states, targets, 0.8, recompute, atOnce);
-          return { loss: tf.sum(tf.mul(logProbs, tf.tensor1d([1, -2, 3, -4, 5, -6, 7]))), metrics: {} };
-        });
-        return { loss, gradients };
-      };
+      const some = Object.fromEntries(
+        ["model.embed_tokens.weight", "lm_head.weight"]
+          .filter((name) => !tieWordEmbeddings || name !== "lm_head.weight")
+          .map((name) => [name, params[name]]),
+      );
+      const of =
+        (recompute: boolean, atOnce: number) =>
+        (p: Params): { loss: Tensor; gradients: Params } => {
+          const { loss, gradients } = valueAndGradients(
+            { ...p, states },
+            tieWordEmbeddings ? ["model.embed_tokens.weight", "states"] : ["lm_head.weight", "states"],
+            (q) => {
+              const logProbs = stateLogProbs(q, config, q.states, targets, 0.8, recompute, atOnce);
+              return { loss: tf.sum(tf.mul(logProbs, tf.tensor1d([1, -2, 3, -4, 5, -6, 7]))), metrics: {} };
+            },
+          );
+          return { loss, gradients };
+        };
       const [whole, chunks, one] = [of(false, 0), of(true, 3), of(true, 100)].map((run) => tf.tidy(() => run(some)));
       const compiled = compile(of(true, 3), { name: "chunks" })(some);
       for (const other of [chunks, one, compiled]) {
@@ -98,7 +131,12 @@ describe("gradient checkpointing", () => {
     const compiled = compile(gradients(true), { name: "recomputed" });
     const traced = compiled(params, batches);
     const replayed = compiled(params, batches);
-    for (const [other, tolerance] of [[eager, 1e-6], [traced, 1e-5], [replayed, 1e-5]] as const) { // compiled: TensorFlow may take other kernels
+    for (const [other, tolerance] of [
+      [eager, 1e-6],
+      [traced, 1e-5],
+      [replayed, 1e-5],
+    ] as const) {
+      // compiled: TensorFlow may take other kernels
       expect(relativeError({ loss: other.loss }, { loss: plain.loss })).toBeLessThan(tolerance);
       expect(relativeError(other.gradients, plain.gradients)).toBeLessThan(tolerance);
     }
@@ -131,10 +169,12 @@ describe("gradient checkpointing", () => {
     let runs = 0;
     const [x, y] = [tf.tensor1d([1, 2]), tf.tensor1d([3, 4])];
     const { loss, gradients: g } = valueAndGradients({ x, y }, ["x", "y"], (p) => ({
-      loss: tf.sum(recomputed([p.x, p.y], ([a]) => {
-        runs++;
-        return tf.mul(tf.square(a), a);
-      })),
+      loss: tf.sum(
+        recomputed([p.x, p.y], ([a]) => {
+          runs++;
+          return tf.mul(tf.square(a), a);
+        }),
+      ),
       metrics: {},
     }));
     expect(runs).toBe(2);

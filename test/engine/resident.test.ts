@@ -12,8 +12,11 @@ import { relativeError } from "../helpers/tiny";
 const untied = path.join(__dirname, "../fixtures/parity/fixture-untied/model"); // stored in bf16
 
 const inputs = () => ({
-  inputIds: tf.tensor2d([[5, 6, 7, 8]], [1, 4], "int32"), positionIds: tf.tile(tf.reshape(tf.range(0, 4, 1, "int32"), [1, 1, 4]), [3, 1, 1]),
-  featureIndex: tf.fill([1, 4], -1, "int32"), pixelValues: null, vision: null,
+  inputIds: tf.tensor2d([[5, 6, 7, 8]], [1, 4], "int32"),
+  positionIds: tf.tile(tf.reshape(tf.range(0, 4, 1, "int32"), [1, 1, 4]), [3, 1, 1]),
+  featureIndex: tf.fill([1, 4], -1, "int32"),
+  pixelValues: null,
+  vision: null,
 });
 
 describe("weights held in bfloat16", () => {
@@ -38,7 +41,8 @@ describe("weights held in bfloat16", () => {
     const { params: held } = loadModel(untied, { dtype: "auto" });
     expect(Object.values(held).every(isBf16)).toBe(true);
     const x = inputs();
-    const run = (options: object) => compile((p: Params, i: ReturnType<typeof inputs>) => forward(p, config, i), { name: "resident", ...options });
+    const run = (options: object) =>
+      compile((p: Params, i: ReturnType<typeof inputs>) => forward(p, config, i), { name: "resident", ...options });
     const [float, half] = [run({}), run({ bf16: true })];
     const logits = float(params, x);
     const traced = float(held, x);
@@ -55,10 +59,19 @@ describe("weights held in bfloat16", () => {
   });
 
   it("let gradients of other tensors through, and pass unchanged", () => {
-    const w = tf.tensor2d([[1, 2], [3, 4]]);
+    const w = tf.tensor2d([
+      [1, 2],
+      [3, 4],
+    ]);
     const held = narrowed(w);
     const x = tf.tensor2d([[1, 1]]);
-    const step = compile((p: { w: Tensor }, input: Tensor) => ({ gradient: tf.grad((a: Tensor) => tf.sum(tf.square(tf.matMul(a as tf.Tensor2D, p.w as tf.Tensor2D))))(input), w: p.w }), { name: "through" });
+    const step = compile(
+      (p: { w: Tensor }, input: Tensor) => ({
+        gradient: tf.grad((a: Tensor) => tf.sum(tf.square(tf.matMul(a as tf.Tensor2D, p.w as tf.Tensor2D))))(input),
+        w: p.w,
+      }),
+      { name: "through" },
+    );
     for (let i = 0; i < 2; i++) {
       const out = step({ w: held }, x); // x w = [4, 6]; gradient 2 [4, 6] wᵀ = [2 (4 + 12), 2 (12 + 24)]
       expect(Array.from(out.gradient.dataSync())).toEqual([32, 72]);
@@ -70,7 +83,9 @@ describe("weights held in bfloat16", () => {
 
   it("round what is stored wider, where bfloat16 is asked for", () => {
     const tied = path.join(__dirname, "../fixtures/parity/fixture-tied/model"); // stored in f32
-    const [wide, kept, half] = [{}, { dtype: "auto" as const }, { dtype: "bfloat16" as const }].map((options) => loadModel(tied, options).params);
+    const [wide, kept, half] = [{}, { dtype: "auto" as const }, { dtype: "bfloat16" as const }].map(
+      (options) => loadModel(tied, options).params,
+    );
     const name = "model.norm.weight";
     expect([isBf16(wide[name]), isBf16(kept[name]), isBf16(half[name])]).toEqual([false, false, true]);
     const back = mapParams(half, widened);

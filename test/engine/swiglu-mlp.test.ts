@@ -11,17 +11,32 @@ import { draw } from "../helpers/kernel-parity";
 /** [x, gate, up, down, and a bias of each]: numbers of a size near 1. */
 function drawn(rows: number, width: number, inner: number, out: number): Tensor[] {
   const weight = (seed: number, to: number, from: number): Tensor => draw(seed, [to, from], 1 / Math.sqrt(from));
-  return [draw(1, [rows, width]), weight(2, inner, width), weight(3, inner, width), weight(4, out, inner), draw(5, [inner]), draw(6, [inner]), draw(7, [out])];
+  return [
+    draw(1, [rows, width]),
+    weight(2, inner, width),
+    weight(3, inner, width),
+    weight(4, out, inner),
+    draw(5, [inner]),
+    draw(6, [inner]),
+    draw(7, [out]),
+  ];
 }
 
 type Layer = (...inputs: Tensor[]) => Tensor;
 const fused: Layer = (x, gate, up, down, gateBias = null!, upBias = null!, downBias = null!) =>
   swigluMlp(x, { weight: gate, bias: gateBias }, { weight: up, bias: upBias }, { weight: down, bias: downBias });
-const composed: Layer = (x, gate, up, down, gateBias = null!, upBias = null!, downBias = null!) => linear(swiglu(linear(x, gate, gateBias), linear(x, up, upBias)), down, downBias);
+const composed: Layer = (x, gate, up, down, gateBias = null!, upBias = null!, downBias = null!) =>
+  linear(swiglu(linear(x, gate, gateBias), linear(x, up, upBias)), down, downBias);
 
 /** Value and every input's gradient, for a fixed gradient of the value. */
-const withGradients = (f: Layer) => (...inputs: Tensor[]): Tensor[] =>
-  [f(...inputs), ...tf.grads((...given: Tensor[]) => tf.sum(tf.mul(f(...given), draw(9, [inputs[0].shape[0], inputs[3].shape[0]]))))(inputs)];
+const withGradients =
+  (f: Layer) =>
+  (...inputs: Tensor[]): Tensor[] => [
+    f(...inputs),
+    ...tf.grads((...given: Tensor[]) => tf.sum(tf.mul(f(...given), draw(9, [inputs[0].shape[0], inputs[3].shape[0]]))))(
+      inputs,
+    ),
+  ];
 
 const far = (a: Tensor, b: Tensor): number => tf.tidy(() => tf.div(tf.norm(tf.sub(a, b)), tf.norm(b)).dataSync()[0]);
 const bits = (outputs: Tensor[]): unknown[] => outputs.map((x) => x.dataSync());
@@ -46,20 +61,36 @@ describe("the SwiGLU layer", () => {
     const gradients = tf.grads((...given: Tensor[]) => tf.sum(fused(...given)))(inputs);
     inputs.forEach((x, i) => {
       const direction = draw(20 + i, x.shape);
-      const at = (step: number): number => tf.sum(fused(...inputs.map((y, j) => (i === j ? y.add(direction.mul(step)) : y)))).dataSync()[0];
+      const at = (step: number): number =>
+        tf.sum(fused(...inputs.map((y, j) => (i === j ? y.add(direction.mul(step)) : y)))).dataSync()[0];
       const slope = tf.sum(gradients[i].mul(direction)).dataSync()[0];
-      expect(Math.abs((at(0.01) - at(-0.01)) / 0.02 - slope), `input ${i}`).toBeLessThan(1e-2 * Math.max(1, Math.abs(slope)));
+      expect(Math.abs((at(0.01) - at(-0.01)) / 0.02 - slope), `input ${i}`).toBeLessThan(
+        1e-2 * Math.max(1, Math.abs(slope)),
+      );
     });
   });
 
-  it.each([["wider than the kernel's", [3, 513, 20, 6]], ["with more between than the kernel's", [3, 6, 4097, 5]]] as const)("%s is the composition", (_, sizes) => {
+  it.each([
+    ["wider than the kernel's", [3, 513, 20, 6]],
+    ["with more between than the kernel's", [3, 6, 4097, 5]],
+  ] as const)("%s is the composition", (_, sizes) => {
     const inputs = drawn(...(sizes as unknown as [number, number, number, number]));
-    expect(furthest(withGradients(fused)(...inputs), withoutKernels(() => withGradients(composed)(...inputs)))).toBeLessThan(3e-6);
+    expect(
+      furthest(
+        withGradients(fused)(...inputs),
+        withoutKernels(() => withGradients(composed)(...inputs)),
+      ),
+    ).toBeLessThan(3e-6);
   });
 
   it("of extreme numbers is finite where the composition is", () => {
-    const inputs = [tf.tensor2d([[200], [-200], [0], [1e4], [-1e4]]), ...[1, 1, 1].map((value) => tf.tensor2d([[value]]))];
-    expect(Array.from(fused(...inputs).dataSync())).toEqual([40000, 0, 0, 1e8, 0].map((value) => expect.closeTo(value, 1)));
+    const inputs = [
+      tf.tensor2d([[200], [-200], [0], [1e4], [-1e4]]),
+      ...[1, 1, 1].map((value) => tf.tensor2d([[value]])),
+    ];
+    expect(Array.from(fused(...inputs).dataSync())).toEqual(
+      [40000, 0, 0, 1e8, 0].map((value) => expect.closeTo(value, 1)),
+    );
     for (const gradient of tf.grads(fused)(inputs)) expect(gradient.dataSync().every(Number.isFinite)).toBe(true);
   });
 
@@ -95,7 +126,8 @@ describe("the SwiGLU layer", () => {
 describe.skipIf(!isNative)("the SwiGLU layer, compiled", () => {
   const inputs = drawn(70, 40, 150, 45);
   const [x, , , , ...biases] = inputs;
-  const run = (options: CompileOptions, given: Tensor[]): Tensor[] => compile((...all: Tensor[]) => withGradients(fused)(...all), options)(...given);
+  const run = (options: CompileOptions, given: Tensor[]): Tensor[] =>
+    compile((...all: Tensor[]) => withGradients(fused)(...all), options)(...given);
   const exact = withoutKernels(() => withGradients(composed)(...inputs));
   const held = (): Tensor[] => inputs.slice(1, 4).map((weight) => compile(toBf16)(weight));
 
@@ -123,11 +155,21 @@ describe.skipIf(!isNative)("the SwiGLU layer, compiled", () => {
 });
 
 describe.skipIf(!usesKernels())("the kernel for the SwiGLU layer", () => {
-  const call = (...shapes: number[][]): Tensor => callKernel("SwiGluMlp", shapes.map((shape) => tf.ones(shape)), 2, { rounds: false, keeps: false })[0];
+  const call = (...shapes: number[][]): Tensor =>
+    callKernel(
+      "SwiGluMlp",
+      shapes.map((shape) => tf.ones(shape)),
+      2,
+      { rounds: false, keeps: false },
+    )[0];
 
   it("says which inputs don't fit", () => {
-    expect(() => call([2, 3], [4, 5], [4, 5], [6, 4], [0], [0], [0])).toThrow("FineR1SwiGluMlp: x [2,3] against gate [4,5] and down [6,4]");
-    expect(() => call([2, 5], [4, 5], [4, 5], [6, 3], [0], [0], [0])).toThrow("x [2,5] against gate [4,5] and down [6,3]");
+    expect(() => call([2, 3], [4, 5], [4, 5], [6, 4], [0], [0], [0])).toThrow(
+      "FineR1SwiGluMlp: x [2,3] against gate [4,5] and down [6,4]",
+    );
+    expect(() => call([2, 5], [4, 5], [4, 5], [6, 3], [0], [0], [0])).toThrow(
+      "x [2,5] against gate [4,5] and down [6,3]",
+    );
     expect(() => call([2, 5], [4, 5], [3, 5], [6, 4], [0], [0], [0])).toThrow("inputs 1 and 2 are [4,5] and [3,5]");
     expect(() => call([2, 5, 1], [4, 5], [4, 5], [6, 4], [0], [0], [0])).toThrow("input 0 is [2,5,1]; expected rank 2");
     expect(() => call([2, 5], [4, 5], [4, 5], [6, 4], [0], [5], [0])).toThrow("bias is [5]; expected [4] or no number");

@@ -8,7 +8,11 @@ describe("flatten", () => {
     const tree = { x: a, list: [b, null, "s", 4], deep: { y: c, flag: true, none: undefined } };
     const flat = flatten(tree);
     expect(flat.leaves).toEqual([a, b, c]);
-    expect(flat.rebuild([c, a, b])).toEqual({ x: c, list: [a, null, "s", 4], deep: { y: b, flag: true, none: undefined } });
+    expect(flat.rebuild([c, a, b])).toEqual({
+      x: c,
+      list: [a, null, "s", 4],
+      deep: { y: b, flag: true, none: undefined },
+    });
     expect(() => flat.rebuild([a])).toThrow("1 tensors for a tree of 3");
     disposeTree(tree);
     expect([a, b, c].every((t) => t.isDisposed)).toBe(true);
@@ -18,7 +22,23 @@ describe("flatten", () => {
     const t = tf.scalar(0);
     const key = (tree: unknown): string => flatten(tree).key;
     expect(key({ a: t, b: 1 })).toBe(key({ a: t, b: 1 }));
-    const different = [{ a: t, b: 1 }, { a: t, b: 2 }, { a: t, b: "1" }, { a: t, c: 1 }, { a: t, b: t }, { a: [t], b: 1 }, { b: 1, a: t }, { a: t, b: null }, { a: t, b: undefined }, { a: t, b: "undefined" }, { a: t }, [t, 1], [[t], 1], [12, t], [1, 2, t]];
+    const different = [
+      { a: t, b: 1 },
+      { a: t, b: 2 },
+      { a: t, b: "1" },
+      { a: t, c: 1 },
+      { a: t, b: t },
+      { a: [t], b: 1 },
+      { b: 1, a: t },
+      { a: t, b: null },
+      { a: t, b: undefined },
+      { a: t, b: "undefined" },
+      { a: t },
+      [t, 1],
+      [[t], 1],
+      [12, t],
+      [1, 2, t],
+    ];
     expect(new Set(different.map(key)).size).toBe(different.length);
     t.dispose();
   });

@@ -2,18 +2,42 @@ import { describe, expect, it } from "vitest";
 import { chooseNames, type ChoiceRow } from "../../lib/eval/choose";
 import { scoreRow } from "../../lib/eval/score";
 
-const row: ChoiceRow = { image_path: "a.png", question: "q", options: ["wolf", "red fox"], ground_truth: "red fox", domain: "mammal", split: "seen", setting: "closed", designer: "d" };
+const row: ChoiceRow = {
+  image_path: "a.png",
+  question: "q",
+  options: ["wolf", "red fox"],
+  ground_truth: "red fox",
+  domain: "mammal",
+  split: "seen",
+  setting: "closed",
+  designer: "d",
+};
 const open: ChoiceRow = { ...row, options: undefined, setting: "open" };
 const table = {
   images: new Map([["a.png", [0.6, 0.8]]]),
-  names: new Map([["wolf", [1, 0]], ["red fox", [0.8, 0.6]], ["cat", [0, 1]], ["hen", [0.6, 0.8]]]), // 0.6, 0.96, 0.8, 1
+  names: new Map([
+    ["wolf", [1, 0]],
+    ["red fox", [0.8, 0.6]],
+    ["cat", [0, 1]],
+    ["hen", [0.6, 0.8]],
+  ]), // 0.6, 0.96, 0.8, 1
 };
-const of = { method: "clip", seed: 3, namesOfDomain: (domain: string) => (domain === "mammal" ? ["cat", "wolf", "red fox"] : ["hen"]) };
+const of = {
+  method: "clip",
+  seed: 3,
+  namesOfDomain: (domain: string) => (domain === "mammal" ? ["cat", "wolf", "red fox"] : ["hen"]),
+};
 
 describe("chooseNames", () => {
   it("answers with the most similar option, or name of the domain, in a form that scores", () => {
     const [closed, free] = chooseNames([row, open], table, of);
-    expect(closed).toMatchObject({ method: "clip", seed: 3, options: ["wolf", "red fox"], output: "<answer> red fox</answer>", designer: "d" });
+    expect(closed).toMatchObject({
+      method: "clip",
+      seed: 3,
+      options: ["wolf", "red fox"],
+      output: "<answer> red fox</answer>",
+      designer: "d",
+    });
     expect("options" in free).toBe(false);
     expect([scoreRow(closed, "closed").exact, scoreRow(free, "open").exact]).toEqual([true, true]);
     const [wrong] = chooseNames([{ ...row, options: ["wolf", "cat"] }], table, of);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../lib/engine/random";
+import { random } from "../../lib/util/random";
 import { mcnemar, pairedBootstrap, pairRows, type Pair } from "../../lib/eval/compare";
 import type { PredictionRow } from "../../lib/eval/rows";
 
 const table = (both: number, onlyA: number, onlyB: number, none: number): Pair[] => {
-  const make = (n: number, a: number, b: number): Pair[] => Array.from({ length: n }, (_, i) => ({ cluster: `c${i % 10}`, a, b }));
+  const make = (n: number, a: number, b: number): Pair[] =>
+    Array.from({ length: n }, (_, i) => ({ cluster: `c${i % 10}`, a, b }));
   return [...make(both, 1, 1), ...make(onlyA, 1, 0), ...make(onlyB, 0, 1), ...make(none, 0, 0)];
 };
 
@@ -54,7 +55,9 @@ describe("pairedBootstrap", () => {
   it("is wider when pairs come in clusters than when each stands alone", () => {
     const stream = random(5);
     const outcomes = Array.from({ length: 20 }, () => stream.integer(3) - 1);
-    const clustered = outcomes.flatMap((d, c) => Array.from({ length: 10 }, () => ({ cluster: `c${c}`, a: d > 0 ? 1 : 0, b: d < 0 ? 1 : 0 })));
+    const clustered = outcomes.flatMap((d, c) =>
+      Array.from({ length: 10 }, () => ({ cluster: `c${c}`, a: d > 0 ? 1 : 0, b: d < 0 ? 1 : 0 })),
+    );
     const alone = clustered.map((pair, i) => ({ ...pair, cluster: `x${i}` }));
     const width = (pairs: Pair[]): number => {
       const { low, high } = pairedBootstrap(pairs);
@@ -77,14 +80,25 @@ describe("pairedBootstrap", () => {
 
 describe("pairRows", () => {
   const row = (method: string, image: string, output: string, seed = 0): PredictionRow => ({
-    method, seed, domain: "bird", split: "seen", setting: "closed", image_path: image, question: `q of ${method}`, ground_truth: "fox", output: `<answer>${output}</answer>`,
+    method,
+    seed,
+    domain: "bird",
+    split: "seen",
+    setting: "closed",
+    image_path: image,
+    question: `q of ${method}`,
+    ground_truth: "fox",
+    output: `<answer>${output}</answer>`,
   });
 
   it("pairs by image and setting, averages over seeds and counts what has no partner", () => {
     const a = [row("a", "1", "fox"), row("a", "1", "cat", 1), row("a", "2", "fox"), row("a", "3", "fox")];
     const b = [row("b", "2", "a fox"), row("b", "1", "cat")];
     const { pairs, unpaired } = pairRows(a, b);
-    expect(pairs).toEqual([{ cluster: "bird/fox", a: 0.5, b: 0 }, { cluster: "bird/fox", a: 1, b: 1 }]);
+    expect(pairs).toEqual([
+      { cluster: "bird/fox", a: 0.5, b: 0 },
+      { cluster: "bird/fox", a: 1, b: 1 },
+    ]);
     expect(unpaired).toBe(1);
     expect(pairRows(a, b, "exact").pairs[1]).toEqual({ cluster: "bird/fox", a: 1, b: 0 });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../lib/engine/random";
+import { random } from "../../lib/util/random";
 import { tf } from "../../lib/engine/tensorflow";
 import { bestClass, chooseL2, fitProbe, probeScores, type Labelled } from "../../lib/eval/logistic";
 
@@ -7,7 +7,18 @@ import { bestClass, chooseL2, fitProbe, probeScores, type Labelled } from "../..
 function corners(count: number, noise: number, seed: number): Labelled {
   const r = random(seed);
   const labels = Array.from({ length: count }, (_, i) => i % 3);
-  return { labels, features: labels.map((c) => Float32Array.from([(c === 0 ? 5 : 0) + noise * r.normal(), (c === 1 ? 500 : 0) + 100 * noise * r.normal(), (c === 2 ? 5 : 0) + noise * r.normal(), 7, r.normal()])) };
+  return {
+    labels,
+    features: labels.map((c) =>
+      Float32Array.from([
+        (c === 0 ? 5 : 0) + noise * r.normal(),
+        (c === 1 ? 500 : 0) + 100 * noise * r.normal(),
+        (c === 2 ? 5 : 0) + noise * r.normal(),
+        7,
+        r.normal(),
+      ]),
+    ),
+  };
 }
 const accuracy = (data: Labelled, l2: number, test: Labelled): number => {
   const scores = probeScores(fitProbe(data, 3, l2), test.features);
@@ -43,7 +54,10 @@ describe("fitProbe", () => {
 
   it("shrinks with the penalty, keeps the bias free, and leaves no tensor", () => {
     const before = tf.memory().numTensors;
-    const data = { features: [[1], [1.5], [4], [5], [6], [8]].map((row) => Float32Array.from(row)), labels: [0, 0, 1, 1, 1, 1] };
+    const data = {
+      features: [[1], [1.5], [4], [5], [6], [8]].map((row) => Float32Array.from(row)),
+      labels: [0, 0, 1, 1, 1, 1],
+    };
     const norm = (l2: number): number => Math.hypot(...fitProbe(data, 2, l2).weights.slice(0, 2));
     expect(norm(10)).toBeLessThan(norm(0.1) / 5);
     const [scores] = probeScores(fitProbe(data, 2, 1e4, 4000), [Float32Array.from([1])]);
@@ -55,7 +69,9 @@ describe("fitProbe", () => {
     const data = corners(6, 1, 1);
     expect(() => fitProbe({ ...data, labels: [0] }, 3, 0.1)).toThrow("6 rows of features and 1 labels");
     expect(() => fitProbe(data, 2, 0.1)).toThrow("label 2 is not in [0, 2)");
-    expect(() => probeScores(fitProbe(data, 3, 0.1, 2), [new Float32Array(4)])).toThrow("row 0 has 4 features, 5 expected");
+    expect(() => probeScores(fitProbe(data, 3, 0.1, 2), [new Float32Array(4)])).toThrow(
+      "row 0 has 4 features, 5 expected",
+    );
   });
 });
 
@@ -64,7 +80,14 @@ describe("chooseL2", () => {
     const clean = corners(30, 0.2, 7);
     const groups = clean.labels.map((_, i) => (i < 15 ? "a" : "b"));
     expect(chooseL2(clean, 3, groups, [0.001, 0.01], 50)).toBe(0.01);
-    expect(() => chooseL2(clean, 3, clean.labels.map(() => "a"), [0.1])).toThrow("1 group of training rows");
+    expect(() =>
+      chooseL2(
+        clean,
+        3,
+        clean.labels.map(() => "a"),
+        [0.1],
+      ),
+    ).toThrow("1 group of training rows");
   });
 });
 

@@ -15,12 +15,18 @@ interface Reference {
   text: number[][];
   images: Record<string, number[]>;
 }
-const reference = (kind: string): Reference => JSON.parse(readFileSync(path.join(fixtures, `${kind}.json`), "utf8")) as Reference;
-const difference = (a: ArrayLike<number>, b: readonly number[]): number => Math.max(...b.map((x, i) => Math.abs(x - a[i])));
+const reference = (kind: string): Reference =>
+  JSON.parse(readFileSync(path.join(fixtures, `${kind}.json`), "utf8")) as Reference;
+const difference = (a: ArrayLike<number>, b: readonly number[]): number =>
+  Math.max(...b.map((x, i) => Math.abs(x - a[i])));
 
 describe("padTexts", () => {
-  const rows = [[7, 1, 2, 9], [7, 3, 9]];
-  const listed = (kind: "clip" | "siglip", maxTokens: number): number[] => Array.from(padTexts(rows, kind, maxTokens, 5).data, Number);
+  const rows = [
+    [7, 1, 2, 9],
+    [7, 3, 9],
+  ];
+  const listed = (kind: "clip" | "siglip", maxTokens: number): number[] =>
+    Array.from(padTexts(rows, kind, maxTokens, 5).data, Number);
 
   it("pads CLIP's texts to the longest and SigLIP's to the full length; a cut text keeps its end token", () => {
     expect(padTexts(rows, "clip", 6, 5).dims).toEqual([2, 4]);
@@ -39,7 +45,10 @@ describe("directories", () => {
 
   it("says what a directory is", () => {
     expect(describeDirectory(path.join(fixtures, "clip"))).toEqual({ kind: "clip", maxTokens: 16 });
-    expect(describeDirectory(made("published", '{"model_type":"siglip","text_config":{}}'))).toEqual({ kind: "siglip", maxTokens: 64 });
+    expect(describeDirectory(made("published", '{"model_type":"siglip","text_config":{}}'))).toEqual({
+      kind: "siglip",
+      maxTokens: 64,
+    });
     expect(describeDirectory(made("old", '{"model_type":"clip"}')).maxTokens).toBe(77);
   });
 
@@ -75,7 +84,9 @@ describe.skipIf(!hasOnnx()).each(["clip", "siglip"] as const)("%s through ONNX",
 
   it("gives images the vectors that transformers gives them; a resized one but for the resampling", async () => {
     const vectors = await towers.images(files);
-    Object.entries(images).forEach(([name, vector], i) => expect(difference(vectors[i], vector), name).toBeLessThan(name === "wide" ? 0.02 : 2e-6));
+    Object.entries(images).forEach(([name, vector], i) =>
+      expect(difference(vectors[i], vector), name).toBeLessThan(name === "wide" ? 0.02 : 2e-6),
+    );
     expect(difference(vectors[0], images.blocks)).toBeGreaterThan(0.01);
   });
 

@@ -2,10 +2,21 @@ import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { manifestFile, openPredictionLog, type LoggedRow } from "../../lib/eval/prediction-log";
-import { temporaryFolder } from "../data/sets/trees";
+import { temporaryFolder } from "../benchmark/photographs/trees";
 
 const folder = temporaryFolder();
-const row = (n: number): LoggedRow => ({ row: n, method: "m", seed: 0, domain: "d", split: "seen", setting: "open", image_path: `${n}.png`, question: "q", ground_truth: "fox", output: "é\n<answer>fox</answer>" });
+const row = (n: number): LoggedRow => ({
+  row: n,
+  method: "m",
+  seed: 0,
+  domain: "d",
+  split: "seen",
+  setting: "open",
+  image_path: `${n}.png`,
+  question: "q",
+  ground_truth: "fox",
+  output: "é\n<answer>fox</answer>",
+});
 const manifest = { model: "a", seed: 0 };
 const begin = (name: string, rows: readonly LoggedRow[] = [row(0), row(1)]): string => {
   const file = path.join(folder, name);
@@ -22,7 +33,12 @@ describe("openPredictionLog", () => {
     expect([log.finished, log.dropped]).toEqual([[row(0), row(1)], false]);
     log.append([row(3)]);
     log.close();
-    expect(readFileSync(file, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as LoggedRow)).toEqual([row(0), row(1), row(3)]);
+    expect(
+      readFileSync(file, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as LoggedRow),
+    ).toEqual([row(0), row(1), row(3)]);
   });
 
   it.each([1, 10, 60])("drops a last line of which %d bytes were written, however it was cut", (bytes) => {
@@ -37,12 +53,17 @@ describe("openPredictionLog", () => {
 
   it("refuses another manifest by its first difference, and begins anew when told", () => {
     const file = begin("b.jsonl");
-    expect(() => openPredictionLog(file, { ...manifest, model: "b" }, 4)).toThrow(/b\.jsonl holds answers to something else: model was "a" and is "b"; choose another --out/);
+    expect(() => openPredictionLog(file, { ...manifest, model: "b" }, 4)).toThrow(
+      /b\.jsonl holds answers to something else: model was "a" and is "b"; choose another --out/,
+    );
     expect(() => openPredictionLog(file, { ...manifest, limit: 3 }, 4)).toThrow(/limit was nothing and is 3/);
     const log = openPredictionLog(file, { ...manifest, model: "b" }, 4, true);
     expect(log.finished).toEqual([]);
     log.close();
-    expect([readFileSync(file, "utf8"), JSON.parse(readFileSync(manifestFile(file), "utf8"))]).toEqual(["", { ...manifest, model: "b" }]);
+    expect([readFileSync(file, "utf8"), JSON.parse(readFileSync(manifestFile(file), "utf8"))]).toEqual([
+      "",
+      { ...manifest, model: "b" },
+    ]);
   });
 
   it("refuses a file without its manifest, and overwrites nothing", () => {

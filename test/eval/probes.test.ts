@@ -3,12 +3,12 @@ import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../lib/engine/tree";
 import { createProbes, probeRow, type Probes } from "../../lib/eval/probes";
 import { hiddenStates } from "../../lib/model/forward";
-import { loadEmojiFgvr } from "../../lib/data/emoji-fgvr";
-import { tinyPrompts } from "../../lib/data/prompts";
-import type { Knowledge } from "../../lib/data/corpus";
-import { knowledgeQuestions, probedMethods, probeSamples, SHORT_QUESTIONS } from "../../lib/probes";
-import { probesFigure } from "../../lib/report/probes";
-import { loadSettings } from "../../lib/settings";
+import { loadEmojiFgvr } from "../../lib/benchmark/emoji-fgvr";
+import { tinyPrompts } from "../../lib/benchmark/prompts";
+import type { Knowledge } from "../../lib/benchmark/emoji-fgvr/knowledge";
+import { knowledgeQuestions, probedMethods, probeSamples, SHORT_QUESTIONS } from "../../lib/experiment/probes";
+import { probesFigure } from "../../lib/experiment/probes-report";
+import { loadSettings } from "../../lib/experiment/settings";
 import { promptBatch } from "../../lib/rollout/prompts";
 import type { Workbench } from "../../lib/train/workbench";
 import { toyBench, toyPlace } from "../helpers/tiny";
@@ -32,7 +32,11 @@ const close = (a: ArrayLike<number>, b: ArrayLike<number>): void => {
 describe("features", () => {
   it("are the mean of the image's tokens and the whole model's state at the prompt's end, whatever shares the batch", () => {
     const before = tf.memory().numTensors;
-    const all = probes.features(params, ["a", "b", "c", "a", "b"], ["Parts?", "Colors?", "Which animal is this? Think first.", "Colors?", "Parts?"]);
+    const all = probes.features(
+      params,
+      ["a", "b", "c", "a", "b"],
+      ["Parts?", "Colors?", "Which animal is this? Think first.", "Colors?", "Parts?"],
+    );
     expect(tf.memory().numTensors).toBe(before);
     expect(all).toHaveLength(5);
     close(all[0].visual, all[3].visual);
@@ -41,9 +45,17 @@ describe("features", () => {
     tf.tidy(() => {
       const own = bench.features(params, ["c"]).slice(0, 4);
       close(all[2].visual, own.mean(0).dataSync());
-      const { inputIds, positionIds, featureIndex, last } = promptBatch([bench.prompt("Which animal is this? Think first.", toyPlace(0))]);
+      const { inputIds, positionIds, featureIndex, last } = promptBatch([
+        bench.prompt("Which animal is this? Think first.", toyPlace(0)),
+      ]);
       const hidden = hiddenStates(params, bench.config, { inputIds, positionIds, featureIndex, ...bench.batch(["c"]) });
-      close(all[2].hidden, hidden.reshape([-1, bench.config.text.hiddenSize]).gather(last as tf.Tensor1D).dataSync());
+      close(
+        all[2].hidden,
+        hidden
+          .reshape([-1, bench.config.text.hiddenSize])
+          .gather(last as tf.Tensor1D)
+          .dataSync(),
+      );
     });
     expect(() => probes.features(params, ["a"], [])).toThrow("1 images and 0 questions");
   });
@@ -67,8 +79,17 @@ describe("textLogProbs", () => {
 
 describe("answers", () => {
   it("are those of the images asked about, in order", () => {
-    const all = probes.answers(params, ["a", "b", "c", "a", "b", "c"], ["Parts?", "Parts?", "Parts?", "Colors?", "Colors?", "Colors?"], 6);
-    expect(all).toEqual(["a", "b", "c"].map((image) => probes.answers(params, [image], ["Parts?"], 6)[0]).concat(["a", "b", "c"].map((image) => probes.answers(params, [image], ["Colors?"], 6)[0])));
+    const all = probes.answers(
+      params,
+      ["a", "b", "c", "a", "b", "c"],
+      ["Parts?", "Parts?", "Parts?", "Colors?", "Colors?", "Colors?"],
+      6,
+    );
+    expect(all).toEqual(
+      ["a", "b", "c"]
+        .map((image) => probes.answers(params, [image], ["Parts?"], 6)[0])
+        .concat(["a", "b", "c"].map((image) => probes.answers(params, [image], ["Colors?"], 6)[0])),
+    );
   });
 });
 
@@ -79,7 +100,13 @@ describe("what is asked", () => {
   it("fits on few-shot designers and tests on the evaluated ones", () => {
     for (const role of ["dev", "test"] as const) {
       const { train, test } = probeSamples({ benchmark, settings: { ...settings, eval: { ...settings.eval, role } } });
-      expect(new Set(train.map((s) => benchmark.roleOf(benchmark.drawings(s.concept, "fewshot").find((d) => d.path === s.image)!.style)))).toEqual(new Set(["fewshot"]));
+      expect(
+        new Set(
+          train.map((s) =>
+            benchmark.roleOf(benchmark.drawings(s.concept, "fewshot").find((d) => d.path === s.image)!.style),
+          ),
+        ),
+      ).toEqual(new Set(["fewshot"]));
       const designers = new Set(train.map((s) => s.designer));
       expect(test.some((s) => designers.has(s.designer))).toBe(false);
       expect(test.length).toBe(benchmark.subcategories().reduce((n, c) => n + benchmark.drawings(c, role).length, 0));
@@ -87,7 +114,19 @@ describe("what is asked", () => {
   });
 
   it("asks of a name what it looks like and of a look its name, four distinct candidates, the truth first", () => {
-    const all = benchmark.subcategories({ domain: "mammal" }).map((c) => ({ id: c.id, name: c.name, evaluated: true, question: "What mammal is this?", kind: c.kind, colors: ["red"], words: c.visualWords, neighbours: [] as Knowledge[], drawings: [] }));
+    const all = benchmark
+      .subcategories({ domain: "mammal" })
+      .map((c) => ({
+        id: c.id,
+        name: c.name,
+        evaluated: true,
+        question: "What mammal is this?",
+        kind: c.kind,
+        colors: ["red"],
+        words: c.visualWords,
+        neighbours: [] as Knowledge[],
+        drawings: [],
+      }));
     for (const k of all) k.neighbours = all.filter((other) => other !== k);
     const questions = knowledgeQuestions(all, { benchmark, prompts: tinyPrompts, settings });
     expect(questions).toHaveLength(2 * all.length);
@@ -103,25 +142,47 @@ describe("what is asked", () => {
   });
 
   it.each([
-    [0, " red blue.", ["red", "tan"], true], [0, " blue red.", ["red", "tan"], false], [0, "", ["red"], false],
-    [1, " wide solid symmetric.", ["symmetric", "wide", "solid"], true], [1, " wide solid.", ["symmetric", "wide", "solid"], false],
-    [2, " bird.", ["bird"], true], [2, " bird fruit.", ["bird"], false],
-    [3, " wing beak.", ["wing", "beak", "tail", "claw"], true], [3, " wing.", ["wing", "beak", "tail", "claw"], false],
+    [0, " red blue.", ["red", "tan"], true],
+    [0, " blue red.", ["red", "tan"], false],
+    [0, "", ["red"], false],
+    [1, " wide solid symmetric.", ["symmetric", "wide", "solid"], true],
+    [1, " wide solid.", ["symmetric", "wide", "solid"], false],
+    [2, " bird.", ["bird"], true],
+    [2, " bird fruit.", ["bird"], false],
+    [3, " wing beak.", ["wing", "beak", "tail", "claw"], true],
+    [3, " wing.", ["wing", "beak", "tail", "claw"], false],
   ])("question %i: %j against %j is %s", (question, answer, truth, right) => {
     expect(SHORT_QUESTIONS[question].right(answer, truth)).toBe(right);
   });
 
   it("leaves out what the run has no model of, with the reason, and refuses an unknown method", () => {
     const experiment = { folder: "/nowhere" } as never;
-    expect(probedMethods(experiment, ["base", "tapo"])).toMatchObject({ found: ["base"], absent: [{ method: "tapo", reason: expect.stringContaining("models/tapo") as string }] });
+    expect(probedMethods(experiment, ["base", "tapo"])).toMatchObject({
+      found: ["base"],
+      absent: [{ method: "tapo", reason: expect.stringContaining("models/tapo") as string }],
+    });
     expect(() => probedMethods(experiment, ["../x"])).toThrow('no method "../x"');
   });
 });
 
 describe("the table", () => {
   it("has Wilson's interval, and the figure a bar for every line", () => {
-    const rows = ["base", "sft"].flatMap((method) => ["seen", "unseen"].map((split) => probeRow(method, "linear: visual features", split, [true, true, false, true], 0.25)));
-    expect(rows[0]).toEqual({ method: "base", probe: "linear: visual features", split: "seen", n: 4, correct: 3, accuracy: 0.75, low: 0.300642, high: 0.954413, chance: 0.25 });
+    const rows = ["base", "sft"].flatMap((method) =>
+      ["seen", "unseen"].map((split) =>
+        probeRow(method, "linear: visual features", split, [true, true, false, true], 0.25),
+      ),
+    );
+    expect(rows[0]).toEqual({
+      method: "base",
+      probe: "linear: visual features",
+      split: "seen",
+      n: 4,
+      correct: 3,
+      accuracy: 0.75,
+      low: 0.300642,
+      high: 0.954413,
+      chance: 0.25,
+    });
     const bars = probesFigure(rows).data.filter((trace) => trace.type === "bar");
     expect(bars).toHaveLength(4);
     expect(bars.map((bar) => bar.y)).toEqual([[75], [75], [75], [75]]);

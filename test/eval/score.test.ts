@@ -1,12 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { extractAnswer, scoreRow, scoreRows, superCategory } from "../../lib/eval/score";
+import { extractAnswer } from "../../lib/reward/extract";
+import { scoreRow, scoreRows, superCategory } from "../../lib/eval/score";
 import type { ScorableRow } from "../../lib/eval/rows";
 
 const row = (ground_truth: string, output: string, more: Partial<ScorableRow> = {}): ScorableRow => ({
-  image_path: "birds/1.jpg", question: "What is it?", ground_truth, output, ...more,
+  image_path: "birds/1.jpg",
+  question: "What is it?",
+  ground_truth,
+  output,
+  ...more,
 });
-const closed = (truth: string, output: string, more?: Partial<ScorableRow>): boolean => scoreRow(row(truth, output, more), "closed").substring;
-const open = (truth: string, output: string, more?: Partial<ScorableRow>): boolean => scoreRow(row(truth, output, more), "open").substring;
+const closed = (truth: string, output: string, more?: Partial<ScorableRow>): boolean =>
+  scoreRow(row(truth, output, more), "closed").substring;
+const open = (truth: string, output: string, more?: Partial<ScorableRow>): boolean =>
+  scoreRow(row(truth, output, more), "open").substring;
 
 describe("extractAnswer", () => {
   it.each([
@@ -31,7 +38,13 @@ describe("closed world", () => {
   });
 
   it("counts no answer, an empty one and text outside the tags as wrong", () => {
-    for (const output of ["red fox", "", "<answer></answer> red fox", "<answer> </answer>", "<think>red fox</think><answer>wolf</answer>"]) {
+    for (const output of [
+      "red fox",
+      "",
+      "<answer></answer> red fox",
+      "<answer> </answer>",
+      "<think>red fox</think><answer>wolf</answer>",
+    ]) {
       expect(closed("red fox", output)).toBe(false);
     }
   });
@@ -62,7 +75,9 @@ describe("open world", () => {
     expect(open("Ferrari 458 Italia Coupe 2012", "<answer>a ferrari 458 italia spider</answer>", car)).toBe(true);
     expect(open("Ferrari 458 Italia Coupe 2012", "<answer>ferrari 458</answer>", car)).toBe(false);
     expect(open("Ferrari 458 Italia Coupe 2012", "<answer>ferrari 458 italia</answer>")).toBe(false); // not a car's path
-    expect(scoreRow(row("Audi A5 Coupe 2012", "<answer>audi a5</answer>", car), "open", { carException: false }).substring).toBe(false);
+    expect(
+      scoreRow(row("Audi A5 Coupe 2012", "<answer>audi a5</answer>", car), "open", { carException: false }).substring,
+    ).toBe(false);
     // the release splits at white space (tabs, runs) and does not replace _ for cars
     expect(open("Audi\t A5  Coupe 2012", "<answer>audi a5</answer>", car)).toBe(true);
     expect(open("Audi_A5 Coupe 2012", "<answer>audi a5</answer>", car)).toBe(false);
@@ -75,15 +90,24 @@ describe("open world", () => {
   });
 
   it("reads the super-category off the path, aircraft and birds before cars", () => {
-    expect(["fgvc_aircraft/1.jpg", "birds/1.jpg", "stanford-cars/1.jpg", "flower102/1.jpg", "oxford-pet/1.jpg", "CARS/1.jpg"].map(superCategory))
-      .toEqual(["aircraft", "bird", "car", "flower", "object", "object"]);
+    expect(
+      [
+        "fgvc_aircraft/1.jpg",
+        "birds/1.jpg",
+        "stanford-cars/1.jpg",
+        "flower102/1.jpg",
+        "oxford-pet/1.jpg",
+        "CARS/1.jpg",
+      ].map(superCategory),
+    ).toEqual(["aircraft", "bird", "car", "flower", "object", "object"]);
     expect(superCategory("birds/cars/1.jpg")).toBe("bird");
   });
 });
 
 describe("exact and listing", () => {
   it("exact is equality after normalisation", () => {
-    const exact = (truth: string, output: string, setting: "closed" | "open" = "closed"): boolean => scoreRow(row(truth, output), setting).exact;
+    const exact = (truth: string, output: string, setting: "closed" | "open" = "closed"): boolean =>
+      scoreRow(row(truth, output), setting).exact;
     expect(exact("Red_Fox", "<answer> red fox </answer>")).toBe(true);
     expect(exact("red fox", "<answer>a red fox</answer>")).toBe(false);
     expect(exact("red fox", " Red_fox \n", "open")).toBe(true);
@@ -117,7 +141,11 @@ describe("scoreRows", () => {
       row("fox", "", { options }), //                              empty output: in n, wrong
     ];
     expect(scoreRows(rows, "closed", {}, [{ file: "f", line: 3, reason: "not JSON" }])).toEqual({
-      n: 4, skipped: 1, substring: 0.5, exact: 0.25, listing: 0.25,
+      n: 4,
+      skipped: 1,
+      substring: 0.5,
+      exact: 0.25,
+      listing: 0.25,
     });
     expect(scoreRows([], "open")).toEqual({ n: 0, skipped: 0, substring: 0, exact: 0, listing: 0 });
   });

@@ -3,13 +3,44 @@ import type { PredictionRow, Setting, Split } from "../../lib/eval/rows";
 import { seedDifference, seedSummary } from "../../lib/eval/seeds";
 
 /** One question on sub-category `truth`. */
-const row = (seed: number, setting: Setting, split: Split, truth: string, right: boolean, method = "a"): PredictionRow => ({
-  method, seed, domain: "bird", split, setting, image_path: `${truth}-${setting}`, question: "q", ground_truth: truth, output: `<answer>${right ? truth : "other"}</answer>`,
+const row = (
+  seed: number,
+  setting: Setting,
+  split: Split,
+  truth: string,
+  right: boolean,
+  method = "a",
+): PredictionRow => ({
+  method,
+  seed,
+  domain: "bird",
+  split,
+  setting,
+  image_path: `${truth}-${setting}`,
+  question: "q",
+  ground_truth: truth,
+  output: `<answer>${right ? truth : "other"}</answer>`,
 });
-const CELLS: [Setting, Split][] = [["closed", "seen"], ["closed", "unseen"], ["open", "seen"], ["open", "unseen"]];
+const CELLS: [Setting, Split][] = [
+  ["closed", "seen"],
+  ["closed", "unseen"],
+  ["open", "seen"],
+  ["open", "unseen"],
+];
 /** `clusters` sub-categories in every cell, of which `right(seed, cell, i)` says whether they are answered right. */
-const world = (seeds: number[], clusters: number, right: (seed: number, cell: number, i: number) => boolean, method = "a"): PredictionRow[] =>
-  seeds.flatMap((seed) => CELLS.flatMap(([setting, split], cell) => Array.from({ length: clusters }, (_, i) => row(seed, setting, split, `${split}${i}`, right(seed, cell, i), method))));
+const world = (
+  seeds: number[],
+  clusters: number,
+  right: (seed: number, cell: number, i: number) => boolean,
+  method = "a",
+): PredictionRow[] =>
+  seeds.flatMap((seed) =>
+    CELLS.flatMap(([setting, split], cell) =>
+      Array.from({ length: clusters }, (_, i) =>
+        row(seed, setting, split, `${split}${i}`, right(seed, cell, i), method),
+      ),
+    ),
+  );
 
 describe("seedSummary", () => {
   it("is the mean over seeds in every cell, and the plain mean of the cells", () => {
@@ -32,7 +63,9 @@ describe("seedSummary", () => {
     const { cells } = seedSummary(world([3], 100, (_, __, i) => i % 2 === 0));
     // 1.96 sqrt(0.5 x 0.5 / 100) = 0.098; the draws of closed seen take from 200 sub-categories, of which 100 have a question there
     expect((cells[0]!.high - cells[0]!.low) / 2).toBeCloseTo(0.098, 1);
-    expect(seedSummary(world([3], 100, (_, __, i) => i % 2 === 0))).toEqual(seedSummary(world([3], 100, (_, __, i) => i % 2 === 0).reverse()));
+    expect(seedSummary(world([3], 100, (_, __, i) => i % 2 === 0))).toEqual(
+      seedSummary(world([3], 100, (_, __, i) => i % 2 === 0).reverse()),
+    );
   });
 
   it("has no mean where a cell is empty, and refuses no rows", () => {
@@ -63,15 +96,31 @@ describe("seedDifference", () => {
 
   it("tells a gain of every seed from one that a single seed makes", () => {
     const none = world([0, 1, 2], 30, () => false, "b");
-    const steady = seedDifference(world([0, 1, 2], 30, (_, __, i) => i < 10), none)!;
-    const lucky = seedDifference(world([0, 1, 2], 30, (seed) => seed === 0), none)!;
+    const steady = seedDifference(
+      world([0, 1, 2], 30, (_, __, i) => i < 10),
+      none,
+    )!;
+    const lucky = seedDifference(
+      world([0, 1, 2], 30, (seed) => seed === 0),
+      none,
+    )!;
     expect(steady.difference).toBeCloseTo(lucky.difference, 12);
     expect(steady.p).toBeLessThan(0.05);
     expect(lucky.p).toBeGreaterThan(0.3); // (2/3)^3 = 0.296 of the draws hold no seed 0: twice that
   });
 
   it("refuses other questions, and knows nothing without a common seed", () => {
-    expect(() => seedDifference(world([0], 3, () => true), world([0], 2, () => true, "b"))).toThrow(/a and b were not asked the same questions/);
-    expect(seedDifference(world([0], 3, () => true), world([1], 3, () => true))).toBeNull();
+    expect(() =>
+      seedDifference(
+        world([0], 3, () => true),
+        world([0], 2, () => true, "b"),
+      ),
+    ).toThrow(/a and b were not asked the same questions/);
+    expect(
+      seedDifference(
+        world([0], 3, () => true),
+        world([1], 3, () => true),
+      ),
+    ).toBeNull();
   });
 });

@@ -1,11 +1,20 @@
 import { describe, expect, it } from "vitest";
-import type { Question } from "../../lib/data/question-set";
+import type { Question } from "../../lib/benchmark/question-set";
 import type { ScorableRow } from "../../lib/eval/rows";
 import { meanSimilarity, normalisedSimilarity, semanticSimilarities } from "../../lib/eval/similarity";
 import { nameVectors, zeroShot } from "../../lib/eval/zero-shot";
 
 /** Two-dimensional towers: a text's or an image's angle is looked up. */
-const angles: Record<string, number> = { "a red fox": 0, "the red fox": 0.4, "a wolf": 1, "the wolf": 1.4, "a yak": 2, "the yak": 2.4, "/x/fox.png": 0.1, "/x/wolf.png": 1.5 };
+const angles: Record<string, number> = {
+  "a red fox": 0,
+  "the red fox": 0.4,
+  "a wolf": 1,
+  "the wolf": 1.4,
+  "a yak": 2,
+  "the yak": 2.4,
+  "/x/fox.png": 0.1,
+  "/x/wolf.png": 1.5,
+};
 const unit = (text: string): Float32Array => Float32Array.from([Math.cos(angles[text]), Math.sin(angles[text])]);
 let read: string[] = [];
 const towers = {
@@ -32,10 +41,32 @@ describe("nameVectors", () => {
 
 describe("zeroShot", () => {
   it("answers closed questions among the options and open ones among the domain's names, and gives back what has no image", async () => {
-    const questions = [question("fox", "red fox", ["yak", "wolf", "red fox"]), question("wolf", "wolf"), question("fox", "red fox", ["yak", "wolf"]), question(null, "yak")];
-    const { rows, missing } = await zeroShot(towers, questions, { method: "clip", templates, namesOfDomain: new Map([["dog", ["red fox", "wolf", "yak"]]]) });
-    expect(rows.map((row) => row.output)).toEqual(["red fox", "wolf", "wolf"].map((name) => `<answer> ${name}</answer>`));
-    expect(rows[0]).toEqual({ method: "clip", seed: 0, domain: "dog", split: "seen", setting: "closed", image_path: "set/fox.png", question: "What is this?", options: ["yak", "wolf", "red fox"], ground_truth: "red fox", output: "<answer> red fox</answer>" });
+    const questions = [
+      question("fox", "red fox", ["yak", "wolf", "red fox"]),
+      question("wolf", "wolf"),
+      question("fox", "red fox", ["yak", "wolf"]),
+      question(null, "yak"),
+    ];
+    const { rows, missing } = await zeroShot(towers, questions, {
+      method: "clip",
+      templates,
+      namesOfDomain: new Map([["dog", ["red fox", "wolf", "yak"]]]),
+    });
+    expect(rows.map((row) => row.output)).toEqual(
+      ["red fox", "wolf", "wolf"].map((name) => `<answer> ${name}</answer>`),
+    );
+    expect(rows[0]).toEqual({
+      method: "clip",
+      seed: 0,
+      domain: "dog",
+      split: "seen",
+      setting: "closed",
+      image_path: "set/fox.png",
+      question: "What is this?",
+      options: ["yak", "wolf", "red fox"],
+      ground_truth: "red fox",
+      output: "<answer> red fox</answer>",
+    });
     expect(missing).toEqual([questions[3]]);
     expect(read).toEqual(["/x/fox.png", "/x/wolf.png"]); // each image once
   });
@@ -44,7 +75,9 @@ describe("zeroShot", () => {
 describe("semantic similarity", () => {
   it("is 0 at the super-category's word and 1 at the truth", () => {
     expect(normalisedSimilarity(0.9, 0.6)).toBeCloseTo(0.75, 10); // (0.9 - 0.6) / 0.4
-    expect([normalisedSimilarity(1, 0.6), normalisedSimilarity(0.6, 0.6), normalisedSimilarity(0.2, 0.6)]).toEqual([1, 0, 0]);
+    expect([normalisedSimilarity(1, 0.6), normalisedSimilarity(0.6, 0.6), normalisedSimilarity(0.2, 0.6)]).toEqual([
+      1, 0, 0,
+    ]);
     expect([normalisedSimilarity(1, 1), normalisedSimilarity(0.9, 1)]).toEqual([1, 0]);
   });
 
@@ -55,10 +88,26 @@ describe("semantic similarity", () => {
       asked.push(...texts);
       return Promise.resolve(texts.map((t) => Float32Array.from([Math.cos(place[t]), Math.sin(place[t])])));
     };
-    const row = (output: string, image_path = "birds/1.jpg"): ScorableRow => ({ image_path, question: "q", ground_truth: "Cooper's_Hawk", output });
-    const values = await semanticSimilarities([row("<think>x</think><answer>HAWK</answer>"), row("Cooper's hawk"), row("What a bird"), row(" "), row("<answer>Hawk</answer>", "pets/1.jpg")], { texts: text });
+    const row = (output: string, image_path = "birds/1.jpg"): ScorableRow => ({
+      image_path,
+      question: "q",
+      ground_truth: "Cooper's_Hawk",
+      output,
+    });
+    const values = await semanticSimilarities(
+      [
+        row("<think>x</think><answer>HAWK</answer>"),
+        row("Cooper's hawk"),
+        row("What a bird"),
+        row(" "),
+        row("<answer>Hawk</answer>", "pets/1.jpg"),
+      ],
+      { texts: text },
+    );
     const expected = (angle: number, word: number): number => (Math.cos(angle) - Math.cos(word)) / (1 - Math.cos(word));
-    [expected(0.5, 1), 1, expected(0.9, 1), 0, expected(0.5, 1.2)].forEach((x, i) => expect(values[i]).toBeCloseTo(x, 5));
+    [expected(0.5, 1), 1, expected(0.9, 1), 0, expected(0.5, 1.2)].forEach((x, i) =>
+      expect(values[i]).toBeCloseTo(x, 5),
+    );
     expect(new Set(asked).size).toBe(asked.length);
   });
 

@@ -6,7 +6,14 @@ import { afterAll } from "vitest";
 /** What it was sent. */
 export interface SeenRequest {
   headers: IncomingHttpHeaders;
-  body: { model: string; n: number; max_tokens: number; temperature: number; seed?: number; messages: { role: string; content: string | { type: string; text?: string; image_url?: { url: string } }[] }[] };
+  body: {
+    model: string;
+    n: number;
+    max_tokens: number;
+    temperature: number;
+    seed?: number;
+    messages: { role: string; content: string | { type: string; text?: string; image_url?: { url: string } }[] }[];
+  };
 }
 
 /** What it does with one request. */
@@ -27,7 +34,10 @@ export interface ChatServer {
 }
 
 /** The text parts of a request, joined. */
-export const textOf = ({ body }: SeenRequest): string => body.messages.map(({ content }) => (typeof content === "string" ? content : content.map((part) => part.text ?? "").join(""))).join("\n");
+export const textOf = ({ body }: SeenRequest): string =>
+  body.messages
+    .map(({ content }) => (typeof content === "string" ? content : content.map((part) => part.text ?? "").join("")))
+    .join("\n");
 
 /** Starts a server on the loopback address; it is closed after the tests of the file. `act` is asked with how many requests came before. */
 export async function chatServer(act: (request: SeenRequest, before: number) => Act): Promise<ChatServer> {
@@ -36,7 +46,10 @@ export async function chatServer(act: (request: SeenRequest, before: number) => 
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const seen = { headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString("utf8")) as SeenRequest["body"] };
+      const seen = {
+        headers: request.headers,
+        body: JSON.parse(Buffer.concat(chunks).toString("utf8")) as SeenRequest["body"],
+      };
       requests.push(seen);
       const what = act(seen, requests.length - 1);
       if (what === "hang") return;
@@ -50,11 +63,25 @@ export async function chatServer(act: (request: SeenRequest, before: number) => 
         typeof what === "object" && "raw" in what
           ? what.raw
           : JSON.stringify({
-              id: "x", object: "chat.completion", created: 0, model: seen.body.model,
-              choices: texts.texts.map((content, index) => ({ index, message: { role: "assistant", content }, finish_reason: texts.finish ?? "stop" })),
-              usage: { prompt_tokens: texts.promptTokens ?? 100, completion_tokens: texts.completionTokens ?? 10 * texts.texts.length, total_tokens: 0 },
+              id: "x",
+              object: "chat.completion",
+              created: 0,
+              model: seen.body.model,
+              choices: texts.texts.map((content, index) => ({
+                index,
+                message: { role: "assistant", content },
+                finish_reason: texts.finish ?? "stop",
+              })),
+              usage: {
+                prompt_tokens: texts.promptTokens ?? 100,
+                completion_tokens: texts.completionTokens ?? 10 * texts.texts.length,
+                total_tokens: 0,
+              },
             });
-      response.writeHead(200, { "content-type": typeof what === "object" && "raw" in what ? (what.type ?? "application/json") : "application/json" });
+      response.writeHead(200, {
+        "content-type":
+          typeof what === "object" && "raw" in what ? (what.type ?? "application/json") : "application/json",
+      });
       if (what === "cut" || what === "hang in the body") {
         response.write(body.slice(0, body.length / 2));
         if (what === "cut") setTimeout(() => request.socket.destroy(), 20);

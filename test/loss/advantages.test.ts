@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../lib/engine/random";
+import { random } from "../../lib/util/random";
 import { groupAdvantages, keepGroup } from "../../lib/loss/advantages";
 
 describe("groupAdvantages", () => {

@@ -26,8 +26,18 @@ describe("interClassKl", () => {
   it("pulls logp by 1 - exp(d) and logp_neg by exp(d) - 1 (paper), and not at all beyond the clamps", () => {
     // d = -1: 1 - 0.3678794; d = 0.5: 1 - 1.6487213; d = 0: 0; clamped: 0
     const want = [0.6321206, -0.6487213, 0, 0];
-    expect(distance(gradient((p) => sumTo(p, negative()), positive()), want)).toBeLessThan(1e-5);
-    expect(distance(gradient((n) => sumTo(positive(), n), negative()), want.map((g) => -g))).toBeLessThan(1e-5);
+    expect(
+      distance(
+        gradient((p) => sumTo(p, negative()), positive()),
+        want,
+      ),
+    ).toBeLessThan(1e-5);
+    expect(
+      distance(
+        gradient((n) => sumTo(positive(), n), negative()),
+        want.map((g) => -g),
+      ),
+    ).toBeLessThan(1e-5);
     const loss = (n: tf.Tensor): tf.Tensor => sumTo(positive(), n);
     expect(distance(gradient(loss, negative()), numericalGradient(loss, negative()))).toBeLessThan(1e-3);
   });
@@ -35,7 +45,9 @@ describe("interClassKl", () => {
   it("has no gradient in logp_neg in the release's way (deviation 2), and the same one in logp", () => {
     const release = { gradientThroughNegative: false };
     expect(gradient((n) => sumTo(positive(), n, release), negative())).toEqual([0, 0, 0, 0]);
-    expect(gradient((p) => sumTo(p, negative(), release), positive())).toEqual(gradient((p) => sumTo(p, negative()), positive()));
+    expect(gradient((p) => sumTo(p, negative(), release), positive())).toEqual(
+      gradient((p) => sumTo(p, negative()), positive()),
+    );
   });
 
   it("is symmetric in nothing: swapping the images changes it", () => {

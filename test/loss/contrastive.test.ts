@@ -10,7 +10,10 @@ const value = (x: tf.Tensor): number => {
 const softplus = (x: number): number => Math.log1p(Math.exp(x));
 
 describe("contrastive losses", () => {
-  const logits = tf.tensor2d([[2, -1], [0.5, 1]]);
+  const logits = tf.tensor2d([
+    [2, -1],
+    [0.5, 1],
+  ]);
 
   it("asks of every pair whether it belongs together (sigmoid)", () => {
     // right: 2 and 1; wrong: -1 and 0.5; divided by the two images
@@ -29,7 +32,9 @@ describe("contrastive losses", () => {
 
   it("pulls pairs together and pushes others apart", () => {
     for (const kind of ["sigmoid", "softmax"] as const) {
-      const gradient = tf.grad((z) => contrastiveLoss(kind, z).asScalar())(logits).dataSync();
+      const gradient = tf
+        .grad((z) => contrastiveLoss(kind, z).asScalar())(logits)
+        .dataSync();
       expect(gradient[0]).toBeLessThan(0);
       expect(gradient[3]).toBeLessThan(0);
       expect(gradient[1]).toBeGreaterThan(0);

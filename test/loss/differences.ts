@@ -6,7 +6,16 @@ export function numericalGradient(loss: (x: tf.Tensor) => tf.Tensor, x: tf.Tenso
   const values = Array.from(x.dataSync());
   return values.map((_, i) => {
     const at = (delta: number): number =>
-      tf.tidy(() => loss(tf.tensor(values.map((v, j) => (j === i ? v + delta : v)), x.shape, "float32")).dataSync()[0]);
+      tf.tidy(
+        () =>
+          loss(
+            tf.tensor(
+              values.map((v, j) => (j === i ? v + delta : v)),
+              x.shape,
+              "float32",
+            ),
+          ).dataSync()[0],
+      );
     return (at(step) - at(-step)) / (2 * step);
   });
 }

@@ -4,18 +4,28 @@ import { tf } from "../../lib/engine/tensorflow";
 import { tokenLogProbs } from "../../lib/loss/log-probs";
 import { distance, gradient, numericalGradient } from "./differences";
 
-const logits = (): tf.Tensor2D => tf.tensor2d([[1, 2, 3, 0.5], [-1, 0, 2, 2], [0.3, 0.1, -0.7, 1.2]]);
+const logits = (): tf.Tensor2D =>
+  tf.tensor2d([
+    [1, 2, 3, 0.5],
+    [-1, 0, 2, 2],
+    [0.3, 0.1, -0.7, 1.2],
+  ]);
 const targets = (): tf.Tensor1D => tf.tensor1d([2, 0, 3], "int32");
 
 /** In double precision, from the definition. */
 function reference(rows: number[][], picks: number[], temperature: number): number[] {
-  return rows.map((row, i) => row[picks[i]] / temperature - Math.log(row.reduce((s, z) => s + Math.exp(z / temperature), 0)));
+  return rows.map(
+    (row, i) => row[picks[i]] / temperature - Math.log(row.reduce((s, z) => s + Math.exp(z / temperature), 0)),
+  );
 }
 
 describe("tokenLogProbs", () => {
   it("is log(1/4) for equal logits, and log(e / (e + 1)) for [1, 0]", () => {
     // softmax of four equal logits: 1/4; log = -1.386294. softmax([1, 0])[0] = 2.718282 / 3.718282; log = -0.313262.
-    expect(tokenLogProbs(tf.tensor2d([[7, 7, 7, 7]]), tf.tensor1d([1], "int32")).dataSync()[0]).toBeCloseTo(-1.386294, 5);
+    expect(tokenLogProbs(tf.tensor2d([[7, 7, 7, 7]]), tf.tensor1d([1], "int32")).dataSync()[0]).toBeCloseTo(
+      -1.386294,
+      5,
+    );
     expect(tokenLogProbs(tf.tensor2d([[1, 0]]), tf.tensor1d([0], "int32")).dataSync()[0]).toBeCloseTo(-0.313262, 5);
   });
 
@@ -27,24 +37,40 @@ describe("tokenLogProbs", () => {
 
   it("stays finite and exact for huge logits", () => {
     // [1000, 999]: log softmax of the first = -log(1 + e^-1) = -0.313262; naive exp(1000) overflows.
-    const got = tokenLogProbs(tf.tensor2d([[1000, 999], [-1000, 1000]]), tf.tensor1d([0, 0], "int32")).dataSync();
+    const got = tokenLogProbs(
+      tf.tensor2d([
+        [1000, 999],
+        [-1000, 1000],
+      ]),
+      tf.tensor1d([0, 0], "int32"),
+    ).dataSync();
     expect(got[0]).toBeCloseTo(-0.313262, 5);
     expect(got[1]).toBe(-2000);
   });
 
-  it.each([1, 0.5])("has the gradient (onehot - softmax) dy / temperature (%s), as finite differences say", (temperature) => {
-    const weights = tf.tensor1d([1, -2, 0.5]);
-    const loss = (x: tf.Tensor): tf.Tensor => tf.sum(tf.mul(tokenLogProbs(x as tf.Tensor2D, targets(), temperature), weights));
-    const got = gradient(loss, logits());
-    expect(distance(got, numericalGradient(loss, logits()))).toBeLessThan(2e-3);
-    // By hand, row 0: softmax p, weight 1: (1[v = 2] - p_v) / temperature.
-    const e = [1, 2, 3, 0.5].map((z) => Math.exp(z / temperature));
-    const sum = e.reduce((a, b) => a + b);
-    expect(distance(got.slice(0, 4), e.map((x, v) => ((v === 2 ? 1 : 0) - x / sum) / temperature))).toBeLessThan(1e-5);
-  });
+  it.each([1, 0.5])(
+    "has the gradient (onehot - softmax) dy / temperature (%s), as finite differences say",
+    (temperature) => {
+      const weights = tf.tensor1d([1, -2, 0.5]);
+      const loss = (x: tf.Tensor): tf.Tensor =>
+        tf.sum(tf.mul(tokenLogProbs(x as tf.Tensor2D, targets(), temperature), weights));
+      const got = gradient(loss, logits());
+      expect(distance(got, numericalGradient(loss, logits()))).toBeLessThan(2e-3);
+      // By hand, row 0: softmax p, weight 1: (1[v = 2] - p_v) / temperature.
+      const e = [1, 2, 3, 0.5].map((z) => Math.exp(z / temperature));
+      const sum = e.reduce((a, b) => a + b);
+      expect(
+        distance(
+          got.slice(0, 4),
+          e.map((x, v) => ((v === 2 ? 1 : 0) - x / sum) / temperature),
+        ),
+      ).toBeLessThan(1e-5);
+    },
+  );
 
   it("gives the same gradient compiled as eagerly, and leaks no tensor", () => {
-    const gradOf = (x: tf.Tensor2D, t: tf.Tensor1D): tf.Tensor => tf.grad((z: tf.Tensor) => tf.sum(tokenLogProbs(z as tf.Tensor2D, t, 0.8)))(x);
+    const gradOf = (x: tf.Tensor2D, t: tf.Tensor1D): tf.Tensor =>
+      tf.grad((z: tf.Tensor) => tf.sum(tokenLogProbs(z as tf.Tensor2D, t, 0.8)))(x);
     const compiled = compile(gradOf);
     const x = logits();
     const t = targets();

@@ -2,8 +2,20 @@ import { describe, expect, it } from "vitest";
 import { tf } from "../../lib/engine/tensorflow";
 import { average, microBatchMean, MICRO_BATCH_MEAN, tokenMean, TOKEN_MEAN } from "../../lib/loss/masked";
 
-const values = (): tf.Tensor => tf.tensor2d([[1, 2, 3], [10, 99, 99], [4, 6, 99], [5, 99, 99]]);
-const mask = (): tf.Tensor => tf.tensor2d([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]]);
+const values = (): tf.Tensor =>
+  tf.tensor2d([
+    [1, 2, 3],
+    [10, 99, 99],
+    [4, 6, 99],
+    [5, 99, 99],
+  ]);
+const mask = (): tf.Tensor =>
+  tf.tensor2d([
+    [1, 1, 1],
+    [1, 0, 0],
+    [1, 1, 0],
+    [1, 0, 0],
+  ]);
 
 describe("tokenMean", () => {
   it("is the mean over the tokens of the mask", () => {

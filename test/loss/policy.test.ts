@@ -6,7 +6,11 @@ import { distance, gradient, numericalGradient } from "./differences";
 const { log } = Math;
 
 /** One token of ratio `r` and advantage `a`. */
-function token(r: number, a: number, options?: PolicyOptions): { loss: number; grad: number; metrics: Record<string, number> } {
+function token(
+  r: number,
+  a: number,
+  options?: PolicyOptions,
+): { loss: number; grad: number; metrics: Record<string, number> } {
   const rest = { oldLogProbs: tf.tensor2d([[-1]]), advantages: tf.tensor1d([a]), responseMask: tf.tensor2d([[1]]) };
   const at = (logProbs: tf.Tensor): ReturnType<typeof policyLoss> => policyLoss({ logProbs, ...rest }, options);
   const x = tf.tensor2d([[-1 + log(r)]]);
@@ -63,13 +67,28 @@ describe("policyLoss on one token", () => {
 
 /** Off-policy log-probs away from the kinks of clip, min and max, so that differences of 1e-2 stay on one side. */
 function batch(): PolicyBatch {
-  const old = [[-1, -2, -0.5], [-0.7, -1.5, -3], [-2, -0.2, -1], [-1, -1, -1]];
-  const ratios = [[1.1, 1.6, 0.9], [0.6, 1.15, 0.7], [4, 0.5, 1.4], [1.05, 3.5, 0.95]];
+  const old = [
+    [-1, -2, -0.5],
+    [-0.7, -1.5, -3],
+    [-2, -0.2, -1],
+    [-1, -1, -1],
+  ];
+  const ratios = [
+    [1.1, 1.6, 0.9],
+    [0.6, 1.15, 0.7],
+    [4, 0.5, 1.4],
+    [1.05, 3.5, 0.95],
+  ];
   return {
     logProbs: tf.tensor2d(old.map((row, i) => row.map((v, j) => v + log(ratios[i][j])))),
     oldLogProbs: tf.tensor2d(old),
     advantages: tf.tensor1d([1.2, -0.8, -1.1, 0.7]),
-    responseMask: tf.tensor2d([[1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 0, 0]]),
+    responseMask: tf.tensor2d([
+      [1, 1, 1],
+      [1, 1, 0],
+      [1, 1, 1],
+      [1, 0, 0],
+    ]),
   };
 }
 
@@ -78,13 +97,15 @@ function reference({ logProbs, oldLogProbs, advantages, responseMask }: PolicyBa
   const [l, o, m] = [logProbs, oldLogProbs, responseMask].map((t) => t.arraySync() as number[][]);
   let sum = 0;
   let tokens = 0;
-  (advantages.arraySync() as number[]).forEach((a, i) => l[i].forEach((lp, j) => {
-    if (m[i][j] === 0) return;
-    const r = Math.exp(lp - o[i][j]);
-    const upper = Math.max(-a * r, -a * Math.min(Math.max(r, 0.8), 1.28));
-    sum += a < 0 ? Math.min(upper, -3 * a) : upper;
-    tokens++;
-  }));
+  (advantages.arraySync() as number[]).forEach((a, i) =>
+    l[i].forEach((lp, j) => {
+      if (m[i][j] === 0) return;
+      const r = Math.exp(lp - o[i][j]);
+      const upper = Math.max(-a * r, -a * Math.min(Math.max(r, 0.8), 1.28));
+      sum += a < 0 ? Math.min(upper, -3 * a) : upper;
+      tokens++;
+    }),
+  );
   return sum / tokens;
 }
 
@@ -118,7 +139,11 @@ describe("policyLoss on a batch", () => {
     const b = batch();
     const rows = (x: tf.Tensor, start: number): tf.Tensor => tf.slice(x, start, 2);
     const part = (start: number, average: PolicyOptions["average"]): { loss: number; grad: number[] } => {
-      const p = { oldLogProbs: rows(b.oldLogProbs, start), advantages: rows(b.advantages, start), responseMask: rows(b.responseMask, start) };
+      const p = {
+        oldLogProbs: rows(b.oldLogProbs, start),
+        advantages: rows(b.advantages, start),
+        responseMask: rows(b.responseMask, start),
+      };
       const f = (logProbs: tf.Tensor): tf.Tensor => policyLoss({ logProbs, ...p }, { average }).loss;
       return { loss: f(rows(b.logProbs, start)).dataSync()[0], grad: gradient(f, rows(b.logProbs, start)) };
     };
@@ -127,7 +152,12 @@ describe("policyLoss on a batch", () => {
     expect(parts[0].loss + parts[1].loss).toBeCloseTo(policyLoss(b).loss.dataSync()[0], 5);
     expect(distance([...parts[0].grad, ...parts[1].grad], whole)).toBeLessThan(1e-6);
     const release = [part(0, { kind: "micro-batch", size: 2 }), part(2, { kind: "micro-batch", size: 2 })];
-    expect(distance([...release[0].grad, ...release[1].grad].map((g) => g / 2), whole)).toBeGreaterThan(1e-3);
+    expect(
+      distance(
+        [...release[0].grad, ...release[1].grad].map((g) => g / 2),
+        whole,
+      ),
+    ).toBeGreaterThan(1e-3);
   });
 
   it("takes advantages per sequence or per token", () => {

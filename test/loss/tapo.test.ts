@@ -10,11 +10,23 @@ import { distance, gradient, numericalGradient } from "./differences";
 
 function batch(): TapoBatch & { negativeLogProbs: tf.Tensor } {
   return {
-    logProbs: tf.tensor2d([[-1, -2, -0.5], [-0.7, -1.5, -3]]),
-    oldLogProbs: tf.tensor2d([[-1.1, -1.9, -0.5], [-0.6, -1.6, -3]]),
-    negativeLogProbs: tf.tensor2d([[-2, -2.2, -0.4], [-1.2, -1.1, -9]]),
+    logProbs: tf.tensor2d([
+      [-1, -2, -0.5],
+      [-0.7, -1.5, -3],
+    ]),
+    oldLogProbs: tf.tensor2d([
+      [-1.1, -1.9, -0.5],
+      [-0.6, -1.6, -3],
+    ]),
+    negativeLogProbs: tf.tensor2d([
+      [-2, -2.2, -0.4],
+      [-1.2, -1.1, -9],
+    ]),
     advantages: tf.tensor1d([1, -1]),
-    responseMask: tf.tensor2d([[1, 1, 1], [1, 1, 0]]),
+    responseMask: tf.tensor2d([
+      [1, 1, 1],
+      [1, 1, 0],
+    ]),
   };
 }
 
@@ -26,7 +38,11 @@ describe("tapoLoss", () => {
     // -2 - 0.01 x 0.3678794 + 0.03 x 1 + 0.03 x 2 = -1.9136788
     const one = (x: number): tf.Tensor => tf.tensor2d([[x]]);
     const { loss, metrics } = tapoLoss({
-      logProbs: one(-1), oldLogProbs: one(-1), negativeLogProbs: one(-2), responseMask: one(1), advantages: tf.tensor1d([2]),
+      logProbs: one(-1),
+      oldLogProbs: one(-1),
+      negativeLogProbs: one(-2),
+      responseMask: one(1),
+      advantages: tf.tensor1d([2]),
     });
     expect(value(loss)).toBeCloseTo(-1.9136788, 5);
     expect(value(metrics.policyLoss)).toBeCloseTo(-2, 6);
@@ -43,7 +59,9 @@ describe("tapoLoss", () => {
     // The terms in logp_neg are small: a loss of larger coefficients lifts them above float32's rounding.
     const large = { ...TAPO_LOSS, klCoefficient: 1, negativeEntropyCoefficient: 3 };
     const lifted = (negativeLogProbs: tf.Tensor): tf.Tensor => tapoLoss({ ...b, negativeLogProbs }, large).loss;
-    expect(distance(gradient(lifted, b.negativeLogProbs), numericalGradient(lifted, b.negativeLogProbs))).toBeLessThan(2e-3);
+    expect(distance(gradient(lifted, b.negativeLogProbs), numericalGradient(lifted, b.negativeLogProbs))).toBeLessThan(
+      2e-3,
+    );
     // By hand, first token: d = -1; 0.01 x (1 - e^-1) / 5 - 0.03 / 5 = 0.00126424 - 0.006
     expect(gradient(inNegative, b.negativeLogProbs)[0]).toBeCloseTo(-0.00473576, 6);
   });
@@ -52,18 +70,27 @@ describe("tapoLoss", () => {
     const b = batch();
     const release = { ...TAPO_LOSS, gradientThroughNegative: false };
     expect(value(tapoLoss(b, release).loss)).toBe(value(tapoLoss(b).loss));
-    expect(gradient((n) => tapoLoss({ ...b, negativeLogProbs: n }, release).loss, b.negativeLogProbs)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(gradient((n) => tapoLoss({ ...b, negativeLogProbs: n }, release).loss, b.negativeLogProbs)).toEqual([
+      0, 0, 0, 0, 0, 0,
+    ]);
   });
 
   it("pulls the right way: a step down the gradient widens k3 and lowers both entropies", () => {
     const b = batch();
-    const options: TapoOptions = { ...TAPO_LOSS, entropyCoefficient: 0, negativeEntropyCoefficient: 0, klCoefficient: 1 };
+    const options: TapoOptions = {
+      ...TAPO_LOSS,
+      entropyCoefficient: 0,
+      negativeEntropyCoefficient: 0,
+      klCoefficient: 1,
+    };
     const still = { ...b, advantages: tf.zeros([2]) };
     const step = (o: TapoOptions): TapoBatch => {
       const g = gradient((logProbs) => tapoLoss({ ...still, logProbs }, o).loss, b.logProbs);
       return { ...still, logProbs: tf.sub(b.logProbs, tf.mul(tf.tensor2d(g, [2, 3]), 0.1)) };
     };
-    expect(value(tapoLoss(step(options)).metrics.interClassKl)).toBeGreaterThan(value(tapoLoss(still).metrics.interClassKl));
+    expect(value(tapoLoss(step(options)).metrics.interClassKl)).toBeGreaterThan(
+      value(tapoLoss(still).metrics.interClassKl),
+    );
     const entropyOnly = { ...DAPO_LOSS, entropyCoefficient: 1 };
     expect(value(tapoLoss(step(entropyOnly)).metrics.entropy)).toBeLessThan(value(tapoLoss(still).metrics.entropy));
   });
@@ -80,17 +107,28 @@ describe("tapoLoss", () => {
   it("ignores masked tokens of all three log-probs", () => {
     const b = batch();
     const dirt = tf.mul(tf.sub(1, b.responseMask), -300);
-    const dirty = { ...b, logProbs: tf.add(b.logProbs, dirt), negativeLogProbs: tf.sub(b.negativeLogProbs, dirt), oldLogProbs: tf.add(b.oldLogProbs, tf.mul(dirt, 2)) };
+    const dirty = {
+      ...b,
+      logProbs: tf.add(b.logProbs, dirt),
+      negativeLogProbs: tf.sub(b.negativeLogProbs, dirt),
+      oldLogProbs: tf.add(b.oldLogProbs, tf.mul(dirt, 2)),
+    };
     expect(value(tapoLoss(dirty).loss)).toBe(value(tapoLoss(b).loss));
-    expect(gradient((n) => tapoLoss({ ...dirty, negativeLogProbs: n }).loss, dirty.negativeLogProbs)[5]).toBeCloseTo(0, 12);
+    expect(gradient((n) => tapoLoss({ ...dirty, negativeLogProbs: n }).loss, dirty.negativeLogProbs)[5]).toBeCloseTo(
+      0,
+      12,
+    );
     expect(gradient((p) => tapoLoss({ ...dirty, logProbs: p }).loss, dirty.logProbs)[5]).toBeCloseTo(0, 12);
   });
 
   it("is the same sum over micro-batches with the mini-batch's normaliser", () => {
     const b = batch();
     const rows = (i: number): TapoBatch => ({
-      logProbs: tf.slice(b.logProbs, i, 1), oldLogProbs: tf.slice(b.oldLogProbs, i, 1), advantages: tf.slice(b.advantages, i, 1),
-      negativeLogProbs: tf.slice(b.negativeLogProbs, i, 1), responseMask: tf.slice(b.responseMask, i, 1),
+      logProbs: tf.slice(b.logProbs, i, 1),
+      oldLogProbs: tf.slice(b.oldLogProbs, i, 1),
+      advantages: tf.slice(b.advantages, i, 1),
+      negativeLogProbs: tf.slice(b.negativeLogProbs, i, 1),
+      responseMask: tf.slice(b.responseMask, i, 1),
     });
     const average = { kind: "token", normaliser: 5 } as const;
     const sum = [0, 1].reduce((s, i) => s + value(tapoLoss(rows(i), { ...TAPO_LOSS, average }).loss), 0);
@@ -99,7 +137,10 @@ describe("tapoLoss", () => {
 
   it("runs compiled, from logits to gradients, with the eager numbers and no leak", () => {
     const b = batch();
-    const weights = tf.tensor2d(Array.from({ length: 24 }, (_, i) => Math.sin(i)), [6, 4]);
+    const weights = tf.tensor2d(
+      Array.from({ length: 24 }, (_, i) => Math.sin(i)),
+      [6, 4],
+    );
     const tokens = tf.tensor1d([0, 1, 2, 3, 0, 1], "int32");
     const fn = (w: tf.Tensor2D, t: tf.Tensor1D, rest: TapoBatch): { grad: tf.Tensor; entropy: tf.Tensor } => {
       let entropy: tf.Tensor | null = null;
@@ -134,7 +175,11 @@ describe("sampledEntropy and sftLoss", () => {
   });
 
   it("has cross entropy's gradient (softmax - onehot) / tokens through the logits", () => {
-    const x = tf.tensor2d([[1, 0], [0, 2], [5, 5]]);
+    const x = tf.tensor2d([
+      [1, 0],
+      [0, 2],
+      [5, 5],
+    ]);
     const t = tf.tensor1d([0, 0, 1], "int32");
     const mask = tf.tensor2d([[1, 1, 0]]);
     const loss = (z: tf.Tensor): tf.Tensor => sftLoss(tf.reshape(tokenLogProbs(z as tf.Tensor2D, t), [1, 3]), mask);

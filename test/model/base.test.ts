@@ -1,4 +1,4 @@
-/** The committed base against Hugging Face transformers (fixture: scripts/parity/base.py). */
+/** The committed base against Hugging Face transformers (fixture: tools/parity/base.py). */
 import { readFileSync, statSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -32,13 +32,24 @@ describe("the committed base", () => {
     const processor = loadProcessor(base);
     for (const row of fixture.rows) {
       const image = path.join(fixtures, row.image);
-      const prompt = await processor.prompt([{ role: "user", content: [{ type: "image", image }, { type: "text", text: row.text }] }]);
+      const prompt = await processor.prompt([
+        {
+          role: "user",
+          content: [
+            { type: "image", image },
+            { type: "text", text: row.text },
+          ],
+        },
+      ]);
       expect(prompt.inputIds).toEqual(row.input_ids);
       const inputs = modelInputs(config, collate(config, [prompt], { padTokenId: config.padTokenId! }));
       const logits = forward(params, config, inputs);
       const last = tf.tidy(() => tf.reshape(tf.slice(logits, [0, prompt.inputIds.length - 1, 0], [1, 1, -1]), [-1]));
       const values = last.dataSync();
-      const worst = row.logits.reduce((max, expected, i) => Math.max(max, Math.abs(values[i] - expected) / Math.max(1, Math.abs(expected))), 0);
+      const worst = row.logits.reduce(
+        (max, expected, i) => Math.max(max, Math.abs(values[i] - expected) / Math.max(1, Math.abs(expected))),
+        0,
+      );
       expect(worst, `${row.image}: ${row.text}`).toBeLessThan(1e-4);
       disposeTree(logits, last, inputs);
     }

@@ -52,9 +52,12 @@ describe("saveModel and loadModel", () => {
     const again = loadModel(dir);
     expect(again.config).toEqual(model.config);
     expect(again.generationConfig).toEqual(model.generationConfig);
-    for (const [key, tensor] of Object.entries(model.params)) expect(Array.from(again.params[key].dataSync()), key).toEqual(Array.from(tensor.dataSync()));
+    for (const [key, tensor] of Object.entries(model.params))
+      expect(Array.from(again.params[key].dataSync()), key).toEqual(Array.from(tensor.dataSync()));
     expect(fs.readFileSync(path.join(dir, "README.md"), "utf8")).toBe("a card");
-    expect(Object.keys(readHeader(path.join(dir, "model.safetensors")).entries)).toContain("visual.blocks.0.attn.qkv.weight");
+    expect(Object.keys(readHeader(path.join(dir, "model.safetensors")).entries)).toContain(
+      "visual.blocks.0.attn.qkv.weight",
+    );
     saveModel(dir, again);
     expect(fs.readdirSync(scratch).filter((entry) => entry.includes(".tmp") || entry.includes(".old"))).toEqual([]);
     disposeTree(model.params, again.params);
@@ -83,27 +86,98 @@ describe("saveModel and loadModel", () => {
     fs.writeFileSync(path.join(dir, "thesis.txt"), "x");
     expect(() => saveModel(dir, model)).toThrow(/no checkpoint/);
     expect(fs.readdirSync(dir)).toEqual(["thesis.txt"]);
-    expect(() => saveModel(path.join(scratch, "bad"), { ...model, files: { "../evil": "" } })).toThrow(/plain file name/);
+    expect(() => saveModel(path.join(scratch, "bad"), { ...model, files: { "../evil": "" } })).toThrow(
+      /plain file name/,
+    );
     disposeTree(model.params);
   });
 });
 
 describe("a bad checkpoint is refused, naming file and tensor, and leaves nothing loaded", () => {
   const bad: [string, string, (dir: string) => void, RegExp][] = [
-    ["foreign model_type", "fixture-tied", (d) => editJson(path.join(d, "config.json"), (j) => (j.model_type = "llama")), /config\.json: model_type is "llama"/],
-    ["no config", "fixture-tied", (d) => fs.rmSync(path.join(d, "config.json")), /config\.json: can't be read \(ENOENT\)/],
-    ["broken JSON", "fixture-tied", (d) => fs.writeFileSync(path.join(d, "config.json"), "{"), /config\.json: no valid JSON/],
+    [
+      "foreign model_type",
+      "fixture-tied",
+      (d) => editJson(path.join(d, "config.json"), (j) => (j.model_type = "llama")),
+      /config\.json: model_type is "llama"/,
+    ],
+    [
+      "no config",
+      "fixture-tied",
+      (d) => fs.rmSync(path.join(d, "config.json")),
+      /config\.json: can't be read \(ENOENT\)/,
+    ],
+    [
+      "broken JSON",
+      "fixture-tied",
+      (d) => fs.writeFileSync(path.join(d, "config.json"), "{"),
+      /config\.json: no valid JSON/,
+    ],
     ["no weights", "fixture-tied", (d) => fs.rmSync(path.join(d, "model.safetensors")), /neither model\.safetensors/],
-    ["truncated", "fixture-tied", (d) => fs.truncateSync(path.join(d, "model.safetensors"), 100_000), /model\.safetensors: tensor .* truncated/],
-    ["not safetensors", "fixture-tied", (d) => fs.writeFileSync(path.join(d, "model.safetensors"), "hello there, I am text"), /header claims/],
-    ["missing tensor", "fixture-tied", (d) => editTensors(d, (p) => delete p["model.norm.weight"]), /1 tensors are missing, the first is model\.norm\.weight \[32\]/],
-    ["extra tensor", "fixture-tied", (d) => editTensors(d, (p) => (p["model.extra"] = tf.zeros([3]))), /tensor model\.extra \[3\] belongs to no part/],
-    ["wrong shape", "fixture-tied", (d) => editTensors(d, (p) => (p["model.norm.weight"] = tf.zeros([31]))), /norm\.weight has shape \[31\]; config\.json asks for \[32\]/],
-    ["NaN", "fixture-tied", (d) => editTensors(d, (p) => (p["model.norm.weight"] = tf.fill([32], NaN))), /norm\.weight \[32\] holds NaN at index 0/],
-    ["tied but different head", "fixture-tied", (d) => editTensors(d, (p) => (p["lm_head.weight"] = tf.zerosLike(p["model.embed_tokens.weight"]))), /lm_head\.weight differs/],
-    ["twice under two names", "fixture-tied", (d) => editTensors(d, (p) => (p["model.language_model.norm.weight"] = tf.zeros([32]))), /is also in/],
-    ["missing shard", "fixture-untied", (d) => fs.rmSync(path.join(d, "model-00003-of-00005.safetensors")), /shard model-00003-of-00005\.safetensors is missing/],
-    ["shard outside", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["x"] = "../../other.safetensors")), /expected a \.safetensors file in the same folder/],
+    [
+      "truncated",
+      "fixture-tied",
+      (d) => fs.truncateSync(path.join(d, "model.safetensors"), 100_000),
+      /model\.safetensors: tensor .* truncated/,
+    ],
+    [
+      "not safetensors",
+      "fixture-tied",
+      (d) => fs.writeFileSync(path.join(d, "model.safetensors"), "hello there, I am text"),
+      /header claims/,
+    ],
+    [
+      "missing tensor",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => delete p["model.norm.weight"]),
+      /1 tensors are missing, the first is model\.norm\.weight \[32\]/,
+    ],
+    [
+      "extra tensor",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => (p["model.extra"] = tf.zeros([3]))),
+      /tensor model\.extra \[3\] belongs to no part/,
+    ],
+    [
+      "wrong shape",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => (p["model.norm.weight"] = tf.zeros([31]))),
+      /norm\.weight has shape \[31\]; config\.json asks for \[32\]/,
+    ],
+    [
+      "NaN",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => (p["model.norm.weight"] = tf.fill([32], NaN))),
+      /norm\.weight \[32\] holds NaN at index 0/,
+    ],
+    [
+      "tied but different head",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => (p["lm_head.weight"] = tf.zerosLike(p["model.embed_tokens.weight"]))),
+      /lm_head\.weight differs/,
+    ],
+    [
+      "twice under two names",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => (p["model.language_model.norm.weight"] = tf.zeros([32]))),
+      /is also in/,
+    ],
+    [
+      "missing shard",
+      "fixture-untied",
+      (d) => fs.rmSync(path.join(d, "model-00003-of-00005.safetensors")),
+      /shard model-00003-of-00005\.safetensors is missing/,
+    ],
+    [
+      "shard outside",
+      "fixture-untied",
+      (d) =>
+        editJson(
+          path.join(d, "model.safetensors.index.json"),
+          (j) => ((j.weight_map as Record<string, string>)["x"] = "../../other.safetensors"),
+        ),
+      /expected a \.safetensors file in the same folder/,
+    ],
   ];
   const shard = (dir: string, name: string): string => path.join(dir, `model-0000${name}-of-00005.safetensors`);
   /** Overwrites bytes of a shard. */
@@ -113,13 +187,60 @@ describe("a bad checkpoint is refused, naming file and tensor, and leaves nothin
     fs.closeSync(fd);
   };
   bad.push(
-    ["shard in a folder above by absolute path", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["x"] = path.join(d, "model.safetensors"))), /expected a \.safetensors file in the same folder/],
-    ["shard that is no safetensors file", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["x"] = "config.json")), /weight_map names "config\.json"/],
-    ["index of another checkpoint", "fixture-untied", (d) => editJson(path.join(d, "model.safetensors.index.json"), (j) => ((j.weight_map as Record<string, string>)["model.extra"] = "model-00001-of-00005.safetensors")), /weight_map has tensor model\.extra in model-00001-of-00005\.safetensors, which doesn't hold it/],
-    ["truncated shard", "fixture-untied", (d) => fs.truncateSync(shard(d, "3"), fs.statSync(shard(d, "3")).size - 2), /model-00003-of-00005\.safetensors: tensor .* truncated/],
-    ["shard's header larger than the file", "fixture-untied", (d) => poke(shard(d, "4"), 0, Buffer.from([255, 255, 255, 255, 255, 0, 0, 0])), /model-00004-of-00005\.safetensors: the header claims 1099511627775 bytes, the file has \d+/],
-    ["infinite weight in the last shard", "fixture-untied", (d) => poke(shard(d, "5"), fs.statSync(shard(d, "5")).size - 2, Buffer.from([0x80, 0x7f])), /model-00005-of-00005\.safetensors: tensor .* holds Infinity at index \d+/],
-    ["tensor named like a property of every object", "fixture-tied", (d) => editTensors(d, (p) => (p["constructor"] = tf.zeros([3]))), /tensor constructor \[3\] belongs to no part/],
+    [
+      "shard in a folder above by absolute path",
+      "fixture-untied",
+      (d) =>
+        editJson(
+          path.join(d, "model.safetensors.index.json"),
+          (j) => ((j.weight_map as Record<string, string>)["x"] = path.join(d, "model.safetensors")),
+        ),
+      /expected a \.safetensors file in the same folder/,
+    ],
+    [
+      "shard that is no safetensors file",
+      "fixture-untied",
+      (d) =>
+        editJson(
+          path.join(d, "model.safetensors.index.json"),
+          (j) => ((j.weight_map as Record<string, string>)["x"] = "config.json"),
+        ),
+      /weight_map names "config\.json"/,
+    ],
+    [
+      "index of another checkpoint",
+      "fixture-untied",
+      (d) =>
+        editJson(
+          path.join(d, "model.safetensors.index.json"),
+          (j) => ((j.weight_map as Record<string, string>)["model.extra"] = "model-00001-of-00005.safetensors"),
+        ),
+      /weight_map has tensor model\.extra in model-00001-of-00005\.safetensors, which doesn't hold it/,
+    ],
+    [
+      "truncated shard",
+      "fixture-untied",
+      (d) => fs.truncateSync(shard(d, "3"), fs.statSync(shard(d, "3")).size - 2),
+      /model-00003-of-00005\.safetensors: tensor .* truncated/,
+    ],
+    [
+      "shard's header larger than the file",
+      "fixture-untied",
+      (d) => poke(shard(d, "4"), 0, Buffer.from([255, 255, 255, 255, 255, 0, 0, 0])),
+      /model-00004-of-00005\.safetensors: the header claims 1099511627775 bytes, the file has \d+/,
+    ],
+    [
+      "infinite weight in the last shard",
+      "fixture-untied",
+      (d) => poke(shard(d, "5"), fs.statSync(shard(d, "5")).size - 2, Buffer.from([0x80, 0x7f])),
+      /model-00005-of-00005\.safetensors: tensor .* holds Infinity at index \d+/,
+    ],
+    [
+      "tensor named like a property of every object",
+      "fixture-tied",
+      (d) => editTensors(d, (p) => (p["constructor"] = tf.zeros([3]))),
+      /tensor constructor \[3\] belongs to no part/,
+    ],
   );
   it.each(bad)("%s", (_, fixture, spoil, message) => {
     const dir = copyOf(fixture);
@@ -145,7 +266,11 @@ describe("a bad checkpoint is refused, naming file and tensor, and leaves nothin
 });
 
 describe("safetensors", () => {
-  const entry = (begin: number, end: number, shape = [1], dtype = "F32"): unknown => ({ dtype, shape, data_offsets: [begin, end] });
+  const entry = (begin: number, end: number, shape = [1], dtype = "F32"): unknown => ({
+    dtype,
+    shape,
+    data_offsets: [begin, end],
+  });
   it.each([
     ["overlap", rawFile({ a: entry(0, 8, [2]), b: entry(4, 8) }, 8), /a and b overlap/],
     ["header larger than the file", rawFile({ a: entry(0, 4) }, 4, 1 << 40), /header claims/],
@@ -157,15 +282,40 @@ describe("safetensors", () => {
   ])("refuses %s", (_, file, message) => expect(() => readSafetensors(file)).toThrow(message));
 
   it("stores float32 exactly, float16 and bfloat16 rounded to even, int32, scalars and empty tensors", () => {
-    const values = [0, -0, 1, -1.5, 65504, 1e-7, 6e-8, 3.14159274, 1.00048828125, 1.0014648437, -(2 ** -14), 2 ** -25, 1 + 2 ** -8, 1 + 3 * 2 ** -8];
-    const params = { x: tf.tensor1d(values), n: tf.tensor2d([[1, -7]], [1, 2], "int32"), s: tf.scalar(2.5), e: tf.zeros([0, 3]) };
+    const values = [
+      0,
+      -0,
+      1,
+      -1.5,
+      65504,
+      1e-7,
+      6e-8,
+      3.14159274,
+      1.00048828125,
+      1.0014648437,
+      -(2 ** -14),
+      2 ** -25,
+      1 + 2 ** -8,
+      1 + 3 * 2 ** -8,
+    ];
+    const params = {
+      x: tf.tensor1d(values),
+      n: tf.tensor2d([[1, -7]], [1, 2], "int32"),
+      s: tf.scalar(2.5),
+      e: tf.zeros([0, 3]),
+    };
     const round = { F32: Math.fround, F16: (v: number) => half(v), BF16: (v: number) => brain(v) };
     for (const dtype of ["F32", "F16", "BF16"] as const) {
       const file = path.join(scratch, `types-${dtype}.safetensors`);
       writeSafetensors(file, params, { dtype, metadata: { step: "3" } });
       const read = readSafetensors(file);
       expect(Array.from(read.params.x.dataSync())).toEqual(values.map(round[dtype]));
-      expect([read.params.n.dtype, Array.from(read.params.n.dataSync()), read.params.s.shape, read.params.e.shape]).toEqual(["int32", [1, -7], [], [0, 3]]);
+      expect([
+        read.params.n.dtype,
+        Array.from(read.params.n.dataSync()),
+        read.params.s.shape,
+        read.params.e.shape,
+      ]).toEqual(["int32", [1, -7], [], [0, 3]]);
       expect(read.metadata).toEqual({ step: "3" });
     }
   });

@@ -10,7 +10,12 @@ describe("the published checkpoints", () => {
   });
 
   it("have the image processor of the release", () => {
-    expect(parsePreprocessorConfig(publishedPreprocessorJson, "x")).toMatchObject({ minPixels: 4 * 28 * 28, maxPixels: 16384 * 28 * 28, patchSize: 14, mergeSize: 2 });
+    expect(parsePreprocessorConfig(publishedPreprocessorJson, "x")).toMatchObject({
+      minPixels: 4 * 28 * 28,
+      maxPixels: 16384 * 28 * 28,
+      patchSize: 14,
+      mergeSize: 2,
+    });
   });
 });
 

@@ -4,9 +4,9 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jupyterEnvironment, root, venvPython } from "../../scripts/environment";
-import { ProgressLines } from "../../scripts/notebooks/progress-lines";
-import { runNotebook, type NotebookResult } from "../../scripts/notebooks/run";
+import { jupyterEnvironment, root, venvPython } from "../../tools/environment";
+import { ProgressLines } from "../../tools/notebooks/progress-lines";
+import { runNotebook, type NotebookResult } from "../../tools/notebooks/run";
 
 interface Output {
   output_type: string;
@@ -19,9 +19,19 @@ beforeAll(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-"))));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 /** Runs cells as a notebook; returns the result, what was printed, and the outputs of each cell. */
-async function runCells(name: string, sources: string[]): Promise<{ result: NotebookResult; printed: string; outputs: Output[][] }> {
+async function runCells(
+  name: string,
+  sources: string[],
+): Promise<{ result: NotebookResult; printed: string; outputs: Output[][] }> {
   const file = path.join(folder, `${name}.ipynb`);
-  const cells = sources.map((source, i) => ({ cell_type: "code", id: `c${i}`, metadata: {}, source, outputs: [], execution_count: null }));
+  const cells = sources.map((source, i) => ({
+    cell_type: "code",
+    id: `c${i}`,
+    metadata: {},
+    source,
+    outputs: [],
+    execution_count: null,
+  }));
   const text = JSON.stringify({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
   fs.writeFileSync(file, text);
   let printed = "";
@@ -57,7 +67,11 @@ describe("the notebook kernel", { timeout: 240_000 }, () => {
   });
 
   it("fails the run at a cell that throws, and names it", async () => {
-    const { result, printed, outputs } = await runCells("throws", ["const a = 1;", '// The culprit\nif (a === 1) throw new RangeError("boom");', "2"]);
+    const { result, printed, outputs } = await runCells("throws", [
+      "const a = 1;",
+      '// The culprit\nif (a === 1) throw new RangeError("boom");',
+      "2",
+    ]);
     expect(result.ok).toBe(false);
     expect(result.path).toMatch(/throws\.failed\.ipynb$/);
     expect(printed).toMatch(/cell 2\/3 \(The culprit\) failed/);
@@ -67,27 +81,39 @@ describe("the notebook kernel", { timeout: 240_000 }, () => {
   });
 
   it("fails the cell in which a promise rejects unhandled", async () => {
-    const { result, printed } = await runCells("rejects", ['// Forgetful\nvoid Promise.reject(new Error("lost"));\n1', "2"]);
+    const { result, printed } = await runCells("rejects", [
+      '// Forgetful\nvoid Promise.reject(new Error("lost"));\n1',
+      "2",
+    ]);
     expect(result.ok).toBe(false);
     expect(printed).toMatch(/cell 1\/2 \(Forgetful\) failed/);
     expect(printed).toMatch(/Unhandled promise rejection:\nError: lost/);
   });
 
   it("fails the run when a promise rejects after the last cell", async () => {
-    const { result, printed } = await runCells("late", ['const later = (turns: number): void => { setImmediate(() => { if (turns > 0) later(turns - 1); else void Promise.reject(new Error("too late")); }); };\nlater(4);']);
+    const { result, printed } = await runCells("late", [
+      'const later = (turns: number): void => { setImmediate(() => { if (turns > 0) later(turns - 1); else void Promise.reject(new Error("too late")); }); };\nlater(4);',
+    ]);
     expect(result.ok).toBe(false);
     expect(printed).toMatch(/after the last cell failed[^]*too late/);
   });
 
   it("reports a type error in a cell or in lib with its place", async () => {
-    const { result, printed } = await runCells("types", ['import { random } from "./lib/engine/random";\nrandom("a");']);
+    const { result, printed } = await runCells("types", [
+      'import { random } from "./lib/engine/random";\nrandom("a");',
+    ]);
     expect(result.ok).toBe(false);
     expect(printed).toMatch(/2:8 - Argument of type 'string' is not assignable/);
   });
 
   it("stops a running cell when interrupted, and what it started", () => {
     const script = path.join(root, "test/notebooks/interrupt.py");
-    const { status, stdout, stderr } = spawnSync(venvPython, [script], { cwd: root, env: jupyterEnvironment(), encoding: "utf8", timeout: 200_000 });
+    const { status, stdout, stderr } = spawnSync(venvPython, [script], {
+      cwd: root,
+      env: jupyterEnvironment(),
+      encoding: "utf8",
+      timeout: 200_000,
+    });
     expect(stderr + stdout).toContain("interrupted: yes, loop stopped: yes, kernel alive: yes");
     expect(status).toBe(0);
   });

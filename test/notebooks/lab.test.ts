@@ -2,10 +2,14 @@
 import { spawn } from "node:child_process";
 import * as path from "node:path";
 import { expect, it } from "vitest";
-import { root } from "../../scripts/environment";
+import { root } from "../../tools/environment";
 
 it("JupyterLab starts with the project's kernel on 127.0.0.1", { timeout: 240_000 }, async () => {
-  const lab = spawn(process.execPath, ["--import", "tsx", path.join(root, "scripts/lab.ts"), "--no-browser", "--ServerApp.port=0"], { cwd: root });
+  const lab = spawn(
+    process.execPath,
+    ["--import", "tsx", path.join(root, "tools/lab.ts"), "--no-browser", "--ServerApp.port=0"],
+    { cwd: root },
+  );
   let said = "";
   try {
     const url = await new Promise<string>((resolve, reject) => {
@@ -20,8 +24,12 @@ it("JupyterLab starts with the project's kernel on 127.0.0.1", { timeout: 240_00
     });
     expect(said).not.toContain("Traceback");
     const token = new URL(url).searchParams.get("token") ?? "";
-    const get = (page: string): Promise<Response> => fetch(`${new URL(url).origin}${page}`, { headers: { Authorization: `token ${token}` } });
-    const specs = (await (await get("/api/kernelspecs")).json()) as { default: string; kernelspecs: Record<string, unknown> };
+    const get = (page: string): Promise<Response> =>
+      fetch(`${new URL(url).origin}${page}`, { headers: { Authorization: `token ${token}` } });
+    const specs = (await (await get("/api/kernelspecs")).json()) as {
+      default: string;
+      kernelspecs: Record<string, unknown>;
+    };
     expect(specs.default).toBe("tslab-fine-r1");
     expect(Object.keys(specs.kernelspecs)).toContain("tslab-fine-r1");
     const page = await get("/lab");

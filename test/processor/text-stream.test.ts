@@ -10,12 +10,15 @@ const pieces = (ids: readonly number[]): string[] => {
 };
 
 describe("textStream", () => {
-  it.each(["What is it?", "a 🙂 b", "👨‍👩‍👧", "naïve café 你好", "<think>x</think>🇫🇷", "", "العربية हिन्दी"])("pieces of %j join to the decoded text and end at characters", (text) => {
-    const ids = tokenizer.encode(text);
-    const parts = pieces(ids);
-    expect(parts.join("")).toBe(tokenizer.decode(ids));
-    for (const part of parts) expect(part).not.toMatch(/\ufffd|[\ud800-\udbff]$|^[\udc00-\udfff]/);
-  });
+  it.each(["What is it?", "a 🙂 b", "👨‍👩‍👧", "naïve café 你好", "<think>x</think>🇫🇷", "", "العربية हिन्दी"])(
+    "pieces of %j join to the decoded text and end at characters",
+    (text) => {
+      const ids = tokenizer.encode(text);
+      const parts = pieces(ids);
+      expect(parts.join("")).toBe(tokenizer.decode(ids));
+      for (const part of parts) expect(part).not.toMatch(/\ufffd|[\ud800-\udbff]$|^[\udc00-\udfff]/);
+    },
+  );
   it("holds an emoji back until its last byte", () => {
     const ids = tokenizer.encode("🙂");
     expect(ids.length).toBe(4); // one token a byte

@@ -16,7 +16,8 @@ describe("fineR1", () => {
   });
 
   it("leaves out TensorFlow's start-up lines and the place of this clone", () => {
-    const text = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\nI0000 00:00:1.2 8 port.cc:153] oneDNN custom operations are on.\n  at /clone/data/sets\nWARNING: disk full\n";
+    const text =
+      "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\nI0000 00:00:1.2 8 port.cc:153] oneDNN custom operations are on.\n  at /clone/data/sets\nWARNING: disk full\n";
     expect(shownOutput(text, "/clone")).toBe("  at data/sets\nWARNING: disk full");
   });
 });

@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import { overview } from "../../lib/eval/overview";
 import { resultsTable } from "../../lib/eval/results";
 import { METHODS, type PredictionRow } from "../../lib/eval/rows";
-import { learningCurvesFigure, lossFigure, methodBarsFigure, methodStyle, seenUnseenFigure, smooth, type Figure } from "../../lib/report/figures";
+import {
+  learningCurvesFigure,
+  lossFigure,
+  methodBarsFigure,
+  methodStyle,
+  seenUnseenFigure,
+  smooth,
+  type Figure,
+} from "../../lib/report/figures";
 
 function rows(): PredictionRow[] {
   return ["base", "tapo"].flatMap((method, m) =>
@@ -10,7 +18,15 @@ function rows(): PredictionRow[] {
       (["seen", "unseen"] as const).flatMap((split) =>
         (["closed", "open"] as const).flatMap((setting) =>
           Array.from({ length: 4 }, (_, i): PredictionRow => ({
-            method, seed: 0, domain, split, setting, image_path: `${i}`, question: "q", ground_truth: "fox", output: i <= m ? "<answer>fox</answer>" : "",
+            method,
+            seed: 0,
+            domain,
+            split,
+            setting,
+            image_path: `${i}`,
+            question: "q",
+            ground_truth: "fox",
+            output: i <= m ? "<answer>fox</answer>" : "",
           })),
         ),
       ),
@@ -18,7 +34,8 @@ function rows(): PredictionRow[] {
   );
 }
 
-const axes = (figure: Figure, kind: string): string[] => Object.keys(figure.layout).filter((key) => key.startsWith(kind));
+const axes = (figure: Figure, kind: string): string[] =>
+  Object.keys(figure.layout).filter((key) => key.startsWith(kind));
 
 describe("seenUnseenFigure", () => {
   const figure = seenUnseenFigure(resultsTable(rows()), { setting: "closed" });
@@ -26,8 +43,15 @@ describe("seenUnseenFigure", () => {
   it("has a panel per domain and the pooled one, a trace per method in each, named once", () => {
     expect(axes(figure, "xaxis").length).toBe(3);
     expect(figure.data.length).toBe(6);
-    expect(figure.data.filter((trace) => trace.showlegend).map((trace) => trace.name)).toEqual(["Base, direct", "TAPO"]);
-    expect((figure.layout.annotations as { text: string }[]).map(({ text }) => text)).toEqual(["<b>Bird</b>", "<b>Food</b>", "<b>All, pooled</b>"]);
+    expect(figure.data.filter((trace) => trace.showlegend).map((trace) => trace.name)).toEqual([
+      "Base, direct",
+      "TAPO",
+    ]);
+    expect((figure.layout.annotations as { text: string }[]).map(({ text }) => text)).toEqual([
+      "<b>Bird</b>",
+      "<b>Food</b>",
+      "<b>All, pooled</b>",
+    ]);
   });
 
   it("draws seen, unseen and their intervals in %", () => {
@@ -54,7 +78,12 @@ describe("methodBarsFigure", () => {
 
 describe("learningCurvesFigure and lossFigure", () => {
   it("leaves out panels nobody logged, and names a method once", () => {
-    const curve = (method: string, seed: number): Parameters<typeof learningCurvesFigure>[0][number] => ({ method, seed, step: [0, 1, 2], metrics: { reward: [0, 1, 2], kl: [null, null, null] } });
+    const curve = (method: string, seed: number): Parameters<typeof learningCurvesFigure>[0][number] => ({
+      method,
+      seed,
+      step: [0, 1, 2],
+      metrics: { reward: [0, 1, 2], kl: [null, null, null] },
+    });
     const figure = learningCurvesFigure([curve("tapo", 0), curve("tapo", 1), curve("sft", 0)]);
     expect(axes(figure, "xaxis").length).toBe(1);
     expect(figure.data.length).toBe(6); // raw and smoothed

@@ -3,12 +3,19 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { PredictionRow } from "../../lib/eval/rows";
-import { modelCard, writeCardResults, type CardFacts } from "../../lib/report/model-card";
-import { provenance } from "../../lib/run";
-import { loadSettings } from "../../lib/settings";
+import { modelCard, writeCardResults, type CardFacts } from "../../lib/experiment/model-card";
+import { provenance } from "../../lib/experiment/run";
+import { loadSettings } from "../../lib/experiment/settings";
 
 const settings = loadSettings({ environment: {} });
-const facts: CardFacts = { method: "tapo", settings, stamp: "ab".repeat(32), parameters: 3_239_000, images: "few-shot images of 128 sub-categories of Emoji-FGVR", steps: 16 };
+const facts: CardFacts = {
+  method: "tapo",
+  settings,
+  stamp: "ab".repeat(32),
+  parameters: 3_239_000,
+  images: "few-shot images of 128 sub-categories of Emoji-FGVR",
+  steps: 16,
+};
 
 /** Front matter of plain `key: value` lines and one list. */
 function frontMatter(card: string): Record<string, string | string[]> {
@@ -28,19 +35,51 @@ function frontMatter(card: string): Record<string, string | string[]> {
 describe("modelCard", () => {
   it("has the front matter that the Hub reads", () => {
     expect(frontMatter(modelCard(facts))).toEqual({
-      language: "en", license: "mit", library_name: "transformers", pipeline_tag: "image-text-to-text", base_model: '"data/base"',
-      tags: ["fine-r1", "fine-grained-visual-recognition", "qwen2_5_vl", "chain-of-thought", "reinforcement-learning", "tapo"],
+      language: "en",
+      license: "mit",
+      library_name: "transformers",
+      pipeline_tag: "image-text-to-text",
+      base_model: '"data/base"',
+      tags: [
+        "fine-r1",
+        "fine-grained-visual-recognition",
+        "qwen2_5_vl",
+        "chain-of-thought",
+        "reinforcement-learning",
+        "tapo",
+      ],
     });
     const qwen = { ...settings, model: "models/Qwen2.5-VL-3B-Instruct" };
-    expect(frontMatter(modelCard({ ...facts, settings: qwen }))).toMatchObject({ license: "other", base_model: '"models/Qwen2.5-VL-3B-Instruct"' });
+    expect(frontMatter(modelCard({ ...facts, settings: qwen }))).toMatchObject({
+      license: "other",
+      base_model: '"models/Qwen2.5-VL-3B-Instruct"',
+    });
     expect(modelCard({ ...facts, settings: qwen })).not.toContain("Emoji-FGVR, 64 x 64");
   });
 
   it("says what made the model: method, numbers, hashes, and the settings its stages read", () => {
     const card = modelCard(facts);
-    for (const part of ["# TAPO, run main, seed 0", "3.24 million", "5 rollouts from the anchor and 5 from the positive", "16 steps", "128 sub-categories", facts.stamp, provenance(settings).code, provenance(settings).data]) expect(card).toContain(part);
-    const of = (text: string): Record<string, unknown> => JSON.parse(/```json\n([\s\S]*?)```/.exec(text)![1]) as Record<string, unknown>;
-    expect(of(card)).toEqual({ seed: 0, precision: "auto", prompts: "tiny", cot: settings.cot, sft: settings.sft, rl: settings.rl });
+    for (const part of [
+      "# TAPO, run main, seed 0",
+      "3.24 million",
+      "5 rollouts from the anchor and 5 from the positive",
+      "16 steps",
+      "128 sub-categories",
+      facts.stamp,
+      provenance(settings).code,
+      provenance(settings).data,
+    ])
+      expect(card).toContain(part);
+    const of = (text: string): Record<string, unknown> =>
+      JSON.parse(/```json\n([\s\S]*?)```/.exec(text)![1]) as Record<string, unknown>;
+    expect(of(card)).toEqual({
+      seed: 0,
+      precision: "auto",
+      prompts: "tiny",
+      cot: settings.cot,
+      sft: settings.sft,
+      rl: settings.rl,
+    });
     const sft = modelCard({ ...facts, method: "sft" });
     expect(of(sft)).not.toHaveProperty("rl");
     expect(sft).toContain("structured rationales (Stage 1 of Fine-R1), 16 steps");
@@ -58,7 +97,17 @@ describe("writeCardResults", () => {
   const rows = (right: number): PredictionRow[] =>
     (["closed", "open"] as const).flatMap((setting) =>
       (["seen", "unseen"] as const).flatMap((split) =>
-        Array.from({ length: 4 }, (_, i): PredictionRow => ({ method: "tapo", seed: 0, domain: "bird", split, setting, image_path: `${split}${i}`, question: "q", ground_truth: `fox ${i}`, output: i < right ? `<answer>fox ${i}</answer>` : "" })),
+        Array.from({ length: 4 }, (_, i): PredictionRow => ({
+          method: "tapo",
+          seed: 0,
+          domain: "bird",
+          split,
+          setting,
+          image_path: `${split}${i}`,
+          question: "q",
+          ground_truth: `fox ${i}`,
+          output: i < right ? `<answer>fox ${i}</answer>` : "",
+        })),
       ),
     );
 

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ResultRow } from "../../lib/eval/results";
-import { checkAverages, PAPER_COLUMNS, paperLong, paperSeenUnseenFigure, parsePaperTable, pivotSets, readPaperTable, runLong } from "../../lib/report/paper";
+import {
+  checkAverages,
+  PAPER_COLUMNS,
+  paperLong,
+  paperSeenUnseenFigure,
+  parsePaperTable,
+  pivotSets,
+  readPaperTable,
+  runLong,
+} from "../../lib/report/paper";
 
 const header = `model,group,${PAPER_COLUMNS.join(",")}`;
 // seen 10..60, mean 35; unseen 1..6, mean 3.5; both 19.25
@@ -18,8 +27,14 @@ describe("the paper's tables", () => {
     expect([readPaperTable("closed").length, readPaperTable("open").length]).toEqual([18, 14]);
     expect(paperLong(readPaperTable("open"), "open")).toHaveLength(14 * 12);
     // The overall averages of three lines are means of rounded averages; every other printed average is that of its cells.
-    const differ = (["closed", "open"] as const).flatMap((setting) => checkAverages(readPaperTable(setting)).map((d) => [setting, d.model, d.column, d.printed, d.recomputed]));
-    expect(differ).toEqual([["closed", "Fine-R1-7B", "avg", 88.71, 88.702], ["open", "DeepPerception-7B", "avg", 43.82, 43.814], ["open", "Fine-R1-7B", "avg", 74.8, 74.794]]);
+    const differ = (["closed", "open"] as const).flatMap((setting) =>
+      checkAverages(readPaperTable(setting)).map((d) => [setting, d.model, d.column, d.printed, d.recomputed]),
+    );
+    expect(differ).toEqual([
+      ["closed", "Fine-R1-7B", "avg", 88.71, 88.702],
+      ["open", "DeepPerception-7B", "avg", 43.82, 43.814],
+      ["open", "Fine-R1-7B", "avg", 74.8, 74.794],
+    ]);
   });
 
   it.each([
@@ -32,15 +47,40 @@ describe("the paper's tables", () => {
   });
 
   it("pivots and sorts by the mean; own numbers name their run", () => {
-    const cells = paperLong(parsePaperTable(`${header}\n${line}\n${line.replace("A,G,10", "B,G,70")}\n`, "t.csv"), "closed");
+    const cells = paperLong(
+      parsePaperTable(`${header}\n${line}\n${line.replace("A,G,10", "B,G,70")}\n`, "t.csv"),
+      "closed",
+    );
     expect(pivotSets(cells, { setting: "closed", split: "seen" })).toMatchObject([
       { model: "B", from: "paper", aircraft: 70, pet: 60, mean: 45 },
       { model: "A", from: "paper", aircraft: 10, pet: 60, mean: 35 },
     ]);
     expect(pivotSets(cells, { setting: "open", split: "seen" })).toEqual([]);
-    const result = (domain: string, split: "seen" | "unseen", correct: number): ResultRow => ({ method: "tapo", domain, split, setting: "closed", metric: "substring", n: 10, correct, accuracy: correct / 10, ci_low: 0, ci_high: 1, seed: 0 });
-    const own = runLong([result("food", "seen", 5), result("flag", "seen", 8), result("all", "seen", 6), { ...result("food", "seen", 1), metric: "exact" }], "main");
-    expect(pivotSets(own, { setting: "closed", split: "seen" })).toEqual([{ model: "TAPO", from: "run main", food: 50, flag: 80, mean: 65 }]);
+    const result = (domain: string, split: "seen" | "unseen", correct: number): ResultRow => ({
+      method: "tapo",
+      domain,
+      split,
+      setting: "closed",
+      metric: "substring",
+      n: 10,
+      correct,
+      accuracy: correct / 10,
+      ci_low: 0,
+      ci_high: 1,
+      seed: 0,
+    });
+    const own = runLong(
+      [
+        result("food", "seen", 5),
+        result("flag", "seen", 8),
+        result("all", "seen", 6),
+        { ...result("food", "seen", 1), metric: "exact" },
+      ],
+      "main",
+    );
+    expect(pivotSets(own, { setting: "closed", split: "seen" })).toEqual([
+      { model: "TAPO", from: "run main", food: 50, flag: 80, mean: 65 },
+    ]);
   });
 
   it("draws a panel a set, a line from seen to unseen for each model", () => {

@@ -3,16 +3,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { lossFigure } from "../../lib/report/figures";
-import { hashFiles, readStamp, saveFigure, saveFigures, sha256, stampOf, type Provenance } from "../../lib/report/static-figures";
+import {
+  hashFiles,
+  readStamp,
+  saveFigure,
+  saveFigures,
+  sha256,
+  stampOf,
+  type Provenance,
+} from "../../lib/report/static-figures";
 import { canonicalSvg } from "../../lib/report/static-figures-kaleido";
-import { repositoryRoot } from "../../lib/engine/root";
+import { repositoryRoot } from "../../lib/util/root";
 
 const folder = mkdtempSync(join(tmpdir(), "figures-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const provenance: Provenance = { code: sha256("code"), settings: sha256("settings"), data: sha256("data") };
 const figure = lossFigure([{ name: "training", step: [0, 1, 2], loss: [3, 2, 1.5] }]);
-const rows = [{ step: 0, loss: 3 }, { step: 1, loss: 2 }];
+const rows = [
+  { step: 0, loss: 3 },
+  { step: 1, loss: 2 },
+];
 const hasKaleido = existsSync(join(repositoryRoot(), ".venv"));
 
 describe("provenance", () => {
@@ -31,19 +42,32 @@ describe("provenance", () => {
 
 describe("canonicalSvg", () => {
   it("replaces the id where it is one, and spares colours and coordinates", () => {
-    expect(canonicalSvg('<defs id="defs-123456"><clipPath id="clip123456xy"/></defs><path clip-path="url(#clip123456xy)" fill="#123456" d="M0,0.123456"/>'))
-      .toBe('<defs id="defs-0"><clipPath id="clip0xy"/></defs><path clip-path="url(#clip0xy)" d="M0,0.123456" fill="#123456"/>');
+    expect(
+      canonicalSvg(
+        '<defs id="defs-123456"><clipPath id="clip123456xy"/></defs><path clip-path="url(#clip123456xy)" fill="#123456" d="M0,0.123456"/>',
+      ),
+    ).toBe(
+      '<defs id="defs-0"><clipPath id="clip0xy"/></defs><path clip-path="url(#clip0xy)" d="M0,0.123456" fill="#123456"/>',
+    );
     expect(canonicalSvg("<svg/>")).toBe("<svg/>");
   });
 
   it("sorts attributes, and leaves their values and the text alone", () => {
-    expect(canonicalSvg('<rect y="1" style="a: b;" x="0 > 1"/><text x="2">a = "b" > c</text>')).toBe('<rect style="a: b;" x="0 > 1" y="1"/><text x="2">a = "b" > c</text>');
+    expect(canonicalSvg('<rect y="1" style="a: b;" x="0 > 1"/><text x="2">a = "b" > c</text>')).toBe(
+      '<rect style="a: b;" x="0 > 1" y="1"/><text x="2">a = "b" > c</text>',
+    );
   });
 });
 
 describe.skipIf(!hasKaleido)("saveFigure", () => {
   it("writes SVG, CSV and stamp, the same bytes each time, and leaves no temporary file", async () => {
-    const [first] = await saveFigures([{ name: "loss", figure, rows, provenance }, { name: "again", figure, rows, provenance }], folder);
+    const [first] = await saveFigures(
+      [
+        { name: "loss", figure, rows, provenance },
+        { name: "again", figure, rows, provenance },
+      ],
+      folder,
+    );
     const svg = readFileSync(first, "utf8");
     expect(svg).toMatch(/^<svg[^>]* height="400"[^>]* width="720"/);
     expect(svg).toContain(">training</text>");
@@ -51,18 +75,30 @@ describe.skipIf(!hasKaleido)("saveFigure", () => {
     expect(readStamp(svg)).toBe(stampOf(provenance));
     expect(readFileSync(join(folder, "loss.csv"), "utf8")).toBe("step,loss\n0,3\n1,2\n");
     expect(JSON.parse(readFileSync(join(folder, "loss.stamp.json"), "utf8"))).toEqual({
-      stamp: stampOf(provenance), ...provenance, csv: sha256("step,loss\n0,3\n1,2\n"), svg: sha256(svg),
+      stamp: stampOf(provenance),
+      ...provenance,
+      csv: sha256("step,loss\n0,3\n1,2\n"),
+      svg: sha256(svg),
     });
     expect(readFileSync(join(folder, "again.svg"), "utf8")).toBe(svg);
     await saveFigure("loss", figure, rows, provenance, folder); // another browser
     expect(readFileSync(first, "utf8")).toBe(svg);
-    expect(readdirSync(folder).sort()).toEqual(["again.csv", "again.stamp.json", "again.svg", "loss.csv", "loss.stamp.json", "loss.svg"]);
+    expect(readdirSync(folder).sort()).toEqual([
+      "again.csv",
+      "again.stamp.json",
+      "again.svg",
+      "loss.csv",
+      "loss.stamp.json",
+      "loss.svg",
+    ]);
   }, 150_000); // kaleido may need a second start on a busy machine
 });
 
 describe("saveFigure's refusals", () => {
   it("takes no path for a name, and no half provenance", async () => {
     await expect(saveFigure("../loss", figure, rows, provenance, folder)).rejects.toThrow(/no figure name/);
-    await expect(saveFigure("loss2", figure, rows, { ...provenance, data: "" }, folder)).rejects.toThrow(/provenance.data/);
+    await expect(saveFigure("loss2", figure, rows, { ...provenance, data: "" }, folder)).rejects.toThrow(
+      /provenance.data/,
+    );
   });
 });

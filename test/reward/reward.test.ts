@@ -5,7 +5,9 @@ const good = "<think>four legs, a bushy tail</think> <answer>Red Fox</answer>";
 
 describe("tightenTags and firstAnswer", () => {
   it("removes white space around <, > and / only", () => {
-    expect(tightenTags("  < think > a b < / think >\n\n<answer> red fox </answer>  ")).toBe("<think>a b</think><answer>red fox</answer>");
+    expect(tightenTags("  < think > a b < / think >\n\n<answer> red fox </answer>  ")).toBe(
+      "<think>a b</think><answer>red fox</answer>",
+    );
     expect(tightenTags("a / b")).toBe("a/b");
   });
 
@@ -59,7 +61,9 @@ describe("accuracyReward", () => {
     expect(accuracyReward("<answer>fire lily</answer>", "lily", { strict: true, names })).toBe(0);
     expect(accuracyReward("<answer>fire lily</answer>", "lily")).toBe(1);
     expect(accuracyReward("<answer>fire lily or lily</answer>", "fire lily", { strict: true, names })).toBe(0);
-    expect(accuracyReward("<answer>a Fire_Lily? no: rose</answer>", "rose", { strict: true, names: ["fire lily"] })).toBe(0);
+    expect(
+      accuracyReward("<answer>a Fire_Lily? no: rose</answer>", "rose", { strict: true, names: ["fire lily"] }),
+    ).toBe(0);
   });
 
   it("refuses strict without names, and an empty truth", () => {

@@ -2,13 +2,24 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "no
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { createChatEndpoint, retryAfterMs, type ChatRequest, type EndpointOptions } from "../../lib/rollout/chat-endpoint";
+import {
+  createChatEndpoint,
+  retryAfterMs,
+  type ChatRequest,
+  type EndpointOptions,
+} from "../../lib/rollout/chat-endpoint";
 import { hashOf, requestCache } from "../../lib/rollout/request-cache";
 import { createGate } from "../../lib/rollout/request-gate";
 import { chatServer, type Act } from "../helpers/chat-server";
 
 const KEY = "sk-test-0123456789abcdef";
-const request: ChatRequest = { messages: [{ role: "user", content: "What is it?" }], n: 1, maxTokens: 16, temperature: 0, seed: 5 };
+const request: ChatRequest = {
+  messages: [{ role: "user", content: "What is it?" }],
+  n: 1,
+  maxTokens: 16,
+  temperature: 0,
+  seed: 5,
+};
 const temporary = mkdtempSync(path.join(tmpdir(), "endpoint-"));
 afterAll(() => rmSync(temporary, { recursive: true }));
 
@@ -18,7 +29,13 @@ async function scripted(acts: readonly Act[], options: Partial<EndpointOptions> 
   const waits: number[] = [];
   const reasons: string[] = [];
   const endpoint = createChatEndpoint({
-    baseUrl: server.baseUrl, model: "toy", apiKey: KEY, timeoutMs: 30_000, sleep: (ms) => (waits.push(ms), Promise.resolve()), onRetry: (_, __, reason) => reasons.push(reason), ...options,
+    baseUrl: server.baseUrl,
+    model: "toy",
+    apiKey: KEY,
+    timeoutMs: 30_000,
+    sleep: (ms) => (waits.push(ms), Promise.resolve()),
+    onRetry: (_, __, reason) => reasons.push(reason),
+    ...options,
   });
   return { server, endpoint, waits, reasons };
 }
@@ -27,9 +44,23 @@ describe("createChatEndpoint", () => {
   it("sends the request in the protocol's words and counts tokens", async () => {
     const { server, endpoint } = await scripted([]);
     expect(await endpoint.ask({ ...request, topP: 0.9 })).toEqual([{ text: "a fox", finished: true }]);
-    expect(server.requests[0].body).toEqual({ model: "toy", messages: request.messages, n: 1, max_tokens: 16, temperature: 0, top_p: 0.9, seed: 5 });
+    expect(server.requests[0].body).toEqual({
+      model: "toy",
+      messages: request.messages,
+      n: 1,
+      max_tokens: 16,
+      temperature: 0,
+      top_p: 0.9,
+      seed: 5,
+    });
     expect(server.requests[0].headers.authorization).toBe(`Bearer ${KEY}`);
-    expect(endpoint.usage).toMatchObject({ requests: 1, retries: 0, cached: 0, promptTokens: 100, completionTokens: 10 });
+    expect(endpoint.usage).toMatchObject({
+      requests: 1,
+      retries: 0,
+      cached: 0,
+      promptTokens: 100,
+      completionTokens: 10,
+    });
   });
 
   it.each<[string, Act, RegExp]>([
@@ -60,7 +91,13 @@ describe("createChatEndpoint", () => {
     await endpoint.ask(request);
     expect(waits[0]).toBe(7000);
     expect(waits[1]).toBeGreaterThan(6000); // the gate is closed: this sleep takes no time
-    expect([retryAfterMs("2.5"), retryAfterMs(null), retryAfterMs("soon"), retryAfterMs("99999999"), retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000)]).toEqual([2500, null, null, 600_000, 5000]);
+    expect([
+      retryAfterMs("2.5"),
+      retryAfterMs(null),
+      retryAfterMs("soon"),
+      retryAfterMs("99999999"),
+      retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000),
+    ]).toEqual([2500, null, null, 600_000, 5000]);
   });
 
   it.each([400, 401, 403, 404])("gives up at once at %d", async (status) => {
@@ -76,10 +113,23 @@ describe("createChatEndpoint", () => {
   });
 
   it("asks again for the answers that a server leaves out, under another seed", async () => {
-    const { server, endpoint } = await scripted([{ texts: ["one", "two"] }, { texts: ["three"], finish: "length" }, { texts: ["four", "five"] }]);
+    const { server, endpoint } = await scripted([
+      { texts: ["one", "two"] },
+      { texts: ["three"], finish: "length" },
+      { texts: ["four", "five"] },
+    ]);
     const answers = await endpoint.ask({ ...request, n: 4 });
-    expect(answers).toEqual([{ text: "one", finished: true }, { text: "two", finished: true }, { text: "three", finished: false }, { text: "four", finished: true }]);
-    expect(server.requests.map(({ body }) => [body.n, body.seed])).toEqual([[4, 5], [2, 6], [1, 7]]);
+    expect(answers).toEqual([
+      { text: "one", finished: true },
+      { text: "two", finished: true },
+      { text: "three", finished: false },
+      { text: "four", finished: true },
+    ]);
+    expect(server.requests.map(({ body }) => [body.n, body.seed])).toEqual([
+      [4, 5],
+      [2, 6],
+      [1, 7],
+    ]);
   });
 
   it("takes from the cache what was asked before; another request, model or server is another one", async () => {
@@ -88,13 +138,22 @@ describe("createChatEndpoint", () => {
     const first = await endpoint.ask(request);
     expect(first).toEqual([{ text: "it is [key]", finished: true }]);
     expect(await endpoint.ask(request)).toEqual(first);
-    expect(endpoint.usage).toMatchObject({ requests: 1, cached: 1, promptTokens: 100, cachedPromptTokens: 100, cachedCompletionTokens: 10 });
+    expect(endpoint.usage).toMatchObject({
+      requests: 1,
+      cached: 1,
+      promptTokens: 100,
+      cachedPromptTokens: 100,
+      cachedCompletionTokens: 10,
+    });
     const again = createChatEndpoint({ baseUrl: server.baseUrl, model: "toy", cache }); // another process, without the key
     expect(await again.ask(request)).toEqual(first);
     await again.ask({ ...request, maxTokens: 17 });
     await createChatEndpoint({ baseUrl: server.baseUrl, model: "other", cache }).ask(request);
     expect(server.requests.length).toBe(3);
-    for (const file of readdirSync(path.join(temporary, "a"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json"))) expect(readFileSync(path.join(temporary, "a", file), "utf8")).not.toContain(KEY);
+    for (const file of readdirSync(path.join(temporary, "a"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".json"),
+    ))
+      expect(readFileSync(path.join(temporary, "a", file), "utf8")).not.toContain(KEY);
   });
 
   it("a failed request is not cached, and a cut cache file is asked for again", async () => {
@@ -109,7 +168,12 @@ describe("createChatEndpoint", () => {
     expect([server.requests.length, endpoint.usage.cached]).toEqual([3, 1]);
   });
 
-  it.each([["ftp://x/v1", /expected http/], ["nowhere", /no URL/], ["http://user:secret@127.0.0.1/v1", /no user, password or query/], ["http://127.0.0.1/v1?key=1", /no user, password or query/]])("refuses the base URL %s", (baseUrl, message) => {
+  it.each([
+    ["ftp://x/v1", /expected http/],
+    ["nowhere", /no URL/],
+    ["http://user:secret@127.0.0.1/v1", /no user, password or query/],
+    ["http://127.0.0.1/v1?key=1", /no user, password or query/],
+  ])("refuses the base URL %s", (baseUrl, message) => {
     expect(() => createChatEndpoint({ baseUrl, model: "toy" })).toThrow(message);
     try {
       createChatEndpoint({ baseUrl, model: "toy" });
@@ -132,7 +196,12 @@ describe("createGate", () => {
     const slept: number[] = [];
     let running = 0;
     let most = 0;
-    const gate = createGate({ concurrency: 2, requestsPerMinute: 120, now: () => 0, sleep: (ms) => (slept.push(ms), Promise.resolve()) }); // the clock stands still
+    const gate = createGate({
+      concurrency: 2,
+      requestsPerMinute: 120,
+      now: () => 0,
+      sleep: (ms) => (slept.push(ms), Promise.resolve()),
+    }); // the clock stands still
     const task = (i: number) => async (): Promise<void> => {
       started.push(i);
       most = Math.max(most, ++running);
@@ -146,7 +215,11 @@ describe("createGate", () => {
     await gate.run(task(4));
     expect(slept[3]).toBe(10_000);
     expect(most).toBe(2);
-    expect(() => createGate({ concurrency: 0, requestsPerMinute: 0, sleep: () => Promise.resolve() })).toThrow(/concurrency is 0/);
-    expect(() => createGate({ concurrency: 1, requestsPerMinute: -1, sleep: () => Promise.resolve() })).toThrow(/requests per minute is -1/);
+    expect(() => createGate({ concurrency: 0, requestsPerMinute: 0, sleep: () => Promise.resolve() })).toThrow(
+      /concurrency is 0/,
+    );
+    expect(() => createGate({ concurrency: 1, requestsPerMinute: -1, sleep: () => Promise.resolve() })).toThrow(
+      /requests per minute is -1/,
+    );
   });
 });

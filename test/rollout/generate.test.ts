@@ -4,7 +4,7 @@ import { canCompile } from "../../lib/engine/native";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { causalAttention, decode, embedTokens, lmHead, mergeImageFeatures } from "../../lib/model/decoder";
-import type { GenerateOptions } from "../../lib/rollout/generate";
+import type { GenerateOptions } from "../../lib/rollout/types";
 import type { PromptRow, Rollout } from "../../lib/rollout/types";
 import { rowBatch, type RowBatch } from "../../lib/train/batch";
 import { rowLogProbs } from "../../lib/train/row-log-probs";
@@ -13,7 +13,15 @@ import { toyBench, toyPlace } from "../helpers/tiny";
 
 const SHORT = "Parts?";
 const LONG = "What animal is this? Options: cat, dog, red fox. Which animal is this? Think first.";
-const base: GenerateOptions = { numGenerations: 1, maxNewTokens: 20, temperature: 1, topP: 1, eosTokenIds: [], bannedTokenIds: [], seed: 4 };
+const base: GenerateOptions = {
+  numGenerations: 1,
+  maxNewTokens: 20,
+  temperature: 1,
+  topP: 1,
+  eosTokenIds: [],
+  bannedTokenIds: [],
+  seed: 4,
+};
 
 let bench: Workbench;
 let params: Params;
@@ -31,15 +39,28 @@ afterAll(() => {
   bench.dispose();
 });
 
-const generate = (rows: PromptRow[], options: Partial<GenerateOptions>): Rollout[] => bench.generator.generate(params, { prompts: rows, features }, { ...base, bannedTokenIds: bench.bannedTokenIds, ...options });
+const generate = (rows: PromptRow[], options: Partial<GenerateOptions>): Rollout[] =>
+  bench.generator.generate(
+    params,
+    { prompts: rows, features },
+    { ...base, bannedTokenIds: bench.bannedTokenIds, ...options },
+  );
 
 /** Rollouts as training rows: prompt `i` shows image `i`. */
 function rowsOf(rollouts: Rollout[]): RowBatch {
   const rows = rollouts.map(({ promptIndex, tokenIds }) => {
     const prompt = prompts[promptIndex].inputIds;
-    return { inputIds: [...prompt, ...tokenIds], predicted: [...prompt.map(() => false), ...tokenIds.map(() => true)], image: toyPlace(promptIndex) };
+    return {
+      inputIds: [...prompt, ...tokenIds],
+      predicted: [...prompt.map(() => false), ...tokenIds.map(() => true)],
+      image: toyPlace(promptIndex),
+    };
   });
-  return rowBatch(rows.map((row) => [row]), bench.config, { lengthBucket: 8, placesBucket: 1 });
+  return rowBatch(
+    rows.map((row) => [row]),
+    bench.config,
+    { lengthBucket: 8, placesBucket: 1 },
+  );
 }
 
 function rescored(rollouts: Rollout[], temperature: number): number[][] {
@@ -50,9 +71,21 @@ function rescored(rollouts: Rollout[], temperature: number): number[][] {
 }
 
 describe("log-probs of rollouts", () => {
-  it.each([{ temperature: 1, topP: 1 }, { temperature: 0.7, topP: 0.5 }, { temperature: 1.3, topP: 0.9, ban: true }])("equal re-scored ones under the tempered full softmax: %o", ({ temperature, topP, ban }) => {
-    const banned = ban ? bench.bannedTokenIds.concat(Array.from({ length: 100 }, (_, i) => 3 * i)) : bench.bannedTokenIds;
-    const rollouts = generate(prompts, { numGenerations: 3, temperature, topP, bannedTokenIds: banned, maxNewTokens: 19 });
+  it.each([
+    { temperature: 1, topP: 1 },
+    { temperature: 0.7, topP: 0.5 },
+    { temperature: 1.3, topP: 0.9, ban: true },
+  ])("equal re-scored ones under the tempered full softmax: %o", ({ temperature, topP, ban }) => {
+    const banned = ban
+      ? bench.bannedTokenIds.concat(Array.from({ length: 100 }, (_, i) => 3 * i))
+      : bench.bannedTokenIds;
+    const rollouts = generate(prompts, {
+      numGenerations: 3,
+      temperature,
+      topP,
+      bannedTokenIds: banned,
+      maxNewTokens: 19,
+    });
     const scores = rescored(rollouts, temperature);
     rollouts.forEach(({ tokenIds, logProbs }, i) => {
       expect(logProbs).toHaveLength(19);
@@ -64,7 +97,8 @@ describe("log-probs of rollouts", () => {
 });
 
 describe("rows that ended", () => {
-  const someTokens = (): number[] => Array.from({ length: bench.config.text.vocabSize }, (_, id) => id).filter((id) => id % 25 === 3);
+  const someTokens = (): number[] =>
+    Array.from({ length: bench.config.text.vocabSize }, (_, id) => id).filter((id) => id % 25 === 3);
 
   it("leave the batch, and the others' tokens and log-probs are as if they had not", () => {
     const ending = someTokens();
@@ -72,7 +106,12 @@ describe("rows that ended", () => {
     const all = generate(prompts, settings);
     const traced = engineStats().length;
     const some = generate(prompts, { ...settings, eosTokenIds: ending });
-    expect(engineStats().slice(traced).map((s) => Number(/int32\[(\d+)\]/.exec(s.shapes)![1])).every((rows) => rows < 24)).toBe(true);
+    expect(
+      engineStats()
+        .slice(traced)
+        .map((s) => Number(/int32\[(\d+)\]/.exec(s.shapes)![1]))
+        .every((rows) => rows < 24),
+    ).toBe(true);
     if (canCompile()) expect(engineStats().length).toBeGreaterThan(traced);
     const lengths = some.map((r) => r.tokenIds.length);
     expect(lengths.filter((n) => n < 17).length).toBeGreaterThan(4);
@@ -87,7 +126,14 @@ describe("rows that ended", () => {
   it("leave no tensor behind when the batch is packed anew", () => {
     const four = [...prompts, bench.prompt("Describe.", toyPlace(0)), bench.prompt("Colors?", toyPlace(1))];
     const open: number[] = [];
-    const run = (): Rollout[] => generate(four, { numGenerations: 16, maxNewTokens: 50, topP: 0.95, eosTokenIds: someTokens(), onToken: (step, rows) => (open[step] = rows) });
+    const run = (): Rollout[] =>
+      generate(four, {
+        numGenerations: 16,
+        maxNewTokens: 50,
+        topP: 0.95,
+        eosTokenIds: someTokens(),
+        onToken: (step, rows) => (open[step] = rows),
+      });
     const first = run();
     expect(open[33]).toBeLessThan(open[17]);
     const before = tf.memory().numTensors;
@@ -140,8 +186,12 @@ describe("sampling", () => {
 
   it("of a prompt does not depend on the other prompts, nor on how many samples share its cache", () => {
     const group = generate(prompts, { numGenerations: 4 });
-    expect(group.map((r) => [r.promptIndex, r.sampleIndex])).toEqual([0, 1].flatMap((p) => [0, 1, 2, 3].map((s) => [p, s])));
-    expect(generate(prompts.slice(0, 1), { numGenerations: 4 }).map((r) => r.tokenIds)).toEqual(group.slice(0, 4).map((r) => r.tokenIds));
+    expect(group.map((r) => [r.promptIndex, r.sampleIndex])).toEqual(
+      [0, 1].flatMap((p) => [0, 1, 2, 3].map((s) => [p, s])),
+    );
+    expect(generate(prompts.slice(0, 1), { numGenerations: 4 }).map((r) => r.tokenIds)).toEqual(
+      group.slice(0, 4).map((r) => r.tokenIds),
+    );
     const single = generate(prompts, { numGenerations: 1 });
     expect(single.map((r) => r.tokenIds)).toEqual([group[0].tokenIds, group[4].tokenIds]);
     single[1].logProbs.forEach((p, t) => expect(Math.abs(p - group[4].logProbs[t])).toBeLessThan(1e-4));
@@ -170,6 +220,8 @@ it("keeps the number of tensors flat, takes no prompts for none, and refuses an 
   const before = tf.memory().numTensors;
   run();
   expect(generate([], {})).toEqual([]);
-  expect(() => generate([prompts[0], { inputIds: [], positionIds: [[], [], []], featureIndex: [] }], {})).toThrow("prompt 1 has no tokens");
+  expect(() => generate([prompts[0], { inputIds: [], positionIds: [[], [], []], featureIndex: [] }], {})).toThrow(
+    "prompt 1 has no tokens",
+  );
   expect(tf.memory().numTensors).toBe(before);
 });

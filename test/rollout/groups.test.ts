@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../lib/engine/random";
+import { random } from "../../lib/util/random";
 import { deck, makeGroup, scoreResponse, type RlPrompt, type ScoredRollout } from "../../lib/rollout/groups";
 
-const prompt: RlPrompt = { anchor: "a", positive: "p", negative: "n", user: "What?", groundTruth: "cat", options: ["cat", "dog"], domainNames: ["cat", "dog", "wild cat"] };
+const prompt: RlPrompt = {
+  anchor: "a",
+  positive: "p",
+  negative: "n",
+  user: "What?",
+  groundTruth: "cat",
+  options: ["cat", "dog"],
+  domainNames: ["cat", "dog", "wild cat"],
+};
 
 describe("scoreResponse", () => {
   it("rewards accuracy and format, and sees listings", () => {
@@ -12,7 +20,10 @@ describe("scoreResponse", () => {
     expect([bare.reward.accuracy, bare.reward.format, bare.lists]).toEqual([0, 0, false]);
     expect(good.reward.overall).toBeGreaterThan(bare.reward.overall);
     const both = "<think> x</think><answer> cat, dog</answer>";
-    expect([scoreResponse(both, prompt, false).reward.accuracy, scoreResponse(both, prompt, false).lists]).toEqual([1, true]);
+    expect([scoreResponse(both, prompt, false).reward.accuracy, scoreResponse(both, prompt, false).lists]).toEqual([
+      1,
+      true,
+    ]);
     expect(scoreResponse(both, prompt, true).reward.accuracy).toBe(0);
   });
 
@@ -25,15 +36,28 @@ describe("scoreResponse", () => {
 });
 
 describe("makeGroup", () => {
-  const rollout = (text: string, source: "anchor" | "positive"): ScoredRollout => ({ ...scoreResponse(text, prompt, false), tokenIds: [1], logProbs: [-1], text, source, finished: true });
+  const rollout = (text: string, source: "anchor" | "positive"): ScoredRollout => ({
+    ...scoreResponse(text, prompt, false),
+    tokenIds: [1],
+    logProbs: [-1],
+    text,
+    source,
+    finished: true,
+  });
   const right = "<think> x</think><answer> cat</answer>";
   const wrong = "<think> x</think><answer> dog</answer>";
 
   it("takes advantages over anchor's and positive's rollouts together", () => {
-    const group = makeGroup(prompt, [1, 2, 3], [rollout(right, "anchor"), rollout(wrong, "anchor"), rollout(right, "positive"), rollout(right, "positive")]);
+    const group = makeGroup(
+      prompt,
+      [1, 2, 3],
+      [rollout(right, "anchor"), rollout(wrong, "anchor"), rollout(right, "positive"), rollout(right, "positive")],
+    );
     const gap = group.rollouts[0].reward.overall - group.rollouts[1].reward.overall;
     const std = gap / 2; // rewards r, r - gap, r, r: squares 3/4 gap², over n - 1 = 3
-    [0.25, -0.75, 0.25, 0.25].forEach((deviation, i) => expect(group.advantages[i]).toBeCloseTo((deviation * gap) / std, 4));
+    [0.25, -0.75, 0.25, 0.25].forEach((deviation, i) =>
+      expect(group.advantages[i]).toBeCloseTo((deviation * gap) / std, 4),
+    );
     expect(group.kept).toBe(true);
   });
 

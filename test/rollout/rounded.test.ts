@@ -37,7 +37,20 @@ describe.skipIf(!isNative)("a generator in bfloat16", () => {
     disposeTree(rounded.made);
 
     const generator = createGenerator(bench.config, { bf16: true });
-    const run = (): Rollout[] => generator.generate(params, { prompts, features }, { numGenerations: 2, maxNewTokens: 8, temperature: 1, topP: 1, eosTokenIds: [], bannedTokenIds: bench.bannedTokenIds, seed: 1 });
+    const run = (): Rollout[] =>
+      generator.generate(
+        params,
+        { prompts, features },
+        {
+          numGenerations: 2,
+          maxNewTokens: 8,
+          temperature: 1,
+          topP: 1,
+          eosTokenIds: [],
+          bannedTokenIds: bench.bannedTokenIds,
+          seed: 1,
+        },
+      );
     run();
     const before = tf.memory().numTensors;
     expect(run()).toEqual(run());

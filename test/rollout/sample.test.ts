@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../lib/engine/random";
+import { random } from "../../lib/util/random";
 import { argmax, logProbOf, sampleFromLogits, sampleToken, type LogitsOptions } from "../../lib/rollout/sample";
 
 const row = Float32Array.from([0.05, 0.3, 0.02, 0.4, 0.13, 0.1]);
 const draw = (topP: number, bannedTokenIds: number[], n = 20_000): number[] => {
   const counts = new Array<number>(row.length).fill(0);
   const { uniform } = random(17);
-  for (let i = 0; i < n; i++) counts[sampleToken(row, 0, row.length, { topP, bannedTokenIds, greedy: false }, uniform)]++;
+  for (let i = 0; i < n; i++)
+    counts[sampleToken(row, 0, row.length, { topP, bannedTokenIds, greedy: false }, uniform)]++;
   return counts;
 };
 /** The nucleus by sorting, renormalised, without the banned tokens. */
@@ -24,7 +25,14 @@ const nucleus = (topP: number, banned: number[]): number[] => {
 };
 
 describe("sampleToken", () => {
-  it.each([[1, []], [0.75, []], [0.65, []], [0.3, []], [0.9, [3]], [1, [1, 3]]] as [number, number[]][])("draws the nucleus distribution: top-p %s, banned %j", (topP, banned) => {
+  it.each([
+    [1, []],
+    [0.75, []],
+    [0.65, []],
+    [0.3, []],
+    [0.9, [3]],
+    [1, [1, 3]],
+  ] as [number, number[]][])("draws the nucleus distribution: top-p %s, banned %j", (topP, banned) => {
     const counts = draw(topP, banned);
     const expected = nucleus(topP, banned);
     let chiSquare = 0;
@@ -45,7 +53,9 @@ describe("sampleToken", () => {
     const gap = Float32Array.from([0, 0.5, 0.5, 0]);
     for (const u of [0, 0.25, 0.999999999]) {
       let calls = 0; // what rounding leaves over is drawn again
-      expect([1, 2]).toContain(sampleToken(gap, 0, 4, { topP: 1, bannedTokenIds: [], greedy: false }, () => (calls++ === 0 ? u : 0.3)));
+      expect([1, 2]).toContain(
+        sampleToken(gap, 0, 4, { topP: 1, bannedTokenIds: [], greedy: false }, () => (calls++ === 0 ? u : 0.3)),
+      );
     }
   });
 
@@ -56,18 +66,36 @@ describe("sampleToken", () => {
   });
 
   it("falls back to the best allowed token where nearly all mass is banned", () => {
-    expect(sampleToken(Float32Array.from([1, 0, 1e-30]), 0, 3, { topP: 1, bannedTokenIds: [0], greedy: false }, random(2).uniform)).toBe(2);
+    expect(
+      sampleToken(
+        Float32Array.from([1, 0, 1e-30]),
+        0,
+        3,
+        { topP: 1, bannedTokenIds: [0], greedy: false },
+        random(2).uniform,
+      ),
+    ).toBe(2);
   });
 
   it.each([true, false])("reports probabilities that are not numbers (greedy %s)", (greedy) => {
     const nan = new Float32Array(4).fill(NaN);
-    for (const topP of [1, 0.5]) expect(() => sampleToken(nan, 0, 4, { topP, bannedTokenIds: [], greedy }, random(0).uniform)).toThrow(/not numbers \(NaN\).*diverged/);
+    for (const topP of [1, 0.5])
+      expect(() => sampleToken(nan, 0, 4, { topP, bannedTokenIds: [], greedy }, random(0).uniform)).toThrow(
+        /not numbers \(NaN\).*diverged/,
+      );
   });
 });
 
 describe("sampleFromLogits", () => {
   const logits = Float32Array.from([9, 9, 1, 3, -2, 2, 0]); // a row of five at 2
-  const plain: LogitsOptions = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, bannedTokenIds: [], greedy: false };
+  const plain: LogitsOptions = {
+    temperature: 1,
+    topK: 0,
+    topP: 1,
+    repetitionPenalty: 1,
+    bannedTokenIds: [],
+    greedy: false,
+  };
   const counts = (options: Partial<LogitsOptions>, seen: number[] = [], n = 20_000): number[] => {
     const drawn = new Array<number>(5).fill(0);
     const { uniform } = random(5);
@@ -80,7 +108,11 @@ describe("sampleFromLogits", () => {
     const total = weights.reduce((a, b) => a + b);
     const n = drawn.reduce((a, b) => a + b);
     drawn.forEach((count, i) => weights[i] === 0 && expect(count, `token ${i}`).toBe(0));
-    const chiSquare = drawn.reduce((sum, count, i) => sum + (weights[i] === 0 ? 0 : (count - (n * weights[i]) / total) ** 2 / ((n * weights[i]) / total)), 0);
+    const chiSquare = drawn.reduce(
+      (sum, count, i) =>
+        sum + (weights[i] === 0 ? 0 : (count - (n * weights[i]) / total) ** 2 / ((n * weights[i]) / total)),
+      0,
+    );
     expect(chiSquare).toBeLessThan(20); // 4 degrees of freedom: p = 0.0005
   };
   const none = -Infinity;
@@ -94,7 +126,11 @@ describe("sampleFromLogits", () => {
     expect(counts({ topK: 1 }, [], 50)).toEqual([0, 50, 0, 0, 0]);
     expectSoftmax(counts({ topK: 99 }), [1, 3, -2, 2, 0]);
     const equal = Float32Array.from([1, 2, 1, 0]);
-    const drawn = new Set(Array.from({ length: 200 }, (_, i) => sampleFromLogits(equal, 0, 4, [], { ...plain, topK: 2 }, random(i).uniform)));
+    const drawn = new Set(
+      Array.from({ length: 200 }, (_, i) =>
+        sampleFromLogits(equal, 0, 4, [], { ...plain, topK: 2 }, random(i).uniform),
+      ),
+    );
     expect([...drawn].sort()).toEqual([0, 1, 2]);
   });
   it("top-p is taken after top-k and temperature", () => {
@@ -113,11 +149,16 @@ describe("sampleFromLogits", () => {
   });
   it("never takes a banned token, and counts top-k among the others", () => {
     expectSoftmax(counts({ bannedTokenIds: [1], topK: 2 }), [1, none, none, 2, none]);
-    expect(() => sampleFromLogits(logits, 2, 5, [], { ...plain, bannedTokenIds: [0, 1, 2, 3, 4] }, () => 0)).toThrow(/every token is banned/);
+    expect(() => sampleFromLogits(logits, 2, 5, [], { ...plain, bannedTokenIds: [0, 1, 2, 3, 4] }, () => 0)).toThrow(
+      /every token is banned/,
+    );
   });
-  it("is greedy at tiny temperatures, without overflow", () => expect(counts({ temperature: 1e-6 }, [], 20)).toEqual([0, 20, 0, 0, 0]));
+  it("is greedy at tiny temperatures, without overflow", () =>
+    expect(counts({ temperature: 1e-6 }, [], 20)).toEqual([0, 20, 0, 0, 0]));
   it.each([true, false])("reports logits that are not numbers (greedy %s)", (greedy) => {
-    expect(() => sampleFromLogits(Float32Array.from([1, NaN, 2]), 0, 3, [], { ...plain, greedy }, () => 0)).toThrow(/not numbers \(NaN\).*diverged/);
+    expect(() => sampleFromLogits(Float32Array.from([1, NaN, 2]), 0, 3, [], { ...plain, greedy }, () => 0)).toThrow(
+      /not numbers \(NaN\).*diverged/,
+    );
   });
   it("log-probs by hand", () => {
     // ln(e^1 + e^3 + e^-2 + e^2 + e^0) = 3.44469...
@@ -139,7 +180,15 @@ describe("both cuts over a large vocabulary", () => {
     for (; i < limit - 1 && above + weights[i] < topP * total; i++) above += weights[i];
     return sorted[topP < 1 ? i : limit - 1];
   };
-  it.each([[0, 0.9, 1], [0, 0.999, 1], [0, 0.5, 5], [50, 1, 1], [50, 0.8, 0.7], [3000, 0.99, 1], [20000, 1, 3]])("top-k %i, top-p %f at temperature %f keep what a full sort keeps", (topK, topP, temperature) => {
+  it.each([
+    [0, 0.9, 1],
+    [0, 0.999, 1],
+    [0, 0.5, 5],
+    [50, 1, 1],
+    [50, 0.8, 0.7],
+    [3000, 0.99, 1],
+    [20000, 1, 3],
+  ])("top-k %i, top-p %f at temperature %f keep what a full sort keeps", (topK, topP, temperature) => {
     const draw = random(17);
     const logits = Float32Array.from({ length: 20000 }, () => 3 * draw.normal());
     const lowest = reference(logits, topK, topP, temperature);

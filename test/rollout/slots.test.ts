@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { firstSlots, packSlots } from "../../lib/rollout/slots";
 
-const open = (...rows: number[]) => (row: number): boolean => rows.includes(row);
+const open =
+  (...rows: number[]) =>
+  (row: number): boolean =>
+    rows.includes(row);
 
 describe("slots of a decoding batch", () => {
   it("start with the samples of a prompt side by side", () => {
@@ -16,7 +19,11 @@ describe("slots of a decoding batch", () => {
 
   it("keep whole groups together where whole groups ended", () => {
     const first = firstSlots(4, 4);
-    expect(packSlots(first, first, (row) => row < 8)).toEqual({ prompts: [0, 1], perEntry: 4, rows: [0, 1, 2, 3, 4, 5, 6, 7] });
+    expect(packSlots(first, first, (row) => row < 8)).toEqual({
+      prompts: [0, 1],
+      perEntry: 4,
+      rows: [0, 1, 2, 3, 4, 5, 6, 7],
+    });
   });
 
   it("split a group over entries where a few of each are open", () => {
@@ -31,18 +38,27 @@ describe("slots of a decoding batch", () => {
     const first = firstSlots(8, 8);
     const once = packSlots(first, first, (row) => row % 3 === 0)!;
     const twice = packSlots(once, first, (row) => row % 12 === 0)!;
-    for (const [slots, every] of [[once, 3], [twice, 12]] as const) {
+    for (const [slots, every] of [
+      [once, 3],
+      [twice, 12],
+    ] as const) {
       expect(slots.rows).toHaveLength(slots.prompts.length * slots.perEntry);
       const held = slots.rows.filter((row) => row >= 0);
-      expect([...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, row) => row).filter((row) => row % every === 0));
-      slots.rows.forEach((row, slot) => row >= 0 && expect(slots.prompts[Math.floor(slot / slots.perEntry)]).toBe(Math.floor(row / 8)));
+      expect([...held].sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 64 }, (_, row) => row).filter((row) => row % every === 0),
+      );
+      slots.rows.forEach(
+        (row, slot) => row >= 0 && expect(slots.prompts[Math.floor(slot / slots.perEntry)]).toBe(Math.floor(row / 8)),
+      );
     }
     expect(twice.rows.length).toBeLessThan(once.rows.length);
   });
 
   it("come in few sizes", () => {
     const first = firstSlots(64, 1);
-    const sizes = new Set(Array.from({ length: 63 }, (_, n) => packSlots(first, first, (row) => row <= n)?.rows.length));
+    const sizes = new Set(
+      Array.from({ length: 63 }, (_, n) => packSlots(first, first, (row) => row <= n)?.rows.length),
+    );
     expect([...sizes]).toEqual([16, 32, 48, undefined]);
   });
 });

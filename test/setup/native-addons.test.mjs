@@ -2,7 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { imageAddonStep, kernelsStep } from "../../scripts/setup/native-addons.mjs";
+import { imageAddonStep, kernelsStep } from "../../tools/setup/native-addons.mjs";
 
 const root = path.join(import.meta.dirname, "../..");
 let clone;
@@ -43,10 +43,13 @@ describe("an addon's step", () => {
     expect(fs.readdirSync(path.join(clone, ".setup/image")).sort()).toEqual(["image.node", "stamp.json"]);
   });
 
-  it("has nothing to do without the native engine", () => expect(imageAddonStep.isDone({ ...context, native: false })).toBe(true));
+  it("has nothing to do without the native engine", () =>
+    expect(imageAddonStep.isDone({ ...context, native: false })).toBe(true));
 
   it("compiles for any x86-64 processor, images without fused multiply-add", () => {
-    const [image, kernels] = [imageAddonStep, kernelsStep].map((step) => step.compilerArguments({ root, source: "x.cc", output: "x.o" }));
+    const [image, kernels] = [imageAddonStep, kernelsStep].map((step) =>
+      step.compilerArguments({ root, source: "x.cc", output: "x.o" }),
+    );
     expect(image).toContain("-ffp-contract=off");
     expect([...image, ...kernels].filter((option) => /^-m|fast-math/.test(option))).toEqual([]);
   });

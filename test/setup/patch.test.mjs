@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { applyPatch, assertPatchVersion } from "../../scripts/setup/patch.mjs";
-import { patch } from "../../scripts/setup/tfjs-node-function.patch.mjs";
+import { applyPatch, assertPatchVersion } from "../../tools/setup/patch.mjs";
+import { patch } from "../../tools/setup/tfjs-node-function.patch.mjs";
 
 const folder = path.join(import.meta.dirname, "../../node_modules", patch.package);
 const read = (file) => fs.readFileSync(path.join(folder, file.path), "utf8");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkPrerequisites, isNodeSupported, isPythonSupported } from "../../scripts/setup/prerequisites.mjs";
+import { checkPrerequisites, isNodeSupported, isPythonSupported } from "../../tools/setup/prerequisites.mjs";
 
 const GIB = 1024 ** 3;
 const good = {
@@ -51,11 +51,22 @@ describe("prerequisites", () => {
 
   it("takes another Python when python3 is too new", () => {
     const versions = { python3: "3.14.0", "python3.12": "3.12.3" };
-    expect(check({ pythonVersion: (c) => versions[c] ?? null }).python).toEqual({ command: "python3.12", version: "3.12.3" });
+    expect(check({ pythonVersion: (c) => versions[c] ?? null }).python).toEqual({
+      command: "python3.12",
+      version: "3.12.3",
+    });
   });
 
   it("knows the supported versions", () => {
-    expect(["v20.18.9", "v20.19.0", "v21.7.0", "v22.12.0", "v22.13.0", "v23.9.0", "v24.0.0"].map(isNodeSupported)).toEqual([false, true, false, false, true, false, true]);
-    expect(["3.9.9", "3.10.0", "3.13.5", "3.14.0", "2.7.18"].map(isPythonSupported)).toEqual([false, true, true, false, false]);
+    expect(
+      ["v20.18.9", "v20.19.0", "v21.7.0", "v22.12.0", "v22.13.0", "v23.9.0", "v24.0.0"].map(isNodeSupported),
+    ).toEqual([false, true, false, false, true, false, true]);
+    expect(["3.9.9", "3.10.0", "3.13.5", "3.14.0", "2.7.18"].map(isPythonSupported)).toEqual([
+      false,
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 });

@@ -3,9 +3,9 @@ import os from "node:os";
 import path from "node:path";
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isInstalled } from "../../scripts/setup/npm.mjs";
-import { chooseDevice, requirementsFor } from "../../scripts/setup/python.mjs";
-import { run, tail, takeLock } from "../../scripts/setup/steps.mjs";
+import { isInstalled } from "../../tools/setup/npm.mjs";
+import { chooseDevice, requirementsFor } from "../../tools/setup/python.mjs";
+import { run, tail, takeLock } from "../../tools/setup/steps.mjs";
 
 let folder;
 beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-"))));
@@ -13,15 +13,21 @@ afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 describe("set-up steps", () => {
   const entry = (version, more = {}) => ({ version, integrity: `sha512-${version}`, ...more });
-  const lock = { packages: { "": {}, "node_modules/a": entry("1.0.0"), "node_modules/b": entry("2.0.0", { optional: true }) } };
+  const lock = {
+    packages: { "": {}, "node_modules/a": entry("1.0.0"), "node_modules/b": entry("2.0.0", { optional: true }) },
+  };
 
   it("knows a whole installation from an interrupted, older or altered one", () => {
     expect(isInstalled(lock, { packages: { "node_modules/a": entry("1.0.0") } })).toBe(true);
     expect(isInstalled(lock, null)).toBe(false);
     expect(isInstalled(lock, { packages: {} })).toBe(false);
     expect(isInstalled(lock, { packages: { "node_modules/a": entry("1.0.1") } })).toBe(false);
-    expect(isInstalled(lock, { packages: { "node_modules/a": entry("1.0.0"), "node_modules/b": entry("2.0.1") } })).toBe(false);
-    expect(isInstalled(lock, { packages: { "node_modules/a": entry("1.0.0"), "node_modules/c": entry("1.0.0") } })).toBe(false);
+    expect(
+      isInstalled(lock, { packages: { "node_modules/a": entry("1.0.0"), "node_modules/b": entry("2.0.1") } }),
+    ).toBe(false);
+    expect(
+      isInstalled(lock, { packages: { "node_modules/a": entry("1.0.0"), "node_modules/c": entry("1.0.0") } }),
+    ).toBe(false);
   });
 
   it("chooses TensorFlow for the device, or none", () => {
@@ -36,7 +42,11 @@ describe("set-up steps", () => {
 
   it("shows the end of the log of a command that fails", async () => {
     const log = path.join(folder, "x.log");
-    const failing = run(process.execPath, ["-e", "console.log('before'); console.error('the reason'); process.exit(3)"], { cwd: folder, log });
+    const failing = run(
+      process.execPath,
+      ["-e", "console.log('before'); console.error('the reason'); process.exit(3)"],
+      { cwd: folder, log },
+    );
     await expect(failing).rejects.toThrow("exit code 3");
     expect(tail(log)).toContain("the reason");
     await expect(run("no-such-program", [], { cwd: folder, log })).rejects.toThrow(/no-such-program/);

@@ -5,7 +5,13 @@ import { processImage } from "../../lib/processor/image-processor";
 import { augment, drawAugmentation, toPatches } from "../../lib/train/augment";
 import { SIDE, toyPixels, toyPreprocessor } from "../helpers/tiny";
 
-const images = (...paths: string[]): Tensor => tf.tensor4d(Float32Array.from(paths.flatMap((path) => Array.from(toyPixels(path).data))), [paths.length, SIDE, SIDE, 3]);
+const images = (...paths: string[]): Tensor =>
+  tf.tensor4d(Float32Array.from(paths.flatMap((path) => Array.from(toyPixels(path).data))), [
+    paths.length,
+    SIDE,
+    SIDE,
+    3,
+  ]);
 const white = (count: number): Tensor => tf.fill([count, SIDE, SIDE, 3], 255);
 const largestDifference = (a: Tensor, b: Tensor): number => tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]);
 const seeds = Array.from({ length: 24 }, (_, i) => i);
@@ -18,7 +24,12 @@ describe("augment", () => {
   });
 
   it("keeps white ground white and every value in range at full strength", () => {
-    const drawn = drawAugmentation(seeds, SIDE, 1, seeds.map(() => true));
+    const drawn = drawAugmentation(
+      seeds,
+      SIDE,
+      1,
+      seeds.map(() => true),
+    );
     expect(largestDifference(augment(white(24), drawn), white(24))).toBeLessThan(1e-3);
     const x = tf.tile(images("a"), [24, 1, 1, 1]);
     const out = augment(x, drawn);
@@ -38,7 +49,12 @@ describe("augment", () => {
 
   it("mirrors only what may be mirrored", () => {
     const mirrored = (allowed: boolean): number => {
-      const drawn = drawAugmentation(seeds, SIDE, 0.1, seeds.map(() => allowed));
+      const drawn = drawAugmentation(
+        seeds,
+        SIDE,
+        0.1,
+        seeds.map(() => allowed),
+      );
       const { transforms } = drawn;
       const count = Array.from(tf.slice(transforms, [0, 0], [-1, 1]).dataSync()).filter((a) => a < 0).length;
       disposeTree(drawn);
@@ -51,7 +67,11 @@ describe("augment", () => {
 
   it("paints the cutout white and makes grey where the saturation is 0", () => {
     const plain = drawAugmentation([1], SIDE, 0, [false]);
-    const out = augment(images("a"), { ...plain, cutout: tf.tensor2d([[2, 3, 6, 9]]), saturation: tf.zeros([1, 1, 1, 1]) });
+    const out = augment(images("a"), {
+      ...plain,
+      cutout: tf.tensor2d([[2, 3, 6, 9]]),
+      saturation: tf.zeros([1, 1, 1, 1]),
+    });
     expect(largestDifference(tf.slice(out, [0, 2, 3, 0], [1, 4, 6, 3]), tf.fill([1, 4, 6, 3], 255))).toBe(0);
     const [r, g] = tf.split(tf.slice(out, [0, 8, 0, 0], [1, 8, 16, 3]), 3, 3);
     expect(largestDifference(r, g)).toBeLessThan(1e-3);
@@ -63,7 +83,9 @@ describe("augment", () => {
 describe("toPatches", () => {
   it("equals the image processor's patches for the same pixels", () => {
     const patches = toPatches(images("a", "b"), toyPreprocessor);
-    const expected = ["a", "b"].flatMap((path) => Array.from(processImage(toyPreprocessor, toyPixels(path)).pixelValues));
+    const expected = ["a", "b"].flatMap((path) =>
+      Array.from(processImage(toyPreprocessor, toyPixels(path)).pixelValues),
+    );
     expect(patches.shape).toEqual([32, 96]);
     const got = patches.dataSync();
     expect(expected).toHaveLength(got.length);

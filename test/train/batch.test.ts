@@ -14,7 +14,11 @@ const shape: BatchShape = { lengthBucket: 8, placesBucket: 4 };
 beforeAll(() => {
   config = toyConfig(toyProcessor());
   const image = config.imageTokenId;
-  withImage = { inputIds: [5, image, image, image, image, 6, 7], predicted: [false, false, false, false, false, false, true], image: toyPlace(2) };
+  withImage = {
+    inputIds: [5, image, image, image, image, 6, 7],
+    predicted: [false, false, false, false, false, false, true],
+    image: toyPlace(2),
+  };
 });
 
 describe("rowBatch", () => {
@@ -29,16 +33,41 @@ describe("rowBatch", () => {
       0, 1, 2, 3, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 0, // rows
       0, 1, 2, 3, 0, 0, 0, 0, 0, 1, 2, 1, 2, 3, 4, 0, // columns
     ]); // prettier-ignore
-    expect([list(batch.hiddenIndex), list(batch.targets), list(batch.weights)]).toEqual([[1, 2, 13, 0], [9, 10, 7, 0], [1, 1, 1, 0]]);
+    expect([list(batch.hiddenIndex), list(batch.targets), list(batch.weights)]).toEqual([
+      [1, 2, 13, 0],
+      [9, 10, 7, 0],
+      [1, 1, 1, 0],
+    ]);
     disposeTree(batch);
   });
 
   it("packs rows one after another, each with positions and segments of its own", () => {
     const batch = rowBatch([[withImage, text], [text]], config, { ...shape, lengthBucket: 4, rowsBucket: 3 });
     expect(batch.inputIds.shape).toEqual([3, 12]);
-    expect(list(batch.segmentIds!)).toEqual([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, -1, 0, 0, 0, 0, ...Array<number>(20).fill(-1)]);
+    expect(list(batch.segmentIds!)).toEqual([
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+      1,
+      1,
+      1,
+      -1,
+      0,
+      0,
+      0,
+      0,
+      ...Array<number>(20).fill(-1),
+    ]);
     expect(list(batch.positionIds).slice(0, 12)).toEqual([0, 1, 1, 1, 1, 3, 4, 0, 1, 2, 3, 0]);
-    expect([list(batch.hiddenIndex), list(batch.targets)]).toEqual([[5, 8, 9, 13, 14, 0, 0, 0], [7, 9, 10, 9, 10, 0, 0, 0]]);
+    expect([list(batch.hiddenIndex), list(batch.targets)]).toEqual([
+      [5, 8, 9, 13, 14, 0, 0, 0],
+      [7, 9, 10, 9, 10, 0, 0, 0],
+    ]);
     disposeTree(batch);
   });
 
@@ -49,9 +78,15 @@ describe("rowBatch", () => {
   });
 
   it("names the row that is wrong", () => {
-    expect(() => rowBatch([[text], [{ ...text, predicted: [false] }]], config, shape)).toThrow("row 1 has 4 tokens and 1 flags");
-    expect(() => rowBatch([[{ ...text, predicted: [true, false, false, false] }]], config, shape)).toThrow("row 0 predicts its first token");
+    expect(() => rowBatch([[text], [{ ...text, predicted: [false] }]], config, shape)).toThrow(
+      "row 1 has 4 tokens and 1 flags",
+    );
+    expect(() => rowBatch([[{ ...text, predicted: [true, false, false, false] }]], config, shape)).toThrow(
+      "row 0 predicts its first token",
+    );
     expect(() => rowBatch([[{ ...withImage, image: null }]], config, shape)).toThrow(/image/);
-    expect(() => rowBatch([[{ ...text, image: toyPlace(0) }]], config, shape)).toThrow(/placeholders for 0 images and 1/);
+    expect(() => rowBatch([[{ ...text, image: toyPlace(0) }]], config, shape)).toThrow(
+      /placeholders for 0 images and 1/,
+    );
   });
 });

@@ -24,7 +24,10 @@ const responses: GroupRow[] = [
 beforeAll(async () => {
   ({ bench, params } = await toyBench(["a", "b"]));
   features = bench.features(params, ["a", "b"]);
-  prompts = [bench.prompt("Answer.", toyPlace(0)), bench.prompt("What animal is this? Options: cat, dog, red fox.", toyPlace(1))];
+  prompts = [
+    bench.prompt("Answer.", toyPlace(0)),
+    bench.prompt("What animal is this? Options: cat, dog, red fox.", toyPlace(1)),
+  ];
 });
 afterAll(() => {
   disposeTree(params, features);
@@ -34,22 +37,42 @@ afterAll(() => {
 const rows = (): TrainingRow[] =>
   responses.map(({ prompt, tokenIds, scored }) => {
     const { inputIds } = prompts[prompt];
-    return { inputIds: [...inputIds, ...tokenIds], predicted: [...inputIds.map(() => false), ...tokenIds.map(() => scored)], image: toyPlace(prompt) };
+    return {
+      inputIds: [...inputIds, ...tokenIds],
+      predicted: [...inputIds.map(() => false), ...tokenIds.map(() => scored)],
+      image: toyPlace(prompt),
+    };
   });
 const shape = () => ({ lengthBucket: 1, placesBucket: 1 });
 
 describe("prompts that are shared, rows that are packed", () => {
   it("give the log-probs of whole rows, one by one, and the same gradients", () => {
     const group = groupBatch(prompts, responses);
-    const plain = rowBatch(rows().map((row) => [row]), bench.config, shape());
-    const packed = rowBatch([[rows()[2], rows()[1]], [rows()[3], rows()[0]]], bench.config, shape());
+    const plain = rowBatch(
+      rows().map((row) => [row]),
+      bench.config,
+      shape(),
+    );
+    const packed = rowBatch(
+      [
+        [rows()[2], rows()[1]],
+        [rows()[3], rows()[0]],
+      ],
+      bench.config,
+      shape(),
+    );
     const sums: Record<string, (p: Params) => Tensor> = {
       plain: (p) => tf.sum(rowLogProbs(p, bench.config, features, plain, 0.7)),
       group: (p) => tf.sum(tf.mul(groupLogProbs(p, bench.config, features, group, 0.7), group.weights)),
       packed: (p) => tf.sum(rowLogProbs(p, bench.config, features, packed, 0.7)),
     };
     const names = Object.keys(params).filter((name) => !name.startsWith("visual."));
-    const out = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, valueAndGradients(params, names, (p) => ({ loss: sum(p), metrics: {} }))]));
+    const out = Object.fromEntries(
+      Object.entries(sums).map(([name, sum]) => [
+        name,
+        valueAndGradients(params, names, (p) => ({ loss: sum(p), metrics: {} })),
+      ]),
+    );
     for (const other of ["group", "packed"]) {
       expect(relativeError({ loss: out[other].loss }, { loss: out.plain.loss }), other).toBeLessThan(1e-5);
       expect(relativeError(out[other].gradients, out.plain.gradients), other).toBeLessThan(1e-4);
@@ -65,10 +88,13 @@ describe("prompts that are shared, rows that are packed", () => {
   });
 
   it("do not see each other", () => {
-    const change = (tokenIds: number[]): GroupRow[] => responses.map((row, i) => (i === 2 ? { ...row, tokenIds } : row));
+    const change = (tokenIds: number[]): GroupRow[] =>
+      responses.map((row, i) => (i === 2 ? { ...row, tokenIds } : row));
     const first = (group: GroupRow[]): number[] => {
       const batch = groupBatch(prompts, group);
-      const scores = Array.from(tf.slice(groupLogProbs(params, bench.config, features, batch, 1), [0, 0], [1, 3]).dataSync());
+      const scores = Array.from(
+        tf.slice(groupLogProbs(params, bench.config, features, batch, 1), [0, 0], [1, 3]).dataSync(),
+      );
       disposeTree(batch);
       return scores;
     };
@@ -80,7 +106,11 @@ describe("prompts that are shared, rows that are packed", () => {
     const before = tf.memory().numTensors;
     for (let i = 0; i < 3; i++) tf.tidy(() => void groupLogProbs(params, bench.config, features, batch, 1));
     expect(tf.memory().numTensors).toBe(before);
-    expect(() => groupBatch(prompts, [{ ...responses[0], prompt: 2 }])).toThrow("response 0 belongs to prompt 2; there are 2");
-    expect(() => groupBatch([{ inputIds: [], positionIds: [[], [], []], featureIndex: [] }], responses.slice(0, 1))).toThrow("prompt 0 has no tokens");
+    expect(() => groupBatch(prompts, [{ ...responses[0], prompt: 2 }])).toThrow(
+      "response 0 belongs to prompt 2; there are 2",
+    );
+    expect(() =>
+      groupBatch([{ inputIds: [], positionIds: [[], [], []], featureIndex: [] }], responses.slice(0, 1)),
+    ).toThrow("prompt 0 has no tokens");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../lib/engine/random";
+import { random } from "../../lib/util/random";
 import { packLengths } from "../../lib/train/pack";
 
 describe("packLengths", () => {

@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Conversation } from "../../lib/data/corpus";
-import { foldIn } from "../../lib/engine/random";
+import type { Conversation } from "../../lib/processor/conversation";
+import { foldIn } from "../../lib/util/random";
 import { engineStats } from "../../lib/engine/compile";
 import { isNative, tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { initLora, isLoraWeight } from "../../lib/model/lora";
 import { LORA_DEFAULTS } from "../../lib/model/lora-config";
 import { trainedState, trainSft, trainableNames, type SftLog, type SftRun } from "../../lib/train/sft";
-import type { SftSettings } from "../../lib/settings";
+import type { SftSettings } from "../../lib/train/settings";
 import type { Workbench } from "../../lib/train/workbench";
 import { toyBench, toySft, values } from "../helpers/tiny";
 
 const images = ["a", "b", "c", "d", "e"];
-const conversations: Conversation[] = images.map((image, i) => ({ image, turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i % 3]}` }] }));
+const conversations: Conversation[] = images.map((image, i) => ({
+  image,
+  turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i % 3]}` }],
+}));
 let bench: Workbench;
 let params: Params;
 
@@ -22,8 +25,16 @@ afterAll(() => {
   bench.dispose();
 });
 
-async function train(settings: Partial<SftSettings>, run: Partial<SftRun> = {}): Promise<{ after: Record<string, number[]>; log: SftLog[] }> {
-  const { params: trained, log } = await trainSft(params, bench, { ...toySft, ...settings }, { conversations, seed: 3, bf16: false, ...run });
+async function train(
+  settings: Partial<SftSettings>,
+  run: Partial<SftRun> = {},
+): Promise<{ after: Record<string, number[]>; log: SftLog[] }> {
+  const { params: trained, log } = await trainSft(
+    params,
+    bench,
+    { ...toySft, ...settings },
+    { conversations, seed: 3, bf16: false, ...run },
+  );
   const after = values(trained);
   disposeTree(trained);
   return { after, log };
@@ -44,7 +55,9 @@ describe("trainSft", () => {
     const end = log.slice(-4).reduce((sum, l) => sum + l.loss / 4, 0);
     expect(end).toBeLessThan(0.25); // names by chance: ln 3 at their first token
     expect(values(params)).toEqual(before);
-    expect(Object.keys(before).every((name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]))).toBe(true);
+    expect(Object.keys(before).every((name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]))).toBe(
+      true,
+    );
     expect(log[0].learningRate).toBeCloseTo(0.5e-2, 8);
     expect(log[59].learningRate).toBeLessThan(1e-3);
   });
@@ -58,7 +71,12 @@ describe("trainSft", () => {
 
   it("is the same in parts (gradient accumulation), to rounding", async () => {
     const run = async (gradientAccumulationSteps: number) => {
-      const { params: trained, log } = await trainSft(params, bench, { ...toySft, batchSize: 5, epochs: 2, gradientAccumulationSteps }, { conversations, seed: 3, bf16: false });
+      const { params: trained, log } = await trainSft(
+        params,
+        bench,
+        { ...toySft, batchSize: 5, epochs: 2, gradientAccumulationSteps },
+        { conversations, seed: 3, bf16: false },
+      );
       return { trained, log };
     };
     const [whole, split] = [await run(1), await run(2)]; // parts of 3 and 2 rows
@@ -79,7 +97,8 @@ describe("trainSft", () => {
   it("freezes the vision tower where its learning rate is 0", async () => {
     const before = values(params);
     const { after } = await train({ epochs: 2, visionLearningRateScale: 0 });
-    for (const name of Object.keys(before)) expect(JSON.stringify(after[name]) === JSON.stringify(before[name]), name).toBe(name.startsWith("visual."));
+    for (const name of Object.keys(before))
+      expect(JSON.stringify(after[name]) === JSON.stringify(before[name]), name).toBe(name.startsWith("visual."));
     expect(trainableNames(params, 0).some((name) => name.startsWith("visual."))).toBe(false);
     expect(trainableNames(params, 0.1)).toEqual(Object.keys(params));
   });
@@ -91,24 +110,46 @@ describe("trainSft", () => {
     expect(Object.keys(trainedState(all, 1).m).sort()).toEqual(Object.keys(adapter).filter(isLoraWeight).sort());
     const before = values(all);
     const count = tf.memory().numTensors;
-    const { params: trained, log } = await trainSft(all, bench, { ...toySft, epochs: 30, learningRate: 2e-2 }, { conversations, seed: 3, bf16: false });
+    const { params: trained, log } = await trainSft(
+      all,
+      bench,
+      { ...toySft, epochs: 30, learningRate: 2e-2 },
+      { conversations, seed: 3, bf16: false },
+    );
     const after = values(trained);
-    for (const name of Object.keys(before)) expect(JSON.stringify(after[name]) !== JSON.stringify(before[name]), name).toBe(isLoraWeight(name));
+    for (const name of Object.keys(before))
+      expect(JSON.stringify(after[name]) !== JSON.stringify(before[name]), name).toBe(isLoraWeight(name));
     expect(log.slice(-4).reduce((sum, l) => sum + l.loss / 4, 0)).toBeLessThan(0.25 * log[0].loss);
     disposeTree(trained);
     expect(tf.memory().numTensors).toBe(count);
-    const frozenVision = await trainSft(all, bench, { ...toySft, visionLearningRateScale: 0 }, { conversations, seed: 3, bf16: false });
+    const frozenVision = await trainSft(
+      all,
+      bench,
+      { ...toySft, visionLearningRateScale: 0 },
+      { conversations, seed: 3, bf16: false },
+    );
     const kept = values(frozenVision.params);
-    for (const name of Object.keys(before)) if (name.startsWith("visual.") || !isLoraWeight(name)) expect(kept[name], name).toEqual(before[name]);
-    expect(kept["model.layers.0.mlp.up_proj.lora_B.weight"]).not.toEqual(before["model.layers.0.mlp.up_proj.lora_B.weight"]);
+    for (const name of Object.keys(before))
+      if (name.startsWith("visual.") || !isLoraWeight(name)) expect(kept[name], name).toEqual(before[name]);
+    expect(kept["model.layers.0.mlp.up_proj.lora_B.weight"]).not.toEqual(
+      before["model.layers.0.mlp.up_proj.lora_B.weight"],
+    );
     disposeTree(frozenVision.params, adapter);
   });
 
   it("drops of an adapter's input by the run's seed and step, and leaves no tensor behind", async () => {
-    const run = async (dropout: number, seed: number): Promise<{ after: Record<string, number[]>; losses: number[] }> => {
+    const run = async (
+      dropout: number,
+      seed: number,
+    ): Promise<{ after: Record<string, number[]>; losses: number[] }> => {
       const adapter = initLora(bench.config, { ...LORA_DEFAULTS, rank: 2, dropout }, 1);
       const before = tf.memory().numTensors;
-      const { params: trained, log } = await trainSft({ ...params, ...adapter }, bench, { ...toySft, epochs: 3, gradientAccumulationSteps: 2 }, { conversations, seed, bf16: false });
+      const { params: trained, log } = await trainSft(
+        { ...params, ...adapter },
+        bench,
+        { ...toySft, epochs: 3, gradientAccumulationSteps: 2 },
+        { conversations, seed, bf16: false },
+      );
       const after = Object.fromEntries(Object.entries(values(trained)).filter(([name]) => isLoraWeight(name)));
       disposeTree(trained);
       expect(tf.memory().numTensors).toBe(before);
@@ -142,8 +183,12 @@ describe("trainSft", () => {
 
   it("says why it can't train", async () => {
     await expect(train({}, { conversations: [] })).rejects.toThrow("no records to train on");
-    await expect(train({}, { conversations: [{ ...conversations[0], image: "z" }] })).rejects.toThrow("z was not loaded");
+    await expect(train({}, { conversations: [{ ...conversations[0], image: "z" }] })).rejects.toThrow(
+      "z was not loaded",
+    );
     const sick = { ...params, "model.norm.weight": tf.fill([32], NaN) };
-    await expect(trainSft(sick, bench, toySft, { conversations, seed: 0, bf16: false })).rejects.toThrow(/the loss is NaN at step 1; lower sft\.learningRate/);
+    await expect(trainSft(sick, bench, toySft, { conversations, seed: 0, bf16: false })).rejects.toThrow(
+      /the loss is NaN at step 1; lower sft\.learningRate/,
+    );
   });
 });

@@ -8,7 +8,7 @@ import { trainRl, type RlLog } from "../../lib/train/rl";
 import { trainSft } from "../../lib/train/sft";
 import { loadTrainingState, type Checkpointing } from "../../lib/train/training-state";
 import type { Workbench } from "../../lib/train/workbench";
-import { temporaryFolder } from "../data/sets/trees";
+import { temporaryFolder } from "../benchmark/photographs/trees";
 import { toyBench, toyRl, toySft, values } from "../helpers/tiny";
 
 const folder = temporaryFolder();
@@ -22,25 +22,52 @@ afterAll(() => {
   bench.dispose();
 });
 
-const at = (name: string, everySteps: number, identity = "this"): Checkpointing => ({ folder: path.join(folder, name), everySteps, identity });
+const at = (name: string, everySteps: number, identity = "this"): Checkpointing => ({
+  folder: path.join(folder, name),
+  everySteps,
+  identity,
+});
 class Killed extends Error {}
-const killAfter = (last: number) => (log: { step: number }): void => {
-  if (log.step === last) throw new Killed();
-};
+const killAfter =
+  (last: number) =>
+  (log: { step: number }): void => {
+    if (log.step === last) throw new Killed();
+  };
 
-const conversations = ["a", "b", "c"].map((image, i) => ({ image, turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i]}` }] }));
+const conversations = ["a", "b", "c"].map((image, i) => ({
+  image,
+  turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i]}` }],
+}));
 const sft = { ...toySft, batchSize: 2, epochs: 3, augmentation: 0.5 };
 const sftRun = { conversations, seed: 5, bf16: false };
-const prompts = [["a", "b", "c"], ["b", "a", "c"], ["c", "a", "b"]].map(([anchor, positive, negative]): RlPrompt => ({ anchor, positive, negative, user: "What animal is this?", groundTruth: "cat", options: null, domainNames: ["cat", "dog"] }));
+const prompts = [
+  ["a", "b", "c"],
+  ["b", "a", "c"],
+  ["c", "a", "b"],
+].map(([anchor, positive, negative]): RlPrompt => ({
+  anchor,
+  positive,
+  negative,
+  user: "What animal is this?",
+  groundTruth: "cat",
+  options: null,
+  domainNames: ["cat", "dog"],
+}));
 const rl = { ...toyRl, steps: 4, groupsPerGeneration: 2, groupsPerStep: 2, maxGenerationBatches: 1 };
 const rlRun = { method: "tapo" as const, prompts, seed: 6, bf16: false };
 
 describe("a run that was killed", () => {
   it("ends as an uninterrupted one: SFT", async () => {
     const whole = await trainSft(params, bench, sft, sftRun);
-    await expect(trainSft(params, bench, sft, { ...sftRun, checkpointing: at("sft", 2), onStep: killAfter(3) })).rejects.toThrow(Killed);
+    await expect(
+      trainSft(params, bench, sft, { ...sftRun, checkpointing: at("sft", 2), onStep: killAfter(3) }),
+    ).rejects.toThrow(Killed);
     const steps: number[] = [];
-    const resumed = await trainSft(params, bench, sft, { ...sftRun, checkpointing: at("sft", 2), onStep: ({ step }) => void steps.push(step) });
+    const resumed = await trainSft(params, bench, sft, {
+      ...sftRun,
+      checkpointing: at("sft", 2),
+      onStep: ({ step }) => void steps.push(step),
+    });
     expect(steps).toEqual([3, 4, 5, 6]);
     expect(values(resumed.params)).toEqual(values(whole.params));
     expect(resumed.log).toEqual(whole.log);
@@ -50,7 +77,9 @@ describe("a run that was killed", () => {
   it("ends as an uninterrupted one: RL, with the prompts that were left", async () => {
     const without = (log: RlLog[]) => log.map(({ seconds: _, ...rest }) => rest);
     const whole = await trainRl(params, bench, rl, rlRun);
-    await expect(trainRl(params, bench, rl, { ...rlRun, checkpointing: at("rl", 1), onStep: killAfter(3) })).rejects.toThrow(Killed);
+    await expect(
+      trainRl(params, bench, rl, { ...rlRun, checkpointing: at("rl", 1), onStep: killAfter(3) }),
+    ).rejects.toThrow(Killed);
     const resumed = await trainRl(params, bench, rl, { ...rlRun, checkpointing: at("rl", 1) });
     expect(values(resumed.params)).toEqual(values(whole.params));
     expect(without(resumed.log)).toEqual(without(whole.log));
@@ -61,7 +90,11 @@ describe("a run that was killed", () => {
     for (const name of ["none", "sft"]) {
       const before = tf.memory().numTensors;
       const copy = mapParams(params, (p) => p.clone());
-      const { params: trained } = await trainSft(copy, bench, sft, { ...sftRun, checkpointing: name === "none" ? undefined : at("sft", 2), donateInitial: true });
+      const { params: trained } = await trainSft(copy, bench, sft, {
+        ...sftRun,
+        checkpointing: name === "none" ? undefined : at("sft", 2),
+        donateInitial: true,
+      });
       expect(Object.values(copy).every((tensor) => tensor.isDisposed)).toBe(true);
       disposeTree(trained);
       expect(tf.memory().numTensors).toBe(before);
@@ -81,7 +114,9 @@ describe("a checkpoint that does not fit", () => {
     writeFileSync(file("trainer_state.json"), saved.replace(/"optimizer_step": \d+,/, ""));
     expect(() => load("sft")).toThrow(/optimizer_step, log_history or prompts_drawn is missing/);
     writeFileSync(file("trainer_state.json"), saved);
-    expect(() => loadTrainingState(at("sft", 2), { ...params, "model.norm.weight": params["model.embed_tokens.weight"] })).toThrow(/tensor model\.norm\.weight \[32\] does not fit the model's \[\d+, 32\]/);
+    expect(() =>
+      loadTrainingState(at("sft", 2), { ...params, "model.norm.weight": params["model.embed_tokens.weight"] }),
+    ).toThrow(/tensor model\.norm\.weight \[32\] does not fit the model's \[\d+, 32\]/);
     copyFileSync(file("first-moments.safetensors"), file("kept"));
     truncateSync(file("first-moments.safetensors"), 2000);
     expect(() => load("sft")).toThrow(/first-moments\.safetensors/);

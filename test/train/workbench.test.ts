@@ -18,8 +18,22 @@ describe("workbench", () => {
     const features = bench.features(params, ["c", "a"]);
     expect(features.shape).toEqual([16, 32]); // padded to the bucket of 4 images
     const direct = tf.tidy(() => {
-      const pixels = ["c", "a"].flatMap((path) => Array.from(processImage(toyPreprocessor, toyPixels(path)).pixelValues));
-      return Array.from(encodeImages(params, bench.config, tf.tensor2d(pixels, [32, 96]), visionInputs(visionPlan(bench.config, [[1, 4, 4], [1, 4, 4]]))).dataSync());
+      const pixels = ["c", "a"].flatMap((path) =>
+        Array.from(processImage(toyPreprocessor, toyPixels(path)).pixelValues),
+      );
+      return Array.from(
+        encodeImages(
+          params,
+          bench.config,
+          tf.tensor2d(pixels, [32, 96]),
+          visionInputs(
+            visionPlan(bench.config, [
+              [1, 4, 4],
+              [1, 4, 4],
+            ]),
+          ),
+        ).dataSync(),
+      );
     });
     const got = features.dataSync();
     expect(direct.reduce((worst, v, i) => Math.max(worst, Math.abs(v - got[i])), 0)).toBeLessThan(1e-4);
@@ -28,7 +42,12 @@ describe("workbench", () => {
   it("augments where asked", () => {
     const plain = bench.features(params, ["a", "b", "c", "a"]).dataSync();
     const at = (strength: number): number => {
-      return Math.max(...bench.features(params, ["a", "b", "c", "a"], { seeds: [1, 2, 3, 4], strength }).dataSync().map((v, i) => Math.abs(v - plain[i])));
+      return Math.max(
+        ...bench
+          .features(params, ["a", "b", "c", "a"], { seeds: [1, 2, 3, 4], strength })
+          .dataSync()
+          .map((v, i) => Math.abs(v - plain[i])),
+      );
     };
     expect(at(0)).toBeLessThan(1e-3);
     expect(at(1)).toBeGreaterThan(0.01);
@@ -37,7 +56,9 @@ describe("workbench", () => {
   it("opens the assistant's turn, and points a prompt's placeholders at its image", () => {
     const { tokenizer } = bench.processor;
     const row = bench.prompt("Parts?", toyPlace(2));
-    expect(tokenizer.decode(row.inputIds, { skipSpecialTokens: false })).toMatch(/^<\|im_start\|>user\n<\|vision_start\|>(<\|image_pad\|>){4}<\|vision_end\|>Parts\?<\|im_end\|>\n<\|im_start\|>assistant\n$/);
+    expect(tokenizer.decode(row.inputIds, { skipSpecialTokens: false })).toMatch(
+      /^<\|im_start\|>user\n<\|vision_start\|>(<\|image_pad\|>){4}<\|vision_end\|>Parts\?<\|im_end\|>\n<\|im_start\|>assistant\n$/,
+    );
     expect(row.featureIndex.filter((i) => i >= 0)).toEqual([8, 9, 10, 11]);
     expect(row.positionIds.map((axis) => axis.length)).toEqual([1, 1, 1].map(() => row.inputIds.length));
     expect(bench.prompt("Parts?", toyPlace(0)).featureIndex.filter((i) => i >= 0)).toEqual([0, 1, 2, 3]);
@@ -55,8 +76,12 @@ describe("workbench", () => {
 
   it("names an image that was not loaded, or is of another size", async () => {
     expect(() => bench.features(params, ["a", "nowhere.png"])).toThrow("nowhere.png was not loaded");
-    await expect(loadImageBank(["small.png"], SIDE, () => Promise.resolve(toyPixels("x", 8)))).rejects.toThrow("small.png: 8 x 8 pixels; this image bank holds 16 x 16");
-    await expect(loadImageBank(["missing.png"], SIDE, (path) => Promise.reject(new Error(`${path}: no such file`)))).rejects.toThrow("missing.png: no such file");
+    await expect(loadImageBank(["small.png"], SIDE, () => Promise.resolve(toyPixels("x", 8)))).rejects.toThrow(
+      "small.png: 8 x 8 pixels; this image bank holds 16 x 16",
+    );
+    await expect(
+      loadImageBank(["missing.png"], SIDE, (path) => Promise.reject(new Error(`${path}: no such file`))),
+    ).rejects.toThrow("missing.png: no such file");
     const bank = await loadImageBank(["a", "b", "a"], SIDE, (path) => Promise.resolve(toyPixels(path)));
     expect([bank.images.shape[0], bank.indexOf("b")]).toEqual([2, 1]);
     bank.dispose();

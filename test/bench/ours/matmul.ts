@@ -7,7 +7,12 @@ import { pseudoRandom } from "./tiny-gpt-data";
 
 export function setUp(variant: string): Promise<BenchCase> {
   const { n, products } = numbers(variant, { n: 1024, products: 20 }, ["f32"]);
-  const [a, b] = [1, 2].map((stream) => tf.tensor2d(Float32Array.from({ length: n * n }, (_, i) => pseudoRandom(stream, i) - 0.5), [n, n]));
+  const [a, b] = [1, 2].map((stream) =>
+    tf.tensor2d(
+      Float32Array.from({ length: n * n }, (_, i) => pseudoRandom(stream, i) - 0.5),
+      [n, n],
+    ),
+  );
   const product = compile((x: tf.Tensor2D, y: tf.Tensor2D) => tf.matMul(x, y), { name: "bench.matmul" });
   return Promise.resolve({
     run: () => {

@@ -9,7 +9,7 @@
  * two, no augmentation; it tokenizes its prompts and processes its images in every step, as its users do; and it trains on whole
  * rows, where this side reads a group's prompt once.
  */
-import { foldIn } from "../../../lib/engine/random";
+import { foldIn } from "../../../lib/util/random";
 import { trainRl } from "../../../lib/train/rl";
 import type { BenchCase } from "../types";
 import { words } from "../variant";
@@ -25,25 +25,43 @@ export async function setUp(variant: string): Promise<BenchCase> {
   const { tokenizer } = bench.processor;
   // Every second response is right, so that dynamic sampling keeps every group.
   let answers = 0;
-  const decode: typeof tokenizer.decode = (...args) => `<answer> ${answers++ % 2 ? "right" : "wrong"}</answer>${tokenizer.decode(...args)}`;
+  const decode: typeof tokenizer.decode = (...args) =>
+    `<answer> ${answers++ % 2 ? "right" : "wrong"}</answer>${tokenizer.decode(...args)}`;
   const prompts = triplets(experiment, groups).map((prompt) => ({ ...prompt, groundTruth: "right" }));
-  const rl = { ...settings.rl, steps: Infinity, groupsPerStep: groups, groupsPerGeneration: groups, updatesPerStep: 1, gradientAccumulationSteps: Number(a), maxGenerationBatches: 1, maxNewTokens: NEW_TOKENS, schedule: "constant" as const, reward: "substring" as const };
+  const rl = {
+    ...settings.rl,
+    steps: Infinity,
+    groupsPerStep: groups,
+    groupsPerGeneration: groups,
+    updatesPerStep: 1,
+    gradientAccumulationSteps: Number(a),
+    maxGenerationBatches: 1,
+    maxNewTokens: NEW_TOKENS,
+    schedule: "constant" as const,
+    reward: "substring" as const,
+  };
 
   let report: (tokens: number) => void = () => undefined;
   let fail: (error: unknown) => void = () => undefined;
   let resume: (() => void) | null = null;
   const start = (): void => {
-    trainRl(base, { ...bench, eosTokenIds: [], processor: { ...bench.processor, tokenizer: { ...tokenizer, decode } } }, rl, {
-      method: "tapo",
-      prompts,
-      seed: foldIn(0, "bench"),
-      bf16: bf16 === true,
-      onStep: (log) => {
-        if (log.groups !== groups || log.skipped > 0) throw new Error(`tapo-step: ${log.groups} of ${groups} groups, ${log.skipped} updates skipped`);
-        report(log.length * groups * rl.numGenerations);
-        return new Promise<void>((go) => (resume = go));
+    trainRl(
+      base,
+      { ...bench, eosTokenIds: [], processor: { ...bench.processor, tokenizer: { ...tokenizer, decode } } },
+      rl,
+      {
+        method: "tapo",
+        prompts,
+        seed: foldIn(0, "bench"),
+        bf16: bf16 === true,
+        onStep: (log) => {
+          if (log.groups !== groups || log.skipped > 0)
+            throw new Error(`tapo-step: ${log.groups} of ${groups} groups, ${log.skipped} updates skipped`);
+          report(log.length * groups * rl.numGenerations);
+          return new Promise<void>((go) => (resume = go));
+        },
       },
-    }).catch((error: unknown) => fail(error));
+    ).catch((error: unknown) => fail(error));
   };
   const rows = groups * rl.numGenerations;
   return {
@@ -53,6 +71,15 @@ export async function setUp(variant: string): Promise<BenchCase> {
         if (resume) resume();
         else start();
       }),
-    work: { groups, rows, promptTokens: prompts.reduce((n, { user, anchor }) => n + bench.prompt(user, bench.places([anchor])[0]).inputIds.length, 0), newTokens: rows * NEW_TOKENS, parameters: parameters(base) },
+    work: {
+      groups,
+      rows,
+      promptTokens: prompts.reduce(
+        (n, { user, anchor }) => n + bench.prompt(user, bench.places([anchor])[0]).inputIds.length,
+        0,
+      ),
+      newTokens: rows * NEW_TOKENS,
+      parameters: parameters(base),
+    },
   };
 }

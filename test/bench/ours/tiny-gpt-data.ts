@@ -26,8 +26,15 @@ export function pseudoRandom(stream: number, i: number): number {
 /** Names and shapes of the parameters, in the order of their streams; vectors are ones. */
 export function gptShapes({ v, d, layers }: GptSize): [string, number[]][] {
   const layer = (l: number): [string, number[]][] => [
-    [`l${l}.n1`, [d]], [`l${l}.q`, [d, d]], [`l${l}.k`, [d, d]], [`l${l}.v`, [d, d]], [`l${l}.o`, [d, d]],
-    [`l${l}.n2`, [d]], [`l${l}.g`, [4 * d, d]], [`l${l}.u`, [4 * d, d]], [`l${l}.d`, [d, 4 * d]],
+    [`l${l}.n1`, [d]],
+    [`l${l}.q`, [d, d]],
+    [`l${l}.k`, [d, d]],
+    [`l${l}.v`, [d, d]],
+    [`l${l}.o`, [d, d]],
+    [`l${l}.n2`, [d]],
+    [`l${l}.g`, [4 * d, d]],
+    [`l${l}.u`, [4 * d, d]],
+    [`l${l}.d`, [d, 4 * d]],
   ];
   return [["emb", [v, d]], ...Array.from({ length: layers }, (_, l) => layer(l)).flat(), ["nf", [d]]];
 }
@@ -44,6 +51,7 @@ export function gptValues(size: GptSize): [string, number[], Float32Array][] {
 
 /** Token ids of a batch and what follows each: [b * t] both. */
 export function gptBatch({ v, b, t }: GptSize): { ids: Int32Array; targets: Int32Array } {
-  const draw = (stream: number): Int32Array => Int32Array.from({ length: b * t }, (_, i) => Math.floor(v * pseudoRandom(stream, i)));
+  const draw = (stream: number): Int32Array =>
+    Int32Array.from({ length: b * t }, (_, i) => Math.floor(v * pseudoRandom(stream, i)));
   return { ids: draw(1001), targets: draw(1002) };
 }

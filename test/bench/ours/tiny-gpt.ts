@@ -32,14 +32,22 @@ function gptLoss(params: Params, { d, layers, heads, b, t }: GptSize, ids: Tenso
     x = x.add(swigluMlp(h2, gate, up, down));
   }
   const logits = linear(rmsNorm(x, params.nf, 1e-6), params.emb) as tf.Tensor2D;
-  return tokenLogProbs(logits, targets as tf.Tensor1D).mean().neg();
+  return tokenLogProbs(logits, targets as tf.Tensor1D)
+    .mean()
+    .neg();
 }
 
 /** Loss, gradients and Adam (learning rate 1e-3) as one compiled function. */
 export function gptStep(size: GptSize, options: CompileOptions) {
   const adam = { ...adamWDefaults, weightDecay: 0 };
-  return compile((params: Params, state: AdamWState, ids: Tensor, targets: Tensor) => {
-    const { loss, gradients } = valueAndGradients(params, Object.keys(params), (p) => ({ loss: gptLoss(p, size, ids, targets), metrics: {} }));
-    return { loss, ...adamWUpdate(params, gradients, state, tf.scalar(1e-3), adam) };
-  }, { name: "bench.train-step", ...options });
+  return compile(
+    (params: Params, state: AdamWState, ids: Tensor, targets: Tensor) => {
+      const { loss, gradients } = valueAndGradients(params, Object.keys(params), (p) => ({
+        loss: gptLoss(p, size, ids, targets),
+        metrics: {},
+      }));
+      return { loss, ...adamWUpdate(params, gradients, state, tf.scalar(1e-3), adam) };
+    },
+    { name: "bench.train-step", ...options },
+  );
 }

@@ -17,7 +17,9 @@ export function setUp(variant: string): Promise<BenchCase> {
   const { bf16, xla } = words(variant);
   const { steps, ...size } = numbers(variant, { ...TINY, steps: 10 }, ["f32", "bf16", "xla"]);
   const step = gptStep(size, { bf16: bf16 === true, xla: xla === true });
-  let params: Params = Object.fromEntries(gptValues(size).map(([name, shape, values]) => [name, tf.tensor(values, shape)]));
+  let params: Params = Object.fromEntries(
+    gptValues(size).map(([name, shape, values]) => [name, tf.tensor(values, shape)]),
+  );
   let state: AdamWState = adamWInit(params);
   const batch = gptBatch(size);
   const [ids, targets] = [batch.ids, batch.targets].map((values) => tf.tensor1d(values, "int32"));

@@ -23,21 +23,51 @@ export async function setUp(variant: string): Promise<BenchCase> {
   const { bench, settings, base } = experiment;
   const rows = sftRows(experiment, ROWS);
   const lengths = rows.map(({ inputIds }) => inputIds.length);
-  const { pack = 1, steps = 5, bf16, xla } = words(variant) as { pack?: number; steps?: number; bf16?: boolean; xla?: boolean };
+  const {
+    pack = 1,
+    steps = 5,
+    bf16,
+    xla,
+  } = words(variant) as { pack?: number; steps?: number; bf16?: boolean; xla?: boolean };
   const paths = rows.map(({ image }) => image);
   const places = bench.places(paths);
   const batch = {
     images: bench.batch(paths),
-    rows: rowBatch(packLengths(lengths, pack * Math.max(...lengths)).map((bin) => bin.map((image) => ({ ...rows[image], image: places[image] }))), bench.config, { lengthBucket: 8, placesBucket: 8 }),
+    rows: rowBatch(
+      packLengths(lengths, pack * Math.max(...lengths)).map((bin) =>
+        bin.map((image) => ({ ...rows[image], image: places[image] })),
+      ),
+      bench.config,
+      { lengthBucket: 8, placesBucket: 8 },
+    ),
     dropoutSeed: null,
   };
   const responseTokens = rows.reduce((n, { predicted }) => n + predicted.filter(Boolean).length, 0);
-  const step = createSftStep(bench, { ...settings.sft, visionLearningRateScale: 1 }, { bf16: bf16 === true, xla: xla === true });
+  const step = createSftStep(
+    bench,
+    { ...settings.sft, visionLearningRateScale: 1 },
+    { bf16: bf16 === true, xla: xla === true },
+  );
   const learningRate = tf.scalar(3e-4); // as the peer, whatever the experiment uses
   let params = mapParams(base, (p) => p.clone());
   let state = adamWInit(params);
-  disposeTree(step(mapParams(base, (p) => p.clone()), adamWInit(base), [batch], responseTokens, learningRate)); // recorded here: the first run is a compiled step too, in bf16 as well
-  const work = { steps, rows: ROWS, images: ROWS, tokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0), responseTokens, parameters: parameters(base) };
+  disposeTree(
+    step(
+      mapParams(base, (p) => p.clone()),
+      adamWInit(base),
+      [batch],
+      responseTokens,
+      learningRate,
+    ),
+  ); // recorded here: the first run is a compiled step too, in bf16 as well
+  const work = {
+    steps,
+    rows: ROWS,
+    images: ROWS,
+    tokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0),
+    responseTokens,
+    parameters: parameters(base),
+  };
   return {
     run: () => {
       let value = NaN;

@@ -6,15 +6,15 @@
  *
  * Variants are words joined by commas: `f32` or `bf16` (matrix products), `g=N` (samples per prompt), and what a case adds.
  */
-import { namingConversations } from "../../../lib/data/corpus";
-import { IMAGE_SIZE, loadImage } from "../../../lib/data/emoji-fgvr";
-import { foldIn, random } from "../../../lib/engine/random";
+import { namingConversations } from "../../../lib/cot/corpus";
+import { IMAGE_SIZE, loadImage } from "../../../lib/benchmark/emoji-fgvr";
+import { foldIn, random } from "../../../lib/util/random";
 import type { Params } from "../../../lib/engine/tensorflow";
-import { openExperiment, rlPrompts, type Experiment } from "../../../lib/experiment";
+import { openExperiment, rlPrompts, type Experiment } from "../../../lib/experiment/experiment";
 import { conversationRow } from "../../../lib/processor/conversation";
 import { createGenerator } from "../../../lib/rollout/generate";
 import type { RlPrompt } from "../../../lib/rollout/groups";
-import { loadSettings } from "../../../lib/settings";
+import { loadSettings } from "../../../lib/experiment/settings";
 import type { TrainingRow } from "../../../lib/train/batch";
 import type { BenchCase } from "../types";
 
@@ -38,7 +38,10 @@ export function sftRows({ bench, knowledge }: Experiment, count: number): SftRow
     const r = random(foldIn(SEED, "row", i));
     const truth = r.choice(evaluated);
     const { rationale } = namingConversations(truth, r.choice(truth.drawings), r);
-    return { ...conversationRow(rationale, bench.processor, bench.images.grid(rationale.image!)), image: rationale.image! };
+    return {
+      ...conversationRow(rationale, bench.processor, bench.images.grid(rationale.image!)),
+      image: rationale.image!,
+    };
   });
 }
 
@@ -49,14 +52,22 @@ export function triplets(experiment: Experiment, count: number): RlPrompt[] {
 
 /** Prompts with the tokens of each: the user turn after the image, the assistant's turn opened. */
 export function prompts(experiment: Experiment, count: number) {
-  return triplets(experiment, count).map(({ user, anchor }) => ({ user, image: anchor, inputIds: experiment.bench.prompt(user, experiment.bench.places([anchor])[0]).inputIds }));
+  return triplets(experiment, count).map(({ user, anchor }) => ({
+    user,
+    image: anchor,
+    inputIds: experiment.bench.prompt(user, experiment.bench.places([anchor])[0]).inputIds,
+  }));
 }
 
 /** How many parameters. */
 export const parameters = (params: Params): number => Object.values(params).reduce((n, p) => n + p.size, 0);
 
 /** `count` prompts x `group` samples of `NEW_TOKENS` tokens: vision tower, prefill, decoding. The checksum is how many tokens were made. */
-export async function rolloutCase(count: number, group: number, options: { bf16: boolean; xla: boolean }): Promise<BenchCase> {
+export async function rolloutCase(
+  count: number,
+  group: number,
+  options: { bf16: boolean; xla: boolean },
+): Promise<BenchCase> {
   const experiment = await open();
   const { bench, base, settings } = experiment;
   const asked = prompts(experiment, count);
@@ -66,13 +77,34 @@ export async function rolloutCase(count: number, group: number, options: { bf16:
   let seed = 0;
   return {
     run: () => {
-      const features = bench.features(base, asked.map(({ image }) => image));
+      const features = bench.features(
+        base,
+        asked.map(({ image }) => image),
+      );
       const { temperature, topP } = settings.rl;
-      const rollouts = generator.generate(base, { prompts: rows, features }, { numGenerations: group, maxNewTokens: NEW_TOKENS, temperature, topP, eosTokenIds: [], bannedTokenIds: bench.bannedTokenIds, seed: seed++ });
+      const rollouts = generator.generate(
+        base,
+        { prompts: rows, features },
+        {
+          numGenerations: group,
+          maxNewTokens: NEW_TOKENS,
+          temperature,
+          topP,
+          eosTokenIds: [],
+          bannedTokenIds: bench.bannedTokenIds,
+          seed: seed++,
+        },
+      );
       features.dispose();
       return rollouts.reduce((n, { tokenIds }) => n + tokenIds.length, 0);
     },
-    work: { rows: count * group, images: count, promptTokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0), newTokens: count * group * NEW_TOKENS, parameters: parameters(base) },
+    work: {
+      rows: count * group,
+      images: count,
+      promptTokens: rows.reduce((n, { inputIds }) => n + inputIds.length, 0),
+      newTokens: count * group * NEW_TOKENS,
+      parameters: parameters(base),
+    },
     dispose: () => experiment.close(),
   };
 }
@@ -81,10 +113,24 @@ async function print(what: string, count: number): Promise<void> {
   const experiment = await open();
   const rows = what === "rows" ? sftRows(experiment, count) : what === "prompts" ? prompts(experiment, count) : null;
   if (!rows) throw new Error(`vlm.ts: no ${JSON.stringify(what)}; expected rows or prompts`);
-  const pixels = await Promise.all(rows.map(async ({ image }) => Buffer.from((await loadImage(image)).data).toString("base64")));
+  const pixels = await Promise.all(
+    rows.map(async ({ image }) => Buffer.from((await loadImage(image)).data).toString("base64")),
+  );
   const { bannedTokenIds, processor } = experiment.bench;
   const { temperature, topP } = experiment.settings.rl;
-  process.stdout.write(JSON.stringify({ rows, pixels, side: IMAGE_SIZE, padTokenId: processor.tokenizer.padTokenId, bannedTokenIds, newTokens: NEW_TOKENS, temperature, topP, model: experiment.settings.model }));
+  process.stdout.write(
+    JSON.stringify({
+      rows,
+      pixels,
+      side: IMAGE_SIZE,
+      padTokenId: processor.tokenizer.padTokenId,
+      bannedTokenIds,
+      newTokens: NEW_TOKENS,
+      temperature,
+      topP,
+      model: experiment.settings.model,
+    }),
+  );
   experiment.close();
 }
 

@@ -23,13 +23,16 @@ class NodeWorker {
   #thread;
 
   constructor(url) {
-    const before = "const { parentPort } = require('node:worker_threads'); globalThis.self = globalThis; globalThis.postMessage = (data) => parentPort.postMessage(data); parentPort.on('message', (data) => self.onmessage({ data }));";
-    this.#thread = resolveObjectURL(url).text().then((source) => {
-      const thread = new threads.Worker(before + source, { eval: true });
-      thread.on("message", (data) => this.onmessage?.({ data }));
-      thread.on("error", (error) => this.onerror?.(error));
-      return thread;
-    });
+    const before =
+      "const { parentPort } = require('node:worker_threads'); globalThis.self = globalThis; globalThis.postMessage = (data) => parentPort.postMessage(data); parentPort.on('message', (data) => self.onmessage({ data }));";
+    this.#thread = resolveObjectURL(url)
+      .text()
+      .then((source) => {
+        const thread = new threads.Worker(before + source, { eval: true });
+        thread.on("message", (data) => this.onmessage?.({ data }));
+        thread.on("error", (error) => this.onerror?.(error));
+        return thread;
+      });
   }
 
   postMessage(data) {
@@ -45,7 +48,11 @@ function offerWorkers() {
 function lossOf({ numpy: np, nn }, { v, d, layers, heads, t, b }) {
   const head = d / heads;
   const inverse = Float32Array.from({ length: head / 2 }, (_, i) => 10000 ** ((-2 * i) / head));
-  const half = np.arange(t).astype(np.float32).reshape([t, 1]).mul(np.array(inverse).reshape([1, head / 2]));
+  const half = np
+    .arange(t)
+    .astype(np.float32)
+    .reshape([t, 1])
+    .mul(np.array(inverse).reshape([1, head / 2]));
   const angles = np.concatenate([half.ref, half], -1).reshape([1, t, 1, head]);
   const [cos, sin] = [np.cos(angles.ref), np.sin(angles)];
   const norm = (x, w) => x.ref.mul(np.reciprocal(np.sqrt(np.square(x).mean(-1, { keepdims: true }).add(1e-6)))).mul(w);
@@ -83,10 +90,16 @@ export async function setUp(variant) {
   await jax.init("wasm");
   jax.defaultDevice("wasm");
   const values = gptValues(size);
-  const arrays = (of) => Object.fromEntries(values.map(([name, shape, initial]) => [name, np.array(of(initial)).reshape(shape)]));
+  const arrays = (of) =>
+    Object.fromEntries(values.map(([name, shape, initial]) => [name, np.array(of(initial)).reshape(shape)]));
   const batch = gptBatch(size);
   const [ids, targets] = [np.array(batch.ids), np.array(batch.targets)];
-  let state = { params: arrays((initial) => initial), m: arrays(({ length }) => new Float32Array(length)), v: arrays(({ length }) => new Float32Array(length)), count: np.array(new Float32Array(1)).reshape([]) };
+  let state = {
+    params: arrays((initial) => initial),
+    m: arrays(({ length }) => new Float32Array(length)),
+    v: arrays(({ length }) => new Float32Array(length)),
+    count: np.array(new Float32Array(1)).reshape([]),
+  };
 
   const loss = lossOf(jax, size);
   const step = jax.jit((old, tokens, next) => {

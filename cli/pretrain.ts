@@ -1,0 +1,269 @@
+/**
+ * `npm run pretrain`: trains the tiny base from nothing and writes it as a Hugging Face directory, with its log.
+ * It stands for the web pre-training of Qwen2.5-VL; see `lib/cot/corpus.ts` for what it reads.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import {
+  NAMED_DRAWINGS,
+  namedDrawings,
+  namingConversations,
+  perceptionConversation,
+  textConversation,
+} from "../lib/cot/corpus";
+import type { Conversation } from "../lib/processor/conversation";
+import type { Knowledge } from "../lib/benchmark/emoji-fgvr/knowledge";
+import { ensureDrawings, IMAGE_SIZE, loadEmojiFgvr, loadImage } from "../lib/benchmark/emoji-fgvr";
+import { emojiKnowledge } from "../lib/benchmark/emoji-fgvr/knowledge";
+import { engineStats } from "../lib/engine/compile";
+import { adamWDefaults, adamWInit, cosineSchedule } from "../lib/engine/optimizer";
+import { foldIn, random } from "../lib/util/random";
+import { tf, type Params } from "../lib/engine/tensorflow";
+import { disposeTree } from "../lib/engine/tree";
+import { saveModel } from "../lib/model/checkpoint";
+import { initParams } from "../lib/model/init";
+import { tinyConfig, tokenIds } from "../lib/model/tiny";
+import { imagePlaces, visionInputs, visionPlan, type Grid, type ImagePlace } from "../lib/model/vision-plan";
+import { chatTemplate } from "../lib/processor/chat-template";
+import { conversationRow, TINY_TEMPLATE } from "../lib/processor/conversation";
+import {
+  CLIP_MEAN,
+  CLIP_STD,
+  preprocessorConfigToJson,
+  type PreprocessorConfig,
+} from "../lib/processor/preprocessor-config";
+import { createProcessor } from "../lib/processor/processor";
+import { trainTokenizer } from "../lib/processor/tokenizer-files";
+import { createTokenizer } from "../lib/processor/tokenizer";
+import { drawAugmentation } from "../lib/train/augment";
+import { rowBatch, type RowBatch, type TrainingRow } from "../lib/train/batch";
+import { loadImageBank } from "../lib/train/images";
+import { AUXILIARY_WEIGHT, createPretrainStep } from "../lib/train/pretrain";
+
+/** Every number of the pre-training run. */
+const recipe = {
+  vocabSize: 3072,
+  /** Images a step; the first `named` of them come with a rationale and a direct answer, the others with questions on what is to be seen. */
+  images: 80,
+  named: 32,
+  texts: 12,
+  namedDrawings: NAMED_DRAWINGS,
+  steps: 2200,
+  learningRate: 2e-3,
+  /** Weight of the concept head's loss. */
+  auxiliaryWeight: 0.2,
+  visionLearningRateScale: 0.5,
+  weightDecay: 0.05,
+  warmupSteps: 100,
+  maxGradNorm: 1,
+  augmentation: 1,
+  /** Benchmark sub-categories are drawn this many times as often as other concepts. */
+  evaluatedWeight: 2.5,
+  bf16: true,
+  /** Length of the padded rows, and scored places of their group (a multiple of `places`). */
+  longRow: { tokens: 120, places: 2304 },
+  shortRow: { tokens: 80, places: 1280 },
+};
+
+const GRID: Grid = [1, 8, 8];
+
+/** Draws concepts by weight. */
+function sampler(knowledge: readonly Knowledge[]): (u: number) => Knowledge {
+  let total = 0;
+  const cumulative = knowledge.map((k) => (total += k.evaluated ? recipe.evaluatedWeight : 1));
+  return (u) => knowledge[cumulative.findIndex((c) => u * total < c)] ?? knowledge[knowledge.length - 1];
+}
+
+function* tokenizerCorpus(knowledge: readonly Knowledge[], seed: number): Generator<string> {
+  for (let round = 0; round < 4; round++) {
+    for (const [i, k] of knowledge.entries()) {
+      const r = random(foldIn(seed, "tokenizer", round, i));
+      const { rationale, direct } = namingConversations(k, r.choice(k.drawings), r);
+      for (const conversation of [rationale, direct, textConversation(k, r)])
+        for (const turn of conversation.turns) yield `user\n${turn.user}\nassistant\n${turn.assistant}`;
+    }
+  }
+  for (const k of knowledge) yield `Options: ${k.name}, ${k.name}. ${k.words.join(" ")}`;
+}
+
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      steps: { type: "string" },
+      out: { type: "string", default: "data/base" },
+      seed: { type: "string", default: "0" },
+      every: { type: "string", default: "500" },
+    },
+  });
+  const [seed, every] = [Number(values.seed), Number(values.every)];
+  const steps = values.steps === undefined ? recipe.steps : Number(values.steps);
+  if (!(Number.isInteger(steps) && steps >= 1))
+    throw new Error(`--steps is ${JSON.stringify(values.steps)}; expected a positive integer`);
+
+  await ensureDrawings();
+  const benchmark = loadEmojiFgvr();
+  const knowledge = await emojiKnowledge(benchmark);
+  const files = trainTokenizer(tokenizerCorpus(knowledge, seed), {
+    vocabSize: recipe.vocabSize,
+    chatTemplate: TINY_TEMPLATE,
+  });
+  const tokenizer = createTokenizer(JSON.parse(files["tokenizer.json"]), JSON.parse(files["tokenizer_config.json"]));
+  const preprocessor: PreprocessorConfig = {
+    minPixels: 32 * 32,
+    maxPixels: 128 * 128,
+    patchSize: 8,
+    temporalPatchSize: 2,
+    mergeSize: 2,
+    imageMean: CLIP_MEAN,
+    imageStd: CLIP_STD,
+    rescaleFactor: 1 / 255,
+  };
+  const processor = createProcessor(tokenizer, chatTemplate(TINY_TEMPLATE), preprocessor);
+  const config = tinyConfig(tokenizer.vocabSize, tokenIds(tokenizer));
+  const bank = await loadImageBank(
+    knowledge.flatMap((k) => k.drawings.map((d) => d.path)),
+    IMAGE_SIZE,
+    loadImage,
+  );
+  const conceptIndex = new Map(knowledge.map((k, i) => [k.id, i]));
+  const draw = sampler(knowledge);
+  const isFlag = new Set(benchmark.concepts.filter((c) => c.kind === "flag").map((c) => c.id));
+
+  let params: Params = initParams(config, seed);
+  const size = Object.values(params).reduce((n, p) => n + p.size, 0);
+  console.log(
+    `vocabulary ${tokenizer.vocabSize}, ${(size / 1e6).toFixed(2)} M parameters, ${knowledge.length} concepts, ${bank.images.shape[0]} drawings`,
+  );
+  params[AUXILIARY_WEIGHT] = tf.randomNormal(
+    [knowledge.length, config.vision.outHiddenSize],
+    0,
+    0.02,
+    "float32",
+    foldIn(seed, "auxiliary"),
+  );
+  const optimizer = {
+    ...adamWDefaults,
+    beta2: 0.98,
+    weightDecay: recipe.weightDecay,
+    learningRateScale: (name: string) => (name.startsWith("visual.") ? recipe.visionLearningRateScale : 1),
+  };
+  const grids = new Array<Grid>(recipe.images).fill(GRID);
+  const [vision, places] = [visionInputs(visionPlan(config, grids)), imagePlaces(config, grids)];
+
+  /** Draws until the row fits. */
+  const fit = (draw: () => Conversation, image: ImagePlace | null, limit: number): TrainingRow => {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const row = { ...conversationRow(draw(), processor, GRID), image };
+      if (row.inputIds.length <= limit) return row;
+    }
+    throw new Error(`pretrain: no conversation of at most ${limit} tokens in 100 draws`);
+  };
+  const log = ["step,seconds,learning_rate,loss,language,auxiliary,grad_norm"];
+  const save = (dir: string): void => {
+    const { [AUXILIARY_WEIGHT]: _, ...model } = params;
+    saveModel(dir, {
+      config,
+      params: model,
+      generationConfig: { eosTokenIds: [config.eosTokenId!], padTokenId: config.padTokenId, doSample: false },
+      dtype: "F32",
+      files: {
+        ...files,
+        "preprocessor_config.json": `${JSON.stringify(preprocessorConfigToJson(preprocessor), null, 2)}\n`,
+        "pretraining.csv": `${log.join("\n")}\n`,
+        "pretraining.json": `${JSON.stringify({ ...recipe, steps, seed }, null, 2)}\n`,
+      },
+    });
+  };
+  const started = Date.now();
+  let smooth: number[] | null = null;
+  const step = createPretrainStep(config, preprocessor, {
+    optimizer,
+    maxGradNorm: recipe.maxGradNorm,
+    auxiliaryWeight: recipe.auxiliaryWeight,
+    bf16: recipe.bf16,
+  });
+  let state = adamWInit(params);
+  for (let i = 0; i < steps; i++) {
+    const r = random(foldIn(seed, "step", i));
+    const drawn = Array.from({ length: recipe.images }, (_, n) => {
+      const truth = draw(r.uniform());
+      return { truth, drawing: r.choice(n < recipe.named ? namedDrawings(truth) : truth.drawings) };
+    });
+    const named = drawn.slice(0, recipe.named);
+    const long = [
+      ...named.map(({ truth, drawing }, n) =>
+        fit(() => namingConversations(truth, drawing, r).rationale, places[n], recipe.longRow.tokens),
+      ),
+      ...Array.from({ length: recipe.texts }, () =>
+        fit(() => textConversation(draw(r.uniform()), r), null, recipe.longRow.tokens),
+      ),
+    ];
+    const short = drawn.map(({ truth, drawing }, n) =>
+      fit(
+        () =>
+          n < recipe.named ? namingConversations(truth, drawing, r).direct : perceptionConversation(truth, drawing, r),
+        places[n],
+        recipe.shortRow.tokens,
+      ),
+    );
+    const group = (rows: TrainingRow[], { tokens, places }: { tokens: number; places: number }): RowBatch =>
+      rowBatch(
+        rows.map((row) => [row]),
+        config,
+        { lengthBucket: tokens, placesBucket: places },
+      );
+    const batch = {
+      imageIds: tf.tensor1d(
+        drawn.map((d) => bank.indexOf(d.drawing.path)),
+        "int32",
+      ),
+      augmentation: drawAugmentation(
+        drawn.map((_, n) => foldIn(foldIn(seed, "augment", i), n)),
+        IMAGE_SIZE,
+        recipe.augmentation,
+        drawn.map((d) => !isFlag.has(d.truth.id)),
+      ),
+      conceptIds: tf.tensor1d(
+        drawn.map((d) => conceptIndex.get(d.truth.id)!),
+        "int32",
+      ),
+      groups: [group(long, recipe.longRow), group(short, recipe.shortRow)],
+    };
+    const batchPlaces = batch.groups.map((g) => g.targets.size).join("+");
+    const rate = recipe.learningRate * cosineSchedule(i, steps, recipe.warmupSteps, 0.02);
+    const learningRate = tf.scalar(rate);
+    const next = step(params, state, bank.images, { ...batch, vision }, learningRate);
+    const numbers = ["loss", "language", "auxiliary", "gradNorm", "loss0", "loss1"].map(
+      (name) => (next.metrics as Params)[name].dataSync()[0],
+    );
+    disposeTree(params, state, next.metrics, learningRate, batch);
+    [params, state] = [next.params, next.state];
+    if (!Number.isFinite(numbers[0]))
+      throw new Error(`pretrain: the loss is ${numbers[0]} at step ${i}; nothing was saved after the last checkpoint`);
+    smooth = smooth ? smooth.map((s, n) => 0.95 * s + 0.05 * numbers[n]) : numbers;
+    log.push(
+      [
+        i + 1,
+        ((Date.now() - started) / 1000).toFixed(1),
+        rate.toExponential(3),
+        ...numbers.slice(0, 4).map((x) => x.toFixed(4)),
+      ].join(","),
+    );
+    if ((i + 1) % 25 === 0 || i === 0) {
+      console.log(
+        `${i + 1}/${steps}  ${((Date.now() - started) / 1000).toFixed(0)} s  loss ${smooth[0].toFixed(3)}  rationale+text ${smooth[4].toFixed(3)}  short ${smooth[5].toFixed(3)}  concept head ${smooth[2].toFixed(3)}  grad ${numbers[3].toFixed(2)}  places ${batchPlaces}`,
+      );
+    }
+    if ((i + 1) % every === 0 && i + 1 < steps) save(path.join("data/cache/pretraining", `step-${i + 1}`));
+  }
+  disposeTree(state);
+  save(values.out);
+  disposeTree(params, vision);
+  bank.dispose();
+  console.log(
+    `${values.out}: written; ${engineStats().length} compiled functions; ${fs.statSync(path.join(values.out, "model.safetensors")).size} bytes of weights`,
+  );
+  return 0;
+}

@@ -1,0 +1,145 @@
+/** `profile sft|rollout|tapo`: where the time of a training step, of sampling or of a TAPO step goes. */
+import { parseArgs } from "node:util";
+import { namedDrawings, namingConversations } from "../lib/cot/corpus";
+import { engineStats } from "../lib/engine/compile";
+import { profile, type Profile } from "../lib/engine/profile";
+import { foldIn, random } from "../lib/util/random";
+import { tf } from "../lib/engine/tensorflow";
+import { disposeTree } from "../lib/engine/tree";
+import { openExperiment, rlPrompts, type Experiment } from "../lib/experiment/experiment";
+import { conversationRow } from "../lib/processor/conversation";
+import { loadSettings } from "../lib/experiment/settings";
+import { trainRl } from "../lib/train/rl";
+import { sampleGroups } from "../lib/train/rl-rollouts";
+import { trainSft } from "../lib/train/sft";
+
+const USAGE = "npm run -s fine-r1 -- profile sft|rollout|tapo [--steps 4] [--json]";
+
+/** What a piece of work got done, in tokens by their kind. */
+type Tokens = Record<string, number>;
+
+/** Steps of SFT on rationales of the pre-training corpus (the shipped records have the same form and length). */
+async function sft(experiment: Experiment, steps: number): Promise<Tokens> {
+  const { settings, knowledge, bench, base } = experiment;
+  const r = random(foldIn(settings.seed, "profile"));
+  const evaluated = knowledge.filter((k) => k.evaluated);
+  const conversations = Array.from({ length: steps * settings.sft.batchSize }, () => {
+    const truth = r.choice(evaluated);
+    return namingConversations(truth, r.choice(namedDrawings(truth)), r).rationale;
+  });
+  const { params } = await trainSft(
+    base,
+    bench,
+    { ...settings.sft, epochs: 1, replayRows: 0 },
+    { conversations, seed: settings.seed, bf16: experiment.bf16 },
+  );
+  disposeTree(params);
+  const rows = conversations.map((c) => conversationRow(c, bench.processor, bench.images.grid(c.image!)));
+  return { trained: rows.reduce((n, row) => n + row.inputIds.length, 0) };
+}
+
+/** Sampling of `steps` generation batches. */
+async function rollout(experiment: Experiment, steps: number): Promise<Tokens> {
+  const { settings, bench, base } = experiment;
+  const prompts = rlPrompts(experiment);
+  let sampled = 0;
+  for (let i = 0; i < steps; i++) {
+    const batch = random(foldIn(settings.seed, "profile", i)).sample(prompts, settings.rl.groupsPerGeneration);
+    const groups = await sampleGroups(base, bench, batch, settings.rl, true, foldIn(settings.seed, i));
+    sampled += groups.flatMap((g) => g.rollouts).reduce((n, one) => n + one.tokenIds.length, 0);
+  }
+  return { sampled };
+}
+
+/** Whole steps of TAPO: dynamic sampling, old log-probs, updates. */
+async function tapo(experiment: Experiment, steps: number): Promise<Tokens> {
+  const { settings, bench, base } = experiment;
+  const tokens = { sampled: 0, trained: 0 };
+  const { params } = await trainRl(
+    base,
+    bench,
+    { ...settings.rl, steps, whenNoGroupSurvives: "keep-all" },
+    {
+      method: "tapo",
+      prompts: rlPrompts(experiment),
+      seed: settings.seed,
+      bf16: experiment.bf16,
+      onStep: (log, _, groups) => {
+        const count = groups.flatMap((g) => g.rollouts).reduce((n, one) => n + one.tokenIds.length, 0);
+        tokens.sampled += count;
+        tokens.trained += Math.round((count / groups.length) * log.groups);
+      },
+    },
+  );
+  disposeTree(params);
+  return tokens;
+}
+
+const WORK: Record<string, (experiment: Experiment, steps: number) => Promise<Tokens>> = { sft, rollout, tapo };
+
+/** Lines of the printed profile: the first run (with its traces), then the measured one. */
+function describe(name: string, steps: number, first: Profile<Tokens>, again: Profile<Tokens>): string[] {
+  const share = (seconds: number): string => `${((100 * seconds) / again.seconds).toFixed(1)} %`;
+  const line = (label: string, seconds: number, note = ""): string =>
+    `${label.padEnd(24)} ${seconds.toFixed(2).padStart(8)} s ${share(seconds).padStart(8)}  ${note}`.trimEnd();
+  const perSecond = Object.entries(again.result).map(
+    ([kind, count]) => `${(count / again.seconds).toFixed(0)} ${kind} tokens/s`,
+  );
+  return [
+    `${name}, ${steps} steps: ${again.seconds.toFixed(2)} s, ${(again.seconds / steps).toFixed(3)} s a step, ${perSecond.join(", ")}`,
+    ...again.functions.map((f) =>
+      line(
+        `  ${f.name}`,
+        f.seconds,
+        `${f.calls} calls, ${((1000 * f.seconds) / Math.max(1, f.calls)).toFixed(2)} ms each`,
+      ),
+    ),
+    ...(again.traceSeconds > 0
+      ? [
+          line(
+            "  tracing new shapes",
+            again.traceSeconds,
+            again.functions
+              .filter((f) => f.traces > 0)
+              .map((f) => `${f.name} ${f.traces}`)
+              .join(", "),
+          ),
+        ]
+      : []),
+    line("  host", again.hostSeconds, "sampling, batches, copies"),
+    `in kernels: ${share(again.kernelSeconds)} of the time`,
+    `compile time (first run): ${first.traceSeconds.toFixed(2)} s for ${first.functions.reduce((n, f) => n + f.traces, 0)} traces; compiled functions now: ${engineStats().length}`,
+    `peak memory of the process: ${(again.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB; tensors held: ${tf.memory().numTensors}`,
+  ];
+}
+
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { steps: { type: "string", default: "4" }, json: { type: "boolean", default: false } },
+  });
+  const [name] = positionals;
+  const steps = Number(values.steps);
+  if (positionals.length !== 1 || !Object.hasOwn(WORK, name))
+    throw new Error(`profile: expected one of ${Object.keys(WORK).join(", ")}; ${USAGE}`);
+  if (!(Number.isInteger(steps) && steps >= 1))
+    throw new Error(`profile: --steps is ${JSON.stringify(values.steps)}; expected a positive integer`);
+  const experiment = await openExperiment(loadSettings());
+  const first = await profile(() => WORK[name](experiment, steps));
+  const again = await profile(() => WORK[name](experiment, steps));
+  experiment.close();
+  if (values.json)
+    console.log(
+      JSON.stringify({
+        name,
+        steps,
+        first: { seconds: first.seconds, traceSeconds: first.traceSeconds },
+        ...again,
+        result: undefined,
+        tokens: again.result,
+      }),
+    );
+  else console.log(describe(name, steps, first, again).join("\n"));
+  return 0;
+}

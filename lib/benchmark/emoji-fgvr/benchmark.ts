@@ -1,0 +1,102 @@
+/** Emoji-FGVR in memory: concepts, who drew what, what may be used for what. */
+import * as path from "node:path";
+import { drawingFile } from "./cache";
+import { readEmojiFgvr, type EmojiFgvrFiles } from "./load";
+import { dataFolder } from "./paths";
+import { repositoryRoot } from "../../util/root";
+import { evaluationRows, type EvaluationRequest } from "./rows";
+import { fewShotExamples, triplets } from "./triplets";
+import type { Concept, DesignerRole, Domain, Drawing, EmojiTriplet, EvaluationRow, FewShotExample, Style, StyleInfo } from "./types"; // prettier-ignore
+
+/** A concept that is a sub-category of the benchmark. */
+export type Subcategory = Concept & { readonly domain: Domain; readonly split: "seen" | "unseen" };
+
+export class EmojiFgvr {
+  /** all concepts: sub-categories first, then those of pre-training only */
+  readonly concepts: readonly Concept[];
+  readonly byId: ReadonlyMap<string, Concept>;
+  readonly domains: readonly Domain[];
+  readonly styles: Readonly<Record<Style, StyleInfo>>;
+
+  constructor(files: EmojiFgvrFiles) {
+    this.concepts = files.concepts;
+    this.domains = files.domains;
+    this.styles = files.styles;
+    this.byId = new Map(files.concepts.map((c) => [c.id, c]));
+  }
+
+  /** The concept of an id; throws on an unknown one. */
+  concept(id: string): Concept {
+    const concept = this.byId.get(id);
+    if (!concept) throw new Error(`Emoji-FGVR has no concept ${JSON.stringify(id)}`);
+    return concept;
+  }
+
+  /** The benchmark's sub-categories, all or those of one domain or split. */
+  subcategories(only: { domain?: Domain; split?: "seen" | "unseen" } = {}): Subcategory[] {
+    return this.concepts.filter(
+      (c): c is Subcategory =>
+        c.domain !== null && (only.domain ?? c.domain) === c.domain && (only.split ?? c.split) === c.split,
+    );
+  }
+
+  private style(style: Style): StyleInfo {
+    const info = Object.hasOwn(this.styles, style) ? this.styles[style] : undefined;
+    if (!info)
+      throw new Error(
+        `Emoji-FGVR has no style ${JSON.stringify(style)}: known are ${Object.keys(this.styles).join(", ")}`,
+      );
+    return info;
+  }
+
+  /** The designer (family) of a style. */
+  designerOf(style: Style): string {
+    return this.style(style).designer;
+  }
+
+  /** What a style's drawings may be used for. */
+  roleOf(style: Style): DesignerRole {
+    return this.style(style).role;
+  }
+
+  /** A concept's drawings that have the role; `ensureDrawings()` makes the files. */
+  drawings(concept: Concept, role: DesignerRole): Drawing[] {
+    return Object.keys(concept.drawings)
+      .filter((style) => this.roleOf(style) === role)
+      .map((style) => ({
+        style,
+        set: style,
+        designer: this.designerOf(style),
+        path: path.relative(repositoryRoot(), drawingFile(style, concept.id)).split(path.sep).join("/"),
+      }));
+  }
+
+  /** Other sub-categories of the domain, most similar first (`similarity.ts` has the measure), of one split if given. */
+  nearestNegatives(id: string, options: { split?: Concept["split"]; limit?: number } = {}): Subcategory[] {
+    const { split, limit = Infinity } = options;
+    return this.concept(id)
+      .hardNegatives.map((other) => this.concept(other) as Subcategory)
+      .filter((other) => (split ?? other.split) === other.split)
+      .slice(0, limit);
+  }
+
+  /** Four images for each seen sub-category. */
+  fewShotExamples(): FewShotExample[] {
+    return fewShotExamples(this);
+  }
+
+  /** One triplet for each few-shot image. */
+  triplets(seed: number): EmojiTriplet[] {
+    return triplets(this, seed);
+  }
+
+  /** Evaluation questions on the dev or the test designers' drawings. */
+  evaluationRows(request: EvaluationRequest): EvaluationRow[] {
+    return evaluationRows(this, request);
+  }
+}
+
+/** Reads the committed benchmark; `folder` is for tests. */
+export function loadEmojiFgvr(folder: string = dataFolder()): EmojiFgvr {
+  return new EmojiFgvr(readEmojiFgvr(folder));
+}

@@ -1,0 +1,156 @@
+/**
+ * Runs variants of the shipped experiment: for every seed one SFT model, from which all variants of that seed start. What
+ * is on disk under the same code, data and settings is loaded, so a run that was ended goes on where it stopped.
+ *
+ * Files: `data/runs/<run>/ablations/<role>/<variant>/seed-<seed>/` holds a variant's model, log, predictions and manifest, and
+ * `data/runs/<run>/seeds/<seed>/` the SFT model of a seed that is not the run's own.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import * as path from "node:path";
+import { engineStats, releaseTraces, type TraceStats } from "../../engine/compile";
+import { disposeTree } from "../../engine/tree";
+import type { PredictionRow } from "../../eval/rows";
+import { evaluate, sftModel, type Experiment, type OnProgress } from "../experiment";
+import { readManifest, writeManifest } from "../manifest";
+import { hashSettings, provenance, runFolder } from "../run";
+import { readJsonl } from "../../util/files";
+import type { Settings } from "../settings";
+import { chooseVariants, variantSettings, type Variant } from "./variants";
+
+/** Whose drawings are asked about. */
+export type Role = Settings["eval"]["role"];
+
+/** What a sweep is told. */
+export interface SweepOptions {
+  variants: readonly Variant[];
+  seeds: readonly number[];
+  /** `test` only once every choice is made. */
+  role: Role;
+  /** Called before each variant, and before the SFT model of a seed: what comes, how many variants are done, of how many. */
+  onStart?: (what: string, index: number, total: number) => void;
+  onProgress?: OnProgress;
+}
+
+/** Predictions of one variant and seed, and the seconds its steps of Stage 2 took (null: no such stage). */
+export interface VariantResult {
+  variant: Variant;
+  seed: number;
+  rows: PredictionRow[];
+  seconds: number | null;
+}
+
+const seedFolder = ({ folder, settings }: Experiment, seed: number): string =>
+  seed === settings.seed ? folder : path.join(folder, "seeds", String(seed));
+const variantFolder = (run: string, role: Role, variant: Variant, seed: number): string =>
+  path.join(run, "ablations", role, variant.name, `seed-${seed}`);
+const ROLES: readonly Role[] = ["dev", "test"];
+const NO_SFT_MODEL = ["base", "base-cot", "sft-direct"];
+
+/** The experiment of one variant and seed, on the same workbench. Models are taken from the seed's folder where they have its stamp. */
+export function variantExperiment(experiment: Experiment, variant: Variant, seed: number, role: Role): Experiment {
+  return {
+    ...experiment,
+    settings: variantSettings(experiment.settings, variant, seed, role),
+    folder: variantFolder(experiment.folder, role, variant, seed),
+    sources: [
+      seedFolder(experiment, seed),
+      ...ROLES.filter((other) => other !== role).map((other) => variantFolder(experiment.folder, other, variant, seed)),
+    ],
+    label: variant.name,
+  };
+}
+
+/** Seconds that the logged steps of a variant took. */
+function trainingSeconds(of: Experiment, variant: Variant): number | null {
+  const log = [of.folder, ...(of.sources ?? [])]
+    .map((run) => path.join(run, "logs", `${variant.method}.jsonl`))
+    .find((file) => existsSync(file));
+  const seconds = log === undefined ? [] : readJsonl<{ seconds?: number }>(log).map((row) => row.seconds);
+  return seconds.length === 0 || seconds.includes(undefined) ? null : seconds.reduce<number>((sum, s) => sum + s!, 0);
+}
+
+/** Whether a variant's manifest is of this code, data and these settings. */
+function isCurrent(folder: string, source: { code: string; data: string }, settings: Settings): boolean {
+  const known = readManifest(folder)?.provenance;
+  return known?.code === source.code && known.data === source.data && known.settings === hashSettings(settings);
+}
+
+/** Trains and asks one variant, or loads what it left. */
+async function runVariant(
+  experiment: Experiment,
+  variant: Variant,
+  seed: number,
+  { role, onProgress }: SweepOptions,
+): Promise<void> {
+  const own = variantExperiment(experiment, variant, seed, role);
+  const rows = await evaluate(own, variant.method, onProgress);
+  if (isCurrent(own.folder, provenance(own.settings), own.settings)) return;
+  const { name, method, set } = variant;
+  writeManifest(own.folder, own.settings, {
+    variant: name,
+    method,
+    set,
+    predictions: rows.length,
+    seconds: trainingSeconds(own, variant),
+  });
+}
+
+/**
+ * Runs every variant for every seed, seed by seed. Compiled functions that a variant did not call are forgotten after it,
+ * so that their number does not grow with the sweep.
+ * @throws Error as training does; what was finished before stays on disk
+ */
+export async function runSweep(experiment: Experiment, options: SweepOptions): Promise<void> {
+  const { variants, seeds, onProgress } = options;
+  let index = 0;
+  const start = (what: string): void => options.onStart?.(what, index, variants.length * seeds.length);
+  for (const seed of seeds) {
+    const first = { ...experiment, settings: { ...experiment.settings, seed }, folder: seedFolder(experiment, seed) };
+    if (variants.some(({ method }) => !NO_SFT_MODEL.includes(method))) {
+      start(`SFT model, seed ${seed}`);
+      disposeTree((await sftModel(first, "sft", onProgress)).params);
+    }
+    for (const variant of variants) {
+      start(`${variant.name}, seed ${seed}`);
+      const before = new Map(engineStats().map((stats) => [stats, stats.calls]));
+      const isIdle = (stats: TraceStats): boolean => before.get(stats) === stats.calls;
+      await runVariant(experiment, variant, seed, options);
+      if (!engineStats().every(isIdle)) releaseTraces(isIdle); // all idle: the variant was on disk
+      index++;
+    }
+  }
+}
+
+/**
+ * What a run's finished variants left, without a model: those of this code, data and the run's settings.
+ * @returns in the order of `VARIANTS`, by seed; `outdated` counts variants on disk that other code, data or settings made
+ */
+export function finishedVariants(settings: Settings, role: Role): { results: VariantResult[]; outdated: number } {
+  const results: VariantResult[] = [];
+  let outdated = 0;
+  const source = provenance(settings);
+  const run = runFolder(settings);
+  for (const variant of chooseVariants(settings)) {
+    const folder = path.join(run, "ablations", role, variant.name);
+    const seeds = existsSync(folder)
+      ? readdirSync(folder)
+          .flatMap((name) => /^seed-(\d+)$/.exec(name)?.[1] ?? [])
+          .map(Number)
+          .sort((a, b) => a - b)
+      : [];
+    for (const seed of seeds) {
+      const own = variantFolder(run, role, variant, seed);
+      const file = path.join(own, "predictions", `${variant.name}.jsonl`);
+      if (!existsSync(file) || !readManifest(own)) continue; // under way
+      if (isCurrent(own, source, variantSettings(settings, variant, seed, role)))
+        results.push({
+          variant,
+          seed,
+          rows: readJsonl<PredictionRow>(file),
+          seconds: readManifest(own)!.seconds ?? null,
+        });
+      else outdated++;
+    }
+  }
+  return { results, outdated };
+}

@@ -1,0 +1,54 @@
+/** The contrastive baselines beside the project's own methods: read from saved predictions, published as a figure with its table. */
+import { existsSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import * as aq from "arquero";
+import { overview } from "../../eval/overview";
+import { readPredictions, type PredictionRow } from "../../eval/rows";
+import { provenance, runFolder } from "../run";
+import type { Settings } from "../settings";
+import { methodBarsFigure } from "../../report/figures";
+import { methodRows, publishFolder } from "../publish";
+import { saveFigures } from "../../report/static-figures";
+import { repositoryRoot } from "../../util/root";
+import type { TableRow } from "../../report/tables";
+
+/** A run's rows of a kind (`predictions`, `baselines`); none where the folder is missing or empty. */
+export async function readRunRows(
+  settings: Pick<Settings, "run">,
+  kind: "predictions" | "baselines",
+): Promise<PredictionRow[]> {
+  const folder = path.join(runFolder(settings), kind);
+  return existsSync(folder) ? (await readPredictions(folder)).rows : [];
+}
+
+/** The lines of a CSV that the run `main` published (`figures/<name>.csv`); null where it has not. */
+export function readPublished(name: "contrastive" | "probes"): TableRow[] | null {
+  const file = path.join(repositoryRoot(), "figures", `${name}.csv`);
+  return existsSync(file) ? (aq.fromCSV(readFileSync(file, "utf8")).objects() as TableRow[]) : null;
+}
+
+/**
+ * Writes `contrastive.svg`, `.csv` and its stamp: the baselines, and the run's methods where their predictions are there.
+ * @returns the CSV's path
+ * @throws Error where the run has no baselines
+ */
+export async function publishContrastive(settings: Settings): Promise<string> {
+  const baselines = await readRunRows(settings, "baselines");
+  if (baselines.length === 0)
+    throw new Error(
+      `${runFolder(settings)}/baselines: nothing there; npm run -s fine-r1 -- contrastive --run ${settings.run} makes it`,
+    );
+  const methods = overview([...(await readRunRows(settings, "predictions")), ...baselines]);
+  await saveFigures(
+    [
+      {
+        name: "contrastive",
+        figure: methodBarsFigure(methods),
+        rows: methodRows(methods),
+        provenance: provenance(settings),
+      },
+    ],
+    publishFolder(settings),
+  );
+  return path.join(publishFolder(settings), "contrastive.csv");
+}

@@ -1,0 +1,142 @@
+/**
+ * The model card, `README.md` beside an exported model: front matter as the Hugging Face Hub reads it
+ * (https://huggingface.co/docs/hub/model-cards), then what the model is, what made it, and what it is not for. It depends on
+ * code, data and settings only: the same model has the same card.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import { overview } from "../eval/overview";
+import type { PredictionRow } from "../eval/rows";
+import { provenance } from "./run";
+import { writeText } from "../util/files";
+import type { Settings } from "./settings";
+import { methodStyle } from "../report/figures-theme";
+import { overviewTable, toMarkdown } from "../report/tables";
+
+/** What a card tells of one model. */
+export interface CardFacts {
+  /** The method that made it, as in the results table. */
+  method: string;
+  /** Name of a variant of that method. */
+  variant?: string;
+  settings: Settings;
+  /** Hash of the stage: equal stamps mean equal weights on the same kind of processor. */
+  stamp: string;
+  parameters: number;
+  /** Whose images it was trained on, in words. */
+  images: string;
+  /** Steps of its last stage. */
+  steps: number;
+}
+
+const SHIPPED_BASE = "data/base";
+const RESULTS = ["<!-- results -->", "<!-- end of results -->"] as const;
+const NO_RESULTS =
+  "Not evaluated yet. `evaluate` of `lib/experiment.ts` makes the predictions, and publishing the run puts them here.\n";
+const NO_RESULTS_YET =
+  "Not evaluated yet: `npm run -s fine-r1 -- evaluate --model` with this folder, a set and a setting makes predictions, `table` what they come to.\n";
+
+const isRl = (method: string): boolean => !method.startsWith("base") && !method.startsWith("sft");
+
+function whatMadeIt({ method, settings, images, steps }: CardFacts): string {
+  const last = `${steps} steps`;
+  if (method === "sft-direct") return `Supervised fine-tuning on bare answers, ${last}, on ${images}.`;
+  if (method === "sft")
+    return `Supervised fine-tuning on structured rationales (Stage 1 of Fine-R1), ${last}, on ${images}.`;
+  const { numGenerations, positiveGenerations } = settings.rl;
+  const kind: Record<string, string> = {
+    "cls-rl": "DAPO without triplets (CLS-RL)",
+    tapo: "Triplet Augmented Policy Optimization (TAPO)",
+    "tapo-no-intra": "TAPO without intra-class augmentation",
+    "tapo-no-inter": "TAPO without inter-class augmentation",
+  };
+  const intra = method === "tapo" || method === "tapo-no-inter";
+  const groups = intra
+    ? `${numGenerations - positiveGenerations} rollouts from the anchor and ${positiveGenerations} from the positive in a group`
+    : `${numGenerations} rollouts from the anchor in a group`;
+  return `Supervised fine-tuning on structured rationales, then ${kind[method] ?? method}, ${last}, ${groups}, on ${images}.`;
+}
+
+/** The card's text. */
+export function modelCard(facts: CardFacts): string {
+  const { method, variant = method, settings, stamp, parameters } = facts;
+  const { label } = methodStyle(method);
+  const shipped = settings.model === SHIPPED_BASE;
+  const { code, data } = provenance(settings);
+  const { seed, precision, prompts, cot, sft, rl } = settings;
+  const used = { seed, precision, prompts, cot, sft, ...(isRl(method) ? { rl } : {}) };
+  const tags = [
+    "fine-r1",
+    "fine-grained-visual-recognition",
+    "qwen2_5_vl",
+    "chain-of-thought",
+    ...(isRl(method) ? ["reinforcement-learning", method] : ["sft"]),
+  ];
+  return `---
+language: en
+license: ${shipped ? "mit" : "other"}
+library_name: transformers
+pipeline_tag: image-text-to-text
+base_model: ${JSON.stringify(settings.model)}
+tags:
+${tags.map((tag) => `  - ${tag}`).join("\n")}
+---
+
+# ${label}${variant === method ? "" : `, variant ${variant}`}, run ${settings.run}, seed ${seed}
+
+A Qwen2.5-VL of ${(parameters / 1e6).toFixed(2)} million parameters that names the sub-category of what an image shows, in \`<think>…</think> <answer>…</answer>\`${method === "sft-direct" ? " or with the answer alone" : ""}.
+It comes from a reproduction of Fine-R1 (ICLR 2026, arXiv 2602.07605) in TypeScript.
+
+- **Base:** \`${settings.model}\`${shipped ? ", a small model of this project, trained from nothing on emoji drawings" : ""}; the name is a local folder, not one of the Hub.
+- **Method:** ${label}. ${whatMadeIt(facts)}
+- **Data:** ${shipped ? "Emoji-FGVR, 64 x 64 pixel drawings of mammals, creatures, food, vehicles, flags and clothing; no image of a test or dev designer" : "what the settings below name"}.
+
+## Results
+
+${RESULTS[0]}
+${shipped ? NO_RESULTS : NO_RESULTS_YET}${RESULTS[1]}
+
+## Use and limits
+
+${
+  shipped
+    ? `For studying the method at a size that a processor trains in minutes. It knows the names of one image set's few hundred sub-categories in
+English and has seen drawings only: it says nothing of use about photographs, and nothing about what is not among those names.
+Its rationales are text that goes with an answer, not evidence for it; the answer is often wrong, and never says so.`
+    : `For studying fine-grained visual recognition; the limits of its base hold. Its rationales are text that goes with an answer, not evidence for it.`
+}
+Not for decisions about people, safety or health.
+
+## Licence
+
+${shipped ? "MIT for code and weights. The drawings that base and fine-tuning were trained on stay under their own licences, some of them share-alike: see the project's `data/emoji-fgvr/ATTRIBUTION.md`." : "That of the base model and of the training images; this project's code is MIT."}
+
+## Provenance
+
+| | SHA-256 |
+| --- | --- |
+| stage (code, data, settings it depends on) | \`${stamp}\` |
+| code | \`${code}\` |
+| data and base | \`${data}\` |
+
+\`\`\`json
+${JSON.stringify(used, null, 2)}
+\`\`\`
+`;
+}
+
+/**
+ * Puts a method's results into the card of its model, if there is one: accuracy in % of the run's predictions.
+ * @param folder the model's directory
+ * @param role whose drawings the questions are on
+ */
+export function writeCardResults(folder: string, rows: readonly PredictionRow[], role: Settings["eval"]["role"]): void {
+  const file = path.join(folder, "README.md");
+  if (rows.length === 0 || !existsSync(file)) return;
+  const card = readFileSync(file, "utf8");
+  const [from, to] = [card.indexOf(RESULTS[0]) + RESULTS[0].length, card.indexOf(RESULTS[1])];
+  if (from < RESULTS[0].length || to < from) return; // somebody's own card
+  const domains = [...new Set(rows.map((row) => row.domain))].sort().join(", ");
+  const text = `Accuracy in % by text inclusion with 95 % intervals over ${rows.length} questions on ${role} drawings (${domains}); seen and unseen sub-categories.\n\n${toMarkdown(overviewTable(overview(rows)))}`;
+  writeText(file, `${card.slice(0, from)}\n${text}${card.slice(to)}`);
+}

@@ -1,0 +1,83 @@
+/** What the stages of a run would hold in memory, phase by phase: `lib/model/memory-plan.ts` under a run's settings. */
+import { totalmem } from "node:os";
+import type { ModelConfig } from "../model/config";
+import type { LoraConfig } from "../model/lora-config";
+import { generationPhase, parameterCounts, trainingPhase, type Phase } from "../model/memory-plan";
+import type { Settings } from "./settings";
+
+/** The longest row of a stage. */
+export interface RowSizes {
+  /** Prompt with its image's tokens. */
+  promptTokens: number;
+  responseTokens: number;
+  /** Of the largest image. */
+  imagePatches: number;
+}
+
+/** An SFT step: the rows of one part of a mini-batch, computed at once. */
+export function sftPhases(
+  config: ModelConfig,
+  { sft }: Pick<Settings, "sft">,
+  lora: LoraConfig | null,
+  sizes: RowSizes,
+): Phase[] {
+  const rows = Math.ceil(sft.batchSize / sft.gradientAccumulationSteps);
+  const visionTrained = sft.visionLearningRateScale > 0;
+  return [
+    trainingPhase(
+      "SFT step",
+      config,
+      parameterCounts(config, lora, visionTrained),
+      { ...sizes, rows, images: rows },
+      1,
+      visionTrained,
+      sft.gradientCheckpointing === "layers",
+    ),
+  ];
+}
+
+/** Sampling, and a TAPO update: the groups of one part of a mini-batch. */
+export function rlPhases(
+  config: ModelConfig,
+  { rl }: Pick<Settings, "rl">,
+  lora: LoraConfig | null,
+  sizes: RowSizes,
+): Phase[] {
+  const visionTrained = rl.visionLearningRateScale > 0;
+  const counts = parameterCounts(config, lora, visionTrained);
+  const prompts = rl.promptsPerCall > 0 ? Math.min(rl.promptsPerCall, rl.groupsPerGeneration) : rl.groupsPerGeneration;
+  const sources = rl.positiveGenerations > 0 ? 2 : 1; // a prompt is read with its anchor, and with its positive
+  const rows = prompts * rl.numGenerations;
+  const groups = rl.groupsPerStep / rl.updatesPerStep / rl.gradientAccumulationSteps;
+  return [
+    generationPhase(
+      "RL generation",
+      config,
+      counts,
+      { ...sizes, rows, images: sources * prompts },
+      rl.numGenerations / sources,
+    ),
+    trainingPhase(
+      "TAPO update",
+      config,
+      counts,
+      {
+        ...sizes,
+        rows: groups * rl.numGenerations,
+        prompts: (rl.conditionOn === "sampled" ? sources : 1) * groups,
+        images: 3 * groups,
+      },
+      2,
+      visionTrained,
+      rl.gradientCheckpointing === "layers",
+    ),
+  ];
+}
+
+/** Bytes of this machine's memory, or of what this process may use of it. */
+export function hostMemory(): number {
+  const limit = (process as { constrainedMemory?: () => number }).constrainedMemory?.() ?? 0;
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+export const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;

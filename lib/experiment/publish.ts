@@ -1,0 +1,136 @@
+/** From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import { overview, type OverviewRow } from "../eval/overview";
+import { resultsTable, resultsToCsv } from "../eval/results";
+import { METHODS, readPredictions, type PredictionRow } from "../eval/rows";
+import { provenance, runFolder } from "./run";
+import { readJsonl, writeText } from "../util/files";
+import type { Settings } from "./settings";
+import { learningCurvesFigure, lossFigure, methodBarsFigure, seenUnseenFigure, type Curve } from "../report/figures";
+import { writeManifest } from "./manifest";
+import { writeCardResults } from "./model-card";
+import { saveFigures, type FigureFile } from "../report/static-figures";
+import { repositoryRoot } from "../util/root";
+
+/** Methods of Stage 2, whose logs are learning curves. */
+const RL_LOGS = ["cls-rl", "tapo", "tapo-no-intra", "tapo-no-inter"];
+
+type LogRow = Record<string, number | null>;
+
+/** Logs of a run by name (`logs/<name>.jsonl`). */
+export function readLogs(folder: string): Map<string, LogRow[]> {
+  const logs = path.join(folder, "logs");
+  if (!existsSync(logs)) return new Map();
+  const files = readdirSync(logs)
+    .filter((file) => file.endsWith(".jsonl"))
+    .sort();
+  return new Map(files.map((file) => [file.slice(0, -".jsonl".length), readJsonl<LogRow>(path.join(logs, file))]));
+}
+
+/** Learning curves of RL logs. */
+export function rlCurves(logs: ReadonlyMap<string, readonly LogRow[]>): Curve[] {
+  return RL_LOGS.filter((name) => logs.has(name)).map((method) => {
+    const rows = logs.get(method)!;
+    const names = Object.keys(rows[0] ?? {}).filter((name) => name !== "step");
+    return {
+      method,
+      step: rows.map((row) => row.step as number),
+      metrics: Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])])),
+    };
+  });
+}
+
+/** The loss curve of the base's pre-training, from the CSV beside its weights; null where there is none. */
+export function pretrainingCurve(modelFolder: string): { step: number[]; language: number[] } | null {
+  const file = path.join(modelFolder, "pretraining.csv");
+  if (!existsSync(file)) return null;
+  const [header, ...lines] = readFileSync(file, "utf8").trim().split("\n");
+  const columns = header.split(",");
+  const column = (name: string): number[] => lines.map((line) => Number(line.split(",")[columns.indexOf(name)]));
+  return { step: column("step"), language: column("language") };
+}
+
+/** The overview as lines of a CSV: the numbers behind the bars. */
+export function methodRows(methods: readonly OverviewRow[]): object[] {
+  return methods.flatMap(({ method, cells, mean }) =>
+    [...cells, mean].map((cell, i) => ({
+      method,
+      cell: ["closed seen", "closed unseen", "open seen", "open unseen", "mean"][i],
+      accuracy: cell?.accuracy ?? null,
+      low: cell?.low ?? null,
+      high: cell?.high ?? null,
+    })),
+  );
+}
+
+/** The figures that a run's files allow. */
+export function runFigures(settings: Settings, rows: readonly PredictionRow[]): FigureFile[] {
+  const source = provenance(settings);
+  const figures: FigureFile[] = [];
+  const add = (name: string, figure: FigureFile["figure"], table: readonly object[]): void => {
+    figures.push({ name, figure, rows: table, provenance: source });
+  };
+  if (rows.length > 0) {
+    const table = resultsTable(rows);
+    const of = (setting: "closed" | "open"): object[] =>
+      table.filter((row) => row.setting === setting && row.metric === "substring");
+    add("seen-unseen-closed", seenUnseenFigure(table, { setting: "closed" }), of("closed"));
+    add("seen-unseen-open", seenUnseenFigure(table, { setting: "open" }), of("open"));
+    const methods = overview(rows);
+    add("methods", methodBarsFigure(methods), methodRows(methods));
+  }
+  const logs = readLogs(runFolder(settings));
+  const curves = rlCurves(logs);
+  if (curves.length > 0)
+    add(
+      "learning-curves",
+      learningCurvesFigure(curves),
+      RL_LOGS.flatMap((method) => (logs.get(method) ?? []).map(({ seconds: _, ...row }) => ({ method, ...row }))),
+    ); // wall-clock is no result
+  const sft = ["sft-direct", "sft"].filter((name) => logs.has(name));
+  if (sft.length > 0) {
+    const losses = sft.map((name) => ({
+      name,
+      step: logs.get(name)!.map((row) => row.step as number),
+      loss: logs.get(name)!.map((row) => row.loss),
+    }));
+    add(
+      "sft-loss",
+      lossFigure(losses, "SFT loss"),
+      sft.flatMap((name) => logs.get(name)!.map((row) => ({ method: name, ...row }))),
+    );
+  }
+  const pretraining = pretrainingCurve(path.resolve(repositoryRoot(), settings.model));
+  if (pretraining)
+    add(
+      "pretraining",
+      lossFigure([{ name: "base", step: pretraining.step, loss: pretraining.language }], "Pre-training loss", 25),
+      pretraining.step.map((step, i) => ({ step, loss: pretraining.language[i] })),
+    );
+  return figures;
+}
+
+/** Where a run publishes: `figures/` for the run `main`, its own folder for another. */
+export function publishFolder(settings: Settings): string {
+  return settings.run === "main" ? path.join(repositoryRoot(), "figures") : path.join(runFolder(settings), "figures");
+}
+
+/** Writes `results.csv`, all figures, the manifest, and results into the models' cards; returns the rows they were made from. */
+export async function publish(settings: Settings): Promise<PredictionRow[]> {
+  const folder = runFolder(settings);
+  const { rows } = existsSync(path.join(folder, "predictions"))
+    ? await readPredictions(path.join(folder, "predictions"))
+    : { rows: [] };
+  const target = publishFolder(settings);
+  if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));
+  await saveFigures(runFigures(settings, rows), target);
+  for (const method of METHODS)
+    writeCardResults(
+      path.join(folder, "models", method),
+      rows.filter((row) => row.method === method),
+      settings.eval.role,
+    );
+  writeManifest(folder, settings, { predictions: rows.length });
+  return rows;
+}

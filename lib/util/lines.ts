@@ -1,0 +1,71 @@
+/** The lines of a UTF-8 file with their numbers, each decoded on its own: one bad line spoils no other. */
+import { readFileSync } from "node:fs";
+
+/** A line, trimmed; null where its bytes are not UTF-8. Lines count from 1. */
+export interface NumberedLine {
+  line: number;
+  text: string | null;
+}
+
+/** A row that cannot be used: where it is, and why. */
+export interface BadRow {
+  file: string;
+  line: number;
+  reason: string;
+}
+
+/** What happens at a row that cannot be used: end with an error that names it, or go on and report it. */
+export type OnBadRow = "stop" | "skip";
+
+/** Splits bytes at newlines; blank lines are left out. A byte order mark at the start is passed over. */
+export function numberedLines(bytes: Uint8Array): NumberedLine[] {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const lines: NumberedLine[] = [];
+  for (let start = 0, line = 1; start < buffer.length; line++) {
+    const newline = buffer.indexOf(10, start);
+    const end = newline < 0 ? buffer.length : newline;
+    let text: string | null;
+    try {
+      text = decoder.decode(buffer.subarray(start, end)).trim();
+    } catch {
+      text = null;
+    }
+    if (text !== "") lines.push({ line, text });
+    start = end + 1;
+  }
+  return lines;
+}
+
+/** A file's bytes. @throws Error naming the file */
+export function readBytes(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`${file}: cannot be read (${code ?? "unknown error"})`);
+  }
+}
+
+/** The value of a line of JSON, or the reason why there is none. */
+export function parseLine({ text }: NumberedLine): { value: unknown } | { reason: string } {
+  if (text === null) return { reason: "not UTF-8" };
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch (error) {
+    return { reason: `not JSON (${(error as Error).message})` };
+  }
+}
+
+/** Collects bad rows, or throws at the first one. */
+export function badRows(onBadRow: OnBadRow): { skipped: BadRow[]; add(bad: BadRow): void } {
+  const skipped: BadRow[] = [];
+  return {
+    skipped,
+    add: (bad) => {
+      if (onBadRow === "stop")
+        throw new Error(`${bad.file}, line ${bad.line}: ${bad.reason}; mend the line, or skip bad rows`);
+      skipped.push(bad);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { run } from "../../cli/generate";
+import { capture } from "./capture";
+
+const fixture = join(__dirname, "../fixtures/parity/fixture-tied");
+const image = (name: string): string[] => ["--image", join(fixture, "images", `${name}.png`)];
+const base = ["--model", join(fixture, "model"), "--prompt", "Which is larger?", "--max-new-tokens", "8"];
+
+describe("generate", () => {
+  it("prints one line of JSON, and the same text when it streams", async () => {
+    const args = [...base, ...image("square"), ...image("ragged"), "--system", "Be brief.", "--ignore-eos"];
+    const { code, out, err } = await capture(run, [...args, "--json"]);
+    expect([code, err]).toEqual([0, ""]);
+    const result = JSON.parse(out) as Record<string, number[] & number[][] & string>;
+    expect(Object.keys(result)).toEqual(["promptTokenIds", "imageGridThw", "tokenIds", "logProbs", "text"]);
+    expect([result.imageGridThw.length, result.tokenIds.length, result.logProbs.length]).toEqual([2, 8, 8]);
+    expect((await capture(run, args)).out).toBe(`${result.text}\n`);
+  });
+  it("samples by seed", async () => {
+    const sample = async (seed: string): Promise<string> =>
+      (
+        await capture(run, [
+          ...base,
+          "--temperature",
+          "2",
+          "--top-p",
+          "0.9",
+          "--top-k",
+          "0",
+          "--repetition-penalty",
+          "1.1",
+          "--seed",
+          seed,
+          "--json",
+        ])
+      ).out;
+    expect(await sample("1")).toBe(await sample("1"));
+    expect(await sample("1")).not.toBe(await sample("2"));
+  });
+  it("says the same with weights held in bfloat16 as they are stored, and takes both choices", async () => {
+    const untied = join(fixture, "../fixture-untied");
+    const args = [
+      "--model",
+      join(untied, "model"),
+      "--image",
+      join(untied, "images", "square.png"),
+      ...base.slice(2),
+      "--ignore-eos",
+      "--json",
+    ];
+    const answer = async (...more: string[]): Promise<{ tokenIds: number[]; logProbs: number[] }> =>
+      JSON.parse((await capture(run, [...args, ...more])).out) as { tokenIds: number[]; logProbs: number[] };
+    const [wide, held, half] = [
+      await answer("--dtype", "float32"),
+      await answer("--dtype", "auto"),
+      await answer("--dtype", "bfloat16", "--precision", "bfloat16"),
+    ];
+    expect(held.tokenIds).toEqual(wide.tokenIds);
+    held.logProbs.forEach((p, i) => expect(Math.abs(p - wide.logProbs[i])).toBeLessThan(1e-5));
+    expect(half.logProbs).not.toEqual(wide.logProbs);
+    expect(half.logProbs.every(Number.isFinite)).toBe(true);
+  });
+  it.each([
+    [[...base, "--dtype", "float16"], /--dtype is "float16"; expected auto, float32, bfloat16/],
+    [["--model", fixture], /--prompt is missing/],
+    [[...base.slice(2)], /--model is missing/],
+    [[...base, "--temperature", "warm"], /--temperature is "warm"; expected a number/],
+    [[...base, "--top-p", "2"], /top-p is 2; expected/],
+    [[...base, "--seed", "0.5"], /--seed is 0\.5/],
+    [[...base, "--image", "none.png"], /none\.png/],
+    [["--model", join(fixture, "images"), ...base.slice(2)], /tokenizer\.json: can't be read/],
+  ])("exits 1 on %j", async (args, message) => {
+    const { code, out, err } = await capture(run, args);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(message);
+  });
+});

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { run } from "../../cli/plan";
+import { capture } from "./capture";
+
+const model = ["--model", join(__dirname, "../fixtures/parity/fixture-tied/model")];
+
+describe("plan", () => {
+  it("prints every phase and exits 0 where they fit", async () => {
+    const { code, out, err } = await capture(run, [...model, "--scale", "default", "--memory", "64"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatch(/SFT step: [\d.]+ GiB\n {2}weights /);
+    expect(out).toMatch(/RL generation: [\s\S]*TAPO update: [\s\S]*memory: 64\.00 GiB\n$/);
+  });
+  it("refuses with numbers and exit 1 where one does not; an adapter needs less", async () => {
+    const { code, err } = await capture(run, [...model, "--scale", "paper", "--memory", "0.01"]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/plan: TAPO update needs [\d.]+ GiB, [\d.]+ GiB more than there are: it cannot run/);
+    const trained = async (...more: string[]): Promise<number> =>
+      Number(/(\d+) trained parameters/.exec((await capture(run, [...model, "--scale", "default", ...more])).out)![1]);
+    expect(await trained("--adapter", "--rank", "1")).toBeLessThan((await trained()) / 5);
+    expect((await capture(run, [...model, "--scale", "default", "--adapter", "--rank", "4"])).out).toMatch(
+      /an adapter of rank 4/,
+    );
+  });
+  it.each([
+    [["--scale", "paper"], /--model is missing/],
+    [[...model], /--scale is missing; expected smoke, default, paper/],
+    [[...model, "--scale", "paper", "--memory", "x"], /--memory is "x"; expected a positive number/],
+    [["--model", "nowhere", "--scale", "paper"], /config\.json: can't be read/],
+  ])("exits 1 on %j", async (args, message) => {
+    const { code, err } = await capture(run, args);
+    expect(code).toBe(1);
+    expect(err).toMatch(message);
+  });
+});

@@ -1,0 +1,44 @@
+/** Set-up step: npm packages from the lock file, without their install scripts. */
+import fs from "node:fs";
+import path from "node:path";
+import { readJson, run, StepError } from "./steps.mjs";
+
+/**
+ * Whether node_modules holds exactly what the lock file names. npm writes `node_modules/.package-lock.json` when it has
+ * finished, and `npm ci` begins by removing it, so an interrupted installation is never taken for a whole one.
+ */
+export function isInstalled(lock, installed) {
+  if (!lock || !installed) return false;
+  const same = (a, b) => a !== undefined && b !== undefined && a.version === b.version && a.integrity === b.integrity;
+  const wanted = Object.entries(lock.packages).filter(([name]) => name !== "");
+  return (
+    wanted.every(
+      ([name, entry]) =>
+        same(entry, installed.packages[name]) || (entry.optional === true && !(name in installed.packages)),
+    ) && Object.keys(installed.packages).every((name) => name in lock.packages)
+  );
+}
+
+function npmCommand() {
+  const cli = process.env.npm_execpath;
+  return cli && path.basename(cli) === "npm-cli.js" ? [process.execPath, [cli]] : ["npm", []];
+}
+
+export const npmStep = {
+  title: "npm packages",
+  isDone({ root }) {
+    const installed = readJson(path.join(root, "node_modules/.package-lock.json"));
+    return isInstalled(readJson(path.join(root, "package-lock.json")), installed);
+  },
+  async run({ root, log }) {
+    const file = log("npm");
+    const [command, args] = npmCommand();
+    await run(command, [...args, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=warn"], {
+      cwd: root,
+      log: file,
+    });
+    if (!fs.existsSync(path.join(root, "node_modules/.package-lock.json"))) {
+      throw new StepError("npm ci left no node_modules/.package-lock.json", file);
+    }
+  },
+};

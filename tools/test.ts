@@ -1,0 +1,167 @@
+/**
+ * `npm test`: types, lint, unit tests, and every notebook at `smoke` scale through the real kernel. The whole output of
+ * each goes to .setup/test/; what failed is shown, then one screen of summary with "N passed, N failed" as its last line.
+ */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { root } from "./environment";
+import { allNotebooks, runNotebook } from "./notebooks/run";
+import { clock, ProgressLines } from "./notebooks/progress-lines";
+
+interface CheckResult {
+  name: string;
+  passed: number;
+  failed: number;
+  milliseconds: number;
+  /** What to read first when something failed. */
+  details: string[];
+}
+
+const logFolder = path.join(root, ".setup/test");
+const bin = (name: string): string => path.join(root, "node_modules", name);
+
+/** Runs Node on a script, everything it says into a log; returns its exit code and what it said. */
+async function runTool(name: string, args: string[]): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  let output = "";
+  child.stdout.on("data", (data: Buffer) => (output += data.toString()));
+  child.stderr.on("data", (data: Buffer) => (output += data.toString()));
+  const code = await new Promise<number>((resolve) => {
+    child.once("error", (error) => {
+      output += error.message;
+      resolve(1);
+    });
+    child.once("close", (exitCode) => resolve(exitCode ?? 1));
+  });
+  fs.writeFileSync(path.join(logFolder, `${name}.log`), output);
+  return { code, output };
+}
+
+/** A tool that passes or fails as a whole. */
+async function checkTool(name: string, args: string[]): Promise<Omit<CheckResult, "milliseconds">> {
+  const { code, output } = await runTool(name, args);
+  const lines = output.trim().split("\n");
+  return {
+    name,
+    passed: code === 0 ? 1 : 0,
+    failed: code === 0 ? 0 : 1,
+    details: code === 0 ? [] : lines.slice(0, 25),
+  };
+}
+
+/** The parts of vitest's JSON report that are read. */
+interface VitestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: {
+    name: string;
+    status: string;
+    message?: string;
+    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[];
+  }[];
+}
+
+async function checkUnits(): Promise<Omit<CheckResult, "milliseconds">> {
+  const file = path.join(logFolder, "unit.json");
+  fs.rmSync(file, { force: true });
+  const { code, output } = await runTool("unit", [
+    bin("vitest/vitest.mjs"),
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+  ]);
+  if (!fs.existsSync(file))
+    return { name: "unit", passed: 0, failed: 1, details: output.trim().split("\n").slice(-25) };
+  const report = JSON.parse(fs.readFileSync(file, "utf8")) as VitestReport;
+  const details: string[] = [];
+  let broken = 0;
+  for (const suite of report.testResults) {
+    const failures = suite.assertionResults.filter((test) => test.status === "failed");
+    if (suite.status === "failed" && failures.length === 0) {
+      broken++; // the file itself could not be loaded
+      details.push(`${path.relative(root, suite.name)}: ${(suite.message ?? "").split("\n")[0]}`);
+    }
+    for (const test of failures) {
+      details.push(
+        `${path.relative(root, suite.name)}: ${test.fullName}`,
+        `    ${(test.failureMessages?.[0] ?? "").split("\n").slice(0, 4).join("\n    ")}`,
+      );
+    }
+  }
+  const failed = report.numFailedTests + broken;
+  // An error outside any test fails the run without failing a test.
+  const stray = code !== 0 && failed === 0 ? 1 : 0;
+  if (stray > 0) details.push(...output.trim().split("\n").slice(-25));
+  return { name: "unit", passed: report.numPassedTests, failed: failed + stray, details };
+}
+
+async function checkNotebooks(): Promise<Omit<CheckResult, "milliseconds">> {
+  const files = allNotebooks();
+  const failures: string[] = [];
+  for (const file of files) {
+    const result = await runNotebook(file, { scale: "smoke", run: "test" });
+    if (!result.ok) failures.push(`${path.relative(root, file)}: see above`);
+  }
+  return { name: "notebooks", passed: files.length - failures.length, failed: failures.length, details: failures };
+}
+
+/** Without the native engine `smoke` must run as well, on tfjs's JavaScript backend: generation and CoT construction. */
+async function checkJavaScriptEngine(): Promise<Omit<CheckResult, "milliseconds">> {
+  const file = allNotebooks().find((notebook) => path.basename(notebook).startsWith("01-"));
+  if (file === undefined) throw new Error("notebooks/01-*.ipynb is missing");
+  const { ok } = await runNotebook(file, { scale: "smoke", run: "test-js", environment: { FINE_R1_ENGINE: "js" } });
+  return {
+    name: "js engine",
+    passed: ok ? 1 : 0,
+    failed: ok ? 0 : 1,
+    details: ok ? [] : [`${path.relative(root, file)}: see above`],
+  };
+}
+
+async function main(): Promise<void> {
+  const begun = Date.now();
+  fs.mkdirSync(logFolder, { recursive: true });
+  const results: CheckResult[] = [];
+  const lines = new ProgressLines();
+  const check = async (
+    title: string,
+    work: () => Promise<Omit<CheckResult, "milliseconds">>,
+    hasOwnLines = false,
+  ): Promise<void> => {
+    const started = Date.now();
+    if (!hasOwnLines) lines.start(title, "");
+    const result = await work();
+    if (!hasOwnLines) lines.end(result.failed > 0 ? "FAILED" : "ok");
+    results.push({ ...result, milliseconds: Date.now() - started });
+  };
+  await check("types    ", () => checkTool("types", [bin("typescript/bin/tsc"), "-p", "."]));
+  await check("lint     ", () => checkTool("lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"]));
+  await check("unit     ", checkUnits);
+  await check("notebooks", checkNotebooks, true);
+  await check("js engine", checkJavaScriptEngine, true);
+
+  for (const { name, failed, details } of results) {
+    if (failed > 0) console.log(`\n── ${name}: failed (.setup/test/${name}.log)\n${details.slice(0, 60).join("\n")}`);
+  }
+  console.log("");
+  for (const { name, passed, failed, milliseconds } of results) {
+    console.log(
+      `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed  ${clock(milliseconds)}`,
+    );
+  }
+  const total = (key: "passed" | "failed"): number => results.reduce((sum, result) => sum + result[key], 0);
+  console.log(`\n${clock(Date.now() - begun)} in all\n${total("passed")} passed, ${total("failed")} failed`);
+  process.exitCode = total("failed") > 0 ? 1 : 0;
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  console.log("0 passed, 1 failed");
+  process.exitCode = 1;
+});
