@@ -103,6 +103,9 @@ const emptyCounts = (): SetCounts => ({
   rejections: Object.fromEntries(TEACHER_REJECTIONS.map((reason) => [reason, 0])) as Record<TeacherRejection, number>,
 });
 
+/** What a description says after its thoughts, which may be cut off. */
+const withoutThoughts = (text: string): string => text.replace(/<think>[\s\S]*?(?:<\/think>|$)/g, "");
+
 /** Phrases of a third of an image's descriptions or more that no name of its set is given away by. */
 function usablePhrases(
   descriptions: readonly string[][],
@@ -184,7 +187,7 @@ export async function buildTeacherCot(
         i,
         described
           .get(i)!
-          .map(({ text }) => parsePhrases(text))
+          .map(({ text }) => parsePhrases(withoutThoughts(text)))
           .filter((list) => list.length > 0),
       ]),
     );

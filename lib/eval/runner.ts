@@ -53,7 +53,7 @@ function predictionRow(
   { method, seed }: RunOptions,
 ): LoggedRow {
   const { domain, split, setting, image_path, options, ground_truth, designer } = question;
-  const { output, output_tokens, finished } = answer;
+  const { output, output_tokens, finished, thoughts_put_back, left_out } = answer;
   return {
     row,
     method,
@@ -68,13 +68,16 @@ function predictionRow(
     output,
     ...(output_tokens === undefined ? {} : { output_tokens }),
     ...(finished ? {} : { finished }),
+    ...(thoughts_put_back ? { thoughts_put_back } : {}),
+    ...(left_out === undefined ? {} : { left_out }),
     ...(designer === undefined ? {} : { designer }),
   };
 }
 
 /**
  * Asks every question that has no row in the file yet.
- * @throws Error under `stop` at a row that can't be answered, or where the file answers something else
+ * @throws Error under `stop` at a row that can't be answered, where the file answers something else, or where another run
+ *   has it open
  */
 export async function runEvaluation(set: QuestionSet, answerer: Answerer, options: RunOptions): Promise<RunResult> {
   const {
