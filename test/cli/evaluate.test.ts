@@ -391,6 +391,13 @@ describe("evaluate --endpoint", () => {
     });
     const ended = new Promise((resolve) => child.on("exit", (_, signal) => resolve(signal)));
     await hanging;
+    expect(await capture(run, args)).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(
+        new RegExp(`^evaluate: .*killed\\.jsonl is in use by process ${child.pid} on .*, since .*\\n$`),
+      ) as string,
+    });
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
     hangs = false;
