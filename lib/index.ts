@@ -13,7 +13,15 @@ export { questionsOf } from "./benchmark/questions";
 export { assertTrainable, fewShotImages } from "./benchmark/roles";
 export { drawTriplets, type Triplet } from "./benchmark/triplets";
 export { subcategoryOf, type Benchmark, type BenchmarkImage, type Question, type Subcategory } from "./benchmark/types";
-export { METHODS, METHOD_NAMES, RL_METHODS, SFT_METHODS, type Method, type RlMethod, type SftMethod } from "./train/methods";
+export {
+  METHODS,
+  METHOD_NAMES,
+  RL_METHODS,
+  SFT_METHODS,
+  type Method,
+  type RlMethod,
+  type SftMethod,
+} from "./train/methods";
 export {
   ablationTable,
   chooseVariants,

@@ -55,7 +55,10 @@ export function cosineLikeness(means: ReadonlyMap<string, readonly number[]>): L
 }
 
 const trigrams = (name: string): Set<string> => {
-  const text = `  ${name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim()} `;
+  const text = `  ${name
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim()} `;
   return new Set(Array.from({ length: text.length - 2 }, (_, i) => text.slice(i, i + 3)));
 };
 

@@ -20,7 +20,8 @@ function ownQuestions(benchmark: Benchmark, neighbours: Neighbours, request: Que
     const { name, domain, split } = subcategory;
     if (!splits.includes(split)) return [];
     return benchmark.images(role, subcategory).map((image): Question => {
-      const drawn = setting === "closed" ? closedOptions(subcategory, neighbours, foldIn(seed, "options", ...image.key)) : null;
+      const drawn =
+        setting === "closed" ? closedOptions(subcategory, neighbours, foldIn(seed, "options", ...image.key)) : null;
       return {
         image_path: image.id,
         question: request.question ?? benchmark.question(domain),
@@ -62,7 +63,10 @@ export function questionsOf(benchmark: Benchmark, neighbours: Neighbours, reques
 }
 
 /** What to ask of a file of rows. */
-export interface QuestionFileRequest extends Pick<QuestionRequest, "setting" | "seed" | "optionOrder" | "limit" | "onBadRow"> {
+export interface QuestionFileRequest extends Pick<
+  QuestionRequest,
+  "setting" | "seed" | "optionOrder" | "limit" | "onBadRow"
+> {
   file: string;
   /** The side of rows that don't say it; else the file's name must end in `_seen` or `_unseen`. */
   split?: Split;
@@ -111,7 +115,17 @@ export function questionsOfFile(request: QuestionFileRequest): QuestionSet {
     try {
       const image = resolveImage(root, image_path);
       const closed = setting === "closed" && shown ? { options: [...shown] } : {};
-      return { image_path, question, ...closed, ground_truth, domain, split, setting, image, where: `${file}, line ${line}` };
+      return {
+        image_path,
+        question,
+        ...closed,
+        ground_truth,
+        domain,
+        split,
+        setting,
+        image,
+        where: `${file}, line ${line}`,
+      };
     } catch (error) {
       return (error as Error).message;
     }

@@ -11,7 +11,9 @@ export function assertDisjointRoles(benchmark: Benchmark): void {
     for (const { id } of benchmark.images(role)) {
       const before = roleOf.get(id);
       if (before !== undefined)
-        throw new Error(`${benchmark.name}: image ${id} is a ${before} image and a ${role} image: one of the lists is wrong`);
+        throw new Error(
+          `${benchmark.name}: image ${id} is a ${before} image and a ${role} image: one of the lists is wrong`,
+        );
       roleOf.set(id, role);
     }
   }

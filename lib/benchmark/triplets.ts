@@ -37,6 +37,10 @@ export function drawTriplets(images: readonly BenchmarkImage[], neighbours: Neig
     const negatives = others(anchor.subcategory);
     if (negatives.length === 0)
       throw new Error(`triplets: "${name}" is the only sub-category, so there is no negative; two or more are needed`);
-    return { anchor, positive: stream.choice(byOthers.length > 0 ? byOthers : kin), negative: stream.choice(negatives) };
+    return {
+      anchor,
+      positive: stream.choice(byOthers.length > 0 ? byOthers : kin),
+      negative: stream.choice(negatives),
+    };
   });
 }

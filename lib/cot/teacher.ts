@@ -126,6 +126,9 @@ const emptyCounts = (): SetCounts => ({
   rejections: Object.fromEntries(TEACHER_REJECTIONS.map((reason) => [reason, 0])) as Record<TeacherRejection, number>,
 });
 
+/** What a description says after its thoughts, which may be cut off. */
+const withoutThoughts = (text: string): string => text.replace(/<think>[\s\S]*?(?:<\/think>|$)/g, "");
+
 /** Phrases of a third of an image's descriptions or more that no name of its set is given away by. */
 function usablePhrases(
   descriptions: readonly (readonly string[])[],
@@ -220,7 +223,7 @@ export async function buildTeacherCot(
   const descriptions = new Map(
     [...described].map(([of, answers]) => [
       of.image,
-      answers.map(({ text }) => language.concepts(text)).filter((list) => list.length > 0),
+      answers.map(({ text }) => language.concepts(withoutThoughts(text))).filter((list) => list.length > 0),
     ]),
   );
   const concepts = new Map<CotImage, ScoredConcept[]>();
@@ -231,7 +234,8 @@ export async function buildTeacherCot(
     for (const [of, kept] of conceptsOf(own, descriptions, options)) concepts.set(of, kept);
   }
   for (const of of images)
-    if (!concepts.has(of) && !reasons.has(first.get(of.image)!)) reasons.set(of, "no visual concept in its descriptions");
+    if (!concepts.has(of) && !reasons.has(first.get(of.image)!))
+      reasons.set(of, "no visual concept in its descriptions");
 
   const candidatesOf = (of: CotImage): readonly string[] | undefined =>
     of.options ?? options.candidates?.(of, seedOf(seed, "candidates", of.image));

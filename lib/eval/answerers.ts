@@ -18,7 +18,17 @@ export interface AskedQuestion {
 }
 
 /** An answer, or why there is none. */
-export type Answer = { output: string; output_tokens?: number; finished: boolean } | { reason: string };
+export type Answer =
+  | {
+      output: string;
+      output_tokens?: number;
+      finished: boolean;
+      /** True where a server gave the thoughts apart, and `output` has them back as `<think>…</think>`. */
+      thoughts_put_back?: boolean;
+      /** What a server does not take and the answer was asked for without, such as `temperature`. */
+      left_out?: readonly string[];
+    }
+  | { reason: string };
 
 /** Answers questions in its own order of work. */
 export interface Answerer {
@@ -34,41 +44,59 @@ export interface Answerer {
   close(): void;
 }
 
-/** An endpoint, greedy; as many questions are under way as its concurrency lets through. An image is sent as a data URI. */
-export function endpointAnswerer(
-  endpoint: ChatEndpoint,
-  options: { maxNewTokens: number; maxPixels?: number; inFlight: number; baseUrl: string },
-): Answerer {
-  const { maxNewTokens, maxPixels = Infinity, inFlight, baseUrl } = options;
+/** How an endpoint is asked. */
+export interface EndpointAnswererOptions {
+  maxNewTokens: number;
+  maxPixels?: number;
+  /** Questions under way at once. */
+  inFlight: number;
+  baseUrl: string;
+  /** Stops asking: questions under way are given up, and `answer` throws the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** What the manifest says of thoughts that a server gives apart. */
+const THOUGHTS = "put back as <think>…</think> where the server gives them apart";
+
+/**
+ * An endpoint, greedy; as many questions are under way as its concurrency lets through. An image is sent as a data URI. What
+ * has no text though there was room for it (an error, a filter, a refusal, nothing) is no answer, and has its reason.
+ */
+export function endpointAnswerer(endpoint: ChatEndpoint, options: EndpointAnswererOptions): Answerer {
+  const { maxNewTokens, maxPixels = Infinity, inFlight, baseUrl, signal } = options;
+  const ask = async ({ text, file, blind }: AskedQuestion): Promise<Answer> => {
+    try {
+      const image = async () => ({
+        type: "image_url" as const,
+        image_url: { url: await imageDataUri(file, maxPixels) },
+      });
+      const content = [...(blind ? [] : [await image()]), { type: "text" as const, text }];
+      const [{ text: output, finished, thoughtsPutBack, leftOut }] = await endpoint.ask(
+        { messages: [{ role: "user", content }], n: 1, maxTokens: maxNewTokens, temperature: 0 },
+        signal,
+      );
+      return {
+        output,
+        finished,
+        ...(thoughtsPutBack ? { thoughts_put_back: true } : {}),
+        ...(leftOut === undefined ? {} : { left_out: leftOut }),
+      };
+    } catch (error) {
+      signal?.throwIfAborted();
+      return { reason: (error as Error).message };
+    }
+  };
   return {
     identity: {
       endpoint: baseUrl,
       model_name: endpoint.model,
       max_pixels: Number.isFinite(maxPixels) ? maxPixels : null,
+      thoughts: THOUGHTS,
     },
     answer: (questions, onAnswers) =>
-      forEachAtOnce(questions, inFlight, async ({ text, image }, place) => {
-        let answer: Answer;
-        try {
-          const url = await imageDataUri(image, maxPixels);
-          const [{ text: output, finished }] = await endpoint.ask({
-            messages: [
-              {
-                role: "user",
-                content: [
-                  { type: "image_url", image_url: { url } },
-                  { type: "text", text },
-                ],
-              },
-            ],
-            n: 1,
-            maxTokens: maxNewTokens,
-            temperature: 0,
-          });
-          answer = { output, finished };
-        } catch (error) {
-          answer = { reason: (error as Error).message };
-        }
+      forEachAtOnce(questions, inFlight, async (question, place) => {
+        signal?.throwIfAborted();
+        const answer = await ask(question);
         await onAnswers([[place, answer]]);
       }),
     close: () => undefined,

@@ -72,7 +72,7 @@ export function benchAnswerer(params: Params, bench: Workbench, options: BenchAn
     identity: options.identity,
     batchSize,
     answer: async (questions, onAnswers) => {
-      for (let start = 0; start < questions.length; ) {
+      for (let start = 0; start < questions.length;) {
         const { batch: number } = questions[start];
         let end = start;
         while (end < questions.length && questions[end].batch === number) end++;

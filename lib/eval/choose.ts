@@ -4,7 +4,10 @@ import type { Question } from "../benchmark/types";
 import type { PredictionRow } from "./rows";
 
 /** A row as such a model answers it; of one image set or another. */
-export type ChoiceRow = Pick<Question, "image_path" | "question" | "options" | "ground_truth" | "domain" | "split" | "setting" | "designer">;
+export type ChoiceRow = Pick<
+  Question,
+  "image_path" | "question" | "options" | "ground_truth" | "domain" | "split" | "setting" | "designer"
+>;
 
 /** Embeddings of length 1 by image path and by name. */
 export interface EmbeddingTable {

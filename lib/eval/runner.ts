@@ -56,7 +56,7 @@ function predictionRow(
   { method, seed }: RunOptions,
 ): LoggedRow {
   const { domain, split, setting, image_path, options, ground_truth, designer } = question;
-  const { output, output_tokens, finished } = answer;
+  const { output, output_tokens, finished, thoughts_put_back, left_out } = answer;
   return {
     row,
     method,
@@ -71,6 +71,8 @@ function predictionRow(
     output,
     ...(output_tokens === undefined ? {} : { output_tokens }),
     ...(finished ? {} : { finished }),
+    ...(thoughts_put_back ? { thoughts_put_back } : {}),
+    ...(left_out === undefined ? {} : { left_out }),
     ...(designer === undefined ? {} : { designer }),
   };
 }
@@ -88,7 +90,8 @@ function toAsk(
   questions.forEach(({ image, image_path, shown, missing }, row) => {
     if (!open.has(batchOf(row))) return;
     const { image_path: name, image: file } = shown ?? { image_path, image };
-    if (file !== null) askable.push({ row, text: texts[row], image: name, file, blind: shown === null, batch: batchOf(row) });
+    if (file !== null)
+      askable.push({ row, text: texts[row], image: name, file, blind: shown === null, batch: batchOf(row) });
     else if (!finished.has(row)) failed.push({ row, reason: missing ?? `the image ${name} is missing` });
   });
   return { askable, failed };
@@ -96,7 +99,8 @@ function toAsk(
 
 /**
  * Asks every question that has no row in the file yet.
- * @throws Error under `stop` at a row that can't be answered, or where the file answers something else
+ * @throws Error under `stop` at a row that can't be answered, where the file answers something else, or where another run
+ *   has it open
  */
 export async function runEvaluation(set: QuestionSet, answerer: Answerer, options: RunOptions): Promise<RunResult> {
   const {

@@ -108,7 +108,15 @@ async function teacherImages(experiment: Experiment): Promise<(CotImage & { of: 
   return fewShotImages(benchmark, trained(experiment)).flatMap((image) => {
     const { name, domain } = image.subcategory;
     const kind = benchmark.kind(domain);
-    const open = { of: image, set: domain, image: image.id, file: image.file ?? "", name, kind, question: benchmark.question(domain) };
+    const open = {
+      of: image,
+      set: domain,
+      image: image.id,
+      file: image.file ?? "",
+      name,
+      kind,
+      question: benchmark.question(domain),
+    };
     if (!neighbours) return [open];
     const seed = foldIn(settings.seed, "cot options", ...image.key);
     return [open, { ...open, options: closedOptions(image.subcategory, neighbours, seed) }];
@@ -132,7 +140,9 @@ async function byTeacher(experiment: Experiment, watch: Watch): Promise<CotResul
   const images = await teacherImages(experiment);
   const missing = images.find(({ file }) => file === "");
   if (missing && settings.onBadRow === "stop")
-    throw new Error(`${missing.image}: the image is missing; \`data check\` says what else is, onBadRow=skip leaves it out`);
+    throw new Error(
+      `${missing.image}: the image is missing; \`data check\` says what else is, onBadRow=skip leaves it out`,
+    );
   const there = images.filter(({ file }) => file !== "");
   const neighbours = cot.candidates === "given" ? await experiment.neighbours() : null;
   const byImage = new Map(there.map(({ image, of }) => [image, of]));
@@ -199,10 +209,13 @@ export async function cotData(experiment: Experiment, watch: Watch = {}): Promis
   if (isFile) made = readTeacherRecords(experiment);
   else made = own ? await byKnowledge(experiment, watch) : await byTeacher(experiment, watch);
   if (settings.cot.rationales === "shuffled") {
-    const records = shuffledRationales(made.records, domainsOf(experiment), foldIn(settings.seed, "shuffled rationales"));
+    const records = shuffledRationales(
+      made.records,
+      domainsOf(experiment),
+      foldIn(settings.seed, "shuffled rationales"),
+    );
     made = { ...made, records };
   }
   writeResult(experiment, made);
   return made;
 }
-

@@ -50,7 +50,11 @@ export async function evaluationQuestions(experiment: Experiment): Promise<Quest
     const { questions, ...set } = questionsOf(benchmark, neighbours, request);
     return { ...set, questions: limited(questions, limit, settings.seed) };
   });
-  return { name: benchmark.name, questions: sets.flatMap((set) => set.questions), skipped: sets.flatMap((set) => set.skipped) };
+  return {
+    name: benchmark.name,
+    questions: sets.flatMap((set) => set.questions),
+    skipped: sets.flatMap((set) => set.skipped),
+  };
 }
 
 /** The bench of an evaluation, and the questions with what cannot be read noted. */
@@ -105,7 +109,13 @@ export function evaluate(
       const params = await methodParams(experiment, method, { onProgress, signal });
       const penalty = repetitionPenalty > 0 ? repetitionPenalty : generationConfig.repetitionPenalty;
       const generation = experiment.benchmark.squares ? {} : { ...generationConfig, repetitionPenalty: penalty };
-      const answerer = benchAnswerer(params, bench, { identity: { stage: identity }, seed: settings.seed, maxNewTokens, batchSize, generation });
+      const answerer = benchAnswerer(params, bench, {
+        identity: { stage: identity },
+        seed: settings.seed,
+        maxNewTokens,
+        batchSize,
+        generation,
+      });
       const partial = path.join(folder, `${target}.${identity.slice(0, 12)}.partial`);
       try {
         const { rows, skipped } = await runEvaluation({ ...set, questions }, answerer, {
@@ -120,7 +130,10 @@ export function evaluate(
           onProgress: (done, total) => onProgress?.(done, total, "rows answered"),
         });
         for (const { where, reason } of skipped) say(`${where}: left out: ${reason}`);
-        writeJsonl(file, rows.map(({ row: _, ...prediction }) => prediction));
+        writeJsonl(
+          file,
+          rows.map(({ row: _, ...prediction }) => prediction),
+        );
         rmSync(partial, { force: true });
         rmSync(manifestFile(partial), { force: true });
         return readJsonl<PredictionRow>(file);
@@ -130,4 +143,3 @@ export function evaluate(
     },
   });
 }
-

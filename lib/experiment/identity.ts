@@ -63,7 +63,17 @@ export function stageIdentity(
 ): string {
   const chosen = Object.fromEntries(parts.map((part) => [part, computed(settings[part])]));
   const { seed, prompts } = settings;
-  const whole = { stage, code: codeHash(), data, model: fingerprint(modelFolder(settings)), seed, bf16, prompts, chosen, inputs };
+  const whole = {
+    stage,
+    code: codeHash(),
+    data,
+    model: fingerprint(modelFolder(settings)),
+    seed,
+    bf16,
+    prompts,
+    chosen,
+    inputs,
+  };
   return createHash("sha256").update(JSON.stringify(whole)).digest("hex");
 }
 
@@ -81,6 +91,8 @@ export interface Provenance {
 
 /** What the results of a run depend on. @param data the benchmark's fingerprint */
 export function provenance(settings: Settings, data: string): Provenance {
-  const both = createHash("sha256").update(JSON.stringify([data, fingerprint(modelFolder(settings))])).digest("hex");
+  const both = createHash("sha256")
+    .update(JSON.stringify([data, fingerprint(modelFolder(settings))]))
+    .digest("hex");
   return { code: codeHash(), data: both, settings: hashSettings(settings) };
 }

@@ -46,12 +46,14 @@ async function openBench(settings: Settings, benchmark: Benchmark, config: Model
 }
 
 /** Opens what the settings name. @throws Error naming what is missing or does not fit, and what to do */
-export async function openExperiment(settings: Settings, options: { say?: Experiment["say"] } = {}): Promise<Experiment> {
+export async function openExperiment(
+  settings: Settings,
+  options: { say?: Experiment["say"] } = {},
+): Promise<Experiment> {
   const root = repositoryRoot();
   const model = modelFolder(settings);
   checkModel(model);
-  if (!isNative && settings.scale !== "smoke")
-    throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
+  if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
   const benchmark = await openBenchmark({
     benchmark: settings.benchmark,
     sets: path.resolve(root, settings.sets),
@@ -70,8 +72,7 @@ function experimentOf(parts: Parts): Experiment {
   const { settings, bench } = parts;
   let base: Params | null = null;
   let neighbours: Promise<Neighbours> | null = null;
-  const load = (): Params =>
-    loadModel(modelFolder(settings), { dtype: weightsOf(settings) }).params;
+  const load = (): Params => loadModel(modelFolder(settings), { dtype: weightsOf(settings) }).params;
   const experiment: Experiment = {
     ...parts,
     bf16: useBf16(settings.precision),

@@ -17,7 +17,10 @@ function answered(record: SftRecord, byName: ReadonlyMap<string, Subcategory>): 
 }
 
 /** Where records' images are: an image of the benchmark, beside the file, or in the sets' folder as the release names them. */
-function imageFinder({ benchmark, settings }: Experiment, file: string): (image: string) => string | { reason: string } {
+function imageFinder(
+  { benchmark, settings }: Experiment,
+  file: string,
+): (image: string) => string | { reason: string } {
   const own = new Map(benchmark.images("fewshot").map((image) => [image.id, image.file]));
   const inSets = stage1Images(path.resolve(repositoryRoot(), settings.sets));
   return (image) => {
@@ -65,7 +68,9 @@ export function readTeacherRecords(experiment: Experiment): CotResult {
   if (foreign > 0) say(`${file}: ${foreign} records are about no sub-category of ${benchmark.name}; left out`);
   const kept = records.filter((record) => about.has(record));
   if (kept.length === 0)
-    throw new Error(`${file}: no record is about a seen sub-category of ${benchmark.name}; ${foreign} are about others`);
+    throw new Error(
+      `${file}: no record is about a seen sub-category of ${benchmark.name}; ${foreign} are about others`,
+    );
   return {
     records: kept.map((record) => {
       const { id, name } = about.get(record)!;

@@ -26,7 +26,9 @@ const likeName = (id: string, like: string): string => `${id} at the size of ${l
 export async function tripletsOf(experiment: Experiment): Promise<Triplet[]> {
   const { benchmark, settings } = experiment;
   const own = new Set(trained(experiment).map(({ id }) => id));
-  const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" })).filter(({ file }) => file !== null);
+  const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" })).filter(
+    ({ file }) => file !== null,
+  );
   const triplets = drawTriplets(images, await experiment.neighbours(), foldIn(settings.seed, "triplets"));
   return triplets.filter(({ anchor }) => own.has(anchor.subcategory.id));
 }
@@ -109,8 +111,16 @@ export function rlModel(
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     train: async ({ checkpointing, write }) => {
       const prompts = await rlPrompts(experiment);
-      if (benchmark.squares) assertTrainable(benchmark, prompts.flatMap((p) => [p.anchor, p.positive, p.negative]));
-      else assertTrainable(benchmark, (await tripletsOf(experiment)).flatMap((t) => [t.anchor.id, t.positive.id, t.negative.id]));
+      if (benchmark.squares)
+        assertTrainable(
+          benchmark,
+          prompts.flatMap((p) => [p.anchor, p.positive, p.negative]),
+        );
+      else
+        assertTrainable(
+          benchmark,
+          (await tripletsOf(experiment)).flatMap((t) => [t.anchor.id, t.positive.id, t.negative.id]),
+        );
       const { bench, largest } = await rlBench(experiment);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;

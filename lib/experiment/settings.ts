@@ -31,7 +31,11 @@ const COT_SETTINGS = {
   conceptsPerImage: count(4, "Visual concepts kept for each image."),
   redundancyWeight: amount(0.5, "Weight of redundancy against information (information bottleneck)."),
   rationalesPerImage: count(4, "Rationales asked for each photograph; the first that passes is kept."),
-  candidates: choice(["own", "given"], "own", "Candidates of a photograph's rationale: the teacher's own, or four given."),
+  candidates: choice(
+    ["own", "given"],
+    "own",
+    "Candidates of a photograph's rationale: the teacher's own, or four given.",
+  ),
   match: choice(["exact", "substring"], "exact", "When a teacher's answer counts as right."),
   minWords: count(0, "Fewest words of a kept rationale.", 0),
   maxWords: count(1200, "Most words of a kept rationale."),
@@ -51,7 +55,11 @@ export type CotSettings = Values<typeof COT_SETTINGS>;
 const LORA_SETTINGS = {
   rank: count(0, "Rank of the adapter; 0 trains the whole model.", 0),
   alpha: amount(32, "The adapter's output is scaled by alpha / rank."),
-  layers: choice(["all", "attention"], "all", "Linear layers with an adapter: all but the output layer, or the decoder's attention."),
+  layers: choice(
+    ["all", "attention"],
+    "all",
+    "Linear layers with an adapter: all but the output layer, or the decoder's attention.",
+  ),
 };
 export type LoraSettings = Values<typeof LORA_SETTINGS>;
 
@@ -66,7 +74,11 @@ const EVAL_SETTINGS = {
     "shuffled",
     "Deviation 7: options shuffled by a seed for each image, or the truth first as in the released rows.",
   ),
-  questions: choice(["released", "own"], "released", "Published questions where the benchmark has them, or one for each image."),
+  questions: choice(
+    ["released", "own"],
+    "released",
+    "Published questions where the benchmark has them, or one for each image.",
+  ),
   repetitionPenalty: amount(0, "Penalty on tokens already there; 0 for the checkpoint's own."),
   minPixels: count(0, "Fewest pixels of an image; 0 for the checkpoint's own limit.", 0),
   maxPixels: count(0, "Most pixels of an image; 0 for the checkpoint's own limit.", 0),
@@ -78,17 +90,34 @@ const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const SHARED_SETTINGS = {
   run: text("main", "Name of the run: `data/runs/<run>`.", RUN_NAME, "letters, digits, - and _ only, at most 64"),
   seed: count(0, "Every draw follows from it.", 0),
-  benchmark: text("emoji-fgvr", "What is recognised: `emoji-fgvr`, image sets joined by `+` (`aircraft+pet`), `grocery`, or a folder."),
+  benchmark: text(
+    "emoji-fgvr",
+    "What is recognised: `emoji-fgvr`, image sets joined by `+` (`aircraft+pet`), `grocery`, or a folder.",
+  ),
   sets: text("data/sets", "Folder of the image sets."),
   shots: count(4, "Training images of each seen sub-category of an image set.", 2),
   model: text("data/base", "Directory of the base model, a Qwen2.5-VL checkpoint."),
-  teacher: text("self", "Who writes the rationales: `self` (the base model), a URL that speaks OpenAI's protocol, or a records file (sharegpt JSON)."),
+  teacher: text(
+    "self",
+    "Who writes the rationales: `self` (the base model), a URL that speaks OpenAI's protocol, or a records file (sharegpt JSON).",
+  ),
   teacherModel: text("default", "Name of the model that the teacher's endpoint serves."),
-  similarity: text("model", "What makes sub-categories alike: `model` (its vision tower), `names` (spelling), or a CLIP or SigLIP ONNX directory. Emoji-FGVR has its own."),
+  similarity: text(
+    "model",
+    "What makes sub-categories alike: `model` (its vision tower), `names` (spelling), or a CLIP or SigLIP ONNX directory. Emoji-FGVR has its own.",
+  ),
   prompts: choice(["tiny", "paper"], "tiny", "`tiny`: short prompts of the shipped base; `paper`: the released ones."),
-  precision: choice(["auto", "float32", "bfloat16"], "auto", "Matrix products of training and sampling: bfloat16 where the device has it (`auto`), or always one of the two."),
+  precision: choice(
+    ["auto", "float32", "bfloat16"],
+    "auto",
+    "Matrix products of training and sampling: bfloat16 where the device has it (`auto`), or always one of the two.",
+  ),
   memory: amount(0, "GiB that the device has, for the memory plan; 0 for this machine's."),
-  onBadRow: choice(["stop", "skip"], "stop", "At a record, row or image that cannot be used: stop, or leave it out and report it."),
+  onBadRow: choice(
+    ["stop", "skip"],
+    "stop",
+    "At a record, row or image that cannot be used: stop, or leave it out and report it.",
+  ),
 };
 
 /** All declarations, as docs and checks read them. */
@@ -199,12 +228,21 @@ export function runName(settings: Settings): string {
   const { run } = scaleSettings(settings.scale);
   const changed = changedSettings(settings);
   if (changed.length === 0) return run;
-  const hash = createHash("sha256").update(JSON.stringify([settings.scale, changed])).digest("hex").slice(0, 8);
+  const hash = createHash("sha256")
+    .update(JSON.stringify([settings.scale, changed]))
+    .digest("hex")
+    .slice(0, 8);
   const words = changed.map(({ name, value }) => {
-    const short = String(value).split("/").filter((part) => part !== "").pop() ?? "";
+    const short =
+      String(value)
+        .split("/")
+        .filter((part) => part !== "")
+        .pop() ?? "";
     return name === "benchmark" || name === "model" ? short : `${name}-${short}`;
   });
-  const slug = [...(settings.scale === "default" ? [] : [settings.scale]), ...words].join("-").replace(/[^A-Za-z0-9]+/g, "-");
+  const slug = [...(settings.scale === "default" ? [] : [settings.scale]), ...words]
+    .join("-")
+    .replace(/[^A-Za-z0-9]+/g, "-");
   return `${slug.slice(0, SLUG).replace(/^-+|-+$/g, "")}-${hash}`;
 }
 

@@ -27,7 +27,9 @@ export const conversationOf = ({ system, image, user, assistant }: SftRecord): C
 /** Draws pre-training rows, which a tiny base is shown again beside the records. */
 function replayOf({ extras }: Benchmark, reasons: boolean): (seed: number) => Conversation {
   if (!extras)
-    throw new Error("sft.replayRows is for the shipped base on Emoji-FGVR, whose pre-training rows they are; set sft.replayRows=0");
+    throw new Error(
+      "sft.replayRows is for the shipped base on Emoji-FGVR, whose pre-training rows they are; set sft.replayRows=0",
+    );
   const evaluated = extras.knowledge.filter((known) => known.evaluated);
   return (seed) => {
     const r = random(seed);
@@ -110,13 +112,23 @@ export function sftModel(
     train: async ({ checkpointing, write }) => {
       const data = await cotData(experiment, { onProgress, signal });
       if (data.records.length === 0)
-        throw new Error("SFT: no record was kept (cot/data-card.json says why); a teacher that knows more, or sft-direct on answer-only records, has some");
+        throw new Error(
+          "SFT: no record was kept (cot/data-card.json says why); a teacher that knows more, or sft-direct on answer-only records, has some",
+        );
       checkImages(experiment, data);
       const { bench, largest } = await openBench(experiment, data);
-      const { kept, longest } = fitting(experiment, bench, data.records.map((one) => conversationOf(recordOf(method, one))));
+      const { kept, longest } = fitting(
+        experiment,
+        bench,
+        data.records.map((one) => conversationOf(recordOf(method, one))),
+      );
       if (largest) {
         const promptTokens = largest.imageTokens;
-        const sizes = { promptTokens, responseTokens: Math.max(0, longest - promptTokens), imagePatches: largest.imagePatches };
+        const sizes = {
+          promptTokens,
+          responseTokens: Math.max(0, longest - promptTokens),
+          imagePatches: largest.imagePatches,
+        };
         assertFits(experiment, sftPhases(config, settings, loraConfig(settings), sizes));
       }
       return trainSft(startOfTraining(experiment), bench, settings.sft, {

@@ -73,8 +73,7 @@ export async function openNeighbours(experiment: Experiment, watch: Watch = {}):
   const { benchmark, settings } = experiment;
   const [first] = benchmark.subcategories();
   if (first && benchmark.neighbours(first) !== null) return (of) => benchmark.neighbours(of)!;
-  if (settings.similarity === "names")
-    return rankedNeighbours(benchmark, (a, b) => nameSimilarity(a.name, b.name));
+  if (settings.similarity === "names") return rankedNeighbours(benchmark, (a, b) => nameSimilarity(a.name, b.name));
   const folder = path.resolve(repositoryRoot(), settings.similarity);
   if (settings.similarity !== "model" && !existsSync(folder))
     throw new Error(`similarity=${settings.similarity}: expected model, names, or a CLIP or SigLIP ONNX directory`);

@@ -62,7 +62,12 @@ export function identityOf<T>({ settings, benchmark, bf16 }: StageHome, stage: S
 /** Which sub-categories a run takes as seen, written beside its results. */
 function writeSplit({ benchmark, folder }: StageHome): void {
   const names = (split: "seen" | "unseen"): string[] => benchmark.subcategories({ split }).map(({ id }) => id);
-  const split = { benchmark: benchmark.name, source: benchmark.splitSource, seen: names("seen"), unseen: names("unseen") };
+  const split = {
+    benchmark: benchmark.name,
+    source: benchmark.splitSource,
+    seen: names("seen"),
+    unseen: names("unseen"),
+  };
   writeText(path.join(folder, "split.json"), `${JSON.stringify(split, null, 1)}\n`);
 }
 

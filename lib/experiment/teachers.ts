@@ -63,7 +63,7 @@ function byEndpoint({ settings, folder, say }: Experiment, { signal }: Watch): O
         { type: "image_url" as const, image_url: { url } },
         { type: "text" as const, text },
       ];
-      return endpoint.ask({ ...request, messages: [{ role: "user", content }] });
+      return endpoint.ask({ ...request, messages: [{ role: "user", content }] }, signal);
     },
   };
 }
@@ -82,7 +82,19 @@ function bySelf(experiment: Experiment, { signal }: Watch): OpenTeacher {
     close: () => undefined,
     teacher: async ({ file, text, n, maxTokens, temperature, seed }) => {
       throwIfAborted(signal);
-      const request = { model, code: codeHash(), bf16, limits, file, size: statSync(file).size, text, n, maxTokens, temperature, seed };
+      const request = {
+        model,
+        code: codeHash(),
+        bf16,
+        limits,
+        file,
+        size: statSync(file).size,
+        text,
+        n,
+        maxTokens,
+        temperature,
+        seed,
+      };
       const key = hashOf(request);
       const known = cache.get(key) as { text: string; finished: boolean }[] | null;
       if (known) return known;

@@ -23,8 +23,22 @@ export interface MethodFacts {
 
 /** In the order of every table. */
 export const METHODS = {
-  base: { label: "Base, direct", color: "#8c8c8c", symbol: "circle-open", stage: "base", reasons: false, made: "The base model" },
-  "base-cot": { label: "Base, CoT", color: "#4d4d4d", symbol: "circle", stage: "base", reasons: true, made: "The base model" },
+  base: {
+    label: "Base, direct",
+    color: "#8c8c8c",
+    symbol: "circle-open",
+    stage: "base",
+    reasons: false,
+    made: "The base model",
+  },
+  "base-cot": {
+    label: "Base, CoT",
+    color: "#4d4d4d",
+    symbol: "circle",
+    stage: "base",
+    reasons: true,
+    made: "The base model",
+  },
   "sft-direct": {
     label: "SFT on answers",
     color: "#56b4e9",

@@ -118,7 +118,11 @@ export interface Collected {
 export async function collectGroups(
   params: Params,
   bench: Workbench,
-  { next, onBatch, ...options }: SampleOptions & {
+  {
+    next,
+    onBatch,
+    ...options
+  }: SampleOptions & {
     /** Draws the next prompt. */
     next: () => RlPrompt;
     /** Hears before each generation batch how many groups are kept so far. */

@@ -5,8 +5,7 @@ import { amount, choice, count, type Values } from "../util/declared";
 const CHECKPOINTING = ["none", "layers"] as const;
 const CHECKPOINTING_HELP =
   "`layers`: the backward pass computes each layer again from its input; less memory, about a third more time, the same update.";
-const ACCUMULATION_HELP =
-  "Parts that an update is computed in, one after another; less memory, the same update.";
+const ACCUMULATION_HELP = "Parts that an update is computed in, one after another; less memory, the same update.";
 const MIN_PIXELS = "Fewest pixels of an image; 0 for the checkpoint's own limit.";
 const MAX_PIXELS = "Most pixels of an image; 0 for the checkpoint's own limit.";
 

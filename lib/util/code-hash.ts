@@ -10,7 +10,10 @@ import { repositoryRoot } from "./root";
  * project's code.
  */
 export function plainCpp(source: string): string {
-  const tokens = source.match(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\/|#[^\n]*(?:\\\n[^\n]*)*|[^"'/#]+|\//g) ?? [];
+  const tokens =
+    source.match(
+      /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\/|#[^\n]*(?:\\\n[^\n]*)*|[^"'/#]+|\//g,
+    ) ?? [];
   return tokens
     .filter((token) => !token.startsWith("//") && !token.startsWith("/*"))
     .map((token) => (/^["']/.test(token) ? token : token.replace(/\\\n/g, " ").replace(/\s+/g, " ")))
@@ -40,7 +43,9 @@ function plainTypeScript(files: readonly string[]): Map<string, string> {
     legalComments: "none",
     logLevel: "silent",
   });
-  const texts = new Map(outputFiles.map((file) => [path.relative(path.join(root, ".code-hash"), file.path), file.text]));
+  const texts = new Map(
+    outputFiles.map((file) => [path.relative(path.join(root, ".code-hash"), file.path), file.text]),
+  );
   return new Map(files.map((file) => [file, texts.get(path.relative(root, file).replace(/\.ts$/, ".js"))!]));
 }
 

@@ -10,12 +10,4 @@ export { IMAGE_SIZE } from "./render";
 export { domainQuestion } from "./domain-question";
 export { emojiBenchmark } from "./as-benchmark";
 export { colorOverlap, jaccard, similarity } from "./similarity";
-export type {
-  Concept,
-  DesignerRole,
-  Domain,
-  Drawing,
-  RgbImage,
-  Style,
-  StyleInfo,
-} from "./types";
+export type { Concept, DesignerRole, Domain, Drawing, RgbImage, Style, StyleInfo } from "./types";

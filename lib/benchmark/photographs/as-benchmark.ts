@@ -86,14 +86,12 @@ export function photographBenchmark(set: ImageSet, options: PhotographOptions = 
   const split = splitOf(set);
   const { title, question, kind } = setDescription(set.name);
   const seen = new Set(split.seen);
-  const subcategories = set.names.map(
-    (name): Subcategory => ({
-      id: `${set.name}/${name}`,
-      name,
-      domain: set.groups?.get(name)?.domain ?? set.name,
-      split: seen.has(name) ? "seen" : "unseen",
-    }),
-  );
+  const subcategories = set.names.map((name): Subcategory => ({
+    id: `${set.name}/${name}`,
+    name,
+    domain: set.groups?.get(name)?.domain ?? set.name,
+    split: seen.has(name) ? "seen" : "unseen",
+  }));
   const kin = new Map(subcategories.map(({ id, name }) => [id, set.groups?.get(name)?.kin]));
   const images = imagesByRole(set, new Map(subcategories.map((one) => [one.name, one])), options);
   const name = set.name;
@@ -116,4 +114,3 @@ export function photographBenchmark(set: ImageSet, options: PhotographOptions = 
     questions: isSetName(name) ? (request) => released(set, name, request) : undefined,
   };
 }
-

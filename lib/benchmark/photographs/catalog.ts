@@ -88,6 +88,10 @@ export function setsFolder(): string {
   return path.join(repositoryRoot(), "data", "sets");
 }
 
-export function setDescription(name: string): { title: string; question(domain: string): string; kind(domain: string): string } {
+export function setDescription(name: string): {
+  title: string;
+  question(domain: string): string;
+  kind(domain: string): string;
+} {
   return { title: name, question: () => "What is this?", kind: () => "object" };
 }

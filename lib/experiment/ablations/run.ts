@@ -84,7 +84,11 @@ function isCurrent(folder: string, source: Provenance, settings: Settings): bool
 }
 
 /** Trains and asks one variant, or loads what it left. */
-async function runVariant(experiment: Experiment, variant: Variant, options: SweepOptions & { seed: number }): Promise<void> {
+async function runVariant(
+  experiment: Experiment,
+  variant: Variant,
+  options: SweepOptions & { seed: number },
+): Promise<void> {
   const own = variantExperiment(experiment, variant, options);
   const rows = await evaluate(own, variant.method, options);
   if (isCurrent(own.folder, provenance(own.settings, own.benchmark.fingerprint), own.settings)) return;

@@ -21,7 +21,6 @@ export interface Family {
 /** What every variant is compared with: the shipped TAPO, and the SFT model that all of them start from. */
 export const REFERENCES = ["tapo", "sft"] as const;
 
-
 /** n2 of the sweep over n1:n2 at ten rollouts; 10:0 and 5:5 are `tapo-no-intra` and `tapo`. */
 const POSITIVE_GENERATIONS = [1, 2, 3, 4, 6, 7, 8, 9];
 const KL_COEFFICIENTS = ["0", "0.001", "0.1"];

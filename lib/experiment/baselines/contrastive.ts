@@ -99,9 +99,11 @@ export function pairCounts(experiment: Pick<Experiment, "benchmark">): PairCount
 /** Few-shot pairs of the seen sub-categories a run trains on: every image with its name. */
 export function fewShotPairs(experiment: Pick<Experiment, "benchmark" | "settings">): Pair[] {
   const { benchmark } = experiment;
-  const pairs = fewShotImages(benchmark, trained(experiment)).map(
-    ({ id, subcategory }): Pair => ({ image: id, conceptId: subcategory.id, caption: nameCaption(subcategory.name) }),
-  );
+  const pairs = fewShotImages(benchmark, trained(experiment)).map(({ id, subcategory }): Pair => ({
+    image: id,
+    conceptId: subcategory.id,
+    caption: nameCaption(subcategory.name),
+  }));
   assertTrainable(
     benchmark,
     pairs.map((pair) => pair.image),

@@ -51,7 +51,12 @@ export function knowledgeQuestions(
 }
 
 /** Which of the four continuations is the likeliest, of each question. */
-export function knowledgeProbes(method: string, probes: Probes, params: Params, questions: readonly TextChoice[]): ProbeRow[] {
+export function knowledgeProbes(
+  method: string,
+  probes: Probes,
+  params: Params,
+  questions: readonly TextChoice[],
+): ProbeRow[] {
   const scores = probes.textLogProbs(
     params,
     questions.flatMap((q) => q.conversations),

@@ -33,13 +33,11 @@ export function linearProbes(
   const rows: ProbeRow[] = [];
   const fits: ProbeReport["fits"] = [];
   for (const kind of ["visual", "hidden"] as const) {
-    const data = { features: train.features.map((f) => f[kind]), labels: train.images.map(({ subcategory }) => label.get(subcategory.id)!) };
-    const l2 = chooseL2(
-      data,
-      concepts.length,
-      foldsOf(train.images),
-      L2_CANDIDATES,
-    );
+    const data = {
+      features: train.features.map((f) => f[kind]),
+      labels: train.images.map(({ subcategory }) => label.get(subcategory.id)!),
+    };
+    const l2 = chooseL2(data, concepts.length, foldsOf(train.images), L2_CANDIDATES);
     const probe = fitProbe(data, concepts.length, l2);
     const scores = probeScores(
       probe,

@@ -67,7 +67,10 @@ export async function runProbes(
   const { extras } = benchmark;
   const questions = extras ? knowledgeQuestions(extras.knowledge, experiment) : [];
   if (!extras)
-    absent.push({ method: "text and transfer probes", reason: `${benchmark.name} does not say what its sub-categories look like in words` });
+    absent.push({
+      method: "text and transfer probes",
+      reason: `${benchmark.name} does not say what its sub-categories look like in words`,
+    });
   const probes = createProbes(bench);
   const report: ProbeReport = {
     rows: [],
@@ -98,8 +101,11 @@ export async function runProbes(
     disposeTree(params);
   }
   await onProgress?.(found.length, found.length, "");
-  writeText(path.join(folder, "probes", "probes.json"), `${JSON.stringify({ settings, ...report }, null, 2)}
-`);
+  writeText(
+    path.join(folder, "probes", "probes.json"),
+    `${JSON.stringify({ settings, ...report }, null, 2)}
+`,
+  );
   return report;
 }
 
