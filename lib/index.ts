@@ -73,7 +73,6 @@ export {
   paperLong,
   paperSeenUnseenFigure,
   pivotSets,
-  readOwnResults,
   readPaperTable,
   runLong,
   type LongCell,
@@ -81,10 +80,13 @@ export {
 } from "./report/paper";
 export { publishContrastive, readPublished, readRunRows } from "./experiment/baselines/publish";
 export { probesFigure } from "./report/probes-figure";
-export { pretrainingCurve, publish, readLogs, rlCurves } from "./experiment/publish";
+export { pretrainingCurve, publish, readLogs, readOwnResults, rlCurves } from "./experiment/publish";
+export { besidePaper, besideTable, differencesFromPaper } from "./report/beside-paper";
+export { describeExperiment, watched } from "./experiment/describe";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
+export { showTriplet } from "./report/show-triplet";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries } from "./report/progress";
 export { throwIfAborted, yieldToEventLoop } from "./util/abort";

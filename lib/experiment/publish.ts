@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { overview, type OverviewRow } from "../eval/overview";
-import { resultsTable, resultsToCsv } from "../eval/results";
+import { resultsFromCsv, resultsTable, resultsToCsv, type ResultRow } from "../eval/results";
 import { readPredictions, type PredictionRow } from "../eval/rows";
 import { METHOD_NAMES, RL_METHODS, SFT_METHODS } from "../train/methods";
 import { provenance } from "./identity";
@@ -124,6 +124,13 @@ export function publishedFile(settings: Pick<Settings, "run">, name: string): st
   const committed = settings.run === "main" ? [path.join(repositoryRoot(), "figures")] : [];
   const found = [publishFolder(settings), ...committed].map((folder) => path.join(folder, name)).find(existsSync);
   return found ?? null;
+}
+
+/** The published results of a run. @throws Error where they are missing or cannot be read */
+export function readOwnResults(settings: Pick<Settings, "run">): ResultRow[] {
+  const file = publishedFile(settings, "results.csv");
+  if (file === null) throw new Error(`${publishFolder(settings)}/results.csv: no such file; notebook 04 makes it`);
+  return resultsFromCsv(readFileSync(file, "utf8"), file);
 }
 
 /** Writes `results.csv`, all figures, the manifest, and results into the models' cards; returns the rows they were made from. */
