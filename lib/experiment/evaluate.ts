@@ -36,7 +36,9 @@ export function methodSettings(method: Method): (keyof Settings)[] {
   const { stage } = METHODS[method];
   if (stage === "base") return [];
   const sft: (keyof Settings)[] = ["cot", "sft", "lora", "teacher", "teacherModel", "onBadRow"];
-  return stage === "sft" ? sft : ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow"];
+  return stage === "sft"
+    ? sft
+    : ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"];
 }
 
 /** The questions of both worlds; the same for every method. */
@@ -57,13 +59,17 @@ export async function evaluationQuestions(experiment: Experiment): Promise<Quest
   };
 }
 
-/** The bench of an evaluation, and the questions with what cannot be read noted. */
+/**
+ * The bench of an evaluation, and the questions with what cannot be read noted.
+ * @param options.anyImages the questions are not about the benchmark's own images
+ */
 export async function evaluationBench(
   experiment: Experiment,
   questions: readonly Question[],
+  { anyImages = false }: { anyImages?: boolean } = {},
 ): Promise<{ bench: Workbench; questions: Question[] }> {
   const { benchmark, bench, settings } = experiment;
-  if (benchmark.squares) return { bench, questions: [...questions] };
+  if (benchmark.squares && !anyImages) return { bench, questions: [...questions] };
   const sources = new Map<string, string>();
   for (const { image_path, image, shown } of questions) {
     if (image !== null) sources.set(image_path, image);

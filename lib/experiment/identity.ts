@@ -3,8 +3,11 @@
  * anew. Comments and formatting of the code are no part of it; native code is.
  */
 import { createHash } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import * as path from "node:path";
 import { hashCode } from "../util/code-hash";
 import { fingerprint } from "../util/hash";
+import { repositoryRoot } from "../util/root";
 import { modelFolder } from "./run";
 import type { Settings } from "./settings";
 
@@ -44,8 +47,23 @@ export interface StageSource {
   bf16: boolean;
 }
 
-/** Settings that say how often a run is saved change no result. */
+/** Up to this size a file's bytes are hashed, above its size and time. */
+const HASHED_BYTES = 2 ** 28;
+
+/** What a file or folder holds, which is what results depend on, not its name. */
+function contentOf(place: string): string {
+  const { size, mtimeMs } = statSync(place);
+  if (statSync(place).isDirectory()) return fingerprint(place);
+  const hash = createHash("sha256");
+  return hash.update(size > HASHED_BYTES ? `${size} ${mtimeMs}` : readFileSync(place)).digest("hex");
+}
+
+/** Settings as results depend on them: paths by their contents, and not how often a run is saved. */
 function computed(part: unknown): unknown {
+  if (typeof part === "string" && part.includes("/")) {
+    const place = path.resolve(repositoryRoot(), part);
+    return existsSync(place) ? contentOf(place) : part;
+  }
   if (typeof part !== "object" || part === null) return part;
   const { saveSteps: _, ...rest } = part as Record<string, unknown>;
   return rest;

@@ -10,7 +10,7 @@ import type { PredictionRow } from "../eval/rows";
 import { methodFacts } from "../train/methods";
 import { provenance } from "./identity";
 import { writeText } from "../util/files";
-import type { Settings } from "./settings";
+import { SHIPPED_BASE, type Settings } from "./settings";
 import { methodStyle } from "../report/figures-theme";
 import { overviewTable, toMarkdown } from "../report/tables";
 
@@ -34,7 +34,6 @@ export interface CardFacts {
   steps: number;
 }
 
-const SHIPPED_BASE = "data/base";
 const RESULTS = ["<!-- results -->", "<!-- end of results -->"] as const;
 const NO_RESULTS =
   "Not evaluated yet. `evaluate` of `lib/experiment/evaluate.ts` makes the predictions, and publishing the run puts them here.\n";

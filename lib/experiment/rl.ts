@@ -1,22 +1,28 @@
 /** Stage 2: one RL method, from the Stage-1 model. */
+import { existsSync } from "node:fs";
+import * as path from "node:path";
 import { closedOptions } from "../benchmark/options";
 import { assertTrainable, fewShotImages } from "../benchmark/roles";
 import { drawTriplets, type Triplet } from "../benchmark/triplets";
 import { disposeTree } from "../engine/tree";
 import type { Params } from "../engine/tensorflow";
+import { loadAdapter } from "../model/adapter";
+import { loadModel } from "../model/checkpoint";
 import { hasLoraDropout, withoutLoraDropout } from "../model/lora";
 import type { RlPrompt } from "../rollout/groups";
 import type { RlMethod } from "../train/methods";
 import { trainRl, type RlLog } from "../train/rl";
 import type { Workbench } from "../train/workbench";
 import { foldIn, random } from "../util/random";
+import { repositoryRoot } from "../util/root";
 import { trained } from "./cot";
-import { limitsOf, openImages, type ImageSizes, type ImageSource } from "./images";
+import { limitsOf, openImages, type ImageSizes, type ImageSource, type ImageSources } from "./images";
 import { assertFits } from "./memory";
-import { loraConfig, trainedModel, type Trained } from "./models";
+import { loraConfig, startOfTraining, trainedModel, type Trained } from "./models";
 import { rlPhases } from "./plan";
 import { sftModel } from "./sft";
 import type { Watch } from "./stage";
+import { promptsOfFile } from "./triplet-files";
 import type { Experiment } from "./types";
 
 /** An image at another one's size: a group's images share one place in the prompt. */
@@ -31,6 +37,24 @@ export async function tripletsOf(experiment: Experiment): Promise<Triplet[]> {
   );
   const triplets = drawTriplets(images, await experiment.neighbours(), foldIn(settings.seed, "triplets"));
   return triplets.filter(({ anchor }) => own.has(anchor.subcategory.id));
+}
+
+/** What Stage 2 trains on: prompts, and where their images are. */
+async function trainingPrompts(experiment: Experiment): Promise<{ prompts: RlPrompt[]; images: ImageSources | null }> {
+  const { benchmark, settings } = experiment;
+  if (settings.triplets !== "own") {
+    if (benchmark.squares)
+      throw new Error(
+        `triplets=${settings.triplets}: ${benchmark.name} is of equal squares in one tensor; its triplets are its own`,
+      );
+    return promptsOfFile(experiment);
+  }
+  const triplets = await tripletsOf(experiment);
+  assertTrainable(
+    benchmark,
+    triplets.flatMap(({ anchor, positive, negative }) => [anchor.id, positive.id, negative.id]),
+  );
+  return { prompts: await rlPrompts(experiment), images: benchmark.squares ? null : tripletImages(triplets) };
 }
 
 /** Stage-2 prompts: every few-shot image as anchor, twice, each with an open or a closed question (`rl.openShare`). */
@@ -58,18 +82,46 @@ export async function rlPrompts(experiment: Experiment): Promise<RlPrompt[]> {
   );
 }
 
-/** The bench of Stage 2, on its triplets' images; of photographs positives and negatives have their anchor's size. */
-export async function rlBench(experiment: Experiment): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
-  const { benchmark, bench, settings } = experiment;
-  if (benchmark.squares) return { bench, largest: null };
+/** Images of triplets of photographs; positives and negatives have their anchor's size. */
+function tripletImages(triplets: readonly Triplet[]): ImageSources {
   const sources = new Map<string, ImageSource>();
-  for (const { anchor, positive, negative } of await tripletsOf(experiment)) {
+  for (const { anchor, positive, negative } of triplets) {
     sources.set(anchor.id, anchor.file!);
     for (const other of [positive, negative])
       sources.set(likeName(other.id, anchor.id), { file: other.file!, like: anchor.file! });
   }
+  return sources;
+}
+
+/** The bench of Stage 2 on some images; on the benchmark's squares where there are none. */
+async function benchOn(
+  { bench, settings }: Experiment,
+  sources: ImageSources | null,
+): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
+  if (!sources) return { bench, largest: null };
   const { images, largest } = await openImages(bench.processor, sources, { limits: limitsOf(settings.rl) });
   return { bench: bench.withImages(images), largest };
+}
+
+/** The bench of Stage 2, on the run's own triplets. */
+export async function rlBench(experiment: Experiment): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
+  return benchOn(experiment, experiment.benchmark.squares ? null : tripletImages(await tripletsOf(experiment)));
+}
+
+/** The policy that Stage 2 starts from; the caller's. @throws Error where `start` names no checkpoint and no adapter */
+async function startingPolicy(experiment: Experiment, watch: Watch): Promise<Params> {
+  const { settings, config } = experiment;
+  if (settings.start === "sft") return (await sftModel(experiment, "sft", watch)).params;
+  if (settings.start === "base") return startOfTraining(experiment);
+  const folder = path.resolve(repositoryRoot(), settings.start);
+  if (existsSync(path.join(folder, "adapter_config.json"))) {
+    const { params } = loadAdapter(folder, config);
+    return { ...experiment.takeBase(), ...params };
+  }
+  if (existsSync(path.join(folder, "config.json"))) return loadModel(folder).params;
+  throw new Error(
+    `start=${settings.start}: expected sft, base, or a directory with config.json or adapter_config.json`,
+  );
 }
 
 /** An adapter without its dropout, under which log-probs would be of no policy; the dropout's tensors are disposed. */
@@ -106,28 +158,18 @@ export function rlModel(
   const { settings, config, benchmark } = experiment;
   return trainedModel<RlLog>(experiment, {
     method,
-    settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow"],
+    settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"],
     saveSteps: settings.rl.saveSteps,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     train: async ({ checkpointing, write }) => {
-      const prompts = await rlPrompts(experiment);
-      if (benchmark.squares)
-        assertTrainable(
-          benchmark,
-          prompts.flatMap((p) => [p.anchor, p.positive, p.negative]),
-        );
-      else
-        assertTrainable(
-          benchmark,
-          (await tripletsOf(experiment)).flatMap((t) => [t.anchor.id, t.positive.id, t.negative.id]),
-        );
-      const { bench, largest } = await rlBench(experiment);
+      const { prompts, images } = await trainingPrompts(experiment);
+      const { bench, largest } = await benchOn(experiment, images);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;
         const sizes = { promptTokens, responseTokens: settings.rl.maxNewTokens, imagePatches: largest.imagePatches };
         assertFits(experiment, rlPhases(config, settings, loraConfig(settings), sizes));
       }
-      const { params: initial } = await sftModel(experiment, "sft", { onProgress, signal });
+      const initial = await startingPolicy(experiment, { onProgress, signal });
       const result = await trainRl(withoutDropout(initial), bench, settings.rl, {
         method,
         prompts,

@@ -85,6 +85,9 @@ const EVAL_SETTINGS = {
 };
 export type EvalSettings = Values<typeof EVAL_SETTINGS>;
 
+/** The tiny base of this repository. */
+export const SHIPPED_BASE = "data/base";
+
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 const SHARED_SETTINGS = {
@@ -96,7 +99,7 @@ const SHARED_SETTINGS = {
   ),
   sets: text("data/sets", "Folder of the image sets."),
   shots: count(4, "Training images of each seen sub-category of an image set.", 2),
-  model: text("data/base", "Directory of the base model, a Qwen2.5-VL checkpoint."),
+  model: text(SHIPPED_BASE, "Directory of the base model, a Qwen2.5-VL checkpoint."),
   teacher: text(
     "self",
     "Who writes the rationales: `self` (the base model), a URL that speaks OpenAI's protocol, or a records file (sharegpt JSON).",
@@ -105,6 +108,14 @@ const SHARED_SETTINGS = {
   similarity: text(
     "model",
     "What makes sub-categories alike: `model` (its vision tower), `names` (spelling), or a CLIP or SigLIP ONNX directory. Emoji-FGVR has its own.",
+  ),
+  triplets: text(
+    "own",
+    "Stage-2 prompts: `own` (drawn from the few-shot images), or a parquet file in the release's layout.",
+  ),
+  start: text(
+    "sft",
+    "What Stage 2 starts from: `sft` (this run's Stage 1), `base`, or the directory of a checkpoint or an adapter.",
   ),
   prompts: choice(["tiny", "paper"], "tiny", "`tiny`: short prompts of the shipped base; `paper`: the released ones."),
   precision: choice(
@@ -258,7 +269,7 @@ export interface SettingsSource {
 /** What fits other values than the tiny base on its drawings: applied first where a photograph or another model is named. */
 function fitting(settings: Settings): Settings {
   const drawings = settings.benchmark === "emoji-fgvr";
-  const shipped = settings.model === "data/base";
+  const shipped = settings.model === SHIPPED_BASE;
   if (drawings && shipped) return settings;
   return merge(settings, {
     ...(shipped ? {} : { prompts: "paper" }),
@@ -272,17 +283,21 @@ const isSet = (assignments: readonly string[], name: string): string | undefined
   assignments.filter((one) => one.slice(0, one.indexOf("=")).trim() === name).pop();
 
 /**
- * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order. A run
- * that no name is given for has that of `runName`.
+ * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order. Where no
+ * scale is named it is `default`, or `paper` for a model that is not the shipped base. A run that no name is given for has
+ * that of `runName`.
  * @throws Error on an unknown scale, name or value, or a run name that is no plain word
  */
 export function loadSettings(source: SettingsSource = {}): Settings {
   const environment = source.environment ?? process.env;
-  const name = source.scale ?? (environment.FINE_R1_SCALE || "default");
-  const scale = SCALES.find((one) => one === name);
-  if (!scale) throw new Error(`unknown scale ${JSON.stringify(name)}; expected one of ${SCALES.join(", ")}`);
   const inEnvironment = (environment.FINE_R1_SET ?? "").split(",").filter((one) => one.trim() !== "");
   const assignments = [...inEnvironment, ...(source.set ?? [])];
+  const model = isSet(assignments, "model")?.replace(/^[^=]*=\s*/, "");
+  // a published checkpoint is trained with the paper's values, unless a scale is named
+  const fits = model === undefined || model === SHIPPED_BASE ? "default" : "paper";
+  const name = source.scale ?? (environment.FINE_R1_SCALE || fits);
+  const scale = SCALES.find((one) => one === name);
+  if (!scale) throw new Error(`unknown scale ${JSON.stringify(name)}; expected one of ${SCALES.join(", ")}`);
   const chosen = (of: string): string[] => {
     const last = isSet(assignments, of);
     return last === undefined ? [] : [last];

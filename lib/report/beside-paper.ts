@@ -41,14 +41,18 @@ export function besideTable(cells: readonly LongCell[], of: { setting: Setting; 
 
 /** What differs between the run and the paper's protocol, in sentences; empty where nothing does that can be told. */
 export function differencesFromPaper(rows: readonly PredictionRow[], facts: RunFacts): string[] {
-  const sets = [...new Set(rows.map((row) => row.domain))].filter((set) => (SET_NAMES as readonly string[]).includes(set));
+  const sets = [...new Set(rows.map((row) => row.domain))].filter((set) =>
+    (SET_NAMES as readonly string[]).includes(set),
+  );
   if (sets.length === 0) return [];
   const images = new Set(rows.map((row) => row.image_path)).size;
   return [
     ...(facts.optionOrder === "shuffled"
       ? ["Options are shuffled here; the released rows show the truth first (eval.optionOrder=released)."]
       : []),
-    ...(facts.limit > 0 ? [`${facts.limit} questions of each world were drawn here (${images} images); the paper asks all.`] : []),
+    ...(facts.limit > 0
+      ? [`${facts.limit} questions of each world were drawn here (${images} images); the paper asks all.`]
+      : []),
     `The base is ${facts.model}; the paper's are the models that its rows name.`,
     ...(sets.length < SET_NAMES.length ? [`Averages are over ${sets.join(", ")}; the paper's are over six sets.`] : []),
   ];
