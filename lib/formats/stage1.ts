@@ -1,5 +1,6 @@
-/** Checks and summary of Stage-1 records (`data/sharegpt.ts`): tags, answer, and the four parts of the paper's rationale. */
+/** Checks and summary of Stage-1 records (`sharegpt.ts`): tags, answer, and the four parts of the paper's rationale. */
 import type { OnBadRow } from "../util/lines";
+import { occurrences } from "../util/text";
 import { SET_NAMES, type SetName } from "./set-names";
 import { readSharegptFile, type SftRecord, type SharegptFile } from "./sharegpt";
 
@@ -17,8 +18,6 @@ const FOLDERS: Readonly<Record<SetName, RegExp>> = {
 export function stage1Set(image: string): SetName | "other" {
   return SET_NAMES.find((name) => FOLDERS[name].test(image)) ?? "other";
 }
-
-const occurrences = (text: string, part: string): number => text.split(part).length - 1;
 
 /** Shortest visual analysis, in characters. */
 const MIN_ANALYSIS = 100;
