@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { similaritiesOrReason } from "./similarity";
 
 const USAGE =
-  "npm run -s fine-r1 -- score --predictions FILE --setting closed|open [--json] [--names FILE] [--no-car-exception] [--similarity DIR]";
+  "npm run -s fine-r1 -- score --predictions FILE --setting closed|open [--json] [--names FILE] [--no-car-exception] [--similarity DIR]\nexits 2 where lines were skipped";
 
 /** A file of names, one a line, for listing in the open world. */
 async function readNames(file: string): Promise<string[]> {
@@ -48,7 +48,8 @@ export function describeScores(
  * `--json` prints `{n, skipped, substring, exact, listing}` (fractions of n) on one line; otherwise a few lines for
  * people, with the always-first policy and accuracy by the truth's position where rows have options. `--similarity DIR`
  * adds the mean semantic similarity (open world; a directory with SigLIP's text tower). Bad lines go to stderr with file and line.
- * @returns exit code: 0; 1 where the file or an argument is bad, or no row could be scored
+ * @returns exit code: 0; 2 where lines were skipped, which the fractions leave out; 1 where the file or an argument is bad, or no row
+ * could be scored
  */
 export async function run(args: string[]): Promise<number> {
   try {
@@ -92,8 +93,11 @@ export async function run(args: string[]): Promise<number> {
             ? `similarity ${percent(similarity.mean)} [${percent(similarity.low)}, ${percent(similarity.high)}]\n`
             : ""),
       );
+    if (skipped.length > 0)
+      process.stderr.write(`${predictions}: ${skipped.length} lines skipped, which the fractions leave out\n`);
     if (rows.length === 0) process.stderr.write(`${predictions}: no row could be scored\n`);
-    return rows.length === 0 ? 1 : 0;
+    if (rows.length === 0) return 1;
+    return skipped.length > 0 ? 2 : 0;
   } catch (error) {
     process.stderr.write(`score: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;

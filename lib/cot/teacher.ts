@@ -17,6 +17,7 @@ import {
   TEACHER_REJECTIONS,
   type TeacherRejection,
   type ValidationOptions,
+  withPlainAnswer,
 } from "./validate";
 
 /** One request about one image. */
@@ -259,7 +260,7 @@ export async function buildTeacherCot(
       }
       const user = (direct: boolean): string => prompts.stage1(of.question, { options: of.options, direct });
       const base = { system: prompts.stage1System, image: of.image };
-      const record = { ...base, user: user(false), assistant: response.text.trim() };
+      const record = { ...base, user: user(false), assistant: withPlainAnswer(response.text.trim(), of.name) };
       const direct = { ...base, user: user(true), assistant: formatAnswer(of.name) };
       records.push({ record, direct, of, concepts: concepts.get(of)! });
       counts.records++;

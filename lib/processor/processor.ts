@@ -33,6 +33,8 @@ export interface Processor {
   tokenizer: Tokenizer;
   imageConfig: PreprocessorConfig;
   imageTokenId: number;
+  /** Messages to text, one placeholder per image. */
+  template: ChatTemplate;
   /** Decodes and processes an image file, bytes or pixels (`readImage`); several at once run on several cores. */
   image(
     source: string | Uint8Array | RgbImage,
@@ -93,6 +95,7 @@ export function createProcessor(
     tokenizer,
     imageConfig,
     imageTokenId,
+    template,
     image,
     promptIds,
     prompt: async (messages, options = {}) => {

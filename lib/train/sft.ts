@@ -11,7 +11,7 @@ import { isLora, isLoraWeight, loraSeed } from "../model/lora";
 import { LORA_SEED } from "../model/project";
 import { encodeImages } from "../model/vision";
 import { commonShape, type VisionShape } from "../model/vision-plan";
-import { conversationRow } from "../processor/conversation";
+import { conversationRow, conversationRows } from "../processor/conversation";
 import type { SftSettings } from "./settings";
 import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
 import { packLengths } from "./pack";
@@ -135,11 +135,7 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedR
   const replayRows = run.replay ? settings.replayRows : 0;
   if (replayRows >= settings.batchSize)
     throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
-  const encode = (conversation: Conversation) => {
-    if (conversation.image === null) throw new Error("SFT: a record has no image");
-    return conversationRow(conversation, bench.processor, bench.images.grid(conversation.image));
-  };
-  const encoded = conversations.map(encode);
+  const encoded = conversationRows(conversations, bench.processor, bench.images.grid);
   const parts = settings.gradientAccumulationSteps;
   // a batch larger than what there is takes every record once
   const ownRows = Math.min(settings.batchSize - replayRows, conversations.length);
@@ -152,7 +148,8 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedR
     const rows = own.map((i) => ({ image: conversations[i].image!, row: encoded[i] }));
     for (let i = 0; i < replayRows; i++) {
       const conversation = run.replay!(foldIn(seed, "sft-replay", index, i));
-      rows.push({ image: conversation.image!, row: encode(conversation) });
+      const image = conversation.image!;
+      rows.push({ image, row: conversationRow(conversation, bench.processor, bench.images.grid(image)) });
     }
     return rows.map((row, i) => ({ ...row, augmentationSeed: foldIn(seed, "sft-augment", index, i) }));
   });
@@ -195,7 +192,8 @@ function scoredTokens({ packed }: PlannedPart): number {
 /**
  * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`). The last batch of an epoch is filled
  * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
- * @throws Error without conversations, where a loss is not finite, or where what was saved is of another run
+ * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, where a loss is not
+ * finite, or where what was saved is of another run
  */
 export async function trainSft(
   initial: Params,

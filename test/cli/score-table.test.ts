@@ -35,11 +35,23 @@ describe("score", () => {
 
   it("prints exactly n, skipped, substring, exact, listing as JSON", async () => {
     const { code, out, err } = await capture(score, ["--predictions", path, "--setting", "closed", "--json"]);
-    expect(code).toBe(0);
+    expect(code).toBe(2);
     expect(out).toBe('{"n":4,"skipped":1,"substring":0.5,"exact":0.25,"listing":0.25}\n');
     expect(err).toMatch(/p\.jsonl, line 3: skipped: not JSON/);
     const open = await capture(score, ["--predictions", path, "--setting", "open", "--json"]);
     expect(JSON.parse(open.out)).toEqual({ n: 4, skipped: 1, substring: 0.75, exact: 0.5, listing: 0.25 });
+  });
+
+  it("keeps a row with NaN as Python's json.dumps writes it, and exits 0 where no line was skipped", async () => {
+    const nan = file("nan.jsonl", [
+      `${JSON.stringify(row).slice(0, -1)}, "semantic_score": NaN, "loss": -Infinity}`,
+      JSON.stringify({ ...row, output: "NaN" }),
+    ]);
+    const { code, out, err } = await capture(score, ["--predictions", nan, "--setting", "closed", "--json"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toBe('{"n":2,"skipped":0,"substring":0.5,"exact":0.5,"listing":0}\n');
+    const only = await capture(score, ["--predictions", file("bad.jsonl", ["{broken"]), "--setting", "closed"]);
+    expect(only.code).toBe(1);
   });
 
   it("prints for people, with the always-first policy", async () => {
