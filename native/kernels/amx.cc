@@ -3,11 +3,10 @@
 //
 // - bfloat16: each number is rounded when a block is packed, so no rounded copy of a whole matrix is ever written.
 // - float32: each number is the sum of three bfloat16 numbers, which hold its 24 bits: x = x1 + x2 + x3. Of the nine
-// products of parts the
-//   six largest are added up, x1 y1 + x1 y2 + x2 y1 + x2 y2 + x1 y3 + x3 y1; the three left out are below 2^-26 of x y,
-//   less than float32 rounds off (Henry, Tang and Heinecke 2019, arXiv 1904.06376: "bfloat16 x 3"). Two limits: an
-//   infinite number, or one above 3.39e38, bfloat16's largest, makes NaN of what it meets; and the unit has no denormal
-//   numbers, so products below 1e-32 lose digits.
+//   products of parts the six largest are added up, x1 y1 + x1 y2 + x2 y1 + x2 y2 + x1 y3 + x3 y1; the three left out
+//   are below 2^-26 of x y, less than float32 rounds off (Henry, Tang and Heinecke 2019, arXiv 1904.06376:
+//   "bfloat16 x 3"). Two limits: an infinite number, or one above 3.39e38, bfloat16's largest, makes NaN of what it
+//   meets; and the unit has no denormal numbers, so products below 1e-32 lose digits.
 #include "library.h"
 
 #if defined(__GNUC__) && __GNUC__ >= 11
