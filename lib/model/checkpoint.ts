@@ -127,6 +127,18 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
   places.delete("lm_head.weight");
 }
 
+/** A directory's configuration, without its weights. @throws Error naming file and field */
+export function loadConfig(dir: string): Pick<LoadedModel, "config" | "generationConfig"> {
+  const file = path.join(dir, "config.json");
+  const generationFile = path.join(dir, "generation_config.json");
+  return {
+    config: parseConfig(readJson(file), file),
+    generationConfig: fs.existsSync(generationFile)
+      ? parseGenerationConfig(readJson(generationFile), generationFile)
+      : {},
+  };
+}
+
 /**
  * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time and each straight
  * into TensorFlow's memory; f16 and bf16 become f32, unless `dtype` says that they are held in bfloat16. Names and shapes are
@@ -134,11 +146,7 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
  * @throws Error naming file, tensor and both shapes; nothing stays loaded then
  */
 export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
-  const config = parseConfig(readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
-  const generationFile = path.join(dir, "generation_config.json");
-  const generationConfig = fs.existsSync(generationFile)
-    ? parseGenerationConfig(readJson(generationFile), generationFile)
-    : {};
+  const { config, generationConfig } = loadConfig(dir);
   const places = locate(dir, config, readHeaders(dir));
   const params: Params = {};
   const staging: Staging = { buffer: new ArrayBuffer(0) };

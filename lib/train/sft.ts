@@ -2,6 +2,7 @@
 import type { Conversation } from "../processor/conversation";
 import { useXla } from "../engine/compiler";
 import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { throwIfAborted, yieldToEventLoop } from "../util/abort";
 import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -32,6 +33,8 @@ export interface SftRun {
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
   donateInitial?: boolean;
   onStep?: (log: SftLog, total: number) => void | Promise<void>;
+  /** Stops after the step under way; a checkpoint of it is written where `checkpointing` says so. */
+  signal?: AbortSignal;
 }
 
 /** One logged step. */
@@ -241,8 +244,14 @@ export async function trainSft(
     }
     const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
     log.push(entry);
-    saveTrainingState(run.checkpointing, { params, state, log }, steps.length);
+    saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length });
     await run.onStep?.(entry, steps.length);
+    await yieldToEventLoop();
+    if (run.signal?.aborted) {
+      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true });
+      disposeTree(params, state);
+      throwIfAborted(run.signal);
+    }
   }
   disposeTree(state);
   return { params, log };

@@ -391,6 +391,13 @@ describe("evaluate --endpoint", () => {
     });
     const ended = new Promise((resolve) => child.on("exit", (_, signal) => resolve(signal)));
     await hanging;
+    expect(await capture(run, args)).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(
+        new RegExp(`^evaluate: .*killed\\.jsonl is in use by process ${child.pid} on .*, since .*\\n$`),
+      ) as string,
+    });
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
     hangs = false;
@@ -398,7 +405,13 @@ describe("evaluate --endpoint", () => {
     expect([read(out).length, existsSync(`${out}.manifest.json`)]).toEqual([3, true]);
     appendFileSync(out, '{"row":3,"meth'); // as if the kill had come in a write
     const { code, err } = await capture(run, args);
-    expect([code, err]).toEqual([0, `${out}: a half-written last line was dropped, its row answered again\n`]);
+    expect(code).toBe(0);
+    const [first, ...others] = err.split("\n"); // the dead process left its lock
+    expect(first).toMatch(
+      new RegExp(`killed\\.jsonl: process ${child.pid} on .* is gone without giving its lock back; taken over$`),
+    );
+    expect(others).toEqual([`${out}: a half-written last line was dropped, its row answered again`, ""]);
+    expect(existsSync(`${out}.lock`)).toBe(false);
     expect(server.requests.map((request) => /in (\w)\.png/.exec(textOf(request))![1])).toEqual([
       "a",
       "b",

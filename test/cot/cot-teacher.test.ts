@@ -152,6 +152,28 @@ describe("buildTeacherCot", () => {
     for (const { text, file } of asked) expect(text).not.toContain(nameIn(file)); // never told
   });
 
+  it("finds no concepts in a description's thoughts, whole or cut off", async () => {
+    const thoughts = "<think>first idea, second idea\nthird idea";
+    const data = await buildTeacherCot(
+      images,
+      (request) => {
+        const name = nameIn(request.file);
+        const text = isDescribe(request)
+          ? `${thoughts}</think>${features[name]}`
+          : rationale(name, request.file.replace(/\W/g, ""));
+        return Promise.resolve([
+          { text, finished: true },
+          { text: isDescribe(request) ? thoughts : "", finished: false },
+        ]);
+      },
+      options,
+    );
+    expect(data.records).toHaveLength(images.length);
+    const words = data.records.flatMap(({ concepts }) => concepts.map(({ word }) => word));
+    expect(words).toContain("bushy tail");
+    expect(words.filter((word) => word.includes("idea"))).toEqual([]);
+  });
+
   it("counts duplicates, and says why an image has no rationale", async () => {
     const data = await buildTeacherCot(
       images,
@@ -185,6 +207,9 @@ describe("buildTeacherCot", () => {
         completionTokens: 500,
         cachedPromptTokens: 3000,
         cachedCompletionTokens: 0,
+        reshaped: 1,
+        thoughtsPutBack: 3,
+        leftOut: ["temperature"],
       },
       { prompt: 2, completion: 10 },
       {},
@@ -196,6 +221,9 @@ describe("buildTeacherCot", () => {
       skipped: 2,
       words_per_response: { "50-99": 1 },
       concepts_per_record: 2,
+      requests: { sent: 5, retries: 1, in_another_form: 1, from_cache: 2 },
+      thoughts_put_back: 3,
+      left_out: ["temperature"],
       tokens: { prompt: 4000, completion: 500 },
     });
     expect(card.cost!.total).toBeCloseTo(4000e-6 * 2 + 500e-6 * 10, 12);

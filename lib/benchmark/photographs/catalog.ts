@@ -87,3 +87,11 @@ export const SETS: Readonly<Record<SetName, SetFacts>> = {
 export function setsFolder(): string {
   return path.join(repositoryRoot(), "data", "sets");
 }
+
+export function setDescription(name: string): {
+  title: string;
+  question(domain: string): string;
+  kind(domain: string): string;
+} {
+  return { title: name, question: () => "What is this?", kind: () => "object" };
+}

@@ -10,7 +10,7 @@ import { readFlower } from "./flower";
 import { readPet } from "./pet";
 import type { OnBadRow } from "../../util/lines";
 import { rowReader, type RowReader } from "./row-reader";
-import { SET_NAMES, type SetName } from "../../formats/set-names";
+import type { SetName } from "../../formats/set-names";
 import type { ImageSet } from "./types";
 
 const READERS: Readonly<Record<SetName, (root: string, rows: RowReader) => ImageSet>> = {
@@ -22,9 +22,11 @@ const READERS: Readonly<Record<SetName, (root: string, rows: RowReader) => Image
   pet: readPet,
 };
 
-/** Whether a text names one of the six sets. */
-export function isSetName(text: string): text is SetName {
-  return (SET_NAMES as readonly string[]).includes(text);
+export { isSetName } from "../../formats/set-names";
+import { isSetName } from "../../formats/set-names";
+import { readFolders as rf } from "./folders";
+export function openImageSet(name: string, o: { setsFolder?: string; onBadRow?: OnBadRow } = {}): ImageSet {
+  return isSetName(name) ? readImageSet(name, path.join(o.setsFolder ?? setsFolder(), name), o.onBadRow) : rf(name);
 }
 
 /**

@@ -17,7 +17,7 @@ export function assertDisjoint(shots: readonly SetImage[], tests: readonly SetIm
 export function fewShots(
   set: ImageSet,
   seen: readonly string[],
-  options: { count?: number; seed?: number } = {},
+  options: { count?: number; seed?: number; allowFewer?: boolean } = {},
 ): SetImage[] {
   const { count = 4, seed = 0 } = options;
   const training = new Map<string, SetImage[]>();
@@ -34,4 +34,9 @@ export function fewShots(
     set.images.filter((image) => image.portion === "test"),
   );
   return shots;
+}
+
+export function devImages(set: ImageSet, shots: readonly SetImage[]): SetImage[] {
+  const val = set.images.filter((i) => i.portion === "validation");
+  return val.length > 0 ? val : set.images.filter((i) => i.portion === "train" && !shots.includes(i));
 }

@@ -16,7 +16,8 @@ import { readSharegpt } from "../../formats/sharegpt";
 import { SETS } from "./catalog";
 import { titleCase } from "./paths";
 import { readReleased, releasedFile } from "./released";
-import type { SetName } from "../../formats/set-names";
+import { isSetName, type SetName } from "../../formats/set-names";
+import type { ImageSet } from "./types";
 
 /** The two sides, each in the order of the set's names. */
 export interface SubcategorySplit {
@@ -101,4 +102,8 @@ export function splitSubcategories(name: SetName, names: readonly string[]): Sub
     unseen: names.filter((one) => !isSeen(one)),
     source: seen && unseen ? "released" : "complement",
   };
+}
+
+export function splitOf(set: ImageSet): SubcategorySplit {
+  return isSetName(set.name) ? splitSubcategories(set.name, set.names) : seededSplit(set.name, set.names);
 }

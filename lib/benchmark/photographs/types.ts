@@ -24,6 +24,8 @@ export interface ImageSet {
   /** Sub-categories in the publisher's order; folder-per-class sets in alphabetical order. */
   readonly names: readonly string[];
   readonly images: readonly SetImage[];
+  groups?: ReadonlyMap<string, { domain: string; kin?: string }>;
+  seen?: readonly string[];
   /** Rows of the annotation files that could not be read; empty where bad rows stop the reading. */
   readonly skipped: readonly BadRow[];
 }

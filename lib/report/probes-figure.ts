@@ -1,12 +1,7 @@
 /** The probes' figure and its files: one panel a split, a bar a method, what guessing scores as a dash. */
-import * as path from "node:path";
-import { compareMethods } from "../eval/rows";
+import { compareMethods } from "../train/methods";
 import type { ProbeRow } from "../eval/probes";
-import { provenance } from "./run";
-import type { Settings } from "./settings";
-import { axis, layout, methodStyle, panelHeading, type Figure } from "../report/figures-theme";
-import { publishFolder } from "./publish";
-import { saveFigures } from "../report/static-figures";
+import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
 
 /** Words in lines of at most 13 letters, the kind of probe on its own. */
 function wrapped(probe: string): string {
@@ -99,13 +94,4 @@ export function probesFigure(rows: readonly ProbeRow[]): Figure {
     { barmode: "group", bargap: 0.25, bargroupgap: 0.06, ...axes, annotations },
   );
   return figure;
-}
-
-/** Writes `probes.svg`, `.csv` and its stamp where the run publishes. @returns the CSV's path */
-export async function publishProbes(settings: Settings, rows: readonly ProbeRow[]): Promise<string> {
-  await saveFigures(
-    [{ name: "probes", figure: probesFigure(rows), rows, provenance: provenance(settings) }],
-    publishFolder(settings),
-  );
-  return path.join(publishFolder(settings), "probes.csv");
 }
