@@ -1,14 +1,12 @@
 /** `npm run bench`: this project against others on the same work (test/bench). Reports ratios as they come out. */
 import { existsSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { cases } from "../test/bench/cases";
 import { measure } from "../test/bench/driver";
 import { ensureJaxJs, ensurePython } from "../test/bench/environment";
-import { replaceBlock } from "../lib/report/readme";
-import { writeText } from "../lib/util/files";
-import { benchBlock } from "../tools/bench-block";
+import { writeBlocks } from "../lib/report/readme";
+import { benchBlock, shortBenchBlock } from "../tools/bench-block";
 import { root } from "../tools/environment";
 import { useBf16 } from "../lib/engine/precision";
 import type { CaseSpec, Side } from "../test/bench/types";
@@ -126,8 +124,7 @@ export async function run(args: string[]): Promise<number> {
     aim,
   }));
   if (rows.length > 0) await saveBenchFigure("bench", benchFigure(rows), table, around.inputs, cases);
-  const readme = path.join(root, "README.md");
-  writeText(readme, replaceBlock(readFileSync(readme, "utf8"), "bench", benchBlock(rows)));
+  writeBlocks(root, { bench: benchBlock(rows), "bench in short": shortBenchBlock(rows) });
   console.log(`\n${resultsTable(rows, around.inputs)}`);
   if (failed.length > 0)
     console.log(

@@ -1,10 +1,9 @@
-/** `npm run refresh`: the main job, then the README's results block from what it left in `figures/`. */
-import { existsSync, readFileSync } from "node:fs";
+/** `npm run refresh`: the main job, then the documents' results tables from what it left in `figures/`. */
+import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "../lib/util/root";
-import { replaceBlock, resultsBlock } from "../lib/report/readme";
-import { writeText } from "../lib/util/files";
+import { resultsBlock, shortResultsBlock, writeBlocks } from "../lib/report/readme";
 import { run as contrastive } from "./contrastive";
 import { run as probes } from "./probe";
 import { run as mainJob } from "./run";
@@ -27,8 +26,8 @@ export async function run(args: string[]): Promise<number> {
     const code = await command(["--scale", "default", "--run", "main", ...more]);
     if (code !== 0) return code;
   }
-  const file = path.join(root, "README.md");
-  writeText(file, replaceBlock(readFileSync(file, "utf8"), "results", resultsBlock(path.join(root, "figures"))));
-  console.log("README.md: results block written");
+  const figures = path.join(root, "figures");
+  writeBlocks(root, { results: resultsBlock(figures), "results in short": shortResultsBlock(figures) });
+  console.log("README.md, docs/results.md: results written");
   return 0;
 }
