@@ -3,7 +3,6 @@ import * as path from "node:path";
 import type { OnBadRow } from "../lib/util/lines";
 import {
   fewShots,
-  isSetName,
   readFolders,
   readImageSet,
   resolveImage,
@@ -12,6 +11,8 @@ import {
   type ImageSet,
   type SetImage,
 } from "../lib/benchmark/photographs";
+import { chooseBenchmarks } from "./benchmarks";
+import { UsageError } from "./values";
 
 /** A set, the sub-categories to train on, and what it is about. */
 export interface Source {
@@ -22,40 +23,27 @@ export interface Source {
   question: string;
 }
 
-/** Options that choose sources. */
-export const SOURCE_OPTIONS = {
-  set: { type: "string", multiple: true },
-  folder: { type: "string" },
-  root: { type: "string" },
-  kind: { type: "string" },
-  question: { type: "string" },
-} as const;
-
-/** What `SOURCE_OPTIONS` gave. */
-export interface SourceValues {
-  set?: string[];
-  folder?: string;
-  root?: string;
+/** What the command line says of sources. */
+export interface SourceOptions {
+  benchmark: string;
+  sets?: string;
   kind?: string;
   question?: string;
+  onBadRow: OnBadRow;
 }
 
 /** Seen sub-categories of the six sets, all of a folder's. @throws Error naming the option, the set or (under `stop`) the file and line that is wrong */
-export function sources(
-  { set: names = [], folder, root, kind, question }: SourceValues,
-  usage: string,
-  onBadRow: OnBadRow,
-): Source[] {
-  if ((names.length === 0) === (folder === undefined))
-    throw new Error(`--set or --folder is needed, one of the two; ${usage}`);
-  if (root !== undefined && names.length > 1)
-    throw new Error("--root is the folder of one set; give one --set with it");
-  if (folder !== undefined) {
-    const set = readFolders(folder);
-    return [{ set, seen: set.names, kind: kind ?? "object", question: question ?? "What is this?" }];
-  }
-  return names.map((name) => {
-    if (!isSetName(name)) throw new Error(`--set ${name}: expected one of the six; of other images: --folder DIR`);
+export function sources({ benchmark, sets, kind, question, onBadRow }: SourceOptions): Source[] {
+  return chooseBenchmarks(benchmark, sets).map((chosen) => {
+    if (chosen.kind === "drawings" || chosen.kind === "file")
+      throw new UsageError(
+        `--benchmark is ${JSON.stringify(benchmark)}; expected photographs: one of the six sets, or a folder`,
+      );
+    if (chosen.kind === "folder") {
+      const set = readFolders(chosen.root);
+      return { set, seen: set.names, kind: kind ?? "object", question: question ?? "What is this?" };
+    }
+    const { name, root } = chosen;
     const set = readImageSet(name, root, onBadRow);
     return {
       set,
@@ -72,14 +60,19 @@ export interface MissingImage {
   reason: string;
 }
 
+/** An image to train on. */
+export type Shot = SetImage & { file: string };
+
+/** Which shots, and what becomes of those that are missing. */
+export interface ShotOptions {
+  shots: number;
+  seed: number;
+  onBadRow: OnBadRow;
+}
+
 /** The shots of a source with their files. @throws Error under `stop`, naming an image that is missing; under `skip` it goes to `skipped` */
-export function shotsOf(
-  { set, seen }: Source,
-  count: number,
-  seed: number,
-  onBadRow: OnBadRow,
-  skipped: MissingImage[],
-): (SetImage & { file: string })[] {
+export function shotsOf({ set, seen }: Source, options: ShotOptions, skipped: MissingImage[]): Shot[] {
+  const { shots: count, seed, onBadRow } = options;
   skipped.push(...set.skipped.map(({ file, line, reason }) => ({ image: `${file}, line ${line}`, reason })));
   return fewShots(set, seen, { count, seed }).flatMap((image) => {
     const file = resolveImage(set.root, image.path);

@@ -9,77 +9,47 @@ import { parseLoraConfig, type LoraConfig } from "../lib/model/lora-config";
 import type { Phase } from "../lib/model/memory-plan";
 import { progress, type Progress } from "../lib/report/progress";
 import { loadSettings, type Settings } from "../lib/experiment/settings";
-import { choiceOf, countOf, numberOf } from "./arguments";
+import type { RlOptions } from "./commands/rl";
+import { note } from "./output";
 
-const text = { type: "string" } as const;
+/** Bytes of a GiB. */
+export const GIB = 2 ** 30;
 
-/** Options of both. */
-export const JOB_OPTIONS = {
-  model: text,
-  adapter: text,
-  data: { type: "string", multiple: true },
-  out: text,
-  scale: text,
-  override: { type: "string", multiple: true },
-  "save-steps": text,
-  dtype: text,
-  memory: text,
-  "on-bad-row": text,
-  json: { type: "boolean", default: false },
-} as const;
-
-export const JOB_USAGE =
-  "[--adapter DIR] [--out DIR] [--scale paper|default|smoke] [--override NAME=VALUE]… [--save-steps N] [--dtype float32|bfloat16] [--memory GIB] [--on-bad-row stop|skip] [--json]";
-
-/** What `JOB_OPTIONS` gave. */
-export interface JobValues {
-  model?: string;
-  adapter?: string;
-  data?: string[];
-  out?: string;
-  scale?: string;
-  override?: string[];
-  "save-steps"?: string;
-  dtype?: string;
-  memory?: string;
-  json: boolean;
+/** The adapter that is trained: that of `--adapter`, or a fresh one where `lora.rank` asks for it; null for the whole model. */
+export function loraOf({ adapter, model }: { adapter?: string; model: string }, settings: Settings): LoraConfig | null {
+  if (adapter === undefined) return loraConfig({ lora: settings.lora, model });
+  const file = path.join(adapter, "adapter_config.json");
+  return parseLoraConfig(readJson(file), file);
 }
 
-/** The job, and its data files. @throws Error naming the option that is wrong */
-export function jobOf(
-  values: JobValues,
-  otherwise: string,
-  usage: string,
-): { job: Omit<Job, "onStep">; files: string[]; settings: Settings; config: ModelConfig; lora: LoraConfig | null } {
-  const { model, adapter, data = [] } = values;
-  if (model === undefined) throw new Error(`--model is missing; ${usage}`);
-  if (data.length === 0) throw new Error(`--data is missing; ${usage}`);
-  const scale = choiceOf("scale", values.scale, ["paper", "default", "smoke"], "paper");
+/** The options that both have. */
+export type JobOptions = Omit<RlOptions, "method" | "out">;
+
+/** A job, its data files, and what its memory depends on. */
+export interface OpenedJob {
+  job: Omit<Job, "onStep">;
+  files: string[];
+  settings: Settings;
+  config: ModelConfig;
+  lora: LoraConfig | null;
+}
+
+/** The job of the options. @param out its folder @throws Error naming the setting or file that is wrong */
+export function jobOf(options: JobOptions, out: string): OpenedJob {
+  const { model, adapter, data, scale, seed, saveSteps, dtype } = options;
   // augmentation and replay are the drawings' and the shipped base's; a photograph is trained as it is
+  const photographs = ["sft.augmentation=0", "rl.augmentation=0", "sft.replayRows=0"];
   const settings = loadSettings({
     scale,
-    set: ["sft.augmentation=0", "rl.augmentation=0", "sft.replayRows=0", ...(values.override ?? [])],
+    set: [...photographs, ...options.set, ...(seed === undefined ? [] : [`seed=${seed}`])],
   });
-  const out = path.resolve(values.out ?? otherwise);
   const file = path.join(model, "config.json");
-  const dtype = choiceOf("dtype", values.dtype, ["float32", "bfloat16"], "float32");
-  const adapterFile = adapter === undefined ? null : path.join(adapter, "adapter_config.json");
   return {
-    job: {
-      settings,
-      model,
-      adapter,
-      out,
-      saveSteps: countOf("save-steps", values["save-steps"], 0, 0),
-      dtype: dtype === "bfloat16" ? "BF16" : "F32",
-    },
+    job: { settings, model, adapter, out: path.resolve(out), saveSteps, dtype: dtype === "bfloat16" ? "BF16" : "F32" },
     files: data.map((one) => path.resolve(one)),
     settings,
     config: parseConfig(readJson(file), file),
-    lora:
-      adapterFile === null
-        ? loraConfig({ lora: settings.lora, model })
-        : parseLoraConfig(readJson(adapterFile), adapterFile),
+    lora: loraOf(options, settings),
   };
 }
 
@@ -88,11 +58,11 @@ export function jobOf(
  * @param memory GiB of the device (`--memory`), or this machine's
  * @throws Error with the numbers where one does not fit
  */
-export function assertFits(phases: readonly Phase[], sizes: RowSizes, memory: string | undefined): void {
-  const there = memory === undefined ? hostMemory() : 2 ** 30 * (numberOf("memory", memory) ?? 0);
+export function assertFits(phases: readonly Phase[], sizes: RowSizes, memory: number | undefined): void {
+  const there = memory === undefined ? hostMemory() : GIB * memory;
   for (const { name, bytes } of phases)
-    process.stderr.write(
-      `${name}: ${gib(bytes)} planned, ${gib(there)} there (rows of up to ${sizes.promptTokens + sizes.responseTokens} tokens)\n`,
+    note(
+      `${name}: ${gib(bytes)} planned, ${gib(there)} there (rows of up to ${sizes.promptTokens + sizes.responseTokens} tokens)`,
     );
   const tooBig = phases.find(({ bytes }) => bytes > there);
   if (tooBig)

@@ -1,0 +1,13 @@
+/** `refresh`: its options. */
+import { Command, Option } from "@commander-js/extra-typings";
+import type { OptionsOf } from "../definition";
+
+export const command = () =>
+  new Command("refresh")
+    .summary("the main job, then figures and the README's table made anew")
+    .description("Runs the main job and what is published beside it, then writes the README's results.")
+    .addOption(new Option("--readme-only", "only writes the README's results, from figures/").default(false));
+
+export type RefreshOptions = OptionsOf<typeof command>;
+
+export const examples = ["refresh", "refresh --readme-only"];
