@@ -90,7 +90,7 @@ export const role = () =>
 export const shots = (least = 1) => count("--shots <N>", "training images of each sub-category", least).default(4);
 export const similarity = () =>
   new Option(
-    "--similarity <HOW>",
+    "--similarity <names|model|DIR>",
     "how alike sub-categories are: names (spelling), model (vision tower of --model), or the directory of a CLIP or SigLIP model in ONNX",
   );
 export const limit = () => count("--limit <N>", "a sample of so many; 0: all", 0).default(0);

@@ -28,6 +28,7 @@ const RENAMED: readonly Renamed[] = [
     say: "--sets DIR (folder of all image sets) or --benchmark FOLDER (of a set of your own)",
   },
   { old: "--skip-bad-rows", now: "--on-bad-row", say: "--on-bad-row skip" },
+  { old: "--prompt", now: "--template", say: "--template TEXT" },
   { old: "--rank", now: "--set", say: "--set lora.rank=N" },
 ];
 

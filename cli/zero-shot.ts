@@ -69,7 +69,7 @@ async function answer(options: Asked, method: string, request: QuestionSetReques
     const bar = progress(`${method} on ${name}, ${options.setting}`, questions.length);
     const result = await zeroShot(towers, questions, {
       method,
-      templates: options.prompt.length > 0 ? options.prompt : DEFAULT_TEMPLATES,
+      templates: options.template.length > 0 ? options.template : DEFAULT_TEMPLATES,
       namesOfDomain,
       onProgress: (done, total) => bar.update(done, undefined, total),
     });

@@ -24,7 +24,7 @@ export const command = () =>
     .addOption(shared.seed())
     .addOption(
       shared
-        .repeated("--prompt <TEMPLATE>", "text of a name, which stands for {} (default: the usual ones)")
+        .repeated("--template <TEXT>", "text of a name, which stands for {} (default: the usual ones)")
         .default([] as string[], "the usual ones"),
     )
     .addOption(
@@ -43,5 +43,5 @@ export type ZeroShotOptions = OptionsOf<typeof command>;
 export const examples = [
   "zero-shot --install",
   "zero-shot --model models/siglip --benchmark pet --setting closed",
-  "zero-shot --model models/clip --benchmark birds_seen.jsonl --images ./birds --setting open --prompt 'a photo of a {}.'",
+  "zero-shot --model models/clip --benchmark birds_seen.jsonl --images ./birds --setting open --template 'a photo of a {}.'",
 ];

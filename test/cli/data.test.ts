@@ -22,7 +22,7 @@ const check = async (...args: string[]): Promise<{ code: number; reports: Printe
 
 describe("data check", () => {
   it("a folder per class: whole, with duplicates across portions counted", async () => {
-    const root = writeTree(path.join(folder, "mine"), {
+    writeTree(path.join(folder, "mine"), {
       "train/fox/1.jpg": await jpeg(1),
       "train/fox/2.jpg": await jpeg(200),
       "test/fox/1.jpg": await jpeg(1),
@@ -88,7 +88,7 @@ describe("data check", () => {
     const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256));
     const image = sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } });
     const [whole, png] = await Promise.all([image.clone().jpeg().toBuffer(), image.clone().png().toBuffer()]);
-    const root = writeTree(path.join(folder, "cut"), {
+    writeTree(path.join(folder, "cut"), {
       "a/1.jpg": whole,
       "a/2.jpg": whole.subarray(0, whole.length / 2),
       "a/3.png": png.subarray(0, png.length / 2),

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -189,6 +189,18 @@ describe("triplets", () => {
       ),
     ).toBe(true);
   });
+  it("does not write over a file, unless told", async () => {
+    const out = path.join(folder, "there.parquet");
+    writeFileSync(out, "somebody's");
+    const again = args("there.parquet", "--similarity", "names");
+    expect(await capture(run, again)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/there\.parquet: is there already; .*--restart/) as string,
+    });
+    expect(readFileSync(out, "utf8")).toBe("somebody's");
+    expect((await capture(run, [...again, "--restart"])).code).toBe(0);
+    expect((await readStage2(out)).rows).toHaveLength(9);
+  });
   it("skips what does not decode when told, with the count", async () => {
     const whole = readFileSync(path.join(photos, "train/fox/1.jpg"));
     const root = writeTree(path.join(folder, "cut"), {
@@ -221,7 +233,7 @@ describe("triplets", () => {
     expect(out).toMatch(/4 rows, 2 skipped/);
   });
   it.each([
-    [["--benchmark", photos], /--similarity is missing: HOW/],
+    [["--benchmark", photos], /--similarity is missing: names\|model\|DIR/],
     [["--benchmark", photos, "--similarity", "model"], /--model belongs to --similarity model/],
     [["--benchmark", photos, "--similarity", photos], /config\.json: no such file/],
     [["--similarity", "names"], /--benchmark is missing/],
