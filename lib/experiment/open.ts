@@ -45,22 +45,26 @@ async function openBench(settings: Settings, benchmark: Benchmark, config: Model
   return squareWorkbench({ config, processor, paths, imageSize: squares.size, loadImage: squares.load });
 }
 
+/** The benchmark that the settings name, without a model. */
+export function benchmarkOf(settings: Settings): Promise<Benchmark> {
+  return openBenchmark({
+    benchmark: settings.benchmark,
+    sets: path.resolve(repositoryRoot(), settings.sets),
+    shots: settings.shots,
+    seed: settings.seed,
+    onBadRow: settings.onBadRow,
+  });
+}
+
 /** Opens what the settings name. @throws Error naming what is missing or does not fit, and what to do */
 export async function openExperiment(
   settings: Settings,
   options: { say?: Experiment["say"] } = {},
 ): Promise<Experiment> {
-  const root = repositoryRoot();
   const model = modelFolder(settings);
   checkModel(model);
   if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
-  const benchmark = await openBenchmark({
-    benchmark: settings.benchmark,
-    sets: path.resolve(root, settings.sets),
-    shots: settings.shots,
-    seed: settings.seed,
-    onBadRow: settings.onBadRow,
-  });
+  const benchmark = await benchmarkOf(settings);
   const { config, generationConfig } = loadConfig(model);
   const bench = await openBench(settings, benchmark, config);
   return experimentOf({ settings, benchmark, config, generationConfig, bench, say: options.say ?? console.log });

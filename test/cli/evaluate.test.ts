@@ -18,12 +18,13 @@ import { modelAnswerer } from "../../lib/eval/answerers";
 import type { LoggedRow } from "../../lib/eval/prediction-log";
 import { runEvaluation } from "../../lib/eval/runner";
 import { tf } from "../../lib/engine/tensorflow";
-import { run } from "../../cli/evaluate";
-import { run as score } from "../../cli/score";
 import { root } from "../../tools/environment";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { chatServer, textOf } from "../helpers/chat-server";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("evaluate");
+const score = command("score");
 
 const folder = temporaryFolder();
 const fixture = path.join(__dirname, "../fixtures/parity/fixture-tied");
@@ -69,11 +70,11 @@ afterAll(() => void vi.unstubAllEnvs());
 
 /** The arguments on the file, without who answers. */
 const on = (out: string, ...more: string[]): string[] => [
-  "--set",
+  "--benchmark",
   set,
   "--setting",
   "closed",
-  "--root",
+  "--images",
   images,
   "--max-new-tokens",
   "6",
@@ -211,11 +212,11 @@ describe("evaluate with bad input", () => {
   const args = (...more: string[]): string[] => [
     "--model",
     model,
-    "--set",
+    "--benchmark",
     bad(),
     "--setting",
     "closed",
-    "--root",
+    "--images",
     images,
     "--max-new-tokens",
     "4",
@@ -256,22 +257,35 @@ describe("evaluate with bad input", () => {
   });
 
   it.each([
-    [[], /--model or --endpoint is needed/],
-    [["--model", "x", "--endpoint", "http://127.0.0.1/v1"], /one of the two/],
-    [["--endpoint", "http://127.0.0.1/v1"], /--model-name is missing/],
-    [["--model", "x"], /--set is missing/],
-    [["--model", "x", "--set", "s"], /--setting is missing; expected closed or open/],
-    [["--model", "x", "--set", "../s", "--setting", "open"], /set "\.\.\/s": expected one of the six/],
+    [["--benchmark", "s", "--setting", "open"], /--model or --endpoint is needed/],
     [
-      ["--model", "x", "--set", "pet", "--root", "/nowhere", "--setting", "open"],
-      /Oxford-IIIT Pet is not at \/nowhere; get it from/,
+      ["--model", "x", "--endpoint", "http://127.0.0.1/v1", "--benchmark", "s", "--setting", "open"],
+      /cannot be given together/,
     ],
-    [["--model", "x", "--set", "none.jsonl", "--setting", "open"], /none\.jsonl: cannot be read/],
+    [["--endpoint", "http://127.0.0.1/v1", "--benchmark", "s", "--setting", "open"], /--model-name is missing/],
+    [["--model", "x"], /--benchmark is missing/],
+    [["--model", "x", "--benchmark", "s"], /--setting is missing: closed or open/],
+    [["--model", "x", "--benchmark", "a b", "--setting", "open"], /--benchmark has the name "a b"; expected/],
+    [["--model", "x", "--benchmark", "pet+pet", "--setting", "open"], /names "pet" twice/],
+    [["--model", "x", "--benchmark", "pet+bird", "--setting", "open"], /one at a time/],
     [
-      ["--model", "x", "--set", "pet", "--setting", "open", "--on-bad-row", "drop"],
+      ["--model", "x", "--benchmark", "/photos/pet", "--setting", "open"],
+      /name of a published set.*--benchmark pet --sets \/photos/,
+    ],
+    [["--model", "x", "--benchmark", "pet", "--images", "y", "--setting", "open"], /--images is for a file of rows/],
+    [
+      ["--model", "x", "--benchmark", "pet", "--sets", "/nowhere", "--setting", "open"],
+      /Oxford-IIIT Pet is not at \/nowhere\/pet; get it from/,
+    ],
+    [["--model", "x", "--benchmark", "none.jsonl", "--setting", "open"], /none\.jsonl: cannot be read/],
+    [
+      ["--model", "x", "--benchmark", "pet", "--setting", "open", "--on-bad-row", "drop"],
       /--on-bad-row is "drop"; expected stop or skip/,
     ],
-    [["--model", "x", "--set", "pet", "--setting", "open", "--limit", "1.5"], /--limit is 1\.5/],
+    [
+      ["--model", "x", "--benchmark", "pet", "--setting", "open", "--limit", "1.5"],
+      /--limit is "1\.5"; expected a whole number of at least 0/,
+    ],
   ])("exits 1 on %j", async (wrong, message) => {
     const { code, out, err } = await capture(run, wrong);
     expect([code, out]).toEqual([1, ""]);

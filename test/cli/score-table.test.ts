@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { resultsFromCsv } from "../../lib/eval/results";
-import { run as score } from "../../cli/score";
-import { run as table } from "../../cli/table";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const score = command("score");
+const table = command("table");
 
 const folder = mkdtempSync(join(tmpdir(), "commands-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -62,7 +63,7 @@ describe("score", () => {
 
   it.each([
     [["--setting", "open"], /--predictions is missing/],
-    [["--predictions", path, "--setting", "half"], /--setting is half; closed or open/],
+    [["--predictions", path, "--setting", "half"], /--setting is "half"; expected closed or open/],
     [["--predictions", join(folder, "none.jsonl"), "--setting", "open"], /cannot read .*none\.jsonl: no such file/],
     [["--predictions", path, "--setting", "open", "--wrong"], /--wrong/],
     [["--predictions", file("empty.jsonl", []), "--setting", "open"], /no row could be scored/],
@@ -104,9 +105,9 @@ describe("table", () => {
     expect(code).toBe(1);
     expect(err).toMatch(/a\.jsonl, line 9: field "split"/);
     expect(existsSync(out)).toBe(false);
-    expect((await capture(table, ["--predictions", join(folder, "bad"), "--out", out, "--skip-bad-rows"])).code).toBe(
-      0,
-    );
+    expect(
+      (await capture(table, ["--predictions", join(folder, "bad"), "--out", out, "--on-bad-row", "skip"])).code,
+    ).toBe(0);
     expect(existsSync(out)).toBe(true);
   });
   it("adds the baselines beside the predictions where asked, and then writes to --out only", async () => {

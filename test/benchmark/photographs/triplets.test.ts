@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,8 +12,9 @@ import { encodeImages } from "../../../lib/model/vision";
 import { visionInputs, visionPlan } from "../../../lib/model/vision-plan";
 import { loadProcessor } from "../../../lib/processor/processor";
 import { createVisionEmbedder } from "../../../lib/rollout/vision-embedder";
-import { run } from "../../../cli/triplets";
-import { capture } from "../../cli/capture";
+import { capture, command } from "../../cli/capture";
+
+const run = command("triplets");
 import { temporaryFolder, writeTree } from "./trees";
 
 const folder = temporaryFolder();
@@ -161,7 +162,7 @@ describe("createVisionEmbedder", () => {
 
 describe("triplets", () => {
   const args = (out: string, ...more: string[]): string[] => [
-    "--folder",
+    "--benchmark",
     photos,
     "--shots",
     "3",
@@ -171,13 +172,13 @@ describe("triplets", () => {
   ];
   it("by the model's vision tower and by names, chosen in one setting", async () => {
     expect(
-      await capture(run, args("m.parquet", "--embedding", "model", "--model", path.join(fixture, "model"), "--json")),
+      await capture(run, args("m.parquet", "--similarity", "model", "--model", path.join(fixture, "model"), "--json")),
     ).toEqual({
       code: 0,
       out: `${JSON.stringify({ out: path.join(folder, "m.parquet"), rows: 9, skipped: 0 })}\n`,
       err: "",
     });
-    expect((await capture(run, args("n.parquet", "--embedding", "names"))).out).toMatch(
+    expect((await capture(run, args("n.parquet", "--similarity", "names"))).out).toMatch(
       /n\.parquet: 9 rows, 0 skipped\n/,
     );
     const { rows } = await readStage2(path.join(folder, "m.parquet"));
@@ -187,6 +188,18 @@ describe("triplets", () => {
           positive.path!.includes(`/${answer}/`) && !negative.path!.includes(`/${answer}/`),
       ),
     ).toBe(true);
+  });
+  it("does not write over a file, unless told", async () => {
+    const out = path.join(folder, "there.parquet");
+    writeFileSync(out, "somebody's");
+    const again = args("there.parquet", "--similarity", "names");
+    expect(await capture(run, again)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/there\.parquet: is there already; .*--restart/) as string,
+    });
+    expect(readFileSync(out, "utf8")).toBe("somebody's");
+    expect((await capture(run, [...again, "--restart"])).code).toBe(0);
+    expect((await readStage2(out)).rows).toHaveLength(9);
   });
   it("skips what does not decode when told, with the count", async () => {
     const whole = readFileSync(path.join(photos, "train/fox/1.jpg"));
@@ -199,11 +212,11 @@ describe("triplets", () => {
       "train/c/2.jpg": whole,
     });
     const cut = [
-      "--folder",
+      "--benchmark",
       root,
       "--shots",
       "2",
-      "--embedding",
+      "--similarity",
       "model",
       "--model",
       path.join(fixture, "model"),
@@ -220,12 +233,15 @@ describe("triplets", () => {
     expect(out).toMatch(/4 rows, 2 skipped/);
   });
   it.each([
-    [["--folder", photos], /--embedding is missing; expected model, onnx, names/],
-    [["--folder", photos, "--embedding", "model"], /--model belongs to --embedding model/],
-    [["--folder", photos, "--embedding", "onnx", "--model", photos], /config\.json: no such file/],
-    [["--embedding", "names"], /--set or --folder is needed/],
-    [["--folder", photos, "--embedding", "names", "--shots", "1"], /--shots is 1; expected an integer of at least 2/],
-    [["--folder", photos, "--embedding", "names", "--shots", "4"], /"fox" has 3 training images; 4 needed/],
+    [["--benchmark", photos], /--similarity is missing: names\|model\|DIR/],
+    [["--benchmark", photos, "--similarity", "model"], /--model belongs to --similarity model/],
+    [["--benchmark", photos, "--similarity", photos], /config\.json: no such file/],
+    [["--similarity", "names"], /--benchmark is missing/],
+    [
+      ["--benchmark", photos, "--similarity", "names", "--shots", "1"],
+      /--shots is "1"; expected a whole number of at least 2/,
+    ],
+    [["--benchmark", photos, "--similarity", "names", "--shots", "4"], /"fox" has 3 training images; 4 needed/],
   ])("exits 1 on %j", async (wrong, message) => {
     const { code, err } = await capture(run, wrong);
     expect(code).toBe(1);
