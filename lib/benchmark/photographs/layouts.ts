@@ -104,21 +104,17 @@ export function imageFolder(root: string, base: string, folder: string): string 
 }
 
 /**
- * Which published layout a folder has, itself or in a folder or two below; the nearest to the folder counts.
+ * Which published layout a folder has, itself or in a folder or two below.
  * @returns null where it has none of them
  * @throws Error where it holds several sets
  */
 export function detectSet(root: string): PublishedName | null {
   if (!isFolder(root)) return null;
-  for (const level of wrappers(root)) {
-    const found = PUBLISHED_NAMES.filter((name) => level.some((base) => hasLayout(path.join(root, base), name)));
-    if (found.length > 1)
-      throw new Error(
-        `${root}: holds ${found.length} image sets (${found.join(", ")}); give the folder of one of them`,
-      );
-    if (found.length === 1) return found[0];
-  }
-  return null;
+  const folders = [...wrappers(root)].flat().map((base) => path.join(root, base));
+  const found = PUBLISHED_NAMES.filter((name) => folders.some((folder) => hasLayout(folder, name)));
+  if (found.length > 1)
+    throw new Error(`${root}: holds ${found.length} image sets (${found.join(", ")}); give the folder of one of them`);
+  return found.at(0) ?? null;
 }
 
 function hasLayout(folder: string, name: PublishedName): boolean {
