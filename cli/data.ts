@@ -1,9 +1,11 @@
 /** `data rows` and `data check`: what of the image sets is on disk, and where to get the rest. */
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
-import { SET_NAMES, setsFolder } from "../lib/benchmark/photographs";
+import { isPublishedName, PUBLISHED_NAMES } from "../lib/formats/set-names";
+import { setsFolder } from "../lib/benchmark/photographs";
+import { detectSet } from "../lib/benchmark/photographs/layouts";
+import { isClutter } from "../lib/benchmark/photographs/paths";
 import { checkImageSet, type SetReport, type SideReport } from "../lib/benchmark/photographs/check";
-import { chooseBenchmarks, questionSource } from "./benchmarks";
 import type { CheckOptions, RowsOptions } from "./commands/data";
 import { readRowsReport } from "./data-rows";
 import { snakeCase } from "./output";
@@ -27,7 +29,8 @@ function sideLine(name: string, side: SideReport): string {
 
 /** A report for people. */
 export function describeReport(report: SetReport): string {
-  const { source, problem, badRows, portions, subcategories, missing, unreadable, duplicates, leaks, split } = report;
+  const { source, problem, badRows, portions, subcategories, missing, unreadable, duplicates, leaks, division, split } =
+    report;
   const lines = [`${report.set}: ${report.title}: ${report.status}`, `  at ${report.root}`];
   if (source && report.status !== "whole")
     lines.push(
@@ -58,7 +61,9 @@ export function describeReport(report: SetReport): string {
       `  the same bytes: ${duplicates.length} groups, ${leaks.length} of them across training and test`,
       ...listed([...leaks, ...duplicates.filter((group) => !leaks.includes(group))].map((group) => group.join(" = "))),
     );
-  if (split) lines.push(`  split: ${split.source}`, sideLine("seen", split.seen), sideLine("unseen", split.unseen));
+  if (division)
+    lines.push(`  split: ${division.seen} seen and ${division.unseen} unseen sub-categories (${division.source})`);
+  if (split) lines.push(sideLine("seen", split.seen), sideLine("unseen", split.unseen));
   return lines.join("\n");
 }
 
@@ -74,35 +79,29 @@ export async function rows({ onBadRow, decode, json }: RowsOptions, file: string
   return report.skipped > 0 || report.rows === 0 ? 2 : 0;
 }
 
-/** The sets to look at, with their folders: those of `benchmark`; else all six and any other folder in `sets`. @throws Error */
-function setsOf(sets: string | undefined, benchmark: string | undefined): { name: string; root: string }[] {
+/** The sets to look at, with their folders: `set`; else all published ones and any other folder in `sets`. @throws Error */
+function setsOf(sets: string | undefined, set: string | undefined): { name: string; root: string }[] {
   if (sets !== undefined && !existsSync(sets)) throw new Error(`--sets ${sets}: no such folder`);
   const base = path.resolve(sets ?? setsFolder());
-  if (benchmark !== undefined)
-    return chooseBenchmarks(benchmark, sets).map((chosen) => {
-      if (chosen.kind === "file" || chosen.kind === "drawings")
-        throw new UsageError(
-          `benchmark is ${JSON.stringify(benchmark)}; expected photographs: one of the six sets, or a folder`,
-        );
-      const { set, root } = questionSource(chosen);
-      return { name: set, root: root ?? path.join(base, set) };
-    });
+  if (set !== undefined) {
+    if (isPublishedName(set) || existsSync(path.join(base, set))) return [{ name: set, root: path.join(base, set) }];
+    if (!existsSync(set))
+      throw new UsageError(
+        `no image set ${JSON.stringify(set)}: expected ${PUBLISHED_NAMES.join(", ")}, a folder in ${base}, or a path`,
+      );
+    return [{ name: detectSet(set) ?? path.basename(path.resolve(set)), root: set }];
+  }
   const others = existsSync(base)
     ? readdirSync(base, { withFileTypes: true })
-        .filter(
-          (entry) =>
-            entry.isDirectory() &&
-            !entry.name.startsWith(".") &&
-            !(SET_NAMES as readonly string[]).includes(entry.name),
-        )
+        .filter((entry) => entry.isDirectory() && !isClutter(entry.name) && !isPublishedName(entry.name))
         .map((entry) => entry.name)
         .sort()
     : [];
-  return [...SET_NAMES, ...others].map((name) => ({ name, root: path.join(base, name) }));
+  return [...PUBLISHED_NAMES, ...others].map((name) => ({ name, root: path.join(base, name) }));
 }
 
 /**
- * A set that is none of the six is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
+ * A set without a reader of its own is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
  * an image that is cut off after its header passes.
  * @returns exit code: 0 where every set asked for is whole; 2 where a set is absent, broken or incomplete, or rows are bad
  */

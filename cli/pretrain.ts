@@ -88,7 +88,7 @@ function* tokenizerCorpus(knowledge: readonly Knowledge[], seed: number): Genera
   for (const k of knowledge) yield `Options: ${k.name}, ${k.name}. ${k.words.join(" ")}`;
 }
 
-export async function run({ seed, every, out, steps = recipe.steps }: PretrainOptions): Promise<number> {
+export async function run({ seed = 0, every, out, steps = recipe.steps }: PretrainOptions): Promise<number> {
   await ensureDrawings();
   const benchmark = loadEmojiFgvr();
   const knowledge = await emojiKnowledge(benchmark);
