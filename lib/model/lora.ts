@@ -5,6 +5,7 @@
  * `project` (project.ts) adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
  */
 import { foldIn, random } from "../util/random";
+import { widened } from "../engine/resident";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "./config";
@@ -253,7 +254,8 @@ export function splitAdapter(params: Params): { base: Params; adapter: Params } 
 
 /**
  * The model with its adapter merged, `W + scaling · B · A`, under the names of a plain model.
- * All tensors are new handles that the caller disposes; `params` stays as it is.
+ * All tensors are new handles that the caller disposes; `params` stays as it is. Of a base held in bfloat16 the merged layers are
+ * float32, the others stay as they are.
  * @throws Error where an adapted layer is missing or has another shape
  */
 export function mergeLora(params: Params): Params {
@@ -267,7 +269,7 @@ export function mergeLora(params: Params): Params {
       );
       merged[name] =
         name.endsWith(".weight") && a
-          ? tf.tidy(() => tensor.add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling)))
+          ? tf.tidy(() => widened(tensor).add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling)))
           : tensor.clone();
     }
     const orphan = Object.keys(adapter).find((name) => !base[name.replace(LORA_NAME, ".weight")]);
