@@ -10,7 +10,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type Compressors } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
-import sharp from "sharp";
+import { decodeImage, reasonOf, uprightImage, uprightSize } from "../processor/image-decode";
 import { specialTokenIn } from "../processor/special-tokens";
 import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
 import type { OnBadRow } from "../util/lines";
@@ -40,21 +40,32 @@ export interface BadStage2Row {
 const IMAGE_COLUMNS = { anchor: "images", positive: "image_noisy", negative: "image_aug" } as const;
 const COLUMNS = ["images", "problem", "answer", "image_noisy", "image_aug"] as const;
 
-/** Resizes (bicubic, aspect not kept) to the size of `anchor`; the bytes as they are where the size is the same, else PNG. */
-export async function resizeLike(image: EncodedImage, anchor: EncodedImage): Promise<EncodedImage> {
-  const [own, wanted] = await Promise.all([sharp(image.bytes).metadata(), sharp(anchor.bytes).metadata()]);
-  if (own.width === wanted.width && own.height === wanted.height) return image;
-  const bytes = await sharp(image.bytes)
-    .resize(wanted.width, wanted.height, { fit: "fill", kernel: "cubic" })
-    .png()
-    .toBuffer();
-  return { bytes: new Uint8Array(bytes), path: image.path };
+/** The image as PNG, upright, of another size where one is given. */
+async function asPng(image: EncodedImage, size?: { width: number; height: number }): Promise<EncodedImage> {
+  const upright = await uprightImage(image.bytes);
+  const sized = size ? upright.resize(size.width, size.height, { fit: "fill", kernel: "cubic" }) : upright;
+  return { bytes: new Uint8Array(await sized.png().toBuffer()), path: image.path };
 }
 
-/** A row whose extra images have the anchor's size. @throws Error where an image cannot be decoded */
+/** The image as the model sees it: its bytes as they are where it stands upright, else turned by its EXIF orientation, as PNG. */
+export const standUpright = async (image: EncodedImage): Promise<EncodedImage> =>
+  (await uprightSize(image.bytes)).turned ? asPng(image) : image;
+
+/**
+ * Resizes (bicubic, aspect not kept) to the size of `anchor`, both seen upright; what comes back is upright. The bytes as they are where
+ * nothing changes, else PNG.
+ * @throws Error where one of them is no image
+ */
+export async function resizeLike(image: EncodedImage, anchor: EncodedImage): Promise<EncodedImage> {
+  const [own, wanted] = await Promise.all([uprightSize(image.bytes), uprightSize(anchor.bytes)]);
+  return own.width === wanted.width && own.height === wanted.height ? standUpright(image) : asPng(image, wanted);
+}
+
+/** A row whose images are upright and whose extra images have the anchor's size. @throws Error where an image cannot be decoded */
 export async function stage2Row(row: Stage2Row): Promise<Stage2Row> {
   return {
     ...row,
+    anchor: await standUpright(row.anchor),
     positive: await resizeLike(row.positive, row.anchor),
     negative: await resizeLike(row.negative, row.anchor),
   };
@@ -156,10 +167,10 @@ async function imagesProblem(row: Stage2Row): Promise<string | null> {
   const sizes: string[] = [];
   for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
     try {
-      const { info } = await sharp(row[field].bytes, { failOn: "error" }).raw().toBuffer({ resolveWithObject: true });
-      sizes.push(`${info.width} x ${info.height}`);
+      const { width, height } = await decodeImage(row[field].bytes); // upright, as the model sees it
+      sizes.push(`${width} x ${height}`);
     } catch (error) {
-      return `column "${column}" has an image that cannot be decoded (${(error as Error).message.split("\n")[0]})`;
+      return `column "${column}" has an image that cannot be decoded (${reasonOf(error)})`;
     }
     if (sizes[0] !== sizes[sizes.length - 1])
       return `column "${column}" has an image of ${sizes[sizes.length - 1]} pixels; the anchor's ${sizes[0]} expected`;

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
+import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -32,6 +33,7 @@ export function readJson(file: string): unknown {
   } catch (error) {
     throw new Error(`${file}: can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
   }
+  if (isLfsPointer(text)) throw new Error(`${file}: ${LFS_POINTER}`);
   try {
     return JSON.parse(text);
   } catch (error) {
