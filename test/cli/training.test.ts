@@ -219,7 +219,7 @@ describe("sft", () => {
       args.map((one) => (one === "x" ? at("refused") : one)),
     );
     expect([code, err]).toEqual([1, expect.stringMatching(message)]);
-    expect(existsSync(at("refused", "model"))).toBe(false);
+    expect(existsSync(at("refused"))).toBe(false);
   });
 });
 

@@ -9,9 +9,11 @@ describe("fineR1", () => {
     vi.spyOn(console, "log").mockImplementation((text: string) => void said.push(text));
     await fineR1("plan", "--scale", "two words");
     expect(said[0]).toBe("$ npm run -s fine-r1 -- plan --scale 'two words'");
-    expect(said[1]).toMatch(/^plan: --model is missing; .*\n\(exit code 1\)$/);
+    expect(said[1]).toMatch(
+      /^plan: --scale is "two words"; expected smoke, default or paper; see fine-r1 plan --help\n\(exit code 1\)$/,
+    );
     await fineR1("help");
-    expect(said[3]).toMatch(/^Usage: npm run -s fine-r1 -- COMMAND/);
+    expect(said[3]).toMatch(/^Usage: fine-r1 COMMAND/);
     expect(said[3]).not.toMatch(/exit code/);
   });
 

@@ -63,6 +63,7 @@ export function compilerArguments({ root, device, sources, output }) {
     "-l:libtensorflow_cc.so.2",
     "-l:libtensorflow_framework.so.2",
     `-Wl,-rpath,${tensorflow}`,
+    "-Wl,-z,initfirst", // its constructor runs before those of TensorFlow's libraries, which log
     ...(device === "gpu" ? cudaArguments(site) : []),
   ];
 }
