@@ -25,6 +25,7 @@ function npmCommand() {
 }
 
 export const npmStep = {
+  name: "npm",
   title: "npm packages",
   isDone({ root }) {
     const installed = readJson(path.join(root, "node_modules/.package-lock.json"));
