@@ -19,7 +19,7 @@ import { npmStep } from "./setup/npm.mjs";
 import { checkPrerequisites } from "./setup/prerequisites.mjs";
 import { chooseDevice, pythonStep } from "./setup/python.mjs";
 import { runSteps } from "./setup/schedule.mjs";
-import { StepError, tail, takeLock } from "./setup/steps.mjs";
+import { endLeftOvers, StepError, tail, takeLock } from "./setup/steps.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const STEPS = [npmStep, pythonStep, instructionSetsStep, imageAddonStep, addonStep, kernelsStep];
@@ -94,6 +94,7 @@ async function main() {
   if (problems.length > 0) fail(problems);
 
   await takeLock(path.join(root, ".setup/lock"), (pid) => say(`waiting for another one (process ${pid})`));
+  await endLeftOvers(path.join(root, ".setup"));
   if (pending().length === 0) return; // another set-up has done it all meanwhile
   const failures = await runPending({ ...context, python });
   if (failures.length > 0) fail(failures);

@@ -81,8 +81,11 @@ const inputs = (root, device) => {
 
 /** Writes the package's C++ sources, patched, into a fresh folder. */
 export function writePatchedSources(packagePath, folder) {
-  const { version } = readJson(path.join(packagePath, "package.json"));
-  assertPatchVersion(patch, version);
+  const description = readJson(path.join(packagePath, "package.json"));
+  if (description === null) {
+    throw new Error(`${packagePath} has no package.json: remove node_modules and run the command again`);
+  }
+  assertPatchVersion(patch, description.version);
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   for (const name of fs.readdirSync(path.join(packagePath, "binding"))) {
