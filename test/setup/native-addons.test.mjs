@@ -1,8 +1,10 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { spawnSync } from "node:child_process";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { compilerArguments } from "../../tools/setup/objects.mjs";
+import { OPTIONAL_SETS, wantedSets } from "../../tools/setup/processor.mjs";
 import { imageAddonStep, instructionSetsStep, kernelsStep } from "../../tools/setup/native-addons.mjs";
 
 const root = path.join(import.meta.dirname, "../..");
@@ -126,7 +128,7 @@ describe("an addon's step", () => {
 
 describe("units of the kernels", () => {
   it("are every source once; what needs TensorFlow's headers is one of them", () => {
-    const units = kernelsStep.units(root);
+    const units = kernelsStep.units(root, OPTIONAL_SETS);
     const folder = path.join(root, "native/kernels");
     const sources = fs.readdirSync(folder).filter((name) => name.endsWith(".cc"));
     expect(units.flatMap((unit) => unit.sources).sort()).toEqual(sources.map((n) => `native/kernels/${n}`).sort());
@@ -136,6 +138,58 @@ describe("units of the kernels", () => {
     expect(ops.sources.map((file) => path.basename(file))).toEqual(needs('#include "call.h"'));
     for (const unit of units) expect(unit.flags.includes("-isystem")).toBe(unit === ops);
     expect(needs("<node_api.h>")).toEqual(["addon.cc"]);
+  });
+
+  it("leave out, in what a processor lacks, the code alone: the rest is there, and links", () => {
+    const all = kernelsStep.units(root, OPTIONAL_SETS).map((unit) => unit.name);
+    const absent = kernelsStep.units(root, []).map((unit) => unit.name);
+    expect(absent).toEqual(all.map((name) => (OPTIONAL_SETS.includes(name) ? `${name}-absent` : name)));
+    const some = kernelsStep.units(root, ["avx2"]).flatMap((unit) => unit.sources);
+    expect(some).toEqual(expect.arrayContaining(["native/kernels/avx2.cc", "tools/setup/absent/avx512.cc"]));
+    expect(some).not.toContain("native/kernels/avx512.cc");
+    const stubs = OPTIONAL_SETS.map((name) => `tools/setup/absent/${name}.cc`);
+    const table = path.join(clone, "generic.cc");
+    fs.writeFileSync(
+      table,
+      `#include "${root}/native/kernels/kernels.h"\nnamespace fine_r1 { namespace generic { extern const Kernels table; const Kernels table = {"generic"}; } }\n` +
+        `#include <cstdio>\nint main() { std::puts(fine_r1::kernels().name); }\n`,
+    );
+    const program = path.join(clone, "program");
+    const built = spawnSync(
+      "g++",
+      ["native/kernels/kernels.cc", ...stubs, table, "-std=c++17", "-Wall", "-o", program],
+      {
+        cwd: root,
+        encoding: "utf8",
+      },
+    );
+    expect(built.stderr).toBe("");
+    const run = spawnSync(program, [], { env: { FINE_R1_KERNELS: "generic" }, encoding: "utf8" });
+    expect(run.stdout).toBe("generic\n");
+  });
+
+  it.each(OPTIONAL_SETS)("for %s are right C++ on every machine, whether its processor has that or not", (set) => {
+    const unit = kernelsStep.units(root, OPTIONAL_SETS).find(({ name }) => name === set);
+    const args = [...unit.flags, "-fsyntax-only", unit.sources[0]];
+    const { stderr, status } = spawnSync("g++", args, { cwd: root, encoding: "utf8" });
+    expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+  });
+
+  it("are built anew where the processor has a set that the addon lacks, not where it has fewer", async () => {
+    vi.stubEnv("FINE_R1_ALL_SETS", "1");
+    fs.mkdirSync(path.join(clone, ".setup/kernels"), { recursive: true });
+    fs.mkdirSync(path.join(clone, "native/kernels"));
+    fs.writeFileSync(path.join(clone, "native/kernels/a-ops.cc"), "");
+    const isDone = (parts) => {
+      const stamp = path.join(clone, ".setup/kernels/stamp.json");
+      fs.writeFileSync(path.join(clone, ".setup/kernels/kernels.node"), "");
+      fs.writeFileSync(stamp, JSON.stringify({ inputs: kernelsStep.inputs(clone), parts }));
+      return kernelsStep.isDone(context);
+    };
+    expect(isDone(OPTIONAL_SETS)).toBe(true);
+    expect(isDone(["avx2"])).toBe(false);
+    expect(isDone([...OPTIONAL_SETS, "another"])).toBe(true);
+    vi.unstubAllEnvs();
   });
 
   it("give the same object in every clone: no argument of the compiler names a place on this machine", () => {
@@ -157,5 +211,23 @@ describe("units of the kernels", () => {
     expect(instructionSetsStep.isDone(context)).toBe(true);
     kernel("avx2.cc", "int two() { return 3; }\n");
     expect(instructionSetsStep.isDone(context)).toBe(false);
+  });
+});
+
+describe("wantedSets", () => {
+  const flags = (text) => `processor\t: 0\nflags\t\t: fpu ${text} sse2\nbugs\t\t: avx512f\n`;
+  const avx512 = "avx2 fma avx512f avx512dq avx512bw avx512vl";
+  it.each([
+    ["", []],
+    ["avx2", []],
+    ["avx2 fma", ["avx2"]],
+    ["avx2 fma avx512f", ["avx2"]],
+    [avx512, ["avx2", "avx512", "amx"]],
+  ])("of a processor with %j", (text, sets) => expect(wantedSets(flags(text), {})).toEqual(sets));
+
+  it("are all where one asks for them, or the processor does not say", () => {
+    expect(wantedSets(flags(""), { FINE_R1_ALL_SETS: "1" })).toEqual(OPTIONAL_SETS);
+    expect(wantedSets(null, {})).toEqual(OPTIONAL_SETS);
+    expect(wantedSets("Processor: none", {})).toEqual(OPTIONAL_SETS);
   });
 });
