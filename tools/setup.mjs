@@ -6,25 +6,71 @@
  *
  * Written with Node built-ins only, since it runs before any package is there. Each step decides from the files it left
  * whether it has been completed for today's inputs (lock file, requirements, patch, device), so an interrupted set-up
- * goes on where it stopped. Environment: FINE_R1_DEVICE=cpu|gpu, FINE_R1_ENGINE=js (as --without-native),
- * FINE_R1_PYTHON=command.
+ * goes on where it stopped. Steps run side by side; each names those that it builds on. Environment:
+ * FINE_R1_DEVICE=cpu|gpu, FINE_R1_ENGINE=js (as --without-native), FINE_R1_PYTHON=command, FINE_R1_HOME=folder of the
+ * compiled objects that clones share.
  */
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { addonStep } from "./setup/addon.mjs";
-import { imageAddonStep, kernelsStep } from "./setup/native-addons.mjs";
+import { imageAddonStep, instructionSetsStep, kernelsStep } from "./setup/native-addons.mjs";
 import { npmStep } from "./setup/npm.mjs";
 import { checkPrerequisites } from "./setup/prerequisites.mjs";
 import { chooseDevice, pythonStep } from "./setup/python.mjs";
-import { StepError, tail, takeLock } from "./setup/steps.mjs";
+import { runSteps } from "./setup/schedule.mjs";
+import { endLeftOvers, StepError, tail, takeLock } from "./setup/steps.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const STEPS = [npmStep, pythonStep, imageAddonStep, addonStep, kernelsStep];
+const STEPS = [npmStep, pythonStep, instructionSetsStep, imageAddonStep, addonStep, kernelsStep];
+
+/** Seconds between two lines that say what still runs. */
+const REMINDER = 30;
 
 function fail(lines) {
   for (const line of lines) process.stderr.write(`set-up: ${line}\n`);
   process.exit(1);
+}
+
+const say = (line) => process.stdout.write(`set-up: ${line}\n`);
+const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(0)} s`;
+
+/** What a failed step says: its error, the end of its log, where the log is. */
+function failureLines(error) {
+  const file = error instanceof StepError ? error.log : null;
+  if (file === null || !fs.existsSync(file)) return [error.message];
+  const end = tail(file).split("\n");
+  return [error.message, ...end.map((line) => `  ${line}`), `full log: ${path.relative(process.cwd(), file)}`];
+}
+
+/** Runs what is pending, with a line as each step begins and ends. @returns lines about what failed */
+async function runPending(context) {
+  const running = new Map();
+  const failures = [];
+  const started = Date.now();
+  const reminder = setInterval(() => {
+    const names = [...running].map(([step, begun]) => `${step.title} (${seconds(Date.now() - begun)})`);
+    if (names.length > 0) say(`… after ${seconds(Date.now() - started)} still at: ${names.join(", ")}`);
+  }, REMINDER * 1000);
+  const hasSucceeded = await runSteps(STEPS, context, {
+    started: (step) => {
+      running.set(step, Date.now());
+      say(`${step.title} …`);
+    },
+    done: (step) => {
+      say(`${step.title}: done in ${seconds(Date.now() - running.get(step))}`);
+      running.delete(step);
+    },
+    failed: (step, error) => {
+      running.delete(step);
+      const others = [...running.keys()].map((other) => other.title);
+      say(`${step.title}: failed${others.length > 0 ? `; waiting for ${others.join(", ")}` : ""}`);
+      failures.push(`${step.title}: ${error.message}`, ...failureLines(error).slice(1));
+    },
+  });
+  clearInterval(reminder);
+  if (hasSucceeded) say(`done in ${seconds(Date.now() - started)}`);
+  return failures;
 }
 
 async function main() {
@@ -34,7 +80,7 @@ async function main() {
   const log = (name) => path.join(root, ".setup", `${name}.log`);
   const context = { root, native, log, device: chooseDevice(root) };
   const pending = () => STEPS.filter((step) => !step.isDone(context));
-  let steps = pending();
+  const steps = pending();
   if (steps.length === 0) return;
 
   const { problems, python } = checkPrerequisites({
@@ -47,35 +93,11 @@ async function main() {
   });
   if (problems.length > 0) fail(problems);
 
-  await takeLock(path.join(root, ".setup/lock"), (pid) =>
-    process.stdout.write(`set-up: waiting for another one (process ${pid})\n`),
-  );
-  steps = pending(); // another set-up may have done them meanwhile
-  const started = Date.now();
-  for (const step of STEPS) {
-    // Asked again each time: `npm ci` also removes the addon, which lives in node_modules.
-    if (step.isDone(context)) continue;
-    const begun = Date.now();
-    process.stdout.write(`set-up: ${step.title} … `);
-    try {
-      await step.run({ ...context, python });
-    } catch (error) {
-      process.stdout.write("failed\n");
-      const file = error instanceof StepError ? error.log : null;
-      const end = file
-        ? tail(file)
-            .split("\n")
-            .map((line) => `  ${line}`)
-        : [];
-      fail([
-        error.message,
-        ...end,
-        ...(file && fs.existsSync(file) ? [`full log: ${path.relative(process.cwd(), file)}`] : []),
-      ]);
-    }
-    process.stdout.write(`${((Date.now() - begun) / 1000).toFixed(0)} s\n`);
-  }
-  if (steps.length > 0) process.stdout.write(`set-up: done in ${((Date.now() - started) / 1000).toFixed(0)} s\n`);
+  await takeLock(path.join(root, ".setup/lock"), (pid) => say(`waiting for another one (process ${pid})`));
+  await endLeftOvers(path.join(root, ".setup"));
+  if (pending().length === 0) return; // another set-up has done it all meanwhile
+  const failures = await runPending({ ...context, python });
+  if (failures.length > 0) fail(failures);
 }
 
 for (const [signal, code] of [

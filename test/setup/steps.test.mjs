@@ -1,11 +1,11 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isInstalled } from "../../tools/setup/npm.mjs";
+import { isInstalled, withoutFiles } from "../../tools/setup/npm.mjs";
 import { chooseDevice, requirementsFor } from "../../tools/setup/python.mjs";
-import { run, tail, takeLock } from "../../tools/setup/steps.mjs";
+import { endLeftOvers, run, tail, takeLock } from "../../tools/setup/steps.mjs";
 
 let folder;
 beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-"))));
@@ -65,5 +65,60 @@ describe("set-up steps", () => {
     });
     await second;
     expect(holder).toBe(String(process.pid));
+  });
+
+  it("finds packages whose files are not there", () => {
+    fs.mkdirSync(path.join(folder, "node_modules/a"), { recursive: true });
+    fs.mkdirSync(path.join(folder, "node_modules/b"));
+    fs.writeFileSync(path.join(folder, "node_modules/a/package.json"), "{}");
+    const packages = { "node_modules/a": {}, "node_modules/b": {}, "node_modules/c": {} };
+    expect(withoutFiles(folder, { packages })).toEqual(["node_modules/b", "node_modules/c"]);
+  });
+});
+
+describe("a set-up that is killed", () => {
+  const steps = path.join(import.meta.dirname, "../../tools/setup/steps.mjs");
+  const isAlive = (pid) => fs.existsSync(`/proc/${pid}`) && !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, "utf8"));
+  /** A process that runs an installer which starts another, ignores SIGTERM and never ends. @returns both their ids */
+  async function installing() {
+    const ids = path.join(folder, "ids");
+    const script = `trap "" TERM; sleep 100 & echo $$ $! > '${ids}.new' && mv '${ids}.new' '${ids}'; wait`;
+    const options = JSON.stringify({ cwd: folder, log: path.join(folder, "x.log") });
+    const code = `import { run } from ${JSON.stringify(steps)}; process.on("SIGTERM", () => process.exit(143));
+      await run("sh", ["-c", ${JSON.stringify(script)}], ${options});`;
+    const parent = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: "ignore" });
+    await expect.poll(() => fs.existsSync(ids), { timeout: 20_000 }).toBe(true);
+    return { parent, ids: fs.readFileSync(ids, "utf8").trim().split(" ").map(Number) };
+  }
+  const ended = (parent) => new Promise((resolve) => parent.on("exit", resolve));
+
+  it("by a signal ends what it has started, and what that has", async () => {
+    const { parent, ids } = await installing();
+    const end = ended(parent);
+    parent.kill("SIGTERM");
+    await end;
+    await expect.poll(() => ids.some(isAlive), { timeout: 20_000 }).toBe(false);
+  });
+
+  it("outright leaves processes that the next one ends, and no others of the same number", async () => {
+    const { parent, ids } = await installing();
+    const end = ended(parent);
+    parent.kill("SIGKILL");
+    await end;
+    expect(ids.every(isAlive)).toBe(true);
+    const bystander = spawn("sleep", ["100"], { detached: true });
+    fs.writeFileSync(path.join(folder, "running", String(bystander.pid)), "1");
+    await endLeftOvers(folder);
+    await expect.poll(() => ids.some(isAlive), { timeout: 20_000 }).toBe(false);
+    expect(isAlive(bystander.pid)).toBe(true);
+    bystander.kill();
+    expect(fs.readdirSync(path.join(folder, "running"))).toEqual([]);
+  });
+
+  it("outright leaves nothing to do where all had ended", async () => {
+    await run("true", [], { cwd: folder, log: path.join(folder, "x.log") });
+    expect(fs.readdirSync(path.join(folder, "running"))).toEqual([]);
+    await endLeftOvers(folder);
+    await endLeftOvers(path.join(folder, "nowhere"));
   });
 });

@@ -1,14 +1,15 @@
 /**
  * Set-up step: the addon of @tensorflow/tfjs-node-gpu, built against the libraries of the Python wheel of TensorFlow.
  *
- * The package's own installer would download TensorFlow 2.9; the wheel holds the same C interface, 2.21. One g++ call
- * compiles a patched copy of the sources; the result is renamed into place, where the package looks for it.
+ * The package's own installer would download TensorFlow 2.9; the wheel holds the same C interface, 2.21. A patched copy of
+ * the sources is compiled; the result is renamed into place, where the package looks for it.
  */
 import fs from "node:fs";
 import path from "node:path";
+import { buildAddon } from "./objects.mjs";
 import { applyPatch, assertPatchVersion } from "./patch.mjs";
 import { sitePackages } from "./python.mjs";
-import { hash, readJson, readText, run, StepError, writeFile } from "./steps.mjs";
+import { hash, readJson, readText, StepError, writeFile } from "./steps.mjs";
 import { patch } from "./tfjs-node-function.patch.mjs";
 
 const packageFolder = (root) => path.join(root, "node_modules", patch.package);
@@ -35,29 +36,32 @@ export function cudaArguments(site) {
   return ["-Wl,--no-as-needed", ...files, ...folders.map((lib) => `-Wl,-rpath,${lib}`)];
 }
 
-/** Arguments of the one g++ call. */
-export function compilerArguments({ root, device, sources, output }) {
+/** Where the patched sources are, relative to the clone. */
+const SOURCES = ".setup/addon/binding";
+
+/** Its C++ files, one object each. */
+export function units(root) {
+  const include = path.join(path.relative(root, sitePackages(root)), "tensorflow/include");
+  const paths = ["node_modules/node-api-headers/include", include, SOURCES];
+  const flags = ["-O2", "-std=c++17", "-fPIC", "-w", "-DNAPI_VERSION=8", ...paths.flatMap((folder) => ["-I", folder])];
+  const files = fs.readdirSync(path.join(root, SOURCES)).sort();
+  const pathsOf = (names) => names.map((name) => path.join(SOURCES, name));
+  const lock = readJson(path.join(root, "package-lock.json"));
+  return pathsOf(files.filter((name) => name.endsWith(".cc"))).map((source) => ({
+    name: path.basename(source, ".cc"),
+    sources: [source],
+    headers: pathsOf(files.filter((name) => !name.endsWith(".cc"))),
+    flags,
+    depends: [tensorflowLine(root), String(lock?.packages["node_modules/node-api-headers"]?.version)],
+    cost: 4,
+  }));
+}
+
+/** Arguments of the linker. */
+export function libraries(root, device) {
   const site = sitePackages(root);
   const tensorflow = path.join(site, "tensorflow");
   return [
-    "-O2",
-    "-std=c++17",
-    "-fPIC",
-    "-shared",
-    "-w",
-    "-DNAPI_VERSION=8",
-    "-I",
-    path.join(root, "node_modules/node-api-headers/include"),
-    "-I",
-    path.join(tensorflow, "include"),
-    "-I",
-    path.dirname(sources),
-    ...fs
-      .readdirSync(sources)
-      .filter((name) => name.endsWith(".cc"))
-      .map((name) => path.join(sources, name)),
-    "-o",
-    output,
     "-L",
     tensorflow,
     "-l:libtensorflow_cc.so.2",
@@ -68,16 +72,21 @@ export function compilerArguments({ root, device, sources, output }) {
   ];
 }
 
+const tensorflowLine = (root) =>
+  (readText(path.join(root, "requirements.txt")) ?? "").match(/^tensorflow-cpu==\S+/m)?.[0] ?? "";
+
 const inputs = (root, device) => {
-  const tensorflow = (readText(path.join(root, "requirements.txt")) || "").match(/^tensorflow-cpu==\S+/m);
-  const builder = readText(path.join(root, "tools/setup/addon.mjs")) || "";
-  return hash(root, device, sitePackages(root) || "", tensorflow ? tensorflow[0] : "", JSON.stringify(patch), builder);
+  const code = ["addon.mjs", "objects.mjs"].map((name) => readText(path.join(root, "tools/setup", name)) ?? "");
+  return hash(root, device, sitePackages(root) || "", tensorflowLine(root), JSON.stringify(patch), ...code);
 };
 
 /** Writes the package's C++ sources, patched, into a fresh folder. */
 export function writePatchedSources(packagePath, folder) {
-  const { version } = readJson(path.join(packagePath, "package.json"));
-  assertPatchVersion(patch, version);
+  const description = readJson(path.join(packagePath, "package.json"));
+  if (description === null) {
+    throw new Error(`${packagePath} has no package.json: remove node_modules and run the command again`);
+  }
+  assertPatchVersion(patch, description.version);
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   for (const name of fs.readdirSync(path.join(packagePath, "binding"))) {
@@ -88,7 +97,9 @@ export function writePatchedSources(packagePath, folder) {
 }
 
 export const addonStep = {
+  name: "addon",
   title: "TensorFlow addon",
+  after: ["npm", "python"],
   isDone({ root, device, native }) {
     if (!native) return true;
     const stamp = readJson(stampFile(root));
@@ -96,20 +107,19 @@ export const addonStep = {
   },
   async run({ root, device, log }) {
     const file = log("addon");
-    const sources = path.join(root, ".setup/addon/binding");
     try {
-      writePatchedSources(packageFolder(root), sources);
+      writePatchedSources(packageFolder(root), path.join(root, SOURCES));
     } catch (error) {
       throw new StepError(error.message, file);
     }
-    const output = `${addonFile(root)}.${process.pid}.tmp`;
-    fs.mkdirSync(path.dirname(output), { recursive: true });
-    try {
-      await run("g++", compilerArguments({ root, device, sources, output }), { cwd: root, log: file });
-      fs.renameSync(output, addonFile(root));
-    } finally {
-      fs.rmSync(output, { force: true });
-    }
+    await buildAddon({
+      root,
+      folder: ".setup/addon/objects",
+      units: units(root),
+      libraries: libraries(root, device),
+      output: addonFile(root),
+      log: file,
+    });
     writeFile(stampFile(root), JSON.stringify({ inputs: inputs(root, device) }));
   },
 };

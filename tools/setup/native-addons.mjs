@@ -1,113 +1,193 @@
 /**
- * Set-up steps: this project's own addons (`native/`), compiled file by file, as many at a time as there are processors. Kept apart from the TensorFlow addon: an edit of one
- * rebuilds that one, and what is patched stays what was published. They hold code for several instruction sets and take the best
- * when they are loaded, so they run on any x86-64 processor.
+ * Set-up steps: this project's own addons (`native/`). Kept apart from the TensorFlow addon: an edit of one rebuilds
+ * that one, and what is patched stays what was published. They hold code for several instruction sets and take the best
+ * when they are loaded, so they run on any x86-64 processor. The kernels' code for sets that this processor lacks is left
+ * out (40 s of compiling); where a clone is used on a processor that has more, set-up adds it there.
  */
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
+import { buildAddon, compileAll, isCompiled } from "./objects.mjs";
+import { OPTIONAL_SETS, wantedSets } from "./processor.mjs";
 import { sitePackages } from "./python.mjs";
-import { hash, readJson, readText, run, writeFile } from "./steps.mjs";
+import { hash, readJson, readText, writeFile } from "./steps.mjs";
 
-const COMMON = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-DNAPI_VERSION=8"];
+/** Memory is not collected below 1 GB: 5 % less time for the same object. */
+const COMMON = [
+  "--param",
+  "ggc-min-heapsize=1000000",
+  "-O3",
+  "-std=c++17",
+  "-fPIC",
+  "-fvisibility=hidden",
+  "-Wall",
+  "-Wextra",
+  "-DNAPI_VERSION=8",
+];
+const NODE = ["-I", "node_modules/node-api-headers/include"];
 
 /** No fused multiply-add: the weights must be those of Pillow to the bit. */
-const imageArguments = () => ["-ffp-contract=off"];
+const IMAGE = [...COMMON, ...NODE, "-ffp-contract=off"];
 
-/** Ops of TensorFlow: its headers and libraries, those of the wheel. Loops that copy a few numbers stay loops: a call of memcpy takes longer. */
-function kernelArguments({ root }) {
-  const tensorflow = path.join(sitePackages(root), "tensorflow");
+/** Loops that copy a few numbers stay loops: a call of memcpy takes longer. */
+const KERNELS = [
+  ...COMMON,
+  "-fopenmp-simd",
+  "-fno-math-errno",
+  "-fno-trapping-math",
+  "-fno-tree-loop-distribute-patterns",
+];
+
+const tensorflow = (root) => path.join(sitePackages(root) ?? path.join(root, ".venv"), "tensorflow");
+
+/** For ops of TensorFlow: the headers of the wheel. */
+const ops = (root) => [
+  "-DEIGEN_MAX_ALIGN_BYTES=64",
+  "-D_GLIBCXX_USE_CXX11_ABI=1",
+  "-isystem",
+  path.join(path.relative(root, tensorflow(root)), "include"),
+];
+
+/** The libraries of the wheel. */
+const libraries = (root) => [
+  "-L",
+  tensorflow(root),
+  "-l:libtensorflow_cc.so.2",
+  "-l:libtensorflow_framework.so.2",
+  `-Wl,-rpath,${tensorflow(root)}`,
+];
+
+/** Files of `native/<name>`, relative to the clone: those that are compiled, and those that they include. */
+function filesOf(root, name) {
+  const all = fs.readdirSync(path.join(root, "native", name)).sort();
+  const files = all.map((file) => path.join("native", name, file));
+  return {
+    sources: files.filter((file) => file.endsWith(".cc")),
+    headers: files.filter((file) => !file.endsWith(".cc")),
+  };
+}
+
+const baseName = (file) => path.basename(file, ".cc");
+
+/** The unit of one file. @param cost seconds */
+const unitOf = (source, headers, { flags, depends = [], cost = 1 }) => ({
+  name: baseName(source),
+  sources: [source],
+  headers,
+  flags,
+  depends,
+  cost,
+});
+
+/** Versions of what comes from npm and PyPI, which objects and addons depend on. */
+const packages = (root) => ({
+  node: String(readJson(path.join(root, "package-lock.json"))?.packages["node_modules/node-api-headers"]?.version),
+  tensorflow: (readText(path.join(root, "requirements.txt")) ?? "").match(/^tensorflow-cpu==\S+/m)?.[0] ?? "",
+});
+
+function imageUnits(root) {
+  const { sources, headers } = filesOf(root, "image");
+  const depends = [packages(root).node];
+  return sources.map((source) => unitOf(source, headers, { flags: IMAGE, depends, cost: 2 }));
+}
+
+/** Seconds of the files that take long: all kernels for one instruction set each. */
+const SECONDS = { avx512: 35, avx2: 25, generic: 22, amx: 5 };
+
+/**
+ * Units of the kernels that need neither npm's nor Python's packages.
+ *
+ * @param {string[]} sets those of OPTIONAL_SETS which code is compiled for; of the others there is a mere name
+ */
+function setUnits(root, sets) {
+  const { sources, headers } = filesOf(root, "kernels");
+  const isAbsent = (name) => OPTIONAL_SETS.includes(name) && !sets.includes(name);
+  const own = sources.filter((source) => baseName(source) !== "addon" && !baseName(source).endsWith("-ops"));
+  return own.map((source) => {
+    const name = baseName(source);
+    if (!isAbsent(name)) return unitOf(source, headers, { flags: KERNELS, cost: SECONDS[name] ?? 1 });
+    return { ...unitOf(`tools/setup/absent/${name}.cc`, headers, { flags: KERNELS }), name: `${name}-absent` };
+  });
+}
+
+/** Those that need them: all ops as one file, and what Node loads. */
+function opUnits(root) {
+  const { sources, headers } = filesOf(root, "kernels");
+  const versions = packages(root);
+  const opSources = sources.filter((source) => baseName(source).endsWith("-ops"));
+  const all = {
+    name: "ops",
+    sources: opSources,
+    headers,
+    flags: [...KERNELS, ...ops(root)],
+    depends: [versions.tensorflow],
+    cost: 20,
+  };
+  const addon = sources.filter((source) => baseName(source) === "addon");
   return [
-    "-fopenmp-simd",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fno-tree-loop-distribute-patterns",
-    "-DEIGEN_MAX_ALIGN_BYTES=64",
-    "-D_GLIBCXX_USE_CXX11_ABI=1",
-    "-isystem",
-    path.join(tensorflow, "include"),
-    "-L",
-    tensorflow,
-    "-l:libtensorflow_cc.so.2",
-    "-l:libtensorflow_framework.so.2",
-    `-Wl,-rpath,${tensorflow}`,
+    ...(opSources.length > 0 ? [all] : []),
+    ...addon.map((source) => unitOf(source, headers, { flags: [...KERNELS, ...NODE], depends: [versions.node] })),
   ];
 }
 
-/** Runs tasks, one for each processor at a time; when all have ended, throws what the first of them to fail threw. */
-async function sideBySide(tasks) {
-  const waiting = [...tasks];
-  const failures = [];
-  const one = async () => {
-    for (let task = waiting.shift(); task !== undefined && failures.length === 0; task = waiting.shift())
-      await task().catch((error) => failures.push(error));
-  };
-  await Promise.all(Array.from({ length: os.availableParallelism() }, one));
-  if (failures.length > 0) throw failures[0];
-}
-
-/** A step that builds `native/<name>` into `.setup/<name>/<name>.node`. @param more arguments of its own @param depends what else its result depends on */
-function addonStep({ title, name, more, depends = () => [] }) {
+/**
+ * A step that builds `native/<name>` into `.setup/<name>/<name>.node`.
+ *
+ * @param {{title: string, name: string, after: string[], units: (root: string) => import("./objects.mjs").Unit[],
+ *   links?: (root: string) => string[], depends?: (root: string) => string[], parts?: () => string[]}} options `links`:
+ *   arguments of the linker; `depends`: what its result depends on, besides the files of the folder and the code of
+ *   set-up; `parts`: what must be in it, where it may hold more
+ */
+function addonStep({ title, name, after, units, links = () => [], depends = () => [], parts = () => [] }) {
+  const folder = `.setup/${name}/objects`;
   const addonFile = (root) => path.join(root, `.setup/${name}/${name}.node`);
   const stampFile = (root) => path.join(root, `.setup/${name}/stamp.json`);
-  /** Files of the addon, headers too. */
-  const sources = (root) =>
-    fs
-      .readdirSync(path.join(root, "native", name))
-      .sort()
-      .map((file) => path.join(root, "native", name, file));
-  const inputs = (root) =>
-    hash(
-      ...[...sources(root), path.join(root, "tools/setup/native-addons.mjs")].map((file) => readText(file) || ""),
-      ...depends(root),
-    );
-  const compilerArguments = ({ root, source, output }) => [
-    ...COMMON,
-    "-I",
-    path.join(root, "node_modules/node-api-headers/include"),
-    "-c",
-    source,
-    "-o",
-    output,
-    ...more({ root }),
-  ];
-  const linkerArguments = ({ root, objects, output }) => ["-shared", ...objects, "-o", output, ...more({ root })];
+  const inputs = (root) => {
+    const { sources, headers } = filesOf(root, name);
+    const code = ["tools/setup/native-addons.mjs", "tools/setup/objects.mjs"];
+    const texts = [...sources, ...headers, ...code].map((file) => readText(path.join(root, file)) ?? "");
+    return hash(...texts, ...depends(root));
+  };
   return {
+    name,
     title,
-    compilerArguments,
+    after,
+    units,
+    folder,
+    inputs,
     isDone({ root, native }) {
       if (!native) return true;
       const stamp = readJson(stampFile(root));
-      return stamp !== null && stamp.inputs === inputs(root) && fs.existsSync(addonFile(root));
+      if (stamp === null || stamp.inputs !== inputs(root) || !fs.existsSync(addonFile(root))) return false;
+      return parts().every((part) => stamp.parts.includes(part));
     },
     async run({ root, log }) {
-      const directory = path.join(path.dirname(addonFile(root)), `build.${process.pid}.tmp`);
-      const files = sources(root).filter((file) => file.endsWith(".cc"));
-      const objects = files.map((file) => path.join(directory, `${path.basename(file)}.o`));
-      const output = path.join(directory, `${name}.node`);
-      fs.mkdirSync(directory, { recursive: true });
-      try {
-        await sideBySide(
-          files.map(
-            (source, i) => () =>
-              run("g++", compilerArguments({ root, source, output: objects[i] }), { cwd: root, log: log(name) }),
-          ),
-        );
-        await run("g++", linkerArguments({ root, objects, output }), { cwd: root, log: log(name) });
-        fs.renameSync(output, addonFile(root));
-      } finally {
-        fs.rmSync(directory, { recursive: true, force: true });
-      }
-      writeFile(stampFile(root), JSON.stringify({ inputs: inputs(root) }));
+      const output = addonFile(root);
+      await buildAddon({ root, folder, units: units(root), libraries: links(root), output, log: log(name) });
+      writeFile(stampFile(root), JSON.stringify({ inputs: inputs(root), parts: parts() }));
     },
   };
 }
 
-export const imageAddonStep = addonStep({ title: "image addon", name: "image", more: imageArguments });
+export const imageAddonStep = addonStep({ title: "image addon", name: "image", after: ["npm"], units: imageUnits });
 
 export const kernelsStep = addonStep({
   title: "kernels",
   name: "kernels",
-  more: kernelArguments,
-  depends: (root) => [sitePackages(root) || "", readText(path.join(root, "requirements.txt")) || ""],
+  after: ["npm", "python", "instruction-sets"],
+  units: (root, sets = wantedSets()) => [...setUnits(root, sets), ...opUnits(root)],
+  parts: () => wantedSets(),
+  links: libraries,
+  depends: (root) => [sitePackages(root) || "", packages(root).tensorflow],
 });
+
+/** Most of the kernels' code needs no package: it is compiled while packages are installed. */
+export const instructionSetsStep = {
+  name: "instruction-sets",
+  title: "kernels' instruction sets",
+  isDone: (context) =>
+    kernelsStep.isDone(context) ||
+    setUnits(context.root, wantedSets()).every((unit) => isCompiled(context.root, kernelsStep.folder, unit)),
+  async run({ root, log }) {
+    await compileAll({ root, folder: kernelsStep.folder, units: setUnits(root, wantedSets()), log: log("kernels") });
+  },
+};

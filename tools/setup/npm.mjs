@@ -19,12 +19,17 @@ export function isInstalled(lock, installed) {
   );
 }
 
+/** Packages that npm's record of an installation names, but whose folder holds no package.json. */
+export const withoutFiles = (root, installed) =>
+  Object.keys(installed.packages).filter((name) => !fs.existsSync(path.join(root, name, "package.json")));
+
 function npmCommand() {
   const cli = process.env.npm_execpath;
   return cli && path.basename(cli) === "npm-cli.js" ? [process.execPath, [cli]] : ["npm", []];
 }
 
 export const npmStep = {
+  name: "npm",
   title: "npm packages",
   isDone({ root }) {
     const installed = readJson(path.join(root, "node_modules/.package-lock.json"));
@@ -37,8 +42,15 @@ export const npmStep = {
       cwd: root,
       log: file,
     });
-    if (!fs.existsSync(path.join(root, "node_modules/.package-lock.json"))) {
-      throw new StepError("npm ci left no node_modules/.package-lock.json", file);
+    const record = path.join(root, "node_modules/.package-lock.json");
+    if (!fs.existsSync(record)) throw new StepError("npm ci left no node_modules/.package-lock.json", file);
+    const absent = withoutFiles(root, readJson(record));
+    if (absent.length > 0) {
+      fs.rmSync(record); // so that the next set-up begins afresh
+      throw new StepError(
+        `npm ci left ${absent.length} packages without files (${absent[0]}): run the command again`,
+        file,
+      );
     }
   },
 };

@@ -55,18 +55,63 @@ export function tail(file, lines = 15) {
     .join("\n");
 }
 
-/** Runs a command to its end with its output appended to `log`; throws a StepError when it fails. */
+/** When a process began, in ticks since the machine did; null where there is none. Tells a process from a later one of the same number. */
+function beginOf(pid) {
+  const stat = readText(`/proc/${pid}/stat`);
+  // the name in parentheses may hold spaces
+  return stat === null ? null : stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+/** Ends a process that `run` has started, and all that it has started. At once: npm would undo its work for a while. */
+function endGroup(pid) {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // it has ended
+  }
+}
+
+/**
+ * Ends what a set-up that was killed outright has left running: an installer must not go on behind the back of the next
+ * one. `folder` is that of the logs.
+ */
+export async function endLeftOvers(folder) {
+  const running = path.join(folder, "running");
+  const names = fs.existsSync(running) ? fs.readdirSync(running) : [];
+  for (const name of names) {
+    const began = readText(path.join(running, name));
+    const isThere = () => beginOf(name) === began;
+    if (/^\d+$/.test(name) && isThere()) {
+      endGroup(Number(name));
+      for (let tries = 0; isThere() && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    fs.rmSync(path.join(running, name), { force: true });
+  }
+}
+
+/**
+ * Runs a command to its end with its output appended to `log`. It is ended when this process exits.
+ *
+ * @throws {StepError} when it fails
+ */
 export function run(command, args, { cwd, log, env = process.env }) {
-  fs.mkdirSync(path.dirname(log), { recursive: true });
+  const running = path.join(path.dirname(log), "running");
+  fs.mkdirSync(running, { recursive: true });
   const out = fs.openSync(log, "a");
   fs.writeSync(out, `$ ${[command, ...args].join(" ")}\n`);
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", out, out] });
-    const kill = () => child.kill(); // an installer must not go on behind the back of the next set-up
-    process.on("exit", kill);
-    child.on("close", () => process.off("exit", kill));
+    // A group of its own, so that all it starts ends with it.
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", out, out], detached: true });
+    const note = path.join(running, String(child.pid));
+    const kill = () => endGroup(child.pid);
+    if (child.pid !== undefined) {
+      fs.writeFileSync(note, beginOf(child.pid) ?? "");
+      process.on("exit", kill);
+    }
     child.on("error", (error) => reject(new StepError(`${command}: ${error.message}`, log)));
     child.on("close", (code, signal) => {
+      process.off("exit", kill);
+      fs.rmSync(note, { force: true });
       if (code === 0) resolve();
       else reject(new StepError(`${path.basename(command)} ended with ${signal || `exit code ${code}`}`, log));
     });
