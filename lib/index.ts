@@ -65,4 +65,5 @@ export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
-export { progress, progressSeries, yieldToEventLoop } from "./report/progress";
+export { progress, progressSeries } from "./report/progress";
+export { interruptSignal, throwIfAborted, yieldToEventLoop } from "./util/abort";
