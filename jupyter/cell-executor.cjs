@@ -207,9 +207,13 @@ class CellExecutor {
     if (endNow) setTimeout(() => endNow(Object.assign(new Interrupted(), { isRunning: true })), GRACE_MS).unref();
   }
 
-  /** Completions at a position; see tslab's converter. */
+  /** Completions at a position; see tslab's converter. Where nothing is typed yet, names of cells come first. */
   complete(code, position) {
-    return this.converter.complete(this.prelude(), this.lenient(code), position);
+    const found = this.converter.complete(this.prelude(), this.lenient(code), position);
+    if (found.start !== found.end) return found;
+    const own = new Set(this.declarations.map(({ name }) => name));
+    const candidates = [true, false].flatMap((isOwn) => found.candidates.filter((name) => own.has(name) === isOwn));
+    return { ...found, candidates };
   }
 
   /** What is known of the name at a position, or else of the function whose arguments are being written there. */

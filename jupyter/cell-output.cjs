@@ -41,12 +41,11 @@ function expressionVisitor(ts, checker, declarations, context) {
   const earlierName = (node) => ts.isIdentifier(node) && isEarlier(checker.getSymbolAtLocation(node));
 
   /** `f()` must not become a method call: `this` would be the earlier cells' variables. */
-  const callee = (node) =>
-    earlierName(node)
-      ? factory.createParenthesizedExpression(
-          factory.createComma(factory.createNumericLiteral(0), earlier(node.text, node)),
-        )
-      : ts.visitNode(node, visit);
+  function callee(node) {
+    if (!earlierName(node)) return ts.visitNode(node, visit);
+    const name = factory.createPropertyAccessExpression(factory.createIdentifier(EARLIER), node.text);
+    return factory.createParenthesizedExpression(factory.createComma(factory.createNumericLiteral(0), name));
+  }
 
   function shorthand(node) {
     if (!isEarlier(checker.getShorthandAssignmentValueSymbol(node))) return ts.visitEachChild(node, visit, context);
