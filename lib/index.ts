@@ -91,4 +91,4 @@ export { repositoryRoot } from "./util/root";
 export { showTriplet } from "./report/show-triplet";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries } from "./report/progress";
-export { throwIfAborted, yieldToEventLoop } from "./util/abort";
+export { interruptSignal, throwIfAborted, yieldToEventLoop } from "./util/abort";

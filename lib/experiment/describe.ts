@@ -1,5 +1,5 @@
 /** An experiment in a few words, and how a cell or command watches a long call. */
-import { currentKernel } from "../report/kernel";
+import { interruptSignal } from "../util/abort";
 import { progressSeries } from "../report/progress";
 import type { Watch } from "./stage";
 import type { Experiment } from "./types";
@@ -19,7 +19,7 @@ export function watched(label: string): Watch & { finish(note?: string): void } 
   const bars = progressSeries();
   let phase: string | null = null;
   return {
-    signal: currentKernel()?.signal(),
+    signal: interruptSignal(),
     onProgress: (done, total, note) => {
       // a call may go through several phases, such as describing images, then training: each has its own bar
       const kind = note.replace(/[\d.,%]+/g, "").replace(/\s.*/, "");

@@ -6,7 +6,7 @@
  */
 import { useXla } from "../engine/compiler";
 import { cosineSchedule } from "../engine/optimizer";
-import { throwIfAborted, yieldToEventLoop } from "../util/abort";
+import { nextTurn, throwIfAborted } from "../util/abort";
 import { foldIn, random } from "../util/random";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -260,7 +260,7 @@ export async function trainRl(
     log.push(entry);
     saveTrainingState(run.checkpointing, { params, state, log, drawn }, { steps: settings.steps });
     await run.onStep?.(entry, settings.steps, collected.sampled);
-    await yieldToEventLoop();
+    await nextTurn();
     if (run.signal?.aborted) {
       saveTrainingState(run.checkpointing, { params, state, log, drawn }, { steps: settings.steps, now: true });
       disposeTree(params, state);

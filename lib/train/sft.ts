@@ -2,7 +2,7 @@
 import type { Conversation } from "../processor/conversation";
 import { useXla } from "../engine/compiler";
 import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
-import { throwIfAborted, yieldToEventLoop } from "../util/abort";
+import { nextTurn, throwIfAborted } from "../util/abort";
 import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -244,7 +244,7 @@ export async function trainSft(
     log.push(entry);
     saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length });
     await run.onStep?.(entry, steps.length);
-    await yieldToEventLoop();
+    await nextTurn();
     if (run.signal?.aborted) {
       saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true });
       disposeTree(params, state);
