@@ -1,7 +1,7 @@
 /** `plan`: what a run of a scale would need in memory with a checkpoint, before any of it is loaded. */
 import * as path from "node:path";
 import { gib, hostMemory, rlPhases, sftPhases, type RowSizes } from "../lib/experiment/plan";
-import { readJson } from "../lib/model/checkpoint";
+import { readJson } from "../lib/util/files";
 import { parseConfig, type ModelConfig } from "../lib/model/config";
 import { loraConfig } from "../lib/experiment/models";
 import { parseLoraConfig, type LoraConfig } from "../lib/model/lora-config";

@@ -305,8 +305,19 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const first = changeSettings(scaleSettings(scale), [...chosen("benchmark"), ...chosen("model")]);
   const settings = changeSettings(fitting(first), assignments);
   const run = source.run ?? (environment.FINE_R1_RUN || undefined);
-  if (run !== undefined) return changeSettings(settings, [`run=${run}`]);
-  return isSet(assignments, "run") === undefined ? { ...settings, run: runName(settings) } : settings;
+  const own = { ...settings, run: runName(settings) };
+  if (run === undefined && isSet(assignments, "run") === undefined) return own;
+  const named = run === undefined ? settings : changeSettings(settings, [`run=${run}`]);
+  checkRunName(named, own.run);
+  return named;
+}
+
+/** @throws Error where a run has the name of a scale that it is not: it would replace that scale's results */
+function checkRunName({ run, scale }: Settings, own: string): void {
+  const owner = SCALES.find((one) => scaleSettings(one).run === run);
+  if (owner === undefined || run === own) return;
+  const why = owner === scale ? "settings are changed here" : `the scale here is ${scale}`;
+  throw new Error(`run ${run}: the name of the scale ${owner} with nothing changed, and ${why}; leave the name out (${own}) or choose another`);
 }
 
 /**

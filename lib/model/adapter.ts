@@ -2,7 +2,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
-import { publishedName, readJson } from "./checkpoint";
+import { readJson } from "../util/files";
+import { publishedName } from "./checkpoint";
 import type { ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { currentName, loraModules, loraConstants, loraShapes, respelled, SPELLINGS, type Spelling } from "./lora";

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
-import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
+import { readJson } from "../util/files";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -23,22 +23,6 @@ export interface LoadedModel {
   config: ModelConfig;
   params: Params;
   generationConfig: GenerationConfig;
-}
-
-/** Parses a JSON file. @throws Error naming the file */
-export function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`${file}: can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
-  }
-  if (isLfsPointer(text)) throw new Error(`${file}: ${LFS_POINTER}`);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${file}: no valid JSON (${(error as Error).message})`);
-  }
 }
 
 /** The name under which a tensor was published, from the names newer versions of transformers save. */

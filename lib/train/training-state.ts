@@ -7,7 +7,7 @@ import * as path from "node:path";
 import type { AdamWState } from "../engine/optimizer";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
-import { readJson } from "../model/checkpoint";
+import { readJson } from "../util/files";
 import { replaceDirectory } from "../model/directory";
 import { readSafetensors, writeSafetensors } from "../model/safetensors";
 

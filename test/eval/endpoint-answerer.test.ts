@@ -4,7 +4,7 @@ import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { paperPrompts } from "../../lib/benchmark/prompts";
-import type { Question, QuestionSet } from "../../lib/benchmark/question-set";
+import type { Question, QuestionSet } from "../../lib/benchmark/types";
 import { endpointAnswerer } from "../../lib/eval/answerers";
 import { manifestFile, type LoggedRow } from "../../lib/eval/prediction-log";
 import { runEvaluation, type RunOptions } from "../../lib/eval/runner";

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { finishedVariants, runSweep, VARIANTS, type SweepOptions } from "../../../lib/experiment/ablations";
 import { engineStats } from "../../../lib/engine/compile";
 import { isNative, tf } from "../../../lib/engine/tensorflow";
-import { openExperiment } from "../../../lib/experiment/experiment";
+import { openExperiment } from "../../../lib/experiment/open";
 import { runFolder } from "../../../lib/experiment/run";
 import { loadSettings } from "../../../lib/experiment/settings";
 
@@ -97,7 +97,7 @@ describe.skipIf(!isNative)("runSweep", () => {
 
     await runSweep(experiment, options(["base", "sft"], [1]));
     expect(existsSync(path.join(folder, "seeds/1/models/sft/model.safetensors"))).toBe(true);
-    const { results, outdated } = finishedVariants(settings, "dev");
+    const { results, outdated } = finishedVariants(experiment, "dev");
     expect(
       results.map(({ variant, seed, rows }) => [
         variant.name,
