@@ -1,6 +1,5 @@
 /** `evaluate`: a model, an adapter or an endpoint on any benchmark, to a predictions file that `score` reads. */
 import * as path from "node:path";
-import { paperPrompts, tinyPrompts } from "../lib/benchmark/prompts";
 import { questionsOfFile } from "../lib/benchmark/questions";
 import type { QuestionSet } from "../lib/benchmark/types";
 import type { RunResult } from "../lib/eval/runner";
@@ -11,8 +10,9 @@ import { createChatEndpoint } from "../lib/rollout/chat-endpoint";
 import { repositoryRoot } from "../lib/util/root";
 import type { EvaluateOptions } from "./commands/evaluate";
 import { endpointAddress, endpointLimits } from "./endpoint";
-import { settingsOf, withExperiment } from "./experiment";
+import { settingsOf, withExperiment, withOpen } from "./experiment";
 import { note, print, printJson } from "./output";
+import { openForFile, promptsOf } from "./question-file";
 import { describeScores } from "./score";
 import { UsageError } from "./values";
 
@@ -76,7 +76,7 @@ function report(options: EvaluateOptions, out: string, { rows, resumed, dropped,
 }
 
 /** @returns exit code: 0 where every row has its answer; 2 where rows were skipped @throws Error where an option, the benchmark or the model is bad */
-export function run(options: EvaluateOptions): Promise<number> {
+export async function run(options: EvaluateOptions): Promise<number> {
   const { endpoint, adapter, benchmark, images, split, question } = options;
   const settings = evaluationSettings(options);
   const { method, out } = placesOf(options, settings);
@@ -85,8 +85,6 @@ export function run(options: EvaluateOptions): Promise<number> {
     throw new UsageError("--images is for a file of questions; --sets DIR says where image sets are");
   const splits = split === "both" ? undefined : [split];
   const setting = options.setting!;
-  const asked = { setting, splits, file, root: images, question };
-  const reason = !options.direct;
   const check = (set: QuestionSet): QuestionSet => {
     if (set.questions.length === 0)
       throw new Error(
@@ -94,26 +92,23 @@ export function run(options: EvaluateOptions): Promise<number> {
       );
     return set;
   };
-  if (endpoint !== undefined && file !== undefined) {
-    const { optionOrder, limit } = settings.eval;
-    const request = {
-      ...asked,
-      file,
-      split: splits?.[0],
-      seed: settings.seed,
-      optionOrder,
-      limit,
-      onBadRow: settings.onBadRow,
-    };
-    const prompts = settings.prompts === "tiny" ? tinyPrompts : paperPrompts;
-    return ask(options, { settings, prompts }, check(questionsOfFile(request)), { out, method, reason });
-  }
-  return withExperiment(settings, method, async (experiment, watch) => {
-    const questions = check(await askedQuestions(experiment, asked));
-    const answer: AnswerOptions = { ...watch, out, method, reason, restart: options.restart };
-    if (endpoint !== undefined) return ask(options, experiment, questions, answer);
-    const result = await evaluateModel(experiment, questions, { ...answer, adapter, anyImages: file !== undefined });
-    return report(options, out, result);
+  const keep = { out, method, reason: !options.direct, restart: options.restart };
+  if (file === undefined)
+    return withExperiment(settings, method, async (experiment, watch) => {
+      const questions = check(await askedQuestions(experiment, { setting, splits, question }));
+      const answer: AnswerOptions = { ...watch, ...keep };
+      if (endpoint !== undefined) return ask(options, experiment, questions, answer);
+      return report(options, out, await evaluateModel(experiment, questions, { ...answer, adapter }));
+    });
+  const { optionOrder, limit } = settings.eval;
+  const { seed, onBadRow } = settings;
+  const side = splits?.[0];
+  const request = { file, root: images, setting, split: side, seed, optionOrder, limit, onBadRow };
+  const questions = check(questionsOfFile(request));
+  if (endpoint !== undefined) return ask(options, { settings, prompts: promptsOf(settings) }, questions, keep);
+  return withOpen(openForFile(settings), method, async (experiment, watch) => {
+    const answer = { ...watch, ...keep, adapter, anyImages: true };
+    return report(options, out, await evaluateModel(experiment, questions, answer));
   });
 }
 
@@ -129,7 +124,6 @@ async function ask(
   const endpoint = createChatEndpoint({ baseUrl, model, ...limits });
   const result = await evaluateEndpoint(home, questions, {
     ...answer,
-    restart: options.restart,
     endpoint,
     baseUrl,
     inFlight: limits.concurrency,

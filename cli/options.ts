@@ -31,6 +31,12 @@ export const repeated = <const Flags extends string>(flags: Flags, description: 
 
 export const model = () =>
   new Option("--model <DIR>", "directory of a checkpoint: config.json, weights, tokenizer, preprocessor");
+/** The same as the setting `model`. */
+export const settingModel = () => {
+  const option = model();
+  option.description += " (default: the setting model)";
+  return option;
+};
 export const adapter = () => new Option("--adapter <DIR>", "directory of a LoRA adapter (PEFT's files) for --model");
 export const dtype = () =>
   new Option("--dtype <TYPE>", "how weights are held; auto: as they are stored")
@@ -90,7 +96,7 @@ export const shots = (least = 1) => count("--shots <N>", "training images of eac
 export const similarity = () =>
   new Option(
     "--similarity <names|model|DIR>",
-    "how alike sub-categories are: names (spelling), model (vision tower of --model), or the directory of a CLIP or SigLIP model in ONNX",
+    "how alike sub-categories are: names (spelling), model (vision tower of --model), or the directory of a CLIP or SigLIP model in ONNX (default: the setting similarity)",
   );
 export const limit = () => count("--limit <N>", "a sample of so many; 0: all", 0).default(0);
 
@@ -123,6 +129,12 @@ export const onBadRow = () =>
   )
     .choices(ON_BAD_ROW)
     .default("stop" as const);
+/** The same as the setting `onBadRow`. */
+export const settingOnBadRow = () =>
+  new Option(
+    "--on-bad-row <WHAT>",
+    "at a row or image that cannot be used: stop, or skip it and count it (exit code 2) (default: the setting onBadRow)",
+  ).choices(ON_BAD_ROW);
 
 // what is left
 

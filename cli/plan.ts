@@ -7,13 +7,11 @@ import { loraConfig } from "../lib/experiment/models";
 import { parseLoraConfig, type LoraConfig } from "../lib/model/lora-config";
 import type { Phase } from "../lib/model/memory-plan";
 import { loadPreprocessorConfig } from "../lib/processor/preprocessor-config";
-import { loadSettings } from "../lib/experiment/settings";
 import type { PlanOptions } from "./commands/plan";
+import { settingsOf } from "./experiment";
 import { note, print } from "./output";
 
 const GIB = 2 ** 30;
-/** Of an SFT row, tokens: the setting sft.maxLength. */
-const MAX_LENGTH = 4096;
 
 function lines({ name, items, bytes }: Phase): string[] {
   return [
@@ -46,10 +44,10 @@ function adapterOf({ adapter }: PlanOptions): LoraConfig | null {
 
 /** Prints the plan. @returns exit code: 0 where every phase fits; 1 where one does not */
 export function run(options: PlanOptions): Promise<number> {
-  const { model, scale, set } = options;
+  const { model } = options;
   const file = path.join(model, "config.json");
   const config = parseConfig(readJson(file), file);
-  const settings = loadSettings({ scale, set, environment: {} });
+  const settings = settingsOf(options);
   const lora = adapterOf(options) ?? loraConfig(settings);
   const [inSft, inRl] = [settings.sft.maxPixels, settings.rl.maxPixels].map((limit) =>
     promptSizes(options, config, limit),
@@ -58,7 +56,7 @@ export function run(options: PlanOptions): Promise<number> {
   const phases = [
     ...sftPhases(config, settings, lora, {
       ...inSft,
-      responseTokens: Math.max(1, Math.min(responseTokens, MAX_LENGTH - inSft.promptTokens)),
+      responseTokens: Math.max(1, Math.min(responseTokens, settings.sft.maxLength - inSft.promptTokens)),
     }),
     ...rlPhases(config, settings, lora, { ...inRl, responseTokens }),
   ];
@@ -66,7 +64,7 @@ export function run(options: PlanOptions): Promise<number> {
   const tooBig = phases.filter(({ bytes }) => bytes > memory);
   const trained = lora ? `an adapter of rank ${lora.rank}` : "the whole model";
   print(
-    `${model}, scale ${scale}, ${trained}; images of at most ${inSft.imageTokens} tokens in SFT, ${inRl.imageTokens} in RL`,
+    `${model}, scale ${settings.scale}, ${trained}; images of at most ${inSft.imageTokens} tokens in SFT, ${inRl.imageTokens} in RL`,
   );
   print(phases.flatMap(lines).join("\n"));
   print(

@@ -11,7 +11,7 @@ export const command = () =>
     .summary("the CLIP-style baseline on the base's image-text pairs: trained, evaluated, published")
     .description("Trains clip-base and clip-fewshot; predictions go to data/runs/RUN/baselines, for table --baselines.")
     .addOption(shared.benchmark())
-    .addOption(shared.model())
+    .addOption(shared.settingModel())
     .addOption(shared.scale())
     .addOption(shared.run())
     .addOption(shared.set())

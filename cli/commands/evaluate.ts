@@ -12,7 +12,7 @@ export const command = () =>
         .description(
           "Asks --model (with --adapter) or --endpoint and writes a predictions file that score and table read. Run again after a kill it goes on where it stopped.",
         )
-        .addOption(shared.model().conflicts("endpoint"))
+        .addOption(shared.settingModel().conflicts("endpoint"))
         .addOption(shared.adapter()),
     )
     .addOption(shared.benchmarkOrFile())
@@ -43,7 +43,7 @@ export const command = () =>
     .addOption(shared.set())
     .addOption(shared.out("file that ends in .jsonl (default: data/runs/evaluate/METHOD-BENCHMARK-SETTING.jsonl)"))
     .addOption(new Option("--method <NAME>", "the rows' method (default: the model's name)").argParser(parseWord))
-    .addOption(shared.onBadRow())
+    .addOption(shared.settingOnBadRow())
     .addOption(shared.restart())
     .addOption(shared.json());
 

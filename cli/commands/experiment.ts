@@ -7,7 +7,7 @@ export const withExperiment = <Args extends unknown[], Opts extends OptionValues
   command
     .addOption(shared.benchmark())
     .addOption(shared.sets())
-    .addOption(shared.model())
+    .addOption(shared.settingModel())
     .addOption(shared.teacher())
     .addOption(shared.similarity())
     .addOption(shared.scale())
@@ -15,5 +15,5 @@ export const withExperiment = <Args extends unknown[], Opts extends OptionValues
     .addOption(shared.set())
     .addOption(shared.seed())
     .addOption(shared.memory())
-    .addOption(shared.onBadRow())
+    .addOption(shared.settingOnBadRow())
     .addOption(shared.json());

@@ -13,7 +13,7 @@ export const command = () =>
     )
     .argument("[notebooks...]", "names or files, such as 04-benchmark (default: all)")
     .addOption(shared.benchmark())
-    .addOption(shared.model())
+    .addOption(shared.settingModel())
     .addOption(shared.teacher())
     .addOption(shared.scale())
     .addOption(shared.run())

@@ -1,5 +1,5 @@
 /** `plan`: its options. */
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import type { OptionsOf } from "../definition";
 import * as shared from "../options";
 
@@ -11,7 +11,7 @@ export const command = () =>
     )
     .addOption(shared.model().makeOptionMandatory())
     .addOption(shared.adapter())
-    .addOption(new Option("--scale <NAME>", "defaults of all settings").choices(shared.SCALES).makeOptionMandatory())
+    .addOption(shared.scale())
     .addOption(shared.set())
     .addOption(shared.count("--max-pixels <N>", "pixels of an image, at most (default: the stage's setting)"))
     .addOption(shared.count("--text-tokens <N>", "tokens of a prompt's text").default(256))

@@ -12,7 +12,7 @@ export const command = () =>
     )
     .argument("[notebooks...]", "these notebooks only, such as 04-benchmark")
     .addOption(shared.benchmark())
-    .addOption(shared.model())
+    .addOption(shared.settingModel())
     .addOption(shared.teacher())
     .addOption(shared.scale())
     .addOption(shared.run())

@@ -5,20 +5,29 @@ import * as path from "node:path";
 import * as esbuild from "esbuild";
 import { repositoryRoot } from "./root";
 
+/** What white space and comment signs belong to: texts, characters, and numbers (`10'000`). */
+const LITERAL = String.raw`"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\b\d(?:'?[\w.])*`;
+
+/** Replaces what matches outside of literals. */
+const outside = (code: string, pattern: string, by: string): string =>
+  code.replace(new RegExp(`(${LITERAL})|${pattern}`, "g"), (_, literal?: string) => literal ?? by);
+
+/** Spaces that part no two words and no two operators (`a - -b`). */
+const IDLE_SPACE = String.raw`(?<![\w"']) (?![-+&|<>=*/:])|(?<![-+&|<>=*/:]) (?![\w"'])`;
+
 /**
- * C++ without comments and with single spaces. String literals stay as they are; raw strings are not used in this
- * project's code.
+ * C++ without comments and idle white space; each directive on a line of its own. Literals stay as they are; raw strings
+ * are not used in this project's code.
  */
 export function plainCpp(source: string): string {
-  const tokens =
-    source.match(
-      /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\/|#[^\n]*(?:\\\n[^\n]*)*|[^"'/#]+|\//g,
-    ) ?? [];
-  return tokens
-    .filter((token) => !token.startsWith("//") && !token.startsWith("/*"))
-    .map((token) => (/^["']/.test(token) ? token : token.replace(/\\\n/g, " ").replace(/\s+/g, " ")))
-    .join("")
-    .replace(/ ?([^\w"' ]) ?/g, "$1");
+  const bare = outside(source.replace(/\\\r?\n/g, " "), String.raw`//[^\n]*|/\*[\s\S]*?\*/`, " ");
+  return bare
+    .split(/^([ \t]*#[^\n]*)$/m)
+    .map((part, i) => {
+      const code = outside(part, String.raw`\s+`, " ").trim();
+      return i % 2 === 1 ? `\n${code}\n` : outside(code, IDLE_SPACE, "");
+    })
+    .join("");
 }
 
 function filesBelow(place: string): string[] {

@@ -63,7 +63,14 @@ describe.skipIf(!isNative)("runSweep", () => {
 
     const model = path.join(folder, "models/sft/model.safetensors");
     const own = path.join(folder, "ablations/dev/kl-0/seed-0");
-    expect(readdirSync(own).sort()).toEqual(["logs", "manifest.json", "models", "predictions", "tensorboard"]);
+    expect(readdirSync(own).sort()).toEqual([
+      "logs",
+      "manifest.json",
+      "models",
+      "predictions",
+      "split.json",
+      "tensorboard",
+    ]);
     expect(readdirSync(path.join(own, "models"))).toEqual(["tapo", "tapo.stamp"]); // no SFT model of its own
     expect(readFileSync(path.join(own, "models/tapo/README.md"), "utf8")).toContain(
       "# TAPO, variant kl-0, run sweep-test-",
