@@ -85,11 +85,11 @@ class Cell {
 class CellExecutor {
   /**
    * @param ts the compiler as it came
-   * @param converter tslab's, on the repaired compiler
+   * @param createConverter makes tslab's, on the repaired compiler
    * @param compiled what the repaired compiler leaves behind
    */
-  constructor(ts, converter, compiled, { root, builtIn }) {
-    Object.assign(this, { ts, converter, compiled });
+  constructor(ts, createConverter, compiled, { root, builtIn }) {
+    Object.assign(this, { ts, createConverter, compiled, made: null });
     this.declarations = [];
     this.edition = 0;
     this.earlier = new EarlierCells();
@@ -99,6 +99,12 @@ class CellExecutor {
     this.storage = new AsyncLocalStorage();
     this.lastCell = null;
     this.endNow = null;
+  }
+
+  /** Made when it is first asked for, which takes two seconds. */
+  get converter() {
+    this.made ??= this.createConverter();
+    return this.made;
   }
 
   /** The cell whose code asks; outside of any, the last one. */
@@ -235,7 +241,7 @@ class CellExecutor {
   }
 
   close() {
-    this.converter.close();
+    this.made?.close();
   }
 }
 

@@ -5,7 +5,7 @@ const { transformSync } = require("esbuild");
 const { cellTransformer } = require("./cell-output.cjs");
 
 /** tslab's own files: the cell and the declarations of earlier ones. */
-const isCell = (fileName) => path.basename(fileName).startsWith("__tslab__");
+const isCell = (fileName) => /^__(?:tslab|prev)__\./.test(path.basename(fileName));
 
 /**
  * tslab keeps one pending timer for its compiler host and throws "Unexpected pending rebuildTimer" at a second one. The
@@ -34,19 +34,24 @@ function separateTimers(host) {
 
 /**
  * tslab checks every imported file again with every cell (two seconds for lib/), and asks whether declarations could be
- * written of it. Here the cell is checked each time, what it imports until nothing is wrong and again once a file changed.
+ * written of it. Here the cell is checked each time, what it imports until nothing is wrong and again once a file changed;
+ * another kernel may have found that already.
  */
-function checkImportsOnce(ts) {
+function checkImportsOnce(ts, checked) {
   let clean = new Set(); // the compiler keeps a file's object until its text changes
   return (program, [cell, ...imported]) => {
     const found = [...ts.getPreEmitDiagnosticsOfFiles(program, [cell])];
     if (imported.every((file) => clean.has(file))) return found;
-    const theirs = imported.flatMap((file) => [
+    const key = checked.key(program, imported, isCell);
+    const isKnown = checked.has(key);
+    const theirs = (isKnown ? [] : imported).flatMap((file) => [
       ...program.getSyntacticDiagnostics(file),
       ...program.getSemanticDiagnostics(file),
     ]);
-    if (theirs.length === 0) clean = new Set(imported);
-    return [...found, ...theirs];
+    if (theirs.length > 0) return [...found, ...theirs];
+    clean = new Set(imported);
+    if (!isKnown) checked.add(key);
+    return found;
   };
 }
 
@@ -112,11 +117,12 @@ function emitWith(ts, { rootDir, outDir }, compiled) {
  * cells as safe as lib/, and bundler resolution finds the types of packages that only have `exports`.
  *
  * @param compiled receives what is made: `cell` of the last cell, `maps` (source maps) of imported files
+ * @param checked what earlier kernels checked (checked-files.cjs)
  */
-function repairedCompiler(ts, compiled) {
+function repairedCompiler(ts, compiled, checked) {
   return {
     ...ts,
-    getPreEmitDiagnosticsOfFiles: checkImportsOnce(ts),
+    getPreEmitDiagnosticsOfFiles: checkImportsOnce(ts, checked),
     transpileModule: (source, options) =>
       source.startsWith(READY) ? { outputText: source } : ts.transpileModule(source, options),
     createWatchCompilerHost: (files, options, system, _createProgram, ...rest) => {
@@ -126,6 +132,7 @@ function repairedCompiler(ts, compiled) {
         sourceMap: true,
         experimentalDecorators: false,
         lib: ["lib.es2023.d.ts"],
+        types: ["node"],
         moduleResolution: ts.ModuleResolutionKind.Bundler,
       };
       const host = ts.createWatchCompilerHost(files, own, system, emitWith(ts, options, compiled), ...rest);

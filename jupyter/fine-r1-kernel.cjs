@@ -11,6 +11,7 @@
 "use strict";
 const fs = require("node:fs");
 const path = require("node:path");
+const { CheckedFiles } = require("./checked-files.cjs");
 const { repairedCompiler } = require("./compiler.cjs");
 
 const root = path.resolve(__dirname, "..");
@@ -23,7 +24,7 @@ function repairCompiler() {
   const file = resolveForTslab("@tslab/typescript-for-tslab");
   const ts = require(file);
   const compiled = { cell: null, maps: new Map() };
-  require.cache[file].exports = repairedCompiler(ts, compiled);
+  require.cache[file].exports = repairedCompiler(ts, compiled, new CheckedFiles(root, ts.version));
   return { ts, compiled };
 }
 
@@ -73,7 +74,10 @@ function exitWithParent() {
   setInterval(() => process.ppid !== parent && process.exit(1), 2000).unref();
 }
 
-function main(connectionFile) {
+/** The compiler takes two seconds to read its libraries: Jupyter is answered first, what it sends meanwhile waits. */
+const PREPARE_MS = 200;
+
+async function main(connectionFile) {
   process.chdir(root);
   assertLoopback(connectionFile);
   exitWithParent();
@@ -81,14 +85,16 @@ function main(connectionFile) {
   repairMessageLoss();
   const { CellExecutor } = require("./cell-executor.cjs");
   const { captureOutput, createHandler, createServer } = require("./server.cjs");
-  const converter = tslab("converter.js").createConverter({ isJS: false, isBrowser: false });
-  const executor = new CellExecutor(ts, converter, compiled, { root, builtIn: { tslab: require(tslabFolder) } });
+  const createConverter = () => tslab("converter.js").createConverter({ isJS: false, isBrowser: false });
+  const executor = new CellExecutor(ts, createConverter, compiled, { root, builtIn: { tslab: require(tslabFolder) } });
   process.on("SIGINT", () => executor.interruptCell());
   globalThis[Symbol.for("fine-r1.kernel")] = kernelOf(executor);
   captureOutput(executor);
   const jupyter = tslab("jupyter.js");
   const handler = createHandler(jupyter, executor, { version: ts.version, root });
-  void createServer(jupyter, handler, executor, connectionFile).init();
+  const server = createServer(jupyter, handler, executor, connectionFile);
+  server.onIntroduced = () => setTimeout(() => executor.converter, PREPARE_MS);
+  await server.init();
 }
 
-main(process.argv[2]);
+void main(process.argv[2]);

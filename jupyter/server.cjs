@@ -69,6 +69,8 @@ function createServer({ ZmqServer }, handler, executor, connectionFile) {
   };
   return new (class extends ZmqServer {
     Message = null;
+    /** Called once, when a client has been told what kernel this is. */
+    onIntroduced = () => undefined;
 
     publishStatus(status, parent) {
       this.Message ??= parent.constructor;
@@ -82,6 +84,12 @@ function createServer({ ZmqServer }, handler, executor, connectionFile) {
       this.publishStatus("busy", message);
       this.send(message, socket, message.header.msg_type.replace(/_request$/, "_reply"), answer());
       this.publishStatus("idle", message);
+    }
+
+    handleKernelInfo(socket, message) {
+      super.handleKernelInfo(socket, message);
+      this.onIntroduced();
+      this.onIntroduced = () => undefined;
     }
 
     send(message, socket, type, content) {
