@@ -16,6 +16,7 @@ import { publishedPreprocessorJson } from "../lib/model/published";
 import { writeText } from "../lib/util/files";
 import { random } from "../lib/util/random";
 import { root } from "./environment";
+import { exampleResponse } from "./example-records";
 import { CONFIG_3B, writeBigCheckpoint } from "./parity/big-checkpoint";
 
 const FOLDER = path.join(root, "data/cache/rehearsal");
@@ -84,7 +85,7 @@ async function writeData(): Promise<void> {
   }
   writeText(path.join(PICTURES, "seen.txt"), `${NAMES.seen.join("\n")}\n`);
   const [name] = NAMES.seen;
-  const assistant = `<think>Analysis of Visual Features: soft patches of several colours. Candidate Subcategories: ${NAMES.seen.join(", ")}. Comparison Process: the patches match the first. Prediction: ${name}.</think><answer>${name}</answer>`;
+  const assistant = exampleResponse(name, NAMES.seen);
   const image = path.relative(FOLDER, path.join(PICTURES, "train", name.replace(" ", "_"), "0.jpg"));
   writeSharegpt(RECORDS, [{ system: null, user: "What is this?", assistant, image }]);
 }

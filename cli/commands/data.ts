@@ -12,7 +12,10 @@ export const check = {
       .description(
         "Reports missing, unreadable and doubled images and counts against the published ones. Exit code 2 where a set is absent, broken or incomplete.",
       )
-      .argument("[benchmark]", "a published set (the six, or grocery), the name of a folder in --sets, or a path (default: all)")
+      .argument(
+        "[benchmark]",
+        "a published set (the six, or grocery), the name of a folder in --sets, or a path (default: all)",
+      )
       .addOption(shared.sets())
       .addOption(decode())
       .addOption(shared.onBadRow())

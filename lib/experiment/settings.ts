@@ -317,7 +317,9 @@ function checkRunName({ run, scale }: Settings, own: string): void {
   const owner = SCALES.find((one) => scaleSettings(one).run === run);
   if (owner === undefined || run === own) return;
   const why = owner === scale ? "settings are changed here" : `the scale here is ${scale}`;
-  throw new Error(`run ${run}: the name of the scale ${owner} with nothing changed, and ${why}; leave the name out (${own}) or choose another`);
+  throw new Error(
+    `run ${run}: the name of the scale ${owner} with nothing changed, and ${why}; leave the name out (${own}) or choose another`,
+  );
 }
 
 /**

@@ -18,7 +18,7 @@ import { describeRange, orOf, parseNumber } from "../../cli/values";
 import { ONNX_DTYPES } from "../../lib/eval/onnx";
 import * as settings from "../../lib/experiment/settings";
 import { CONTRASTIVE_LOSSES } from "../../lib/loss/contrastive";
-import { RL_METHODS } from "../../lib/train/rl";
+import { METHODS as ALL_METHODS } from "../../lib/train/methods";
 import { commandPage } from "../../tools/cli-page";
 import { root } from "../../tools/environment";
 import { capture, command } from "./capture";
@@ -101,7 +101,7 @@ describe("what is loaded", () => {
     const script = `
       import("./cli/program.ts").then(async (module) => {
         const { main } = module.main ? module : module.default;
-        for (const args of ${JSON.stringify([["--help"], ...all.map(({ words }) => [...words.split(" "), "--help"]), ["evaluate", "--set", "pet"], ["sft"]])}) await main(args);
+        for (const args of ${JSON.stringify([["--help"], ...all.map(({ words }) => [...words.split(" "), "--help"]), ["evaluate", "--set", "pet"], ["generate"]])}) await main(args);
         const loaded = Object.keys(require.cache).filter((name) => /node_modules.(@tensorflow|sharp|@huggingface|openai)|lib.(engine|model|train)/.test(name));
         process.stdout.write("LOADED" + JSON.stringify(loaded));
       });`;
@@ -111,7 +111,9 @@ describe("what is loaded", () => {
 
   it("choices that stand here for lists of modules that load TensorFlow are those lists", () => {
     expect([...SCALES]).toEqual([...settings.SCALES]);
-    expect([...METHODS]).toEqual(Object.keys(RL_METHODS));
+    expect([...METHODS]).toEqual(
+      Object.entries(ALL_METHODS).flatMap(([name, { stage }]) => (stage === "rl" ? [name] : [])),
+    );
     expect([...LOSSES].sort()).toEqual([...CONTRASTIVE_LOSSES].sort());
     expect([...DTYPES]).toEqual([...ONNX_DTYPES]);
     for (const precision of FLOAT_TYPES)
@@ -172,17 +174,21 @@ describe("refusals", () => {
   });
 
   it.each([
-    ["evaluate --set pet", "--set is now --benchmark NAME"],
-    ["evaluate --set=pet", "--set is now --benchmark NAME"],
     ["evaluate --benchmark x.jsonl --root y", "--root is now --sets DIR .* --images DIR"],
     ["zero-shot --set pet", "--set is now --benchmark NAME"],
-    ["questions --set birds --root x", "--set is now --benchmark NAME"],
+    ["questions --root x", "--root is now --sets DIR"],
     ["questions --benchmark x --embedding names", "--embedding is now --similarity"],
     ["triplets --folder x", "--folder is now --benchmark FOLDER"],
     ["triplets --benchmark x --embedding names", "--embedding is now --similarity"],
-    ["cot --set pet", "--set is now --benchmark NAME"],
-    ["cot --benchmark x --base-url y", "--base-url is now --endpoint URL"],
-    ["cot --benchmark x --model y", "--model is now --model-name NAME"],
+    ["evaluate --base-url y", "--base-url is now --endpoint URL"],
+    ["cot --benchmark x --base-url y", "--base-url is now --teacher URL"],
+    ["cot --benchmark x --endpoint y", "--endpoint is now --teacher URL"],
+    ["cot --benchmark x --shots 2", "--shots is now --set shots=N"],
+    ["cot --samples 2", "--samples is now --set cot.rationalesPerImage=N"],
+    ["sft --data x.json", "--data is now --teacher FILE"],
+    ["sft --out x", "--out is now --run NAME"],
+    ["rl --data x.parquet", "--data is now --triplets FILE"],
+    ["rl --adapter x", "--adapter is now --start DIR"],
     ["sft --override seed=1", "--override is now --set NAME=VALUE"],
     ["rl --model x --override seed=1", "--override is now --set NAME=VALUE"],
     ["zero-shot --prompt x", "--prompt is now --template TEXT"],
@@ -195,6 +201,15 @@ describe("refusals", () => {
     expect(err).toMatch(new RegExp(`: ${message}.*; see fine-r1 [a-z -]+ --help\\n$`));
   });
 
+  it.each(["evaluate", "questions", "cot", "sft"])("%s --set with a benchmark's name says where that goes", async (name) => {
+    for (const set of ["--set pet", "--set=pet"])
+      expect(await line(`${name} ${set}`)).toEqual({
+        code: 1,
+        out: "",
+        err: `${name}: --set is "pet"; expected NAME=VALUE, a setting (a benchmark is chosen by --benchmark); see fine-r1 ${name} --help\n`,
+      });
+  });
+
   it("shows the stack where it is asked for, of every command's errors", async () => {
     expect((await line("score --predictions none.jsonl --setting open")).err).toMatch(/^score: .*none\.jsonl.*\n$/);
     vi.stubEnv("FINE_R1_DEBUG", "1");
@@ -205,11 +220,11 @@ describe("refusals", () => {
   });
 
   it("is the exit code of the process", () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", "cli/fine-r1.ts", "rl"], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", "cli/fine-r1.ts", "generate"], {
       cwd: root,
       encoding: "utf8",
     });
-    expect([status, stdout, stderr]).toEqual([1, "", "rl: --model is missing: DIR; see fine-r1 rl --help\n"]);
+    expect([status, stdout, stderr]).toEqual([1, "", "generate: --model is missing: DIR; see fine-r1 generate --help\n"]);
   });
 });
 
@@ -249,8 +264,8 @@ describe("values", () => {
   it("options are read with their kinds, values that look like options too", async () => {
     const { options, args } = await read("profile tapo --steps 2 --set rl.steps=1 --set seed=3 --json");
     expect([options, args]).toEqual([{ steps: 2, set: ["rl.steps=1", "seed=3"], json: true }, ["tapo"]]);
-    const negative = await read("cot --benchmark x --redundancy-weight -1 --concurrency 2");
-    expect(negative.options).toMatchObject({ redundancyWeight: -1, concurrency: 2, onBadRow: "stop", retries: 6 });
+    const negative = await read("evaluate --setting open --prompts tiny --question -1 --concurrency 2");
+    expect(negative.options).toMatchObject({ question: "-1", concurrency: 2, role: "test", retries: 6 });
     const ablation = await read("ablations --only kl,tapo --seeds 0,2");
     expect(ablation.options).toMatchObject({ only: ["kl", "tapo"], seeds: [0, 2], role: "dev", list: false });
   });
@@ -290,7 +305,7 @@ describe("notebooks", () => {
     const given = { set: ["rl.steps=3"], verbose: false };
     expect(notebookOptions({ ...given, scale: "smoke" }, {})).toMatchObject({
       scale: "smoke",
-      run: "smoke",
+      run: expect.stringMatching(/^smoke-rl-steps-3-[\da-f]{8}$/) as string,
       environment: { FINE_R1_SET: "rl.steps=3" },
     });
     expect(notebookOptions(given, { FINE_R1_SET: "seed=1", FINE_R1_RUN: "r" })).toMatchObject({
@@ -303,7 +318,7 @@ describe("notebooks", () => {
   it.each([
     ["run", "--set rl.stepz=3", /unknown setting "rl\.stepz"/],
     ["notebooks", "--set rl.stepz=3", /unknown setting "rl\.stepz"/],
-    ["run", "--set model=models/none", /models\/none: no model is there/],
+    ["run", "--set model=models/none", /model models\/none: no config\.json there/],
     ["run", "99-nothing", /99-nothing: no such notebook/],
   ])("a refused %s %s leaves no folder", async (name, more, message) => {
     const { code, err } = await capture(command(name), ["--run", "refused-by-test", ...more.split(" ")]);

@@ -73,15 +73,18 @@ describe("data check", () => {
     ]);
     expect(report.unreadable.find((image) => image.path.endsWith("4.jpg"))!.reason).toMatch(/a link that leads out/);
     expect(report.split).toMatchObject({
-      source: "complement",
-      seen: { subcategories: 61, test_images: 0, paper_test_images: 4028, released: null },
-      unseen: { subcategories: 41, test_images: 2, released: { rows: 2121, missing: 2121, disagree: 0 } },
+      source: "complement (4 of 102 published sub-categories)",
+      seen: { subcategories: 2, test_images: 0, paper_test_images: 4028, released: null },
+      unseen: { subcategories: 2, test_images: 2, released: { rows: 2121, missing: 2121, disagree: 0 } },
     });
     const { out } = await capture(run, ["check", "flower", "--sets", folder]);
     expect(out).toMatch(
       /get it from Visual Geometry Group, University of Oxford, "102 Category Flower Dataset", https/,
     );
     expect(out).toMatch(/missing: 1\n {4}jpg\/image_00005\.jpg/);
+    expect(out).toMatch(
+      /\n {2}split: 2 seen and 2 unseen sub-categories \(complement \(4 of 102 published sub-categories\)\)\n/,
+    );
   });
 
   it("--decode finds what the header hides: an image that is cut off", async () => {
@@ -102,7 +105,7 @@ describe("data check", () => {
     expect(reports[0].portions.train.found + reports[0].portions.test.found).toBe(1);
   });
 
-  it("without a set: all six, absent ones with where to get them, and other folders", async () => {
+  it("without a set: all published ones, absent ones with where to get them, and other folders", async () => {
     const root = path.join(folder, "all");
     writeTree(root, {
       "aircraft/fgvc-aircraft-2013b/data/variants.txt": "707-320\n",
@@ -118,6 +121,7 @@ describe("data check", () => {
       "dog absent",
       "flower absent",
       "pet absent",
+      "grocery absent",
       "own whole",
     ]);
     expect(reports[0].problem).toMatch(/images_variant_train\.txt, line 1: "x"/);
@@ -143,12 +147,15 @@ describe("data check", () => {
   });
 
   it("a set whose names are not those of the released files is broken, not half read", async () => {
-    writeTree(path.join(folder, "pet"), trees.pet);
-    const { reports } = await check("pet", "--sets", folder);
+    const foreign = Object.entries(trees.pet).map(([file, text]) => [
+      file,
+      text.replaceAll("american_bulldog", "sheep_dog"),
+    ]);
+    writeTree(path.join(folder, "pet"), Object.fromEntries(foreign) as Record<string, string>);
+    const { code, reports } = await check("pet", "--sets", folder);
+    expect(code).toBe(2);
     expect(reports[0]).toMatchObject({ status: "broken", missing: [] });
-    expect(reports[0].problem).toMatch(
-      /pet_seen\.jsonl: ".*" is no sub-category of the set pet; are its annotation files whole\?/,
-    );
+    expect(reports[0].problem).toMatch(/set pet: "Sheep Dog" is on neither side of the released files/);
   });
 
   it("rows: Stage-1, Stage-2 and evaluation files, bad rows by place, with their count", async () => {
@@ -180,9 +187,9 @@ describe("data check", () => {
   it.each([
     [[], /^data: data needs one of: check, rows; see fine-r1 data --help\n$/],
     [["fetch"], /unknown command fetch/],
-    [["check", "a b"], /--benchmark has the name "a b"/],
+    [["check", "a b"], /no image set "a b": expected aircraft, .*grocery, a folder in/],
     [["check", "pet", "extra"], /2 arguments; at most 1 expected/],
-    [["check", "emoji-fgvr"], /expected photographs/],
+    [["check", "emoji-fgvr"], /no image set "emoji-fgvr": expected aircraft/],
     [["check", "--sets", path.join(folder, "none")], /no such folder/],
     [["check", "--root", "x"], /--root is now --sets DIR/],
     [["check", "--wrong"], /--wrong/],

@@ -24,9 +24,17 @@ describe("plan", () => {
       /an adapter of rank 4/,
     );
   });
+  it("takes the paper's scale for a model that is not the shipped base, and the row length of the settings", async () => {
+    const { out } = await capture(run, [...model, "--memory", "64"]);
+    expect(out).toMatch(/, scale paper, the whole model; images/);
+    expect((await capture(run, ["--model", "data/base", "--memory", "64"])).out).toMatch(/, scale default, /);
+    const step = async (...more: string[]): Promise<number> =>
+      Number(/SFT step: ([\d.]+) GiB/.exec((await capture(run, [...model, ...more, "--max-pixels", "3136"])).out)![1]);
+    expect(await step("--set", "sft.maxLength=512")).toBeLessThan(await step());
+  });
   it.each([
     [["--scale", "paper"], /--model is missing/],
-    [[...model], /--scale is missing: smoke, default or paper/],
+    [[...model, "--scale", "big"], /--scale is "big"; expected smoke, default or paper/],
     [[...model, "--scale", "paper", "--memory", "x"], /--memory is "x"; expected a number above 0/],
     [["--model", "nowhere", "--scale", "paper"], /config\.json: can't be read/],
   ])("exits 1 on %j", async (args, message) => {

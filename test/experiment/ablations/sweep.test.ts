@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { finishedVariants, runSweep, VARIANTS, type SweepOptions } from "../../../lib/experiment/ablations";
 import { engineStats } from "../../../lib/engine/compile";
 import { isNative, tf } from "../../../lib/engine/tensorflow";
+import { evaluate } from "../../../lib/experiment/evaluate";
 import { openExperiment } from "../../../lib/experiment/open";
 import { runFolder } from "../../../lib/experiment/run";
 import { loadSettings } from "../../../lib/experiment/settings";
@@ -123,4 +124,17 @@ describe.skipIf(!isNative)("runSweep", () => {
     experiment.close();
     expect(tf.memory().numTensors).toBe(0);
   }, 180_000);
+
+  it("has in its table a variant whose predictions the run itself has already", async () => {
+    const experiment = await openExperiment(settings);
+    try {
+      const rows = await evaluate(experiment, "base");
+      await runSweep(experiment, { variants: VARIANTS.filter(({ name }) => name === "base"), seeds: [0], role: "dev" });
+      const { results } = finishedVariants(experiment, "dev");
+      const own = results.find(({ variant, seed }) => variant.name === "base" && seed === 0);
+      expect(own?.rows).toEqual(rows);
+    } finally {
+      experiment.close();
+    }
+  }, 120_000);
 });

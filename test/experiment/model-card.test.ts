@@ -4,13 +4,15 @@ import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { PredictionRow } from "../../lib/eval/rows";
 import { modelCard, writeCardResults, type CardFacts } from "../../lib/experiment/model-card";
-import { provenance } from "../../lib/experiment/run";
+import { provenance } from "../../lib/experiment/identity";
 import { loadSettings } from "../../lib/experiment/settings";
 
 const settings = loadSettings({ environment: {} });
 const facts: CardFacts = {
   method: "tapo",
   settings,
+  data: "cd".repeat(32),
+  benchmark: "Emoji-FGVR",
   stamp: "ab".repeat(32),
   parameters: 3_239_000,
   images: "few-shot images of 128 sub-categories of Emoji-FGVR",
@@ -54,7 +56,10 @@ describe("modelCard", () => {
       license: "other",
       base_model: '"models/Qwen2.5-VL-3B-Instruct"',
     });
-    expect(modelCard({ ...facts, settings: qwen })).not.toContain("Emoji-FGVR, 64 x 64");
+    const pet = modelCard({ ...facts, settings: { ...qwen, benchmark: "pet" }, benchmark: "Oxford-IIIT Pet" });
+    expect(pet).toContain("**Data:** Oxford-IIIT Pet; no test or dev image, none of an unseen sub-category.");
+    expect(pet).not.toContain("64 x 64");
+    expect(modelCard(facts)).toContain("**Data:** Emoji-FGVR, 64 x 64");
   });
 
   it("says what made the model: method, numbers, hashes, and the settings its stages read", () => {
@@ -66,8 +71,8 @@ describe("modelCard", () => {
       "16 steps",
       "128 sub-categories",
       facts.stamp,
-      provenance(settings).code,
-      provenance(settings).data,
+      provenance(settings, facts.data).code,
+      provenance(settings, facts.data).data,
     ])
       expect(card).toContain(part);
     const of = (text: string): Record<string, unknown> =>
