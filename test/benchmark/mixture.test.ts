@@ -92,7 +92,11 @@ describe("a mixture", () => {
 
   it("of one is that one; of equal squares, or of the same set twice, none", () => {
     expect(mixture([pet])).toBe(pet);
-    const squares: Benchmark = { ...grocery, name: "drawings", squares: { size: 8, load: () => Promise.reject() } };
+    const squares: Benchmark = {
+      ...grocery,
+      name: "drawings",
+      squares: { size: 8, load: () => Promise.reject(new Error("not asked")) },
+    };
     expect(() => mixture([pet, squares])).toThrow("drawings is of equal squares and stands alone");
     expect(() => mixture([pet, pet])).toThrow('pet and pet both have the domain "pet"');
   });

@@ -41,7 +41,11 @@ describe("assertTrainable", () => {
 
   it("refuses an image that is none of the benchmark's, unless pre-training saw it", () => {
     expect(() => assertTrainable(pet, ["pet/other.jpg"])).toThrow("(it is none of its images)");
-    const extras = { knowledge: [], appearance: () => Promise.reject(), pretrainingImages: new Set(["drawn.png"]) };
+    const extras = {
+      knowledge: [],
+      appearance: () => Promise.reject(new Error("not asked")),
+      pretrainingImages: new Set(["drawn.png"]),
+    };
     expect(() => assertTrainable({ ...pet, extras }, ["drawn.png"])).not.toThrow();
     expect(() => assertTrainable({ ...pet, extras }, ["other.png"])).toThrow("other.png");
   });

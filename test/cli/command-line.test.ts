@@ -201,14 +201,17 @@ describe("refusals", () => {
     expect(err).toMatch(new RegExp(`: ${message}.*; see fine-r1 [a-z -]+ --help\\n$`));
   });
 
-  it.each(["evaluate", "questions", "cot", "sft"])("%s --set with a benchmark's name says where that goes", async (name) => {
-    for (const set of ["--set pet", "--set=pet"])
-      expect(await line(`${name} ${set}`)).toEqual({
-        code: 1,
-        out: "",
-        err: `${name}: --set is "pet"; expected NAME=VALUE, a setting (a benchmark is chosen by --benchmark); see fine-r1 ${name} --help\n`,
-      });
-  });
+  it.each(["evaluate", "questions", "cot", "sft"])(
+    "%s --set with a benchmark's name says where that goes",
+    async (name) => {
+      for (const set of ["--set pet", "--set=pet"])
+        expect(await line(`${name} ${set}`)).toEqual({
+          code: 1,
+          out: "",
+          err: `${name}: --set is "pet"; expected NAME=VALUE, a setting (a benchmark is chosen by --benchmark); see fine-r1 ${name} --help\n`,
+        });
+    },
+  );
 
   it("shows the stack where it is asked for, of every command's errors", async () => {
     expect((await line("score --predictions none.jsonl --setting open")).err).toMatch(/^score: .*none\.jsonl.*\n$/);
@@ -224,7 +227,11 @@ describe("refusals", () => {
       cwd: root,
       encoding: "utf8",
     });
-    expect([status, stdout, stderr]).toEqual([1, "", "generate: --model is missing: DIR; see fine-r1 generate --help\n"]);
+    expect([status, stdout, stderr]).toEqual([
+      1,
+      "",
+      "generate: --model is missing: DIR; see fine-r1 generate --help\n",
+    ]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** `cot` against a loopback server: records, data card, failures, a kill, and where the key must not be. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -12,6 +12,7 @@ import { root } from "../../tools/environment";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { chatServer, textOf, type Act, type SeenRequest } from "../helpers/chat-server";
 import { capture, command } from "./capture";
+import { temporaryRun } from "./runs";
 
 const run = command("cot");
 
@@ -29,7 +30,11 @@ beforeAll(async () => {
       .png()
       .toBuffer();
     const name = names[Math.floor(i / 2)];
-    writeTree(photos, { [`train/${name.replace(" ", "_")}/${i}.png`]: bytes });
+    writeTree(photos, {
+      "split.json": JSON.stringify({ seen: names, unseen: ["fennec"] }),
+      "test/fennec/9.png": bytes,
+      [`train/${name.replace(" ", "_")}/${i}.png`]: bytes,
+    });
     nameOf.set(`data:image/png;base64,${bytes.toString("base64")}`, `${name} ${i}`);
   }
 });
@@ -52,27 +57,20 @@ function teach(request: SeenRequest): Act {
   return { texts: [say("kit fox"), say(`${first} fox`)], completionTokens: 200 };
 }
 
-const args = (baseUrl: string, out: string, ...more: string[]): string[] => [
-  "--benchmark",
-  photos,
-  "--endpoint",
-  baseUrl,
-  "--model-name",
-  "teacher",
-  "--shots",
-  "2",
-  "--descriptions",
-  "3",
-  "--samples",
-  "2",
-  "--out",
-  path.join(folder, out),
+const runs = Object.fromEntries(["a", "killed", "skip", "none"].map((name) => [name, temporaryRun(`cot-${name}`)]));
+const model = path.join(root, "test/fixtures/parity/fixture-tied/model");
+const settings = ["shots=2", "cot.descriptionsPerImage=3", "cot.rationalesPerImage=2"];
+const args = (baseUrl: string, run: string, ...more: string[]): string[] => [
+  ...["--benchmark", photos, "--model", model, "--similarity", "names"],
+  ...["--teacher", baseUrl, "--model-name", "teacher", "--run", runs[run].name],
+  ...settings.flatMap((one) => ["--set", one]),
   ...more,
 ];
-const everything = (out: string): string[] =>
-  readdirSync(path.join(folder, out), { recursive: true, encoding: "utf8" })
+const at = (run: string, name: string): string => path.join(runs[run].folder, "cot", name);
+const everything = (run: string): string[] =>
+  readdirSync(runs[run].folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.includes(".json"))
-    .map((name) => readFileSync(path.join(folder, out, name), "utf8"));
+    .map((name) => readFileSync(path.join(runs[run].folder, name), "utf8"));
 
 describe("cot", () => {
   it("images to records and their card, through failures of every kind", async () => {
@@ -82,46 +80,34 @@ describe("cot", () => {
       "cut",
       { raw: "{", type: "application/json" },
       { raw: "<html>", type: "text/html" },
-      "hang",
     ];
     const server = await chatServer((request, before) => failures[before] ?? teach(request));
-    const { code, out, err } = await capture(
-      run,
-      args(
-        server.baseUrl,
-        "a",
-        "--price-prompt",
-        "2",
-        "--price-completion",
-        "10",
-        "--timeout",
-        "3",
-        "--concurrency",
-        "6",
-        "--json",
-      ),
-    );
-    expect([code, err.match(/again in/g)?.length]).toEqual([0, 6]);
-    const records = readSharegpt(path.join(folder, "a/records.json"));
+    const { code, out, err } = await capture(run, args(server.baseUrl, "a", "--json"));
+    expect([code, err.match(/again in/g)?.length]).toEqual([0, 5]);
+    const records = readSharegpt(at("a", "records.json"));
     expect(records.map((record) => record.image).sort()).toEqual(
       ["arctic_fox/0", "arctic_fox/1", "red_fox/2", "red_fox/3"].map((name) => `photos/train/${name}.png`),
     );
     for (const record of records) {
       expect(record).toMatchObject({ system: paperPrompts.stage1System, user: "What is this?" });
       expect(stage1Problems(record)).toEqual([]);
-      expect(record.assistant).toContain(
+      expect(record.assistant.toLowerCase()).toContain(
         record.image.includes("red_fox") ? "<answer>red fox</answer>" : "<answer>arctic fox</answer>",
       );
     }
-    const card = JSON.parse(out) as TeacherCard;
-    expect(card).toEqual(JSON.parse(readFileSync(path.join(folder, "a/data-card.json"), "utf8")));
+    const direct = readSharegpt(at("a", "records-direct.json"));
+    expect(direct.map(({ image }) => image)).toEqual(records.map(({ image }) => image));
+    expect(direct.every(({ assistant }) => /^ ?<answer> ?\w+ fox ?<\/answer>$/i.test(assistant))).toBe(true);
+    const { out: place, attempts, ...card } = JSON.parse(out) as TeacherCard & { out: string; attempts: number };
+    expect([place, attempts]).toEqual([path.join(runs.a.folder, "cot"), 8]);
+    expect(card).toEqual(JSON.parse(readFileSync(at("a", "data-card.json"), "utf8")));
     expect(card).toMatchObject({
-      teacher: "teacher",
+      teacher: server.baseUrl,
       images: 4,
       records: 4,
       acceptance_rate: 1,
       skipped: 0,
-      requests: { sent: 14, retries: 6, from_cache: 0 },
+      requests: { sent: 13, retries: 5, from_cache: 0 },
       tokens: { prompt: 800, completion: 4 * 30 + 4 * 200 },
       sets: {
         photos: {
@@ -133,17 +119,13 @@ describe("cot", () => {
         },
       },
     });
-    expect(card.cost!.total).toBeCloseTo((800 * 2 + 920 * 10) / 1e6, 12);
-    expect(textOf(server.requests[13])).toMatch(/were found in the image: (orange|white) fur; black legs\./);
+    expect(textOf(server.requests[12])).toMatch(/were found in the image: (orange|white) fur; black legs\./);
     for (const text of [out, err, ...everything("a")]) expect(text).not.toContain(KEY);
-    expect(everything("a").length).toBe(4 + 8);
 
-    const again = await capture(run, args(server.baseUrl, "a", "--price-prompt", "2", "--price-completion", "10"));
-    expect(server.requests).toHaveLength(14);
-    expect(again.out).toMatch(
-      /photos: 4 records of 4 images \(100\.0 %\), 8 rationales looked at; rejected: wrong answer 4\n0 images skipped; 0 requests, 0 of them again, 8 answers from the cache; 800 \+ 920 tokens, cost 0\.0108 \(this run 0\.0000\)/,
-    );
-    expect(readSharegpt(path.join(folder, "a/records.json"))).toEqual(records);
+    const again = await capture(run, args(server.baseUrl, "a"));
+    expect(server.requests).toHaveLength(13);
+    expect(again.out).toBe(`${path.join(runs.a.folder, "cot")}: 4 records of 8 attempts; rejected: wrong answer 4\n`);
+    expect(readSharegpt(at("a", "records.json"))).toEqual(records);
   }, 40_000);
 
   it("a process that is killed repeats no finished request", async () => {
@@ -155,7 +137,7 @@ describe("cot", () => {
       reached();
       return "hang";
     });
-    const all = args(server.baseUrl, "killed", "--concurrency", "1");
+    const all = args(server.baseUrl, "killed");
     const child = spawn(process.execPath, ["--import", "tsx", path.join(root, "cli/fine-r1.ts"), "cot", ...all], {
       cwd: root,
       stdio: "ignore",
@@ -163,17 +145,20 @@ describe("cot", () => {
     });
     const ended = new Promise((resolve) => child.on("exit", (_, signal) => resolve(signal)));
     await hanging;
+    const cached = (): number =>
+      everything("killed").filter((text) => text.includes("fur") || text.includes("think")).length;
+    while (cached() < 7) await new Promise((resolve) => setTimeout(resolve, 50)); // the three beside it are finished
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
-    expect(existsSync(path.join(folder, "killed/records.json"))).toBe(false);
+    expect(existsSync(at("killed", "records.json"))).toBe(false);
     const before = server.requests.length;
     hangs = false;
     expect((await capture(run, all)).code).toBe(0);
     const keys = server.requests.map((request) => `${textOf(request).slice(0, 7)} ${imageIn(request)}`);
     expect(keys.length).toBe(9); // eight, and the one that hung
     expect(keys.filter((key, i) => keys.indexOf(key) !== i)).toEqual(["Questio red fox 2"]);
-    expect(before).toBeGreaterThanOrEqual(5);
-    expect(readSharegpt(path.join(folder, "killed/records.json"))).toHaveLength(4);
+    expect(before).toBeGreaterThanOrEqual(5); // four descriptions, and the one that hung
+    expect(readSharegpt(at("killed", "records.json"))).toHaveLength(4);
   });
 
   it("skips an image that is refused or missing when told, counts it, and exits 2", async () => {
@@ -189,42 +174,30 @@ describe("cot", () => {
     });
     const { code, out, err } = await capture(run, args(server.baseUrl, "skip", "--on-bad-row", "skip"));
     expect(code).toBe(2);
-    expect(err).toMatch(/photos\/train\/red_fox\/3\.png: skipped: .*400 image too small/);
-    expect(out).toMatch(/3 records of 4 images \(75\.0 %\).*\n1 images skipped/);
-    rmSync(path.join(folder, "skip"), { recursive: true });
+    expect(err).toMatch(/photos\/train\/red_fox\/3\.png: no rationale: .*400 image too small/);
+    expect(out).toMatch(/: 3 records of 6 attempts; rejected: wrong answer 3\n$/);
+    expect(readSharegpt(at("skip", "records.json")).map(({ image }) => image)).not.toContain(
+      "photos/train/red_fox/3.png",
+    );
   });
 
   it("keeps nothing where nothing passes, and says so", async () => {
     const server = await chatServer((request) =>
       textOf(request).startsWith("Look at") ? teach(request) : { texts: ["<think>cut"], finish: "length" },
     );
-    const { code, out, err } = await capture(run, args(server.baseUrl, "none", "--samples", "1"));
-    expect([code, err]).toEqual([1, "cot: no record was kept; the data card says why\n"]);
+    const { code, out, err } = await capture(run, args(server.baseUrl, "none", "--set", "cot.rationalesPerImage=1"));
+    expect([code, err.replace(/.*[█░].*\n/g, "")]).toEqual([1, "cot: no record was kept; the data card says why\n"]);
     expect(out).toMatch(/rejected: cut off 4/);
   });
 
   it.each([
-    [["--benchmark", "x", "--model-name", "m"], /--endpoint is missing/],
-    [["--benchmark", "x", "--endpoint", "http://127.0.0.1/v1"], /--model-name is missing/],
-    [["--endpoint", "http://127.0.0.1/v1", "--model-name", "m"], /--benchmark is missing/],
-    [
-      ["--endpoint", "http://127.0.0.1/v1", "--model-name", "m", "--benchmark", "emoji-fgvr"],
-      /expected photographs: one of the six/,
-    ],
-    [
-      ["--endpoint", "http://127.0.0.1/v1", "--model-name", "m", "--benchmark", "/nowhere"],
-      /\/nowhere: cannot be read/,
-    ],
-    [
-      ["--endpoint", "http://127.0.0.1/v1", "--model-name", "m", "--benchmark", "x", "--price-prompt", "1"],
-      /go together/,
-    ],
-    [
-      ["--endpoint", "http://me:secret@127.0.0.1/v1", "--model-name", "m", "--benchmark", photos, "--shots", "2"],
-      /no user, password or query/,
-    ],
+    [["--teacher", "http://127.0.0.1/v1", "--benchmark", "/nowhere"], /\/nowhere/],
+    [["--teacher", "http://127.0.0.1/v1", "--benchmark", photos, "--model", "none"], /none: no config\.json there/],
+    [["--teacher", "nowhere.json", "--benchmark", photos], /nowhere\.json/],
+    [["--teacher", "http://me:secret@127.0.0.1/v1", "--benchmark", photos], /no user, password or query/],
+    [["--set", "cot.match=half"], /setting cot\.match=half: expected one of exact, substring/],
   ])("exits 1 on %j", async (wrong, message) => {
-    const { code, out, err } = await capture(run, wrong);
+    const { code, out, err } = await capture(run, [...wrong, "--run", runs.none.name, "--similarity", "names"]);
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(message);
     expect(err).not.toContain("secret");

@@ -1,14 +1,16 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { loadQuestions } from "../../lib/benchmark/question-set";
+import { questionsOfFile } from "../../lib/benchmark/questions";
 import { temporaryFolder, trees, writeTree } from "../benchmark/photographs/trees";
 import { capture, command } from "./capture";
+import { temporaryRun } from "./runs";
 
 const run = command("questions");
 
 const folder = temporaryFolder();
+const trial = temporaryRun("questions");
 const root = path.join(folder, "birds");
 const model = path.join(__dirname, "../fixtures/parity/fixture-tied/model");
 const names = ["auk", "bittern", "crane", "dipper", "egret", "finch", "grebe", "heron", "ibis", "jay"];
@@ -41,15 +43,17 @@ describe("questions", () => {
   const args = (out: string, ...more: string[]): string[] => [
     "--benchmark",
     root,
-    "--shots",
-    "2",
+    "--run",
+    trial.name,
+    "--set",
+    "shots=2",
     "--out",
     path.join(folder, out),
     ...more,
   ];
   it("writes a closed row a test image, options of its split, which evaluate's reader takes", async () => {
     const { code, out } = await capture(run, args("m.jsonl", "--similarity", "model", "--model", model, "--json"));
-    expect([code, JSON.parse(out)]).toEqual([0, { out: path.join(folder, "m.jsonl"), rows: 10, skipped: 0 }]);
+    expect([code, JSON.parse(out)]).toEqual([0, { out: path.join(folder, "m.jsonl"), rows: 10, left_out: 0 }]);
     const rows = rowsOf(path.join(folder, "m.jsonl"));
     const side = new Map(rows.map(({ ground_truth, split }) => [ground_truth, split]));
     expect(rows.filter(({ split }) => split === "seen")).toHaveLength(6);
@@ -58,13 +62,17 @@ describe("questions", () => {
       expect(options).toContain(ground_truth);
       expect(new Set(options.map((option) => side.get(option)))).toEqual(new Set([split]));
     }
-    const { questions, skipped } = await loadQuestions({
-      set: path.join(folder, "m.jsonl"),
+    const { questions, skipped } = questionsOfFile({
+      file: path.join(folder, "m.jsonl"),
       setting: "closed",
       root: folder,
       optionOrder: "released",
     });
     expect([questions.length, skipped.length]).toEqual([10, 0]);
+    const said = (await capture(run, args("n.jsonl", "--similarity", "names"))).out;
+    expect(said).toMatch(
+      new RegExp(`10 rows, 0 left out; evaluate --benchmark .*n\\.jsonl --images ${path.relative("", folder)} asks`),
+    );
     expect(questions.every(({ image }, i) => image === path.join(folder, rows[i].image_path))).toBe(true);
   });
 
@@ -84,26 +92,19 @@ describe("questions", () => {
       text.replaceAll("american_bulldog", "sheep_dog"),
     ]);
     const pet = writeTree(path.join(folder, "pet"), Object.fromEntries(foreign) as Record<string, string>);
-    const ask = (options: "own" | "released") =>
-      loadQuestions({ set: "pet", setting: "open", root: pet, options, split: "seen" });
-    await expect(ask("own")).rejects.toThrow(/set pet: "Sheep Dog" is on neither side of the released files/);
+    expect(existsSync(pet)).toBe(true);
     const { code, err } = await capture(run, ["--benchmark", "pet", "--sets", folder, "--similarity", "names"]);
     expect([code, err]).toEqual([1, expect.stringMatching(/"Sheep Dog" is on neither side/)]);
   });
 
   it.each([
-    [["--similarity", "names"], /--benchmark is missing/],
-    [["--benchmark", "a:b", "--similarity", "names"], /--benchmark has the name "a:b"/],
-    [["--benchmark", "emoji-fgvr", "--similarity", "names"], /one of the six sets, or a folder/],
-    [["--benchmark", root, "--shots", "2"], /--similarity is missing/],
-    [["--benchmark", root, "--shots", "2", "--similarity", "model"], /--model belongs to/],
-    [
-      ["--benchmark", root, "--shots", "2", "--similarity", "onnx"],
-      /--similarity is "onnx"; expected names, model or the directory/,
-    ],
-    [["--benchmark", root, "--similarity", "names", "--shots", "9"], /2 training images; 9 needed/],
+    [["--benchmark", "a:b"], /"a:b"/],
+    [["--benchmark", root, "--model", "nowhere"], /model .*nowhere: no config\.json there/],
+    [["--benchmark", root, "--similarity", "onnx"], /similarity=onnx: expected model, names, or a CLIP or SigLIP ONNX/],
+    [["--benchmark", root, "--set", "shots=1"], /shots=1.*expected/],
+    [["--benchmark", root, "--limit", "-1"], /--limit is "-1"/],
   ])("exits 1 on %j", async (wrong, message) => {
-    const { code, err } = await capture(run, wrong);
+    const { code, err } = await capture(run, [...wrong, "--run", trial.name]);
     expect([code, err]).toEqual([1, expect.stringMatching(message)]);
   });
 });

@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PredictionRow } from "../../lib/eval/rows";
 import { modelCard, writeCardResults, type CardFacts } from "../../lib/experiment/model-card";
 import { provenance } from "../../lib/experiment/identity";
 import { loadSettings } from "../../lib/experiment/settings";
+import { temporaryFolder } from "../benchmark/photographs/trees";
 
+const folder = temporaryFolder();
 const settings = loadSettings({ environment: {} });
 const facts: CardFacts = {
   method: "tapo",
@@ -51,10 +52,12 @@ describe("modelCard", () => {
         "tapo",
       ],
     });
-    const qwen = { ...settings, model: "models/Qwen2.5-VL-3B-Instruct" };
+    const model = path.join(folder, "Qwen2.5-VL-3B-Instruct");
+    mkdirSync(model);
+    const qwen = { ...settings, model };
     expect(frontMatter(modelCard({ ...facts, settings: qwen }))).toMatchObject({
       license: "other",
-      base_model: '"models/Qwen2.5-VL-3B-Instruct"',
+      base_model: JSON.stringify(model),
     });
     const pet = modelCard({ ...facts, settings: { ...qwen, benchmark: "pet" }, benchmark: "Oxford-IIIT Pet" });
     expect(pet).toContain("**Data:** Oxford-IIIT Pet; no test or dev image, none of an unseen sub-category.");
@@ -96,8 +99,6 @@ describe("modelCard", () => {
 });
 
 describe("writeCardResults", () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "card-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
   const file = path.join(folder, "README.md");
   const rows = (right: number): PredictionRow[] =>
     (["closed", "open"] as const).flatMap((setting) =>

@@ -27,7 +27,7 @@ export async function setUp(variant: string): Promise<BenchCase> {
   let answers = 0;
   const decode: typeof tokenizer.decode = (...args) =>
     `<answer> ${answers++ % 2 ? "right" : "wrong"}</answer>${tokenizer.decode(...args)}`;
-  const prompts = triplets(experiment, groups).map((prompt) => ({ ...prompt, groundTruth: "right" }));
+  const prompts = (await triplets(experiment, groups)).map((prompt) => ({ ...prompt, groundTruth: "right" }));
   const rl = {
     ...settings.rl,
     steps: Infinity,

@@ -10,7 +10,9 @@ import { namingConversations } from "../../../lib/cot/corpus";
 import { IMAGE_SIZE, loadImage } from "../../../lib/benchmark/emoji-fgvr";
 import { foldIn, random } from "../../../lib/util/random";
 import type { Params } from "../../../lib/engine/tensorflow";
-import { openExperiment, rlPrompts, type Experiment } from "../../../lib/experiment/experiment";
+import { openExperiment } from "../../../lib/experiment/open";
+import { rlPrompts } from "../../../lib/experiment/rl";
+import type { Experiment } from "../../../lib/experiment/types";
 import { conversationRow } from "../../../lib/processor/conversation";
 import { createGenerator } from "../../../lib/rollout/generate";
 import type { RlPrompt } from "../../../lib/rollout/groups";
@@ -32,8 +34,8 @@ export function open(): Promise<Experiment> {
 }
 
 /** Rationales as Stage 1 trains on them, one image each. */
-export function sftRows({ bench, knowledge }: Experiment, count: number): SftRow[] {
-  const evaluated = knowledge.filter((k) => k.evaluated);
+export function sftRows({ bench, benchmark }: Experiment, count: number): SftRow[] {
+  const evaluated = benchmark.extras!.knowledge.filter((k) => k.evaluated);
   return Array.from({ length: count }, (_, i) => {
     const r = random(foldIn(SEED, "row", i));
     const truth = r.choice(evaluated);
@@ -46,13 +48,13 @@ export function sftRows({ bench, knowledge }: Experiment, count: number): SftRow
 }
 
 /** Stage-2 prompts with their triplets, open and closed questions mixed. */
-export function triplets(experiment: Experiment, count: number): RlPrompt[] {
-  return random(foldIn(SEED, "prompts")).sample(rlPrompts(experiment), count);
+export async function triplets(experiment: Experiment, count: number): Promise<RlPrompt[]> {
+  return random(foldIn(SEED, "prompts")).sample(await rlPrompts(experiment), count);
 }
 
 /** Prompts with the tokens of each: the user turn after the image, the assistant's turn opened. */
-export function prompts(experiment: Experiment, count: number) {
-  return triplets(experiment, count).map(({ user, anchor }) => ({
+export async function prompts(experiment: Experiment, count: number) {
+  return (await triplets(experiment, count)).map(({ user, anchor }) => ({
     user,
     image: anchor,
     inputIds: experiment.bench.prompt(user, experiment.bench.places([anchor])[0]).inputIds,
@@ -70,7 +72,7 @@ export async function rolloutCase(
 ): Promise<BenchCase> {
   const experiment = await open();
   const { bench, base, settings } = experiment;
-  const asked = prompts(experiment, count);
+  const asked = await prompts(experiment, count);
   const places = bench.places(asked.map(({ image }) => image));
   const rows = asked.map(({ user }, i) => bench.prompt(user, places[i]));
   const generator = options.bf16 || options.xla ? createGenerator(bench.config, options) : bench.generator;
@@ -111,7 +113,8 @@ export async function rolloutCase(
 
 async function print(what: string, count: number): Promise<void> {
   const experiment = await open();
-  const rows = what === "rows" ? sftRows(experiment, count) : what === "prompts" ? prompts(experiment, count) : null;
+  const rows =
+    what === "rows" ? sftRows(experiment, count) : what === "prompts" ? await prompts(experiment, count) : null;
   if (!rows) throw new Error(`vlm.ts: no ${JSON.stringify(what)}; expected rows or prompts`);
   const pixels = await Promise.all(
     rows.map(async ({ image }) => Buffer.from((await loadImage(image)).data).toString("base64")),
