@@ -1,14 +1,16 @@
-/** `data rows FILE`, and `data check [SET] [--root DIR] [--decode] [--on-bad-row stop|skip] [--json]`: what of the image sets is on disk, and where to get the rest. */
+/** `data rows` and `data check`: what of the image sets is on disk, and where to get the rest. */
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
-import { SET_NAMES, setsFolder, type OnBadRow } from "../lib/benchmark/photographs";
+import { isPublishedName, PUBLISHED_NAMES } from "../lib/formats/set-names";
+import { setsFolder } from "../lib/benchmark/photographs";
+import { detectSet } from "../lib/benchmark/photographs/layouts";
+import { isClutter } from "../lib/benchmark/photographs/paths";
 import { checkImageSet, type SetReport, type SideReport } from "../lib/benchmark/photographs/check";
-import { onBadRowOf } from "./arguments";
+import type { CheckOptions, RowsOptions } from "./commands/data";
 import { readRowsReport } from "./data-rows";
+import { snakeCase } from "./output";
+import { UsageError } from "./values";
 
-const USAGE =
-  "npm run -s fine-r1 -- data check [SET] [--root DIR] | data rows FILE, both with [--decode] [--on-bad-row stop|skip] [--json]";
 const SHOWN = 5;
 
 const listed = (items: readonly string[]): string[] => [
@@ -27,7 +29,8 @@ function sideLine(name: string, side: SideReport): string {
 
 /** A report for people. */
 export function describeReport(report: SetReport): string {
-  const { source, problem, badRows, portions, subcategories, missing, unreadable, duplicates, leaks, split } = report;
+  const { source, problem, badRows, portions, subcategories, missing, unreadable, duplicates, leaks, division, split } =
+    report;
   const lines = [`${report.set}: ${report.title}: ${report.status}`, `  at ${report.root}`];
   if (source && report.status !== "whole")
     lines.push(
@@ -58,81 +61,57 @@ export function describeReport(report: SetReport): string {
       `  the same bytes: ${duplicates.length} groups, ${leaks.length} of them across training and test`,
       ...listed([...leaks, ...duplicates.filter((group) => !leaks.includes(group))].map((group) => group.join(" = "))),
     );
-  if (split) lines.push(`  split: ${split.source}`, sideLine("seen", split.seen), sideLine("unseen", split.unseen));
+  if (division)
+    lines.push(`  split: ${division.seen} seen and ${division.unseen} unseen sub-categories (${division.source})`);
+  if (split) lines.push(sideLine("seen", split.seen), sideLine("unseen", split.unseen));
   return lines.join("\n");
 }
 
 /** Reports on one file; what is bad goes to stderr. */
-async function rows(file: string, onBadRow: OnBadRow, decode: boolean, json: boolean): Promise<number> {
+export async function rows({ onBadRow, decode, json }: RowsOptions, file: string): Promise<number> {
   const report = await readRowsReport(file, onBadRow, decode);
   for (const line of report.bad) process.stderr.write(`${line}\n`);
   process.stdout.write(
     json
-      ? `${JSON.stringify(report)}\n`
+      ? `${JSON.stringify(snakeCase(report))}\n`
       : `${file}: ${report.format}, ${report.rows} rows, ${report.skipped} skipped\n`,
   );
   return report.skipped > 0 || report.rows === 0 ? 2 : 0;
 }
 
-/**
- * Without SET all six, and any other folder below the root; `--root` is then the folder of all sets, with SET that set's own.
- * A SET that is none of the six is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
- * an image that is cut off after its header passes.
- * @returns exit code: 0 where every set asked for is whole; 1 where an argument is wrong; 2 where a set is absent, broken or incomplete, or rows are bad
- */
-export async function run(args: string[]): Promise<number> {
-  let names: string[];
-  let rootOf: (name: string) => string;
-  let json: boolean;
-  let decode: boolean;
-  let onBadRow: OnBadRow;
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        root: { type: "string" },
-        json: { type: "boolean", default: false },
-        decode: { type: "boolean", default: false },
-        "on-bad-row": { type: "string" },
-      },
-    });
-    const [verb, set, ...rest] = positionals;
-    if (verb === "rows" && set !== undefined && rest.length === 0)
-      return await rows(set, onBadRowOf(values["on-bad-row"]), values.decode!, values.json!);
-    if (verb !== "check" || rest.length > 0)
-      throw new Error(`${verb === undefined ? "nothing to do" : `"${positionals.join(" ")}" is not known`}; ${USAGE}`);
-    if (set !== undefined && !/^\w[\w.-]*$/.test(set))
-      throw new Error(`the set "${set}": letters, digits, -, _ and . only; ${USAGE}`);
-    if (values.root !== undefined && !existsSync(values.root)) throw new Error(`--root ${values.root}: no such folder`);
-    const base = path.resolve(values.root ?? setsFolder());
-    const others =
-      set === undefined && existsSync(base)
-        ? readdirSync(base, { withFileTypes: true })
-            .filter(
-              (entry) =>
-                entry.isDirectory() &&
-                !entry.name.startsWith(".") &&
-                !(SET_NAMES as readonly string[]).includes(entry.name),
-            )
-            .map((entry) => entry.name)
-            .sort()
-        : [];
-    names = set === undefined ? [...SET_NAMES, ...others] : [set];
-    rootOf = (name) => (set !== undefined && values.root !== undefined ? base : path.join(base, name));
-    json = values.json!;
-    decode = values.decode!;
-    onBadRow = onBadRowOf(values["on-bad-row"]);
-  } catch (error) {
-    process.stderr.write(`data: ${(error as Error).message}\n`);
-    return 1;
+/** The sets to look at, with their folders: `set`; else all published ones and any other folder in `sets`. @throws Error */
+function setsOf(sets: string | undefined, set: string | undefined): { name: string; root: string }[] {
+  if (sets !== undefined && !existsSync(sets)) throw new Error(`--sets ${sets}: no such folder`);
+  const base = path.resolve(sets ?? setsFolder());
+  if (set !== undefined) {
+    if (isPublishedName(set) || existsSync(path.join(base, set))) return [{ name: set, root: path.join(base, set) }];
+    if (!existsSync(set))
+      throw new UsageError(
+        `no image set ${JSON.stringify(set)}: expected ${PUBLISHED_NAMES.join(", ")}, a folder in ${base}, or a path`,
+      );
+    return [{ name: detectSet(set) ?? path.basename(path.resolve(set)), root: set }];
   }
+  const others = existsSync(base)
+    ? readdirSync(base, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && !isClutter(entry.name) && !isPublishedName(entry.name))
+        .map((entry) => entry.name)
+        .sort()
+    : [];
+  return [...PUBLISHED_NAMES, ...others].map((name) => ({ name, root: path.join(base, name) }));
+}
+
+/**
+ * A set without a reader of its own is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
+ * an image that is cut off after its header passes.
+ * @returns exit code: 0 where every set asked for is whole; 2 where a set is absent, broken or incomplete, or rows are bad
+ */
+export async function check({ sets, decode, onBadRow, json }: CheckOptions, set?: string): Promise<number> {
   const reports: SetReport[] = [];
-  for (const name of names) {
-    const report = await checkImageSet(name, rootOf(name), { decode, onBadRow });
+  for (const { name, root } of setsOf(sets, set)) {
+    const report = await checkImageSet(name, root, { decode, onBadRow });
     reports.push(report);
     if (!json) process.stdout.write(`${describeReport(report)}\n\n`);
   }
-  if (json) process.stdout.write(`${JSON.stringify(reports, null, 1)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(snakeCase(reports), null, 1)}\n`);
   return reports.every((report) => report.status === "whole") ? 0 : 2;
 }

@@ -1,12 +1,13 @@
-/** `doctor [--json]`: what this installation computes with, and how fast. */
+/** `doctor`: what this installation computes with, and how fast. */
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import { isNative, nativeLoadError, tf } from "../lib/engine/tensorflow";
 import { kernelInstructionSet, kernelProblem } from "../lib/engine/kernels";
 import { imageAddonProblem } from "../lib/processor/image-addon";
 import { root } from "../tools/environment";
+import type { DoctorOptions } from "./commands/doctor";
+import { print } from "./output";
 
 export interface Diagnosis {
   engine: "tensorflow" | "javascript";
@@ -105,34 +106,30 @@ export function diagnose(): Diagnosis {
   };
 }
 
-export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { json: { type: "boolean", default: false } } });
+/** The findings for people: a name and what is to be said of it. */
+const linesOf = (found: Diagnosis): [string, string][] => [
+  [
+    "engine",
+    found.engine === "tensorflow"
+      ? `TensorFlow ${found.versions.tensorflow ?? "?"} (native)`
+      : "tfjs in JavaScript: smoke scale only",
+  ],
+  ...(found.engine_problem === null ? [] : ([["why", found.engine_problem]] as [string, string][])),
+  ["kernels", found.kernels === null ? `TensorFlow's own: ${found.kernels_problem}` : `fused, ${found.kernels}`],
+  [
+    "images",
+    found.image_addon_problem === null ? "image addon (native)" : `in TypeScript, slower: ${found.image_addon_problem}`,
+  ],
+  ["device", found.device],
+  ["processor", `${found.cpu}, ${found.threads} thread${found.threads === 1 ? "" : "s"}, ${found.memory_gb} GB`],
+  ["speed", `${found.gflops} GFLOP/s (f32 matrix product)`],
+  ...Object.entries(found.versions).map(([name, version]): [string, string] => [name, version ?? "not installed"]),
+];
+
+export async function run({ json }: DoctorOptions): Promise<number> {
   await tf.ready();
   const found = diagnose();
-  if (values.json) {
-    console.log(JSON.stringify(found, null, 2));
-    return 0;
-  }
-  const rows: [string, string][] = [
-    [
-      "engine",
-      found.engine === "tensorflow"
-        ? `TensorFlow ${found.versions.tensorflow ?? "?"} (native)`
-        : "tfjs in JavaScript: smoke scale only",
-    ],
-    ...(found.engine_problem === null ? [] : ([["why", found.engine_problem]] as [string, string][])),
-    ["kernels", found.kernels === null ? `TensorFlow's own: ${found.kernels_problem}` : `fused, ${found.kernels}`],
-    [
-      "images",
-      found.image_addon_problem === null
-        ? "image addon (native)"
-        : `in TypeScript, slower: ${found.image_addon_problem}`,
-    ],
-    ["device", found.device],
-    ["processor", `${found.cpu}, ${found.threads} thread${found.threads === 1 ? "" : "s"}, ${found.memory_gb} GB`],
-    ["speed", `${found.gflops} GFLOP/s (f32 matrix product)`],
-    ...Object.entries(found.versions).map(([name, version]): [string, string] => [name, version ?? "not installed"]),
-  ];
-  for (const [name, value] of rows) console.log(`${name.padEnd(11)} ${value}`);
+  if (json) print(JSON.stringify(found, null, 2));
+  else for (const [name, value] of linesOf(found)) print(`${name.padEnd(11)} ${value}`);
   return 0;
 }

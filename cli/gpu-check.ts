@@ -1,4 +1,4 @@
-/** `npm run gpu-check`: the engine's tests, the parity fixtures and a few benches on a GPU, and a report (docs/gpu-report.json). */
+/** `gpu-check`: the engine's tests, the parity fixtures and a few benches on a GPU, and a report (docs/gpu-report.json). */
 import "./grow-gpu-memory"; // before TensorFlow: this process stays while the tests run in others
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
@@ -10,6 +10,7 @@ import { writeText } from "../lib/util/files";
 import { diagnose } from "./doctor";
 import { setUp } from "../test/bench/ours/train-step";
 import { root } from "../tools/environment";
+import { print } from "./output";
 
 /** What is run, in order, with TF32 off and TensorFlow's deterministic kernels, since some say "the same numbers again". */
 const CHECKS: { name: string; files: string[] }[] = [
@@ -75,7 +76,7 @@ const summary = (output: string): string[] =>
 /** @returns exit code: 0 where all checks passed, or there is no GPU ("skipped"); 1 where one failed */
 export async function run(): Promise<number> {
   if (!isOnGpu()) {
-    console.log(
+    print(
       `gpu-check: skipped, there is no GPU here${isNative ? " (FINE_R1_DEVICE=gpu npm start sets one up)" : `: ${nativeLoadError() ?? "the native engine is not loaded"}`}`,
     );
     return 0;
@@ -109,8 +110,8 @@ export async function run(): Promise<number> {
       seconds: Math.round((performance.now() - start) / 1000),
       summary: summary(`${stdout}\n${stderr}`),
     };
-    if (!check.passed) console.log(plain(`${stdout}\n${stderr}`).trimEnd().split("\n").slice(-SHOWN).join("\n"));
-    console.log(`${name}: ${check.passed ? "passed" : "FAILED"} (${check.seconds} s) ${check.summary.join("; ")}`);
+    if (!check.passed) print(plain(`${stdout}\n${stderr}`).trimEnd().split("\n").slice(-SHOWN).join("\n"));
+    print(`${name}: ${check.passed ? "passed" : "FAILED"} (${check.seconds} s) ${check.summary.join("; ")}`);
     return check;
   });
   const profiles = ["sft", "rollout", "tapo"].map((name) => {

@@ -1,139 +1,85 @@
-/** The commands of `npm run -s fine-r1 -- COMMAND`; each is loaded only when it is asked for. */
+/** The commands in the order of the help; what a command does is loaded only when it runs. */
+import * as ablations from "./commands/ablations";
+import * as bench from "./commands/bench";
+import * as contrastive from "./commands/contrastive";
+import * as cot from "./commands/cot";
+import * as data from "./commands/data";
+import * as doctor from "./commands/doctor";
+import * as evaluate from "./commands/evaluate";
+import * as generate from "./commands/generate";
+import * as gpuCheck from "./commands/gpu-check";
+import * as notebooks from "./commands/notebooks";
+import * as plan from "./commands/plan";
+import * as pretrain from "./commands/pretrain";
+import * as probe from "./commands/probe";
+import * as profile from "./commands/profile";
+import * as questions from "./commands/questions";
+import * as refresh from "./commands/refresh";
+import * as rl from "./commands/rl";
+import * as run from "./commands/run";
+import * as score from "./commands/score";
+import * as sft from "./commands/sft";
+import * as table from "./commands/table";
+import * as triplets from "./commands/triplets";
+import * as zeroShot from "./commands/zero-shot";
+import { define, group, type Definition, type Group } from "./definition";
 
-export interface CommandModule {
-  /** Runs with the arguments after the command's name; returns the exit code. */
-  run(args: string[]): Promise<number>;
+/** Commands under a title. */
+export interface Section {
+  title: string;
+  entries: readonly (Definition | Group)[];
 }
 
-export interface Command {
-  name: string;
-  summary: string;
-  load(): Promise<CommandModule>;
-}
-
-export const commands: Command[] = [
+export const sections: readonly Section[] = [
   {
-    name: "run",
-    summary: "the main job: all notebooks, the table, the figures [--scale NAME] [--run NAME]",
-    load: () => import("./run"),
+    title: "The shipped experiment",
+    entries: [
+      define(run, () => import("./run")),
+      define(notebooks, () => import("./notebooks")),
+      define(table, () => import("./table")),
+      define(ablations, () => import("./ablations")),
+      define(probe, () => import("./probe")),
+      define(contrastive, () => import("./contrastive")),
+      define(refresh, () => import("./refresh")),
+      define(pretrain, () => import("./pretrain")),
+    ],
   },
   {
-    name: "doctor",
-    summary: "engine, device, versions, threads and measured speed (--json)",
-    load: () => import("./doctor"),
+    title: "Data",
+    entries: [
+      group("data", "what of the image sets is on disk, and whether the rows of a file can be used", [
+        define(data.check, async () => ({ run: (await import("./data")).check })),
+        define(data.rows, async () => ({ run: (await import("./data")).rows })),
+      ]),
+      define(cot, () => import("./cot")),
+      define(triplets, () => import("./triplets")),
+      define(questions, () => import("./questions")),
+    ],
   },
   {
-    name: "notebooks",
-    summary: "runs notebooks headless [FILE…] [--scale NAME] [--run NAME] [--verbose]",
-    load: () => import("./notebooks"),
+    title: "Training and models",
+    entries: [
+      define(plan, () => import("./plan")),
+      define(sft, () => import("./sft")),
+      define(rl, () => import("./rl")),
+      define(generate, () => import("./generate")),
+    ],
   },
   {
-    name: "table",
-    summary: "the results table again, from saved predictions [--run NAME]",
-    load: () => import("./table"),
+    title: "Evaluation",
+    entries: [
+      define(evaluate, () => import("./evaluate")),
+      define(zeroShot, () => import("./zero-shot")),
+      define(score, () => import("./score")),
+    ],
   },
   {
-    name: "score",
-    summary: "scores a predictions file without a model --predictions FILE --setting closed|open [--json]",
-    load: () => import("./score"),
-  },
-  {
-    name: "data",
-    summary: "the image sets on disk, the rows of a file: data check [SET] [--root DIR] [--decode] | data rows FILE",
-    load: () => import("./data"),
-  },
-  {
-    name: "cot",
-    summary:
-      "Stage-1 records by a teacher over the OpenAI protocol --set NAME|--folder DIR --base-url URL --model NAME",
-    load: () => import("./cot"),
-  },
-  {
-    name: "triplets",
-    summary: "Stage-2 parquet of any image set --set NAME|--folder DIR --embedding model|onnx|names [--model DIR]",
-    load: () => import("./triplets"),
-  },
-  {
-    name: "sft",
-    summary:
-      "Stage 1 on a checkpoint directory and photographs --model DIR --data RECORDS.json… [--images DIR] [--out DIR] [--save-steps N]",
-    load: () => import("./sft"),
-  },
-  {
-    name: "rl",
-    summary:
-      "Stage 2 on a checkpoint directory and photographs --model DIR --data TRIPLETS.parquet… [--method tapo] [--out DIR] [--save-steps N]",
-    load: () => import("./rl"),
-  },
-  {
-    name: "questions",
-    summary:
-      "closed questions of an image set, distractors by an embedding --set NAME --embedding model|onnx|names [--model DIR]",
-    load: () => import("./questions"),
-  },
-  {
-    name: "evaluate",
-    summary:
-      "answers of a model, adapter or endpoint on any set --model DIR|--endpoint URL --set NAME|FILE.jsonl --setting closed|open",
-    load: () => import("./evaluate"),
-  },
-  {
-    name: "generate",
-    summary:
-      "what a checkpoint says to a prompt with images --model DIR --prompt TEXT --max-new-tokens N [--image FILE]… [--json]",
-    load: () => import("./generate"),
-  },
-  {
-    name: "plan",
-    summary: "the memory a run would need --model DIR --scale paper|default [--adapter] [--memory GIB]",
-    load: () => import("./plan"),
-  },
-  {
-    name: "contrastive",
-    summary: "the CLIP-style baseline on the shipped data: trained, evaluated, published [--steps N] [--run NAME]",
-    load: () => import("./contrastive"),
-  },
-  {
-    name: "probe",
-    summary:
-      "features, name knowledge and other questions before and after training [--methods base,sft,tapo] [--run NAME]",
-    load: () => import("./probe"),
-  },
-  {
-    name: "zero-shot",
-    summary:
-      "CLIP or SigLIP from a local ONNX directory on any set --model DIR --set NAME|FILE.jsonl --setting closed|open [--install]",
-    load: () => import("./zero-shot"),
-  },
-  {
-    name: "ablations",
-    summary:
-      "variants of the experiment over seeds, their table and figures [--only NAME,…] [--seeds 0,1,2] [--role dev|test] [--list]",
-    load: () => import("./ablations"),
-  },
-  {
-    name: "refresh",
-    summary: "the main job, then figures and the README's table made anew",
-    load: () => import("./refresh"),
-  },
-  {
-    name: "profile",
-    summary: "where the time goes: profile sft|rollout|tapo [--steps N] [--json]",
-    load: () => import("./profile"),
-  },
-  {
-    name: "bench",
-    summary: "speed against PyTorch, transformers, TRL and jax-js [--only NAME,…] [--rounds N] [--list] [--growth]",
-    load: () => import("./bench"),
-  },
-  {
-    name: "gpu-check",
-    summary: "engine tests, parity fixtures and profiles on a GPU, and a report; skipped where there is none",
-    load: () => import("./gpu-check"),
-  },
-  {
-    name: "pretrain",
-    summary: "trains the tiny base from nothing [--steps N] [--out DIR] [--seed N]",
-    load: () => import("./pretrain"),
+    title: "This installation",
+    entries: [
+      define(doctor, () => import("./doctor")),
+      define(profile, () => import("./profile")),
+      define(bench, () => import("./bench")),
+      define(gpuCheck, () => import("./gpu-check")),
+    ],
   },
 ];

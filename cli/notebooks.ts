@@ -1,34 +1,54 @@
-/** `notebooks [FILE…] [--scale smoke|default|paper] [--run NAME] [--verbose]`: runs notebooks headless, in order. */
+/** `notebooks`: runs notebooks headless, in order. */
 import * as fs from "node:fs";
-import { parseArgs } from "node:util";
+import * as path from "node:path";
+import { repositoryRoot } from "../lib/util/root";
+import { loadSettings } from "../lib/experiment/settings";
 import { allNotebooks, runNotebooks, type RunOptions } from "../tools/notebooks/run";
+import type { NotebooksOptions } from "./commands/notebooks";
+import { UsageError } from "./values";
 
-const SCALES = ["smoke", "default", "paper"];
+const nameOf = (file: string): string => path.basename(file, ".ipynb");
 
-/** Notebooks and options of a command line; throws on an unknown option, scale, run name or file. */
-export function parseNotebookArguments(args: string[], env = process.env): { files: string[]; options: RunOptions } {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { scale: { type: "string" }, run: { type: "string" }, verbose: { type: "boolean", default: false } },
-  });
-  const scale = values.scale ?? env.FINE_R1_SCALE ?? "default";
-  if (!SCALES.includes(scale))
-    throw new Error(`scale ${JSON.stringify(scale)} is unknown: one of ${SCALES.join(", ")}`);
-  const run = values.run ?? env.FINE_R1_RUN ?? (scale === "default" ? "main" : scale);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(run)) {
-    throw new Error(`run ${JSON.stringify(run)}: a name has letters, digits, ".", "_" and "-" only, at most 64`);
-  }
-  const missing = positionals.find((file) => !fs.existsSync(file));
-  if (missing !== undefined) throw new Error(`${missing}: no such notebook`);
-  return {
-    files: positionals.length > 0 ? positionals : allNotebooks(),
-    options: { scale, run, verbose: values.verbose },
-  };
+/** A notebook by its file, or by its name in `notebooks/`, with or without the suffix. @throws UsageError with the names there are */
+export function findNotebook(name: string, all: readonly string[] = allNotebooks()): string {
+  if (fs.existsSync(name) && fs.statSync(name).isFile()) return name;
+  const found = all.find((file) => nameOf(file) === nameOf(name) && path.dirname(name) === ".");
+  if (found === undefined) throw new UsageError(`${name}: no such notebook; there are ${all.map(nameOf).join(", ")}`);
+  return found;
 }
 
-export async function run(args: string[]): Promise<number> {
-  const { files, options } = parseNotebookArguments(args);
-  const results = await runNotebooks(files, options);
-  return results.every((result) => result.ok) ? 0 : 1;
+/**
+ * Scale, run and settings of the kernels, checked here: what is refused starts no kernel and leaves no folder.
+ * @throws Error on a wrong setting, or where the model is not there
+ */
+export function notebookOptions(options: NotebooksOptions, environment = process.env): RunOptions {
+  const names = ["benchmark", "model", "teacher"] as const;
+  const chosen = names.flatMap((name) => (options[name] === undefined ? [] : [`${name}=${options[name]}`]));
+  const set = [environment.FINE_R1_SET ?? "", ...chosen, ...options.set].filter((one) => one !== "").join(",");
+  const settings = loadSettings({
+    scale: options.scale,
+    run: options.run,
+    environment: { ...environment, FINE_R1_SET: set },
+  });
+  const { scale, run, model } = settings;
+  if (!fs.existsSync(path.resolve(repositoryRoot(), model, "config.json")))
+    throw new Error(
+      `model ${model}: no config.json there; get a checkpoint into that folder, or choose one by --model DIR`,
+    );
+  return { scale, run, verbose: options.verbose, ...(set === "" ? {} : { environment: { FINE_R1_SET: set } }) };
+}
+
+/** Runs the notebooks named, or all. @returns whether all ran through, and the name of the run */
+export async function runAll(
+  options: NotebooksOptions,
+  names: readonly string[],
+): Promise<{ ok: boolean; run: string }> {
+  const files = names.length > 0 ? names.map((name) => findNotebook(name)) : allNotebooks();
+  const checked = notebookOptions(options);
+  const results = await runNotebooks(files, checked);
+  return { ok: results.every((result) => result.ok), run: checked.run };
+}
+
+export async function run(options: NotebooksOptions, names: readonly string[]): Promise<number> {
+  return (await runAll(options, names)).ok ? 0 : 1;
 }

@@ -1,10 +1,9 @@
 /**
- * `npm run pretrain`: trains the tiny base from nothing and writes it as a Hugging Face directory, with its log.
+ * `pretrain`: trains the tiny base from nothing and writes it as a Hugging Face directory, with its log.
  * It stands for the web pre-training of Qwen2.5-VL; see `lib/cot/corpus.ts` for what it reads.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import {
   NAMED_DRAWINGS,
   namedDrawings,
@@ -40,6 +39,8 @@ import { drawAugmentation } from "../lib/train/augment";
 import { rowBatch, type RowBatch, type TrainingRow } from "../lib/train/batch";
 import { loadImageBank } from "../lib/train/images";
 import { AUXILIARY_WEIGHT, createPretrainStep } from "../lib/train/pretrain";
+import type { PretrainOptions } from "./commands/pretrain";
+import { print } from "./output";
 
 /** Every number of the pre-training run. */
 const recipe = {
@@ -87,21 +88,7 @@ function* tokenizerCorpus(knowledge: readonly Knowledge[], seed: number): Genera
   for (const k of knowledge) yield `Options: ${k.name}, ${k.name}. ${k.words.join(" ")}`;
 }
 
-export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      steps: { type: "string" },
-      out: { type: "string", default: "data/base" },
-      seed: { type: "string", default: "0" },
-      every: { type: "string", default: "500" },
-    },
-  });
-  const [seed, every] = [Number(values.seed), Number(values.every)];
-  const steps = values.steps === undefined ? recipe.steps : Number(values.steps);
-  if (!(Number.isInteger(steps) && steps >= 1))
-    throw new Error(`--steps is ${JSON.stringify(values.steps)}; expected a positive integer`);
-
+export async function run({ seed = 0, every, out, steps = recipe.steps }: PretrainOptions): Promise<number> {
   await ensureDrawings();
   const benchmark = loadEmojiFgvr();
   const knowledge = await emojiKnowledge(benchmark);
@@ -133,7 +120,7 @@ export async function run(args: string[]): Promise<number> {
 
   let params: Params = initParams(config, seed);
   const size = Object.values(params).reduce((n, p) => n + p.size, 0);
-  console.log(
+  print(
     `vocabulary ${tokenizer.vocabSize}, ${(size / 1e6).toFixed(2)} M parameters, ${knowledge.length} concepts, ${bank.images.shape[0]} drawings`,
   );
   params[AUXILIARY_WEIGHT] = tf.randomNormal(
@@ -252,18 +239,18 @@ export async function run(args: string[]): Promise<number> {
       ].join(","),
     );
     if ((i + 1) % 25 === 0 || i === 0) {
-      console.log(
+      print(
         `${i + 1}/${steps}  ${((Date.now() - started) / 1000).toFixed(0)} s  loss ${smooth[0].toFixed(3)}  rationale+text ${smooth[4].toFixed(3)}  short ${smooth[5].toFixed(3)}  concept head ${smooth[2].toFixed(3)}  grad ${numbers[3].toFixed(2)}  places ${batchPlaces}`,
       );
     }
     if ((i + 1) % every === 0 && i + 1 < steps) save(path.join("data/cache/pretraining", `step-${i + 1}`));
   }
   disposeTree(state);
-  save(values.out);
+  save(out);
   disposeTree(params, vision);
   bank.dispose();
-  console.log(
-    `${values.out}: written; ${engineStats().length} compiled functions; ${fs.statSync(path.join(values.out, "model.safetensors")).size} bytes of weights`,
+  print(
+    `${out}: written; ${engineStats().length} compiled functions; ${fs.statSync(path.join(out, "model.safetensors")).size} bytes of weights`,
   );
   return 0;
 }

@@ -1,33 +1,17 @@
 /** `probe`: what features, knowledge and other answers are like before and after training, from saved models. */
-import { parseArgs } from "node:util";
-import { openExperiment } from "../lib/experiment/experiment";
-import { runProbes } from "../lib/experiment/probes";
-import { publishProbes } from "../lib/experiment/probes-report";
-import { progress } from "../lib/report/progress";
+import { publishProbes, runProbes } from "../lib/experiment/probes/run";
 import { toMarkdown } from "../lib/report/tables";
-import { loadSettings } from "../lib/experiment/settings";
+import type { ProbeOptions } from "./commands/probe";
+import { settingsOf, withExperiment } from "./experiment";
+import { print } from "./output";
 
 /** Prints the probes' table and writes `probes.csv` with its figure, and `probes/probes.json` under the run. */
-export async function run(args: string[]): Promise<number> {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({
-    args,
-    options: { run: text, scale: text, methods: { type: "string", default: "base,sft,tapo" } },
-  });
-  const experiment = await openExperiment(loadSettings({ scale: values.scale, run: values.run }));
-  try {
-    const methods = values.methods
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== "");
-    const bar = progress("probes", methods.length);
-    const { rows, absent, fits, split } = await runProbes(experiment, methods, (done, total, note) =>
-      bar.update(done, note, total),
-    );
-    bar.finish();
-    for (const { method, reason } of absent) console.log(`${method} left out: ${reason}`);
-    console.log(split);
-    console.log(
+export function run(options: ProbeOptions): Promise<number> {
+  return withExperiment(settingsOf(options), "probes", async (experiment, watch) => {
+    const { rows, absent, fits, split } = await runProbes(experiment, options.methods, watch);
+    for (const { method, reason } of absent) print(`${method} left out: ${reason}`);
+    print(split);
+    print(
       toMarkdown(
         rows.map(({ method, probe, split, n, accuracy, low, high, chance }) => ({
           method,
@@ -39,7 +23,7 @@ export async function run(args: string[]): Promise<number> {
         })),
       ),
     );
-    console.log(
+    print(
       fits
         .map(
           ({ method, probe, l2, gradient }) =>
@@ -47,9 +31,7 @@ export async function run(args: string[]): Promise<number> {
         )
         .join("\n"),
     );
-    console.log(`Written: ${await publishProbes(experiment.settings, rows)}`);
+    print(`Written: ${await publishProbes(experiment, rows)}`);
     return 0;
-  } finally {
-    experiment.close();
-  }
+  });
 }

@@ -1,26 +1,28 @@
 /** `profile sft|rollout|tapo`: where the time of a training step, of sampling or of a TAPO step goes. */
-import { parseArgs } from "node:util";
 import { namedDrawings, namingConversations } from "../lib/cot/corpus";
 import { engineStats } from "../lib/engine/compile";
 import { profile, type Profile } from "../lib/engine/profile";
 import { foldIn, random } from "../lib/util/random";
 import { tf } from "../lib/engine/tensorflow";
 import { disposeTree } from "../lib/engine/tree";
-import { openExperiment, rlPrompts, type Experiment } from "../lib/experiment/experiment";
+import { openExperiment } from "../lib/experiment/open";
+import { rlPrompts } from "../lib/experiment/rl";
+import type { Experiment } from "../lib/experiment/types";
 import { conversationRow } from "../lib/processor/conversation";
 import { loadSettings } from "../lib/experiment/settings";
 import { trainRl } from "../lib/train/rl";
 import { sampleGroups } from "../lib/train/rl-rollouts";
 import { trainSft } from "../lib/train/sft";
-
-const USAGE = "npm run -s fine-r1 -- profile sft|rollout|tapo [--steps 4] [--json]";
+import type { ProfileOptions, WORK } from "./commands/profile";
+import { print, printJson, snakeCase } from "./output";
 
 /** What a piece of work got done, in tokens by their kind. */
 type Tokens = Record<string, number>;
 
 /** Steps of SFT on rationales of the pre-training corpus (the shipped records have the same form and length). */
 async function sft(experiment: Experiment, steps: number): Promise<Tokens> {
-  const { settings, knowledge, bench, base } = experiment;
+  const { settings, benchmark, bench, base } = experiment;
+  const knowledge = benchmark.extras?.knowledge ?? [];
   const r = random(foldIn(settings.seed, "profile"));
   const evaluated = knowledge.filter((k) => k.evaluated);
   const conversations = Array.from({ length: steps * settings.sft.batchSize }, () => {
@@ -41,11 +43,15 @@ async function sft(experiment: Experiment, steps: number): Promise<Tokens> {
 /** Sampling of `steps` generation batches. */
 async function rollout(experiment: Experiment, steps: number): Promise<Tokens> {
   const { settings, bench, base } = experiment;
-  const prompts = rlPrompts(experiment);
+  const prompts = await rlPrompts(experiment);
   let sampled = 0;
   for (let i = 0; i < steps; i++) {
     const batch = random(foldIn(settings.seed, "profile", i)).sample(prompts, settings.rl.groupsPerGeneration);
-    const groups = await sampleGroups(base, bench, batch, settings.rl, true, foldIn(settings.seed, i));
+    const groups = await sampleGroups(base, bench, batch, {
+      settings: settings.rl,
+      intra: true,
+      seed: foldIn(settings.seed, i),
+    });
     sampled += groups.flatMap((g) => g.rollouts).reduce((n, one) => n + one.tokenIds.length, 0);
   }
   return { sampled };
@@ -61,7 +67,7 @@ async function tapo(experiment: Experiment, steps: number): Promise<Tokens> {
     { ...settings.rl, steps, whenNoGroupSurvives: "keep-all" },
     {
       method: "tapo",
-      prompts: rlPrompts(experiment),
+      prompts: await rlPrompts(experiment),
       seed: settings.seed,
       bf16: experiment.bf16,
       onStep: (log, _, groups) => {
@@ -75,7 +81,11 @@ async function tapo(experiment: Experiment, steps: number): Promise<Tokens> {
   return tokens;
 }
 
-const WORK: Record<string, (experiment: Experiment, steps: number) => Promise<Tokens>> = { sft, rollout, tapo };
+const RUNS: Record<(typeof WORK)[number], (experiment: Experiment, steps: number) => Promise<Tokens>> = {
+  sft,
+  rollout,
+  tapo,
+};
 
 /** Lines of the printed profile: the first run (with its traces), then the measured one. */
 function describe(name: string, steps: number, first: Profile<Tokens>, again: Profile<Tokens>): string[] {
@@ -113,33 +123,19 @@ function describe(name: string, steps: number, first: Profile<Tokens>, again: Pr
   ];
 }
 
-export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { steps: { type: "string", default: "4" }, json: { type: "boolean", default: false } },
-  });
-  const [name] = positionals;
-  const steps = Number(values.steps);
-  if (positionals.length !== 1 || !Object.hasOwn(WORK, name))
-    throw new Error(`profile: expected one of ${Object.keys(WORK).join(", ")}; ${USAGE}`);
-  if (!(Number.isInteger(steps) && steps >= 1))
-    throw new Error(`profile: --steps is ${JSON.stringify(values.steps)}; expected a positive integer`);
-  const experiment = await openExperiment(loadSettings());
-  const first = await profile(() => WORK[name](experiment, steps));
-  const again = await profile(() => WORK[name](experiment, steps));
+/** The profile as `--json` prints it. */
+const report = (name: string, steps: number, first: Profile<Tokens>, again: Profile<Tokens>): unknown => {
+  const { result: tokens, ...measured } = again;
+  const { seconds, traceSeconds } = first;
+  return { ...(snakeCase({ name, steps, first: { seconds, traceSeconds }, ...measured }) as object), tokens };
+};
+
+export async function run({ steps, scale, set, json }: ProfileOptions, name: (typeof WORK)[number]): Promise<number> {
+  const experiment = await openExperiment(loadSettings({ scale, set }));
+  const first = await profile(() => RUNS[name](experiment, steps));
+  const again = await profile(() => RUNS[name](experiment, steps));
   experiment.close();
-  if (values.json)
-    console.log(
-      JSON.stringify({
-        name,
-        steps,
-        first: { seconds: first.seconds, traceSeconds: first.traceSeconds },
-        ...again,
-        result: undefined,
-        tokens: again.result,
-      }),
-    );
-  else console.log(describe(name, steps, first, again).join("\n"));
+  if (json) printJson(report(name, steps, first, again));
+  else print(describe(name, steps, first, again).join("\n"));
   return 0;
 }

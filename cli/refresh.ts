@@ -1,34 +1,48 @@
-/** `npm run refresh`: the main job, then the README's results block from what it left in `figures/`. */
-import { existsSync, readFileSync } from "node:fs";
+/** `refresh`: the main job, its figures copied to `figures/`, and the documents' results blocks made from them. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
+import { resultsBlock, shortResultsBlock, writeBlocks } from "../lib/report/readme";
 import { repositoryRoot } from "../lib/util/root";
-import { replaceBlock, resultsBlock } from "../lib/report/readme";
-import { writeText } from "../lib/util/files";
+import type { RefreshOptions } from "./commands/refresh";
 import { run as contrastive } from "./contrastive";
-import { run as probes } from "./probe";
+import { print } from "./output";
+import { run as probe } from "./probe";
 import { run as mainJob } from "./run";
 
-export async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { "readme-only": { type: "boolean", default: false } } });
-  if (!values["readme-only"]) {
-    const code = await mainJob(["--scale", "default", "--run", "main"]);
+const MAIN = { scale: "default", run: "main", set: [] as string[] } as const;
+
+/** What is published: the main job, and beside it what `figures/` has already, which follows its code too. @returns exit code */
+async function make(figures: string): Promise<number> {
+  const job = await mainJob({ ...MAIN, verbose: false }, []);
+  if (job !== 0) return job;
+  const beside = [
+    { name: "contrastive", run: () => contrastive({ ...MAIN, steps: 1000 }) },
+    { name: "probes", run: () => probe({ ...MAIN, methods: ["base", "sft", "tapo"] }) },
+  ];
+  for (const { name, run: one } of beside) {
+    if (!existsSync(path.join(figures, `${name}.csv`))) continue;
+    const code = await one();
     if (code !== 0) return code;
   }
+  return 0;
+}
+
+/** Copies what the run `main` published to `figures/`, the one place where figures under git change. */
+function publish(figures: string): void {
+  const made = path.join(repositoryRoot(), "data/runs/main/figures");
+  mkdirSync(figures, { recursive: true });
+  for (const name of readdirSync(made)) copyFileSync(path.join(made, name), path.join(figures, name));
+}
+
+export async function run({ readmeOnly }: RefreshOptions): Promise<number> {
   const root = repositoryRoot();
-  // what is published beside the main job and is not part of it follows its code too
-  for (const [name, command, more] of values["readme-only"]
-    ? []
-    : ([
-        ["contrastive", contrastive, ["--steps", "1000"]],
-        ["probes", probes, []],
-      ] as const)) {
-    if (!existsSync(path.join(root, "figures", `${name}.csv`))) continue;
-    const code = await command(["--scale", "default", "--run", "main", ...more]);
+  const figures = path.join(root, "figures");
+  if (!readmeOnly) {
+    const code = await make(figures);
     if (code !== 0) return code;
+    publish(figures);
   }
-  const file = path.join(root, "README.md");
-  writeText(file, replaceBlock(readFileSync(file, "utf8"), "results", resultsBlock(path.join(root, "figures"))));
-  console.log("README.md: results block written");
+  writeBlocks(root, { results: resultsBlock(figures), "results in short": shortResultsBlock(figures) });
+  print("README.md, docs/results.md: results written");
   return 0;
 }

@@ -1,14 +1,12 @@
 /** `run`: the main job - every notebook, headless, in order - and the results table at its end. */
-import { loadSettings } from "../lib/experiment/settings";
-import { parseNotebookArguments } from "./notebooks";
-import { runNotebooks } from "../tools/notebooks/run";
+import type { RunOptions } from "./commands/run";
+import { runAll } from "./notebooks";
+import { print } from "./output";
 import { run as table } from "./table";
 
-export async function run(args: string[]): Promise<number> {
-  const { files, options } = parseNotebookArguments(args);
-  loadSettings({ scale: options.scale, run: options.run }); // a wrong setting fails before the first kernel starts
-  const results = await runNotebooks(files, options);
-  if (!results.every((result) => result.ok)) return 1;
-  console.log();
-  return table(["--run", options.run]);
+export async function run(options: RunOptions, names: readonly string[]): Promise<number> {
+  const { ok, run: name } = await runAll(options, names);
+  if (!ok) return 1;
+  print();
+  return table({ run: name, metric: "substring", onBadRow: "stop", csv: false, baselines: false });
 }

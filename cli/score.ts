@@ -1,14 +1,12 @@
 /** `score`: scores any predictions file again, without a model. */
-import { parseArgs } from "node:util";
 import { alwaysFirst, accuracyByPosition, ambiguousRows } from "../lib/eval/positions";
 import { readRows, type PredictionRow, type ScorableRow, type Setting } from "../lib/eval/rows";
 import { scoreRows, type ScoreSummary } from "../lib/eval/score";
 import { meanSimilarity } from "../lib/eval/similarity";
 import { readFile } from "node:fs/promises";
+import type { ScoreOptions } from "./commands/score";
+import { note, print, printJson } from "./output";
 import { similaritiesOrReason } from "./similarity";
-
-const USAGE =
-  "npm run -s fine-r1 -- score --predictions FILE --setting closed|open [--json] [--names FILE] [--no-car-exception] [--similarity DIR]";
 
 /** A file of names, one a line, for listing in the open world. */
 async function readNames(file: string): Promise<string[]> {
@@ -48,54 +46,36 @@ export function describeScores(
  * `--json` prints `{n, skipped, substring, exact, listing}` (fractions of n) on one line; otherwise a few lines for
  * people, with the always-first policy and accuracy by the truth's position where rows have options. `--similarity DIR`
  * adds the mean semantic similarity (open world; a directory with SigLIP's text tower). Bad lines go to stderr with file and line.
- * @returns exit code: 0; 1 where the file or an argument is bad, or no row could be scored
+ * @returns exit code: 0; 2 where lines were skipped; 1 where no row could be scored
+ * @throws Error where a file cannot be read
  */
-export async function run(args: string[]): Promise<number> {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        predictions: { type: "string" },
-        setting: { type: "string" },
-        names: { type: "string" },
-        similarity: { type: "string" },
-        json: { type: "boolean", default: false },
-        "no-car-exception": { type: "boolean", default: false },
-      },
-    });
-    const { predictions, setting } = values;
-    if (predictions === undefined) throw new Error(`--predictions is missing; ${USAGE}`);
-    if (setting !== "closed" && setting !== "open")
-      throw new Error(`--setting is ${setting ?? "missing"}; closed or open expected; ${USAGE}`);
-    const names = values.names === undefined ? undefined : await readNames(values.names);
-    const { rows, skipped } = await readRows(predictions);
-    for (const { file, line, reason } of skipped) process.stderr.write(`${file}, line ${line}: skipped: ${reason}\n`);
-    const foreign = rows.filter((row) => ((row as Partial<PredictionRow>).setting ?? setting) !== setting).length;
-    if (foreign > 0)
-      process.stderr.write(
-        `${predictions}: ${foreign} of ${rows.length} rows say another setting than ${setting}; scored as ${setting} all the same\n`,
-      );
-    const summary = scoreRows(rows, setting, { names, carException: !values["no-car-exception"] }, skipped);
-    const similarities =
-      values.similarity === undefined
-        ? null
-        : await similaritiesOrReason(values.similarity, setting === "open" ? rows : []);
-    const similarity = similarities && meanSimilarity(similarities);
-    if (values.json)
-      process.stdout.write(
-        `${JSON.stringify({ ...summary, ...(similarity ? { similarity: similarity.mean } : {}) })}\n`,
-      );
-    else
-      process.stdout.write(
-        describeScores(predictions, rows, setting, summary) +
-          (similarity
-            ? `similarity ${percent(similarity.mean)} [${percent(similarity.low)}, ${percent(similarity.high)}]\n`
-            : ""),
-      );
-    if (rows.length === 0) process.stderr.write(`${predictions}: no row could be scored\n`);
-    return rows.length === 0 ? 1 : 0;
-  } catch (error) {
-    process.stderr.write(`score: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
+export async function run(options: ScoreOptions): Promise<number> {
+  const { predictions, setting, carException, json } = options;
+  const names = options.names === undefined ? undefined : await readNames(options.names);
+  const { rows, skipped } = await readRows(predictions);
+  for (const { file, line, reason } of skipped) note(`${file}, line ${line}: skipped: ${reason}`);
+  const foreign = rows.filter((row) => ((row as Partial<PredictionRow>).setting ?? setting) !== setting).length;
+  if (foreign > 0)
+    note(
+      `${predictions}: ${foreign} of ${rows.length} rows say another setting than ${setting}; scored as ${setting} all the same`,
+    );
+  const summary = scoreRows(rows, setting, { names, carException }, skipped);
+  const similarity = await similarityOf(options, rows);
+  if (json) printJson({ ...summary, ...(similarity ? { similarity: similarity.mean } : {}) });
+  else {
+    print(describeScores(predictions, rows, setting, summary).trimEnd());
+    if (similarity)
+      print(`similarity ${percent(similarity.mean)} [${percent(similarity.low)}, ${percent(similarity.high)}]`);
   }
+  if (skipped.length > 0) note(`${predictions}: ${skipped.length} lines skipped, which the fractions leave out`);
+  if (rows.length === 0) note(`${predictions}: no row could be scored`);
+  if (rows.length === 0) return 1;
+  return skipped.length > 0 ? 2 : 0;
+}
+
+/** The mean semantic similarity where it is asked for and can be computed. */
+async function similarityOf({ similarity, setting }: ScoreOptions, rows: readonly ScorableRow[]) {
+  if (similarity === undefined) return null;
+  const similarities = await similaritiesOrReason(similarity, setting === "open" ? rows : []);
+  return similarities && meanSimilarity(similarities);
 }

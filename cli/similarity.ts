@@ -1,7 +1,7 @@
 /** `--similarity DIR` of `score` and `table`: the column where a text tower is at hand, else the reason why there is none. */
 import { openTowers } from "../lib/eval/onnx";
+import { compareMethods } from "../lib/train/methods";
 import type { PredictionRow, ScorableRow } from "../lib/eval/rows";
-import { compareMethods } from "../lib/eval/rows";
 import { meanSimilarity, semanticSimilarities } from "../lib/eval/similarity";
 import type { TableRow } from "../lib/report/tables";
 

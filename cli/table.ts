@@ -1,104 +1,87 @@
 /** `table`: the results table again, from the saved predictions alone. */
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import { overview } from "../lib/eval/overview";
 import { alwaysFirst } from "../lib/eval/positions";
 import { resultsTable, resultsToCsv } from "../lib/eval/results";
-import { readPredictions } from "../lib/eval/rows";
+import { readPredictions, type PredictionRow } from "../lib/eval/rows";
 import { summariseMethods } from "../lib/eval/summary";
 import { writeAtomically } from "../lib/report/static-figures";
 import { repositoryRoot } from "../lib/util/root";
+import type { TableOptions } from "./commands/table";
+import { note, print } from "./output";
 import { similaritiesOrReason, similarityTable } from "./similarity";
 import { mcnemarTable, overviewTable, summaryTable, toMarkdown } from "../lib/report/tables";
 
-const USAGE =
-  "npm run -s fine-r1 -- table [--run main] [--predictions DIR] [--out FILE] [--metric substring|exact] [--skip-bad-rows] [--csv] [--baselines] [--similarity DIR]";
+type Predictions = Awaited<ReturnType<typeof readPredictions>>;
+
+/** Folder of the predictions, and the file of the CSV; undefined where none is written. */
+function placesOf({ run: name, predictions, out, baselines }: TableOptions): { directory: string; out?: string } {
+  const root = repositoryRoot();
+  const standard = path.join(root, "data", "runs", name, "figures", "results.csv");
+  return {
+    directory: predictions ?? path.join(root, "data", "runs", name, "predictions"),
+    out: out ?? (predictions === undefined && !baselines ? standard : undefined),
+  };
+}
+
+/** Predictions of the folder, with those of `baselines` beside it where asked. @throws Error under `stop` where a line is bad, or where there is no row */
+async function read(directory: string, { baselines, onBadRow }: TableOptions): Promise<Predictions> {
+  const beside = path.join(path.dirname(path.resolve(directory)), "baselines");
+  const parts = [await readPredictions(directory), ...(baselines ? [await readPredictions(beside)] : [])];
+  const rows = parts.flatMap((part) => part.rows);
+  const skipped = parts.flatMap((part) => part.skipped);
+  for (const { file, line, reason } of skipped) note(`${file}, line ${line}: ${reason}`);
+  if (skipped.length > 0 && onBadRow === "stop")
+    throw new Error(
+      `${skipped.length} lines cannot be used, nothing is written; mend them, or leave them out (--on-bad-row skip)`,
+    );
+  if (rows.length === 0) throw new Error(`no rows in ${directory}`);
+  return { ...parts[0], rows, skipped, files: parts.flatMap((part) => part.files) };
+}
+
+/** The open world's semantic similarity where a text tower is at hand. */
+async function similaritySections({ similarity }: TableOptions, rows: readonly PredictionRow[]): Promise<string[]> {
+  if (similarity === undefined) return [];
+  const open = rows.filter((row) => row.setting === "open");
+  const similarities = await similaritiesOrReason(similarity, open);
+  if (!similarities) return [];
+  return [
+    `Semantic similarity in % (${similarity}), 95 % intervals over test images`,
+    toMarkdown(similarityTable(open, similarities)),
+  ];
+}
+
+/** The tables for people. */
+async function describe(options: TableOptions, { rows, files, skipped }: Predictions): Promise<string> {
+  const { metric } = options;
+  const methods = new Set(rows.map((row) => row.method));
+  const closed = alwaysFirst(rows.filter((row) => row.setting === "closed"));
+  const references = ["sft", "cls-rl"].filter((reference) => methods.has(reference) && methods.size > 1);
+  return [
+    `${rows.length} predictions in ${files.length} files, ${skipped.length} skipped. Accuracy in % (${metric}), every domain pooled, 95 % intervals over test images`,
+    toMarkdown(overviewTable(overview(rows, metric))),
+    ...(await similaritySections(options, rows)),
+    toMarkdown(summaryTable(summariseMethods(rows))),
+    `Always the first option, closed world: ${(100 * closed.substring).toFixed(1)} % of ${closed.n}\n`,
+    ...references.map((reference) => toMarkdown(mcnemarTable(rows, reference, metric))),
+  ].join("\n");
+}
 
 /**
- * Reads `data/runs/<run>/predictions/*.jsonl` (or `--predictions DIR`), prints methods x (closed seen, closed unseen,
- * open seen, open unseen, mean) with intervals, and writes the CSV: to `--out`; else `figures/results.csv` for the run
- * `main`, `data/runs/<run>/results.csv` for another, and nowhere for `--predictions`. `--csv` prints the CSV instead.
- * `--baselines` adds the rows of the folder `baselines` beside it (`contrastive`, `zero-shot`) and writes only to `--out`.
- * `--similarity DIR` adds the open world's semantic similarity where that directory has a text tower.
- * @returns exit code: 0; 1, with nothing written, where a line cannot be used (unless `--skip-bad-rows`) or nothing is there
+ * Prints methods x (closed seen, closed unseen, open seen, open unseen, mean) with intervals, and writes the CSV. `--csv` prints the CSV instead.
+ * @returns exit code 0
+ * @throws Error, with nothing written, where a line cannot be used (unless it is to be skipped) or nothing is there
  */
-export async function run(args: string[]): Promise<number> {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        run: { type: "string", default: "main" },
-        predictions: { type: "string" },
-        out: { type: "string" },
-        metric: { type: "string", default: "substring" },
-        "skip-bad-rows": { type: "boolean", default: false },
-        csv: { type: "boolean", default: false },
-        baselines: { type: "boolean", default: false },
-        similarity: { type: "string" },
-      },
-    });
-    const { metric } = values;
-    const name = values.run!;
-    if (metric !== "substring" && metric !== "exact")
-      throw new Error(`--metric is ${metric}; substring or exact expected; ${USAGE}`);
-    if (!/^\w[\w.-]*$/.test(name)) throw new Error(`--run is "${name}"; letters, digits, -, _ and . only; ${USAGE}`);
-    const root = repositoryRoot();
-    const directory = values.predictions ?? path.join(root, "data", "runs", name, "predictions");
-    const standard =
-      name === "main"
-        ? path.join(root, "figures", "results.csv")
-        : path.join(root, "data", "runs", name, "results.csv");
-    const out = values.out ?? (values.predictions === undefined && !values.baselines ? standard : undefined);
-
-    const read = [
-      await readPredictions(directory),
-      ...(values.baselines
-        ? [await readPredictions(path.join(path.dirname(path.resolve(directory)), "baselines"))]
-        : []),
-    ];
-    const [rows, skipped, files] = [
-      read.flatMap((part) => part.rows),
-      read.flatMap((part) => part.skipped),
-      read.flatMap((part) => part.files),
-    ];
-    for (const { file, line, reason } of skipped) process.stderr.write(`${file}, line ${line}: ${reason}\n`);
-    if (skipped.length > 0 && !values["skip-bad-rows"]) {
-      throw new Error(
-        `${skipped.length} lines cannot be used, nothing is written; mend them, or leave them out with --skip-bad-rows`,
-      );
-    }
-    if (rows.length === 0) throw new Error(`no rows in ${directory}`);
-    const csv = resultsToCsv(resultsTable(rows));
-    if (out !== undefined) await writeAtomically(out, csv);
-    if (values.csv) {
-      process.stdout.write(csv);
-      return 0;
-    }
-    const methods = new Set(rows.map((row) => row.method));
-    const open = rows.filter((row) => row.setting === "open");
-    const similarities = values.similarity === undefined ? null : await similaritiesOrReason(values.similarity, open);
-    const closed = alwaysFirst(rows.filter((row) => row.setting === "closed"));
-    const sections = [
-      `${rows.length} predictions in ${files.length} files, ${skipped.length} skipped. Accuracy in % (${metric}), every domain pooled, 95 % intervals over test images`,
-      toMarkdown(overviewTable(overview(rows, metric))),
-      ...(similarities
-        ? [
-            `Semantic similarity in % (${values.similarity}), 95 % intervals over test images`,
-            toMarkdown(similarityTable(open, similarities)),
-          ]
-        : []),
-      toMarkdown(summaryTable(summariseMethods(rows))),
-      `Always the first option, closed world: ${(100 * closed.substring).toFixed(1)} % of ${closed.n}\n`,
-      ...["sft", "cls-rl"]
-        .filter((reference) => methods.has(reference) && methods.size > 1)
-        .map((reference) => toMarkdown(mcnemarTable(rows, reference, metric))),
-    ];
-    process.stdout.write(
-      `${sections.join("\n")}${out === undefined ? "" : `\nWritten: ${path.relative(process.cwd(), out)}\n`}`,
-    );
+export async function run(options: TableOptions): Promise<number> {
+  const { directory, out } = placesOf(options);
+  const predictions = await read(directory, options);
+  const csv = resultsToCsv(resultsTable(predictions.rows));
+  if (out !== undefined) await writeAtomically(out, csv);
+  if (options.csv) {
+    process.stdout.write(csv);
     return 0;
-  } catch (error) {
-    process.stderr.write(`table: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
   }
+  process.stdout.write(await describe(options, predictions));
+  if (out !== undefined) print(`\nWritten: ${path.relative(process.cwd(), out)}`);
+  return 0;
 }

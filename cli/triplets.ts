@@ -1,100 +1,23 @@
-/** `triplets`: Stage-2 parquet of any image set. */
+/** `triplets`: Stage-2 rows of a benchmark as parquet. */
+import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
-import { repositoryRoot } from "../lib/util/root";
-import type { OnBadRow } from "../lib/util/lines";
-import { imageProblem } from "../lib/benchmark/photographs/check";
-import type { SetImage } from "../lib/benchmark/photographs";
-import { photoTriplets, tripletRows } from "../lib/benchmark/photographs/triplets";
-import { writeStage2, type Stage2Row } from "../lib/formats/stage2";
-import { countOf, onBadRowOf } from "./arguments";
-import { openSimilarity, type SimilaritySource } from "./embedders";
-import { shotsOf, SOURCE_OPTIONS, sources, type MissingImage } from "./training-images";
+import { tripletsOf } from "../lib/experiment/rl";
+import { writeTriplets } from "../lib/experiment/triplet-files";
+import type { TripletsOptions } from "./commands/triplets";
+import { settingsOf, withExperiment } from "./experiment";
+import { note, print, printJson } from "./output";
 
-const USAGE =
-  "npm run -s fine-r1 -- triplets (--set NAME… | --folder DIR) --embedding model|onnx|names [--model DIR] [--out FILE.parquet] [--root DIR] [--question TEXT] [--shots N] [--seed N] [--on-bad-row stop|skip] [--json]";
-
-/** The shots that decode and have another of their sub-category beside them. @throws Error under `stop`, naming the image */
-async function usable(
-  shots: readonly (SetImage & { file: string })[],
-  onBadRow: OnBadRow,
-  skip: (image: SetImage, reason: string) => void,
-): Promise<(SetImage & { file: string })[]> {
-  const problems = await Promise.all(shots.map(({ file }) => imageProblem(file, true)));
-  const decoded = shots.filter((shot, i) => {
-    const problem = problems[i];
-    if (problem !== null && onBadRow === "stop")
-      throw new Error(
-        `${shot.file}: cannot be decoded (${problem}); see data check --decode, or skip bad rows (--on-bad-row skip)`,
-      );
-    if (problem !== null) skip(shot, problem);
-    return problem === null;
+/** @returns exit code: 0; 2 where images were left out @throws Error where the file is there already, or no row can be made */
+export function run(options: TripletsOptions): Promise<number> {
+  return withExperiment(settingsOf(options), "triplets", async (experiment) => {
+    const out = path.resolve(options.out ?? path.join(experiment.folder, "triplets.parquet"));
+    if (existsSync(out) && !options.restart)
+      throw new Error(`${out} is there already; --restart writes it anew, --out writes elsewhere`);
+    const { rows, skipped } = await writeTriplets(experiment, out, await tripletsOf(experiment));
+    for (const { image, reason } of skipped) note(`${image}: left out: ${reason}`);
+    const leftOut = skipped.length + experiment.leftOut;
+    if (options.json) printJson({ out, rows, left_out: leftOut });
+    else print(`${out}: ${rows} rows, ${leftOut} left out`);
+    return leftOut > 0 ? 2 : 0;
   });
-  return decoded.filter((shot) => {
-    const alone = decoded.every((other) => other === shot || other.name !== shot.name);
-    if (alone && onBadRow === "skip") skip(shot, "no other image of its sub-category is left");
-    return !alone || onBadRow === "stop";
-  });
-}
-
-/**
- * Writes a parquet file with a row for every shot as anchor (`data/runs/triplets-<set>.parquet`).
- * Which sub-category is the most similar one: `--embedding model`: the vision tower of `--model`; `onnx`: the CLIP or SigLIP there; `names`: spelling.
- * @returns exit code: 0; 2 where images were skipped; 1 where an argument, a set or the model is bad, or no row was made
- */
-export async function run(args: string[]): Promise<number> {
-  let similarity: SimilaritySource | null = null;
-  try {
-    const text = { type: "string" } as const;
-    const { values } = parseArgs({
-      args,
-      options: {
-        ...SOURCE_OPTIONS,
-        embedding: text,
-        model: text,
-        out: text,
-        shots: text,
-        seed: text,
-        "on-bad-row": text,
-        json: { type: "boolean", default: false },
-      },
-    });
-    const onBadRow = onBadRowOf(values["on-bad-row"]);
-    const [shots, seed] = [countOf("shots", values.shots, 4, 2), countOf("seed", values.seed, 0, 0)];
-    const from = sources(values, USAGE, onBadRow);
-    similarity = await openSimilarity(values.embedding, values.model, USAGE);
-    const skipped: MissingImage[] = [];
-    const rows: Stage2Row[] = [];
-    for (const source of from) {
-      const skip = (image: Pick<SetImage, "path">, reason: string): void =>
-        void skipped.push({ image: `${source.set.name}/${image.path}`, reason });
-      const found = await usable(shotsOf(source, shots, seed, onBadRow, skipped), onBadRow, skip);
-      const made = await tripletRows(
-        source.set,
-        photoTriplets(found, await similarity.of(found), seed),
-        source.question,
-        onBadRow,
-      );
-      rows.push(...made.rows);
-      made.skipped.forEach((one) => skip(one, one.reason));
-    }
-    for (const { image, reason } of skipped) process.stderr.write(`${image}: skipped: ${reason}\n`);
-    if (rows.length === 0) throw new Error("no row was made");
-    const out = path.resolve(
-      values.out ??
-        path.join(repositoryRoot(), "data/runs", `triplets-${from.map(({ set }) => set.name).join("-")}.parquet`),
-    );
-    writeStage2(out, rows);
-    process.stdout.write(
-      values.json
-        ? `${JSON.stringify({ out, rows: rows.length, skipped: skipped.length })}\n`
-        : `${out}: ${rows.length} rows, ${skipped.length} skipped\n`,
-    );
-    return skipped.length > 0 ? 2 : 0;
-  } catch (error) {
-    process.stderr.write(`triplets: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
-  } finally {
-    await similarity?.close();
-  }
 }

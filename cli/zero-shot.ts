@@ -2,145 +2,131 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import { repositoryRoot } from "../lib/util/root";
-import { loadQuestions } from "../lib/benchmark/question-set";
-import { hasOnnx, ONNX_DTYPES, onnxFolder, openTowers, TRANSFORMERS_JS, type OnnxTowers } from "../lib/eval/onnx";
+import { nameSimilarity } from "../lib/benchmark/embedding";
+import { rankedNeighbours } from "../lib/benchmark/neighbours";
+import { questionsOf, questionsOfFile } from "../lib/benchmark/questions";
+import type { QuestionSet, Split } from "../lib/benchmark/types";
+import { benchmarkOf } from "../lib/experiment/open";
+import { hasOnnx, onnxFolder, openTowers, TRANSFORMERS_JS } from "../lib/eval/onnx";
+import type { Setting } from "../lib/eval/rows";
 import { scoreRows } from "../lib/eval/score";
 import { DEFAULT_TEMPLATES, zeroShot } from "../lib/eval/zero-shot";
 import { progress } from "../lib/report/progress";
 import { writeJsonl } from "../lib/util/files";
-import { choiceOf, countOf, onBadRowOf } from "./arguments";
+import type { ZeroShotOptions } from "./commands/zero-shot";
+import { settingsOf } from "./experiment";
+import { note, print, printJson } from "./output";
 import { describeScores } from "./score";
-
-const USAGE =
-  "npm run -s fine-r1 -- zero-shot --model DIR --set NAME|FILE.jsonl --setting closed|open [--split seen|unseen|both] [--root DIR] [--out FILE] [--method NAME] [--prompt 'a photo of a {}.']… " +
-  "[--option-order shuffled|released] [--role dev|test] [--limit N] [--seed N] [--dtype fp32|fp16|q8] [--on-bad-row stop|skip] [--json] | --install";
+import { UsageError } from "./values";
 
 /** Puts transformers.js into `.onnx`. @returns npm's exit code */
 function install(): number {
   if (hasOnnx()) return 0;
   mkdirSync(onnxFolder(), { recursive: true });
-  process.stderr.write(`${TRANSFORMERS_JS} into .onnx …\n`);
+  note(`${TRANSFORMERS_JS} into .onnx …`);
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save"];
   return (
-    spawnSync(
-      "npm",
-      [
-        "install",
-        "--prefix",
-        onnxFolder(),
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--no-save",
-        TRANSFORMERS_JS,
-      ],
-      { stdio: "inherit" },
-    ).status ?? 1
+    spawnSync("npm", ["install", "--prefix", onnxFolder(), ...flags, TRANSFORMERS_JS], { stdio: "inherit" }).status ?? 1
   );
 }
 
-/**
- * `--json` prints `{out, n, skipped, substring, exact, listing}` on one line. In the open world the candidates are all names of
- * the set, seen and unseen, which a generating model is not told.
- * @returns exit code: 0; 2 where rows were skipped; 1 where an argument, the set or the model is bad
- */
-export async function run(args: string[]): Promise<number> {
-  let towers: OnnxTowers | null = null;
+/** Options with those that are needed, unless something is installed. */
+type Asked = ZeroShotOptions & { model: string; benchmark: string; setting: Setting };
+
+/** @throws UsageError naming the option that is missing */
+function askedOf(options: ZeroShotOptions): Asked {
+  const { model, benchmark, setting } = options;
+  if (model === undefined) throw new UsageError("--model is missing: DIR");
+  if (benchmark === undefined) throw new UsageError("--benchmark is missing");
+  if (setting === undefined) throw new UsageError("--setting is missing; expected closed or open");
+  return { ...options, model, benchmark, setting };
+}
+
+/** The questions of a benchmark or a file. Without published options, distractors are by the spelling of names. */
+async function questionsFor(options: Asked, splits: readonly Split[] | undefined, limit: number): Promise<QuestionSet> {
+  const { benchmark: name, setting, images: root, role, optionOrder, onBadRow } = options;
+  const file = name.endsWith(".jsonl") ? name : undefined;
+  const settings = settingsOf({ ...options, model: undefined, benchmark: file ? undefined : name });
+  const request = { setting, seed: settings.seed, optionOrder, limit, onBadRow };
+  if (file !== undefined) return questionsOfFile({ ...request, file, root, split: splits?.[0] });
+  const benchmark = await benchmarkOf(settings);
+  const [first] = benchmark.subcategories();
+  const own = first && benchmark.neighbours(first) !== null;
+  const neighbours = own
+    ? (of: typeof first) => benchmark.neighbours(of)!
+    : rankedNeighbours(benchmark, (a, b) => nameSimilarity(a.name, b.name));
+  return questionsOf(benchmark, neighbours, { ...request, splits, role });
+}
+
+/** The candidates in the open world: all names of a domain, seen and unseen. */
+async function namesOfDomains(options: Asked): Promise<Map<string, string[]>> {
+  const { benchmark, setting, split } = options;
+  const names = new Map<string, string[]>();
+  if (setting === "closed") return names;
+  // a file's split says which side its rows are of; of a benchmark, both sides' names are candidates
+  const both = await questionsFor(options, benchmark.endsWith(".jsonl") && split !== "both" ? [split] : undefined, 0);
+  for (const { domain, ground_truth } of both.questions) {
+    const known = names.get(domain) ?? [];
+    if (!known.includes(ground_truth)) names.set(domain, [...known, ground_truth]);
+  }
+  return names;
+}
+
+/** The rows, in order, and questions whose image is missing. @throws Error under `stop`, naming the first of those */
+async function answer(options: Asked, method: string, { name, questions }: QuestionSet) {
+  const namesOfDomain = await namesOfDomains(options);
+  const towers = await openTowers(options.model, { dtype: options.dtype });
   try {
-    const text = { type: "string" } as const;
-    const flag = { type: "boolean", default: false } as const;
-    const { values } = parseArgs({
-      args,
-      options: {
-        model: text,
-        set: text,
-        setting: text,
-        split: text,
-        root: text,
-        out: text,
-        method: text,
-        prompt: { type: "string", multiple: true },
-        "option-order": text,
-        role: text,
-        limit: text,
-        seed: text,
-        dtype: text,
-        "on-bad-row": text,
-        json: flag,
-        install: flag,
-      },
-    });
-    if (values.install) return install();
-    const { model, set } = values;
-    if (model === undefined || set === undefined)
-      throw new Error(`--${model === undefined ? "model" : "set"} is missing; ${USAGE}`);
-    const setting = choiceOf("setting", values.setting, ["closed", "open"]);
-    const split = choiceOf("split", values.split, ["seen", "unseen", "both"], "both");
-    const onBadRow = onBadRowOf(values["on-bad-row"]);
-    const method = values.method ?? path.basename(path.resolve(model));
-    if (!/^\w[\w.-]*$/.test(method))
-      throw new Error(`--method is ${JSON.stringify(method)}; letters, digits, -, _ and . expected`);
-    const name = path.basename(set, ".jsonl");
-    const out = path.resolve(
-      values.out ??
-        path.join(
-          repositoryRoot(),
-          "data/runs/zero-shot/baselines",
-          `${method}-${name.replace(/[^\w.-]+/g, "-")}-${setting}${split === "both" ? "" : `-${split}`}.jsonl`,
-        ),
-    );
-    const request = {
-      set,
-      setting,
-      root: values.root,
-      seed: countOf("seed", values.seed, 0, 0),
-      role: choiceOf("role", values.role, ["dev", "test"], "test"),
-      onBadRow,
-      optionOrder: choiceOf("option-order", values["option-order"], ["shuffled", "released"], "shuffled"),
-    } as const;
-    const { questions, skipped } = await loadQuestions({
-      ...request,
-      split,
-      limit: countOf("limit", values.limit, 0, 0),
-    });
-    if (questions.length === 0) throw new Error(`${set}: no question can be asked (${skipped.length} rows skipped)`);
-    const namesOfDomain = new Map<string, string[]>();
-    if (setting === "open") {
-      // a file's split says which side its rows are of; of a set, both sides' names are candidates
-      for (const { domain, ground_truth } of (
-        await loadQuestions({ ...request, split: set.endsWith(".jsonl") ? split : "both" })
-      ).questions) {
-        const names = namesOfDomain.get(domain) ?? [];
-        if (!names.includes(ground_truth)) namesOfDomain.set(domain, [...names, ground_truth]);
-      }
-    }
-    towers = await openTowers(model, { dtype: choiceOf("dtype", values.dtype, ONNX_DTYPES, "fp32") });
-    const bar = progress(`${method} on ${name}, ${setting}`, questions.length);
-    const { rows, missing } = await zeroShot(towers, questions, {
+    const bar = progress(`${method} on ${name}, ${options.setting}`, questions.length);
+    const result = await zeroShot(towers, questions, {
       method,
-      templates: values.prompt ?? DEFAULT_TEMPLATES,
+      templates: options.template.length > 0 ? options.template : DEFAULT_TEMPLATES,
       namesOfDomain,
       onProgress: (done, total) => bar.update(done, undefined, total),
     });
     bar.finish();
-    if (missing.length > 0 && onBadRow === "stop")
+    const [first, ...more] = result.missing;
+    if (first !== undefined && options.onBadRow === "stop")
       throw new Error(
-        `${missing[0].where}: the image ${missing[0].image_path} is missing, and ${missing.length - 1} more; mend it, or skip bad rows (--on-bad-row skip)`,
+        `${first.where}: the image ${first.image_path} is missing, and ${more.length} more; mend it, or skip bad rows (--on-bad-row skip)`,
       );
-    for (const { where, image_path } of missing)
-      process.stderr.write(`${where}: skipped: the image ${image_path} is missing\n`);
-    for (const { file, line, reason } of skipped) process.stderr.write(`${file}, line ${line}: skipped: ${reason}\n`);
-    writeJsonl(out, rows);
-    const summary = { ...scoreRows(rows, setting), skipped: skipped.length + missing.length };
-    process.stdout.write(
-      values.json ? `${JSON.stringify({ out, ...summary })}\n` : describeScores(out, rows, setting, summary),
-    );
-    return summary.skipped > 0 ? 2 : 0;
-  } catch (error) {
-    process.stderr.write(`zero-shot: ${error instanceof Error ? error.message : String(error)}\n`);
-    return 1;
+    return result;
   } finally {
-    await towers?.close();
+    await towers.close();
   }
+}
+
+/**
+ * `--json` prints `{out, n, skipped, substring, exact, listing}` on one line.
+ * @returns exit code: 0; 2 where rows were skipped
+ * @throws Error where an option, the set or the model is bad
+ */
+export async function run(given: ZeroShotOptions): Promise<number> {
+  if (given.install) return install();
+  const options = askedOf(given);
+  const { model, benchmark, setting, split, limit } = options;
+  const method = options.method ?? parseMethod(path.basename(path.resolve(model)));
+  const asked = await questionsFor(options, split === "both" ? undefined : [split], limit);
+  if (asked.questions.length === 0)
+    throw new Error(`${benchmark}: no question can be asked (${asked.skipped.length} rows skipped)`);
+  const { rows, missing } = await answer(options, method, asked);
+  for (const { where, image_path } of missing) note(`${where}: skipped: the image ${image_path} is missing`);
+  for (const { file, line, reason } of asked.skipped) note(`${file}, line ${line}: skipped: ${reason}`);
+  const file = `${method}-${asked.name.replace(/[^\w.-]+/g, "-")}-${setting}${split === "both" ? "" : `-${split}`}.jsonl`;
+  const out = path.resolve(options.out ?? path.join(repositoryRoot(), "data/runs/zero-shot/baselines", file));
+  writeJsonl(out, rows);
+  const summary = { ...scoreRows(rows, setting), skipped: asked.skipped.length + missing.length };
+  if (options.json) printJson({ out, ...summary });
+  else print(describeScores(out, rows, setting, summary).trimEnd());
+  return summary.skipped > 0 ? 2 : 0;
+}
+
+/** A directory's name as that of a method. @throws UsageError where it is none */
+function parseMethod(name: string): string {
+  if (!/^\w[\w.-]*$/.test(name))
+    throw new UsageError(
+      `--method is missing: the directory's name, ${JSON.stringify(name)}, has other characters than letters, digits, -, _ and .`,
+    );
+  return name;
 }

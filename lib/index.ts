@@ -1,6 +1,27 @@
 /** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
 export * from "./experiment/settings";
-export * from "./experiment/experiment";
+export { openExperiment, variantOf } from "./experiment/open";
+export type { CotResult, Experiment } from "./experiment/types";
+export type { OnProgress, Watch } from "./experiment/stage";
+export { cotData, trained } from "./experiment/cot";
+export { sftModel } from "./experiment/sft";
+export { rlBench, rlModel, rlPrompts, tripletsOf } from "./experiment/rl";
+export { evaluate, evaluationQuestions, methodParams } from "./experiment/evaluate";
+export { openBenchmark } from "./benchmark/open";
+export { closedOptions } from "./benchmark/options";
+export { questionsOf } from "./benchmark/questions";
+export { assertTrainable, fewShotImages } from "./benchmark/roles";
+export { drawTriplets, type Triplet } from "./benchmark/triplets";
+export { subcategoryOf, type Benchmark, type BenchmarkImage, type Question, type Subcategory } from "./benchmark/types";
+export {
+  METHODS,
+  METHOD_NAMES,
+  RL_METHODS,
+  SFT_METHODS,
+  type Method,
+  type RlMethod,
+  type SftMethod,
+} from "./train/methods";
 export {
   ablationTable,
   chooseVariants,
@@ -33,7 +54,9 @@ export { domainQuestion, loadImage, measure } from "./benchmark/emoji-fgvr";
 export * from "./benchmark/photographs";
 export { readSharegpt, writeSharegpt, type SftRecord } from "./formats/sharegpt";
 export { readStage1, stage1Problems, summariseStage1 } from "./formats/stage1";
-export { readStage2, stage2Row, writeStage2, type Stage2Row } from "./formats/stage2";
+export { answerRecords } from "./cot/answers";
+export { specialTokenIn } from "./processor/special-tokens";
+export { iterateStage2, readStage2, stage2Row, writeStage2, type Stage2Row } from "./formats/stage2";
 export { generateText } from "./train/generate-text";
 export { createTextGenerator } from "./rollout/text-generator";
 export type { SftLog } from "./train/sft";
@@ -41,7 +64,7 @@ export { deck, makeGroup, scoreResponse, type Group, type RlPrompt } from "./rol
 export { groupAdvantages, keepGroup } from "./loss/advantages";
 export { reward } from "./reward";
 export { sampleGroups } from "./train/rl-rollouts";
-export { RL_METHODS, trainRl, type RlLog, type RlMethod } from "./train/rl";
+export { trainRl, type RlLog } from "./train/rl";
 export * from "./eval";
 export type { ProbeRow } from "./eval/probes";
 export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
@@ -52,17 +75,20 @@ export {
   paperLong,
   paperSeenUnseenFigure,
   pivotSets,
-  readOwnResults,
   readPaperTable,
   runLong,
   type LongCell,
   type PaperRow,
 } from "./report/paper";
 export { publishContrastive, readPublished, readRunRows } from "./experiment/baselines/publish";
-export { probesFigure } from "./experiment/probes-report";
-export { pretrainingCurve, publish, readLogs, rlCurves } from "./experiment/publish";
+export { probesFigure } from "./report/probes-figure";
+export { pretrainingCurve, publish, readLogs, readOwnResults, rlCurves } from "./experiment/publish";
+export { besidePaper, besideTable, differencesFromPaper } from "./report/beside-paper";
+export { describeExperiment, watched } from "./experiment/describe";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
+export { showTriplet } from "./report/show-triplet";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
-export { progress, progressSeries, yieldToEventLoop } from "./report/progress";
+export { progress, progressSeries } from "./report/progress";
+export { interruptSignal, throwIfAborted, yieldToEventLoop } from "./util/abort";

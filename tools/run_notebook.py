@@ -9,6 +9,7 @@ beside it. Exit code 1 when a cell failed. Driven by tools/notebooks/run.ts, whi
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def main(source, destination):
     failed = destination.with_suffix(".failed.ipynb")
     failure = None
     try:
-        client.execute()
+        # Node would make a shared standard output non-blocking, and then part of what is reported here is lost.
+        client.execute(stdout=subprocess.DEVNULL)
     except CellExecutionError as error:
         failure = {"ename": error.ename, "evalue": error.evalue}
     except DeadKernelError:

@@ -1,11 +1,16 @@
 /**
- * `npm test`: types, lint, unit tests, and every notebook at `smoke` scale through the real kernel. The whole output of
+ * `npm test`: types, lint, import order, format, unit tests, and every notebook at `smoke` scale through the real kernel. The whole output of
  * each goes to .setup/test/; what failed is shown, then one screen of summary with "N passed, N failed" as its last line.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
+import { writeMiniature } from "../test/helpers/miniature-sets";
+import { openBenchmark } from "../lib/benchmark/open";
+import { writeSharegpt } from "../lib/formats/sharegpt";
 import { root } from "./environment";
+import { exampleRecords } from "./example-records";
 import { allNotebooks, runNotebook } from "./notebooks/run";
 import { clock, ProgressLines } from "./notebooks/progress-lines";
 
@@ -111,6 +116,32 @@ async function checkNotebooks(): Promise<Omit<CheckResult, "milliseconds">> {
   return { name: "notebooks", passed: files.length - failures.length, failed: failures.length, details: failures };
 }
 
+/**
+ * The stages' notebooks on what is no drawing: a small image set of JPEGs of unequal sizes, and the checkpoint of the parity
+ * fixture with Qwen2.5-VL's tokenizer classes. The code that a real model goes through is thereby run at every check.
+ */
+async function checkPhotographs(): Promise<Omit<CheckResult, "milliseconds">> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-photographs-"));
+  try {
+    const set = await writeMiniature("grocery", path.join(folder, "grocery"));
+    const model = path.join(root, "test/fixtures/parity/fixture-tied/model");
+    const records = path.join(folder, "records.json");
+    writeSharegpt(records, exampleRecords(await openBenchmark({ benchmark: set })));
+    // its answers are noise, so that no group holds right and wrong ones
+    const rest = `model=${model},teacher=${records},rl.whenNoGroupSurvives=keep-all`;
+    const environment = { FINE_R1_SET: `benchmark=${set},${rest}` };
+    const files = allNotebooks().filter((file) => /^0[1-6]-/.test(path.basename(file)));
+    const failures: string[] = [];
+    for (const file of files) {
+      const result = await runNotebook(file, { scale: "smoke", run: "test-photographs", environment });
+      if (!result.ok) failures.push(`${path.relative(root, file)}: see above`);
+    }
+    return { name: "photographs", passed: files.length - failures.length, failed: failures.length, details: failures };
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Without the native engine `smoke` must run as well, on tfjs's JavaScript backend: generation and CoT construction. */
 async function checkJavaScriptEngine(): Promise<Omit<CheckResult, "milliseconds">> {
   const file = allNotebooks().find((notebook) => path.basename(notebook).startsWith("01-"));
@@ -142,8 +173,16 @@ async function main(): Promise<void> {
   };
   await check("types    ", () => checkTool("types", [bin("typescript/bin/tsc"), "-p", "."]));
   await check("lint     ", () => checkTool("lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"]));
+  await check("imports  ", () =>
+    checkTool("imports", [
+      bin("dependency-cruiser/bin/dependency-cruise.mjs"),
+      ...["lib", "cli", "tools", "--config", ".dependency-cruiser.cjs"],
+    ]),
+  );
+  await check("format   ", () => checkTool("format", [bin("prettier/bin/prettier.cjs"), "--check", "."]));
   await check("unit     ", checkUnits);
   await check("notebooks", checkNotebooks, true);
+  await check("photographs", checkPhotographs, true);
   await check("js engine", checkJavaScriptEngine, true);
 
   for (const { name, failed, details } of results) {
@@ -152,7 +191,7 @@ async function main(): Promise<void> {
   console.log("");
   for (const { name, passed, failed, milliseconds } of results) {
     console.log(
-      `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed  ${clock(milliseconds)}`,
+      `${name.padEnd(12)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed  ${clock(milliseconds)}`,
     );
   }
   const total = (key: "passed" | "failed"): number => results.reduce((sum, result) => sum + result[key], 0);

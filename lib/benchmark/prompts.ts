@@ -6,6 +6,9 @@
 /** Closed world: four options are given. Open world: the question alone. */
 export type Setting = "closed" | "open";
 
+/** Options in an order drawn for each image, or the truth first as in the released rows. */
+export type OptionOrder = "shuffled" | "released";
+
 /** Builds the text of a user turn; the image goes before it. */
 export interface PromptSet {
   /** System message of Stage-1 records; null for the chat template's default. */
@@ -14,6 +17,8 @@ export interface PromptSet {
   reason(question: string, options?: readonly string[]): string;
   /** Asks for the answer only. */
   direct(question: string, options?: readonly string[]): string;
+  /** The user's turn of a Stage-1 record, with the options of a closed question. @param of.direct its answer comes without reasoning */
+  stage1(question: string, of: { options?: readonly string[]; direct: boolean }): string;
   /** Stage-2 layout: problem, blank line, format instruction. */
   stage2(problem: string): string;
 }
@@ -42,6 +47,7 @@ export const paperPrompts: PromptSet = {
     options
       ? `Given the question: ${question}, based on the options provided in ${pythonList(options)}, output the final choice in <answer> </answer> tags.`
       : `Given the question: ${question}. This is a fine-grained question. Output the final answer in <answer></answer>.`,
+  stage1: (question, { options }) => listed(question, options),
   stage2: (problem) => `${problem.trim()}\n\n${stage2Suffix}`,
 };
 
@@ -53,5 +59,6 @@ export const tinyPrompts: PromptSet = {
   stage1System: null,
   reason: (question, options) => `${listed(question, options)} Think first.`,
   direct: (question, options) => `${listed(question, options)} Answer.`,
+  stage1: (question, { options, direct }) => (direct ? tinyPrompts.direct : tinyPrompts.reason)(question, options),
   stage2: (problem) => `${problem.trim()} Think first.`,
 };

@@ -24,7 +24,10 @@ export interface TeacherOptions {
   beliefs: number;
   seed: number;
   batchSize?: number;
-  onBatch?: (done: number, total: number) => void | Promise<void>;
+  /** Observations of the first images, of whole batches, that an earlier call made: they are not made again. */
+  known?: readonly Observation[];
+  /** Called after each batch with what it came to. */
+  onBatch?: (done: number, total: number, fresh: readonly Observation[]) => void | Promise<void>;
 }
 
 /** The words after the colours of `" red white, head snout tusks."`. */
@@ -47,9 +50,9 @@ export async function observe(
   images: readonly TeacherImage[],
   options: TeacherOptions,
 ): Promise<Observation[]> {
-  const { batchSize = 48 } = options;
-  const out: Observation[] = [];
-  for (let start = 0; start < images.length; start += batchSize) {
+  const { batchSize = 48, known = [] } = options;
+  const out: Observation[] = known.slice(0, Math.floor(known.length / batchSize) * batchSize);
+  for (let start = out.length; start < images.length; start += batchSize) {
     const batch = images.slice(start, start + batchSize);
     const paths = batch.map((b) => b.image);
     await bench.images.load(paths);
@@ -93,7 +96,7 @@ export async function observe(
       }
       out.push({ image, concept, domain, colors, descriptions: described[i].map(parseDescription), beliefs });
     });
-    await options.onBatch?.(Math.min(start + batchSize, images.length), images.length);
+    await options.onBatch?.(out.length, images.length, out.slice(start));
   }
   return out;
 }

@@ -12,6 +12,12 @@ export interface TeacherUsage {
   completionTokens: number;
   cachedPromptTokens: number;
   cachedCompletionTokens: number;
+  /** Requests made again in another form, as the server had refused a field. */
+  reshaped?: number;
+  /** Answers whose thoughts the server gave apart: put back as `<think>…</think>`. */
+  thoughtsPutBack?: number;
+  /** Fields of the settings that the server does not take: its own defaults were used. */
+  leftOut?: readonly string[];
 }
 
 /** Prices, in any one currency per million tokens. */
@@ -36,7 +42,11 @@ export interface TeacherCard {
   skipped: number;
   words_per_response: Record<string, number>;
   concepts_per_record: number;
-  requests: { sent: number; retries: number; from_cache: number };
+  requests: { sent: number; retries: number; in_another_form: number; from_cache: number };
+  /** Answers, of descriptions and rationales, whose thoughts the server gave apart: put back as `<think>…</think>`. */
+  thoughts_put_back: number;
+  /** What the server does not take, such as `temperature`: the setting below was not said to it. */
+  left_out: readonly string[];
   /** All of the data's, those of cached answers included. */
   tokens: { prompt: number; completion: number };
   /** Of those tokens, and of those that this run paid for; null without prices. */
@@ -82,7 +92,14 @@ export function teacherCard(
       data.records.reduce((n, { concepts }) => n + concepts.length, 0),
       data.records.length,
     ),
-    requests: { sent: usage.requests, retries: usage.retries, from_cache: usage.cached },
+    requests: {
+      sent: usage.requests,
+      retries: usage.retries,
+      in_another_form: usage.reshaped ?? 0,
+      from_cache: usage.cached,
+    },
+    thoughts_put_back: usage.thoughtsPutBack ?? 0,
+    left_out: usage.leftOut ?? [],
     tokens,
     cost: prices && {
       total: cost(tokens.prompt, tokens.completion),

@@ -17,6 +17,7 @@ import {
   TEACHER_REJECTIONS,
   type TeacherRejection,
   type ValidationOptions,
+  withPlainAnswer,
 } from "./validate";
 
 /** One request about one image. */
@@ -45,7 +46,26 @@ export interface CotImage {
   /** Super-category in a word. */
   kind: string;
   question: string;
+  /** Options of a closed question, shuffled, the truth among them: they are its candidates, and are shown in the record. */
+  options?: readonly string[];
 }
+
+/** How a teacher is spoken to. */
+export interface TeacherLanguage {
+  /** Asks for one description. @param kind super-category in a word */
+  describe(kind: string): string;
+  /** Asks for the rationale; the label is not in it. */
+  rationale(question: string, concepts: readonly string[], candidates?: readonly string[]): string;
+  /** Visual concepts of a description. */
+  concepts(description: string): string[];
+}
+
+/** For models that follow instructions. */
+export const instructions: TeacherLanguage = {
+  describe: describePrompt,
+  rationale: rationalePrompt,
+  concepts: parsePhrases,
+};
 
 /** Settings of the construction. */
 export interface TeacherOptions extends ValidationOptions {
@@ -60,6 +80,8 @@ export interface TeacherOptions extends ValidationOptions {
   /** The four candidates of an image, shuffled, the truth among them; the teacher names its own where not given. */
   candidates?: (image: CotImage, seed: number) => readonly string[];
   prompts: PromptSet;
+  /** Default `instructions`. */
+  language?: TeacherLanguage;
   seed: number;
   /** Images under way at once. */
   atOnce: number;
@@ -92,6 +114,8 @@ export interface TeacherData {
   sets: Record<string, SetCounts>;
   /** Images without rationales, and why. */
   skipped: { image: string; reason: string }[];
+  /** The visual concepts of each description, by image. */
+  descriptions: ReadonlyMap<string, readonly (readonly string[])[]>;
 }
 
 const seedOf = (...parts: Parameters<typeof foldIn>): number => foldIn(...parts) >>> 1; // servers take 31 bits
@@ -103,9 +127,12 @@ const emptyCounts = (): SetCounts => ({
   rejections: Object.fromEntries(TEACHER_REJECTIONS.map((reason) => [reason, 0])) as Record<TeacherRejection, number>,
 });
 
+/** What a description says after its thoughts, which may be cut off. */
+const withoutThoughts = (text: string): string => text.replace(/<think>[\s\S]*?(?:<\/think>|$)/g, "");
+
 /** Phrases of a third of an image's descriptions or more that no name of its set is given away by. */
 function usablePhrases(
-  descriptions: readonly string[][],
+  descriptions: readonly (readonly string[])[],
   names: readonly string[],
   gives: Map<string, boolean>,
 ): string[] {
@@ -121,8 +148,64 @@ function usablePhrases(
     .map(([phrase]) => phrase);
 }
 
+type Answers = readonly { text: string; finished: boolean }[];
+
+/** Asks a teacher about images, some at once; what fails is kept as a reason under `skip`. */
+function createAsker(teacher: Teacher, options: TeacherOptions) {
+  const { seed, atOnce, temperature, maxTokens, onBadRow = "stop", onProgress } = options;
+  const reasons = new Map<CotImage, string>();
+  const ask = async (of: CotImage, purpose: string, text: string, n: number): Promise<Answers> => {
+    try {
+      return await teacher({ file: of.file, text, n, maxTokens, temperature, seed: seedOf(seed, purpose, of.image) });
+    } catch (error) {
+      const { message } = error as Error;
+      if (onBadRow === "stop")
+        throw new Error(`${of.image}: ${message}; finished requests are cached: run again, or skip bad rows`);
+      reasons.set(of, message);
+      return [];
+    }
+  };
+  /** Answers about all images, in parallel; by image. */
+  const askAll = async (
+    stage: "descriptions" | "rationales",
+    images: readonly CotImage[],
+    { n, textOf }: { n: number; textOf: (of: CotImage) => string },
+  ): Promise<Map<CotImage, Answers>> => {
+    const answers = new Map<CotImage, Answers>();
+    onProgress?.(stage, 0, images.length);
+    await forEachAtOnce(images, atOnce, async (of) => {
+      answers.set(of, await ask(of, stage, textOf(of), n));
+      onProgress?.(stage, answers.size, images.length);
+    });
+    return answers;
+  };
+  return { reasons, askAll };
+}
+
+/** The concepts kept for each image of one set: most informative of its sub-category, least redundant. */
+function conceptsOf(
+  images: readonly CotImage[],
+  descriptions: TeacherData["descriptions"],
+  options: Pick<TeacherOptions, "concepts" | "redundancyWeight">,
+): Map<CotImage, ScoredConcept[]> {
+  const named = new Map(images.map((of) => [of.image, of.name]));
+  const all = [...named].flatMap(([image, concept]) => descriptions.get(image)!.map((words) => ({ concept, words })));
+  if (all.length === 0) return new Map();
+  const statistics = conceptStatistics(all);
+  const names = [...new Set(named.values())];
+  const gives = new Map<string, boolean>();
+  return new Map(
+    images.flatMap((of) => {
+      const usable = usablePhrases(descriptions.get(of.image)!, names, gives);
+      const kept = selectConcepts(statistics, of.name, usable, options.concepts, options.redundancyWeight);
+      return kept.length === 0 ? [] : [[of, kept] as const];
+    }),
+  );
+}
+
 /**
- * Builds records for images of one or several sets; the same answers of the teacher give the same records.
+ * Builds records for images of one or several sets; the same answers of the teacher give the same records. An image may
+ * come twice, with options and without: it is described once.
  * @throws Error under `stop` where a request fails; finished ones are in the teacher's cache
  */
 export async function buildTeacherCot(
@@ -130,114 +213,60 @@ export async function buildTeacherCot(
   teacher: Teacher,
   options: TeacherOptions,
 ): Promise<TeacherData> {
-  const { seed, atOnce, temperature, maxTokens, prompts, onBadRow = "stop", onProgress } = options;
+  const { seed, prompts, language = instructions } = options;
+  const { reasons, askAll } = createAsker(teacher, options);
+  const first = new Map<string, CotImage>();
+  for (const of of images) if (!first.has(of.image)) first.set(of.image, of);
+  const described = await askAll("descriptions", [...first.values()], {
+    n: options.descriptions,
+    textOf: (of) => language.describe(of.kind),
+  });
+  const descriptions = new Map(
+    [...described].map(([of, answers]) => [
+      of.image,
+      answers.map(({ text }) => language.concepts(withoutThoughts(text))).filter((list) => list.length > 0),
+    ]),
+  );
+  const concepts = new Map<CotImage, ScoredConcept[]>();
   const sets: Record<string, SetCounts> = {};
-  const skipped: TeacherData["skipped"] = [];
-  const reasons = new Map<number, string>();
-  const ask = async (
-    i: number,
-    purpose: string,
-    text: string,
-    n: number,
-  ): Promise<{ text: string; finished: boolean }[]> => {
-    const { file, image } = images[i];
-    try {
-      return await teacher({ file, text, n, maxTokens, temperature, seed: seedOf(seed, purpose, image) });
-    } catch (error) {
-      if (onBadRow === "stop")
-        throw new Error(
-          `${image}: ${(error as Error).message}; finished requests are cached: run again, or skip bad rows (--on-bad-row skip)`,
-        );
-      reasons.set(i, (error as Error).message);
-      return [];
-    }
-  };
-  /** Asks about all `places`, in parallel; the answers by place. */
-  const askAll = async (
-    stage: "descriptions" | "rationales",
-    places: readonly number[],
-    n: number,
-    textOf: (i: number) => string,
-  ): Promise<Map<number, { text: string; finished: boolean }[]>> => {
-    const answers = new Map<number, { text: string; finished: boolean }[]>();
-    onProgress?.(stage, 0, places.length);
-    await forEachAtOnce(places, atOnce, async (i) => {
-      answers.set(i, await ask(i, stage, textOf(i), n));
-      onProgress?.(stage, answers.size, places.length);
-    });
-    return answers;
-  };
-
-  const described = await askAll(
-    "descriptions",
-    images.map((_, i) => i),
-    options.descriptions,
-    (i) => describePrompt(images[i].kind),
-  );
-  const concepts = new Map<number, ScoredConcept[]>();
-  for (const set of new Set(images.map((image) => image.set))) {
-    sets[set] = emptyCounts();
-    const own = images.flatMap((image, i) => (image.set === set ? [i] : []));
-    sets[set].images = own.length;
-    const phrases = new Map(
-      own.map((i) => [
-        i,
-        described
-          .get(i)!
-          .map(({ text }) => parsePhrases(text))
-          .filter((list) => list.length > 0),
-      ]),
-    );
-    const all = own.flatMap((i) => phrases.get(i)!.map((words) => ({ concept: images[i].name, words })));
-    const names = [...new Set(own.map((i) => images[i].name))];
-    const gives = new Map<string, boolean>();
-    const statistics = all.length > 0 ? conceptStatistics(all) : null;
-    for (const i of own) {
-      const kept = statistics
-        ? selectConcepts(
-            statistics,
-            images[i].name,
-            usablePhrases(phrases.get(i)!, names, gives),
-            options.concepts,
-            options.redundancyWeight,
-          )
-        : [];
-      if (kept.length > 0) concepts.set(i, kept);
-      else if (!reasons.has(i)) reasons.set(i, "no visual concept in its descriptions");
-    }
+  for (const set of new Set(images.map((of) => of.set))) {
+    const own = images.filter((of) => of.set === set);
+    sets[set] = { ...emptyCounts(), images: new Set(own.map((of) => of.image)).size };
+    for (const [of, kept] of conceptsOf(own, descriptions, options)) concepts.set(of, kept);
   }
+  for (const of of images)
+    if (!concepts.has(of) && !reasons.has(first.get(of.image)!))
+      reasons.set(of, "no visual concept in its descriptions");
 
-  const places = [...concepts.keys()].sort((a, b) => a - b);
-  const answered = await askAll("rationales", places, options.samples, (i) =>
-    rationalePrompt(
-      images[i].question,
-      concepts.get(i)!.map(({ word }) => word),
-      options.candidates?.(images[i], seedOf(seed, "candidates", images[i].image)),
-    ),
-  );
+  const candidatesOf = (of: CotImage): readonly string[] | undefined =>
+    of.options ?? options.candidates?.(of, seedOf(seed, "candidates", of.image));
+  const answered = await askAll("rationales", [...concepts.keys()], {
+    n: options.samples,
+    textOf: (of) => {
+      const words = concepts.get(of)!.map(({ word }) => word);
+      return language.rationale(of.question, words, candidatesOf(of));
+    },
+  });
   const filter = duplicateFilter(options.duplicateShare);
   const records: TeacherRecord[] = [];
-  images.forEach((of, i) => {
-    const failure = reasons.get(i);
-    if (failure !== undefined) skipped.push({ image: of.image, reason: failure });
-    for (const response of answered.get(i) ?? []) {
-      const counts = sets[of.set];
+  for (const of of images) {
+    const counts = sets[of.set];
+    for (const response of answered.get(of) ?? []) {
       counts.samples++;
       const rejection = rejectionOf(response, of.name, options) ?? (filter.isNew(response.text) ? null : "duplicate");
       if (rejection !== null) {
         counts.rejections[rejection]++;
         continue;
       }
-      const base = { system: prompts.stage1System, user: of.question, image: of.image };
-      records.push({
-        record: { ...base, assistant: response.text.trim() },
-        direct: { ...base, assistant: formatAnswer(of.name) },
-        of,
-        concepts: concepts.get(i)!,
-      });
+      const user = (direct: boolean): string => prompts.stage1(of.question, { options: of.options, direct });
+      const base = { system: prompts.stage1System, image: of.image };
+      const record = { ...base, user: user(false), assistant: withPlainAnswer(response.text.trim(), of.name) };
+      const direct = { ...base, user: user(true), assistant: formatAnswer(of.name) };
+      records.push({ record, direct, of, concepts: concepts.get(of)! });
       counts.records++;
-      break; // one a image: the others are not looked at
+      break; // one for each question: the others are not looked at
     }
-  });
-  return { records, sets, skipped };
+  }
+  const skipped = [...reasons].map(([of, reason]) => ({ image: of.image, reason }));
+  return { records, sets, skipped, descriptions };
 }

@@ -1,10 +1,13 @@
 /** Evaluation of models that compare an image with names, and say nothing: the most similar name is the answer. */
 import { formatAnswer } from "../cot/rationale";
-import type { EvaluationRow } from "../benchmark/emoji-fgvr";
+import type { Question } from "../benchmark/types";
 import type { PredictionRow } from "./rows";
 
 /** A row as such a model answers it; of one image set or another. */
-export type ChoiceRow = Omit<EvaluationRow, "designer" | "concept_id"> & { designer?: string };
+export type ChoiceRow = Pick<
+  Question,
+  "image_path" | "question" | "options" | "ground_truth" | "domain" | "split" | "setting" | "designer"
+>;
 
 /** Embeddings of length 1 by image path and by name. */
 export interface EmbeddingTable {

@@ -2,7 +2,9 @@
 import { random } from "../util/random";
 import type { Metric } from "./compare";
 import { meanAndDeviation, quantile, wilson, type Interval } from "./intervals";
-import { compareMethods, compareText, type PredictionRow, type Setting, type Split } from "./rows";
+import { compareText } from "../util/text";
+import { compareMethods } from "../train/methods";
+import type { PredictionRow, Setting, Split } from "./rows";
 import { scoreRow } from "./score";
 
 /** The four cells, in the order of the columns. */

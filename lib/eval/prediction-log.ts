@@ -1,12 +1,13 @@
 /**
  * A predictions file that grows row by row and survives a kill: rows are appended whole, a manifest beside the file says what
- * they are answers to, and a last line that was cut off is dropped and answered again.
+ * they are answers to, and a last line that was cut off is dropped and answered again. One process writes it at a time.
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";
 import { numberedLines, parseLine, readBytes } from "../util/lines";
 import { hashOf } from "../rollout/request-cache";
 import { writeText } from "../util/files";
+import { acquireLock } from "../util/lock";
 import type { PredictionRow } from "./rows";
 
 /** A prediction with its place in the list of questions. */
@@ -20,6 +21,7 @@ export interface PredictionLog {
   readonly dropped: boolean;
   /** Appends rows in one write. */
   append(rows: readonly LoggedRow[]): void;
+  /** Closes the file and gives its lock back; a second call does nothing. */
   close(): void;
 }
 
@@ -58,11 +60,45 @@ function readFinished(file: string, bytes: Buffer, questions: number): LoggedRow
 }
 
 /**
- * Opens a file of predictions, or begins it.
+ * What is in a file of predictions already, its cut-off last line taken away.
+ * @throws Error as `openPredictionLog`
+ */
+function resume(
+  file: string,
+  manifest: Record<string, unknown>,
+  questions: number,
+): Pick<PredictionLog, "finished" | "dropped"> {
+  const beside = manifestFile(file);
+  if (!existsSync(file)) return { finished: [], dropped: false };
+  if (!existsSync(beside))
+    throw new Error(
+      `${file}: ${path.basename(beside)} is not beside it, so it can't be said what its rows answer; choose another --out, or start again (--restart)`,
+    );
+  const before = JSON.parse(readFileSync(beside, "utf8")) as Record<string, unknown>;
+  if (hashOf(before) !== hashOf(manifest))
+    throw new Error(
+      `${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`,
+    );
+  const bytes = readBytes(file);
+  const whole = bytes.lastIndexOf(10) + 1; // 0: not one whole line
+  const finished = readFinished(file, bytes.subarray(0, whole), questions);
+  const dropped = whole < bytes.length;
+  if (dropped) {
+    const handle = openSync(file, "r+");
+    ftruncateSync(handle, whole);
+    closeSync(handle);
+  }
+  return { finished, dropped };
+}
+
+/**
+ * Opens a file of predictions, or begins it, and locks it until `close`: two runs into one file would answer every question
+ * twice and leave a file that neither can read.
  * @param manifest what the predictions depend on: model, questions, options of generation; plain JSON
  * @param questions how many there are
  * @param restart throws away what is there
- * @throws Error where the file answers something else (with the first difference), has no manifest, or has a bad line
+ * @throws Error where another run has the file open (with who it is), or the file answers something else (with the first
+ *   difference), has no manifest, or has a bad line
  */
 export function openPredictionLog(
   file: string,
@@ -71,36 +107,27 @@ export function openPredictionLog(
   restart = false,
 ): PredictionLog {
   mkdirSync(path.dirname(file), { recursive: true });
-  const beside = manifestFile(file);
-  if (restart) [file, beside].forEach((old) => rmSync(old, { force: true }));
-  let finished: LoggedRow[] = [];
-  let dropped = false;
-  if (existsSync(file)) {
-    if (!existsSync(beside))
-      throw new Error(
-        `${file}: ${path.basename(beside)} is not beside it, so it can't be said what its rows answer; choose another --out, or start again (--restart)`,
-      );
-    const before = JSON.parse(readFileSync(beside, "utf8")) as Record<string, unknown>;
-    if (hashOf(before) !== hashOf(manifest))
-      throw new Error(
-        `${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`,
-      );
-    const bytes = readBytes(file);
-    const whole = bytes.lastIndexOf(10) + 1; // 0: not one whole line
-    finished = readFinished(file, bytes.subarray(0, whole), questions);
-    dropped = whole < bytes.length;
-    if (dropped) {
-      const handle = openSync(file, "r+");
-      ftruncateSync(handle, whole);
-      closeSync(handle);
-    }
+  const lock = acquireLock(file);
+  try {
+    const beside = manifestFile(file);
+    if (restart) [file, beside].forEach((old) => rmSync(old, { force: true }));
+    const { finished, dropped } = resume(file, manifest, questions);
+    writeText(beside, `${JSON.stringify(manifest, null, 1)}\n`);
+    const handle = openSync(file, "a");
+    let open = true;
+    return {
+      finished,
+      dropped,
+      append: (rows) => void writeSync(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join("")),
+      close: () => {
+        if (!open) return;
+        open = false;
+        closeSync(handle);
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
   }
-  writeText(beside, `${JSON.stringify(manifest, null, 1)}\n`);
-  const handle = openSync(file, "a");
-  return {
-    finished,
-    dropped,
-    append: (rows) => void writeSync(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join("")),
-    close: () => closeSync(handle),
-  };
 }

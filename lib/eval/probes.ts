@@ -61,15 +61,23 @@ export interface ImageProbe {
 /** Functions that look into one model; `dispose` is the caller's own affair with the parameters. */
 export interface Probes {
   /** @param images of the bench @param questions the user turn asked of each: the hidden state is that of the prompt's last token */
-  features(params: Params, images: readonly string[], questions: readonly string[]): ImageProbe[];
+  features(params: Params, images: readonly string[], questions: readonly string[]): Promise<ImageProbe[]>;
   /** Mean log-probability per predicted token of each dialogue without an image. */
   textLogProbs(params: Params, conversations: readonly Conversation[]): number[];
   /** Greedy answers to user turns about images. */
-  answers(params: Params, images: readonly string[], questions: readonly string[], maxNewTokens: number): string[];
+  answers(
+    params: Params,
+    images: readonly string[],
+    questions: readonly string[],
+    maxNewTokens: number,
+  ): Promise<string[]>;
 }
 
-/** Probes at a bench, in batches of `batchSize`; the last batch is filled with its last item. */
-export function createProbes(bench: Workbench, batchSize = 64): Probes {
+/**
+ * Probes at a bench, in batches of `batchSize` (default 64 equal squares, 1 where images have sizes of their own); the last
+ * batch is filled with its last item.
+ */
+export function createProbes(bench: Workbench, batchSize = bench.images.uniform ? 64 : 1): Probes {
   const { config } = bench;
   const look = compile(
     (params: Params, features: Tensor, batch: PromptBatch, tokensPerImage: number) => {
@@ -91,35 +99,35 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
   const decoder = (params: Params): Params =>
     Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
   /** Calls `each` with full batches of indices; those beyond `count` repeat the last. */
-  const inBatches = (count: number, each: (index: number[], own: number) => void): void => {
-    for (let start = 0; start < count; start += batchSize)
-      each(
-        Array.from({ length: batchSize }, (_, i) => Math.min(start + i, count - 1)),
-        Math.min(batchSize, count - start),
-      );
-  };
+  const batchesOf = (count: number): { index: number[]; own: number }[] =>
+    Array.from({ length: Math.ceil(count / batchSize) }, (_, b) => ({
+      index: Array.from({ length: batchSize }, (__, i) => Math.min(b * batchSize + i, count - 1)),
+      own: Math.min(batchSize, count - b * batchSize),
+    }));
   const rowsOf = (tensor: Tensor, own: number): Float32Array[] => {
     const width = tensor.shape[1]!;
     const values = tensor.dataSync() as Float32Array;
     return Array.from({ length: own }, (_, i) => values.slice(i * width, (i + 1) * width));
   };
   return {
-    features: (params, images, questions) => {
+    features: async (params, images, questions) => {
       if (images.length !== questions.length)
         throw new Error(`probes: ${images.length} images and ${questions.length} questions`);
       const out: ImageProbe[] = [];
-      inBatches(images.length, (index, own) => {
+      for (const { index, own } of batchesOf(images.length)) {
         const shown = index.map((i) => images[i]);
+        await bench.images.load(shown);
         const places = bench.places(shown);
         const padded = bench.features(params, shown);
-        const tokensPerImage = places[1].first - places[0].first; // equal squares
+        const [frames, height, width] = places[0].grid;
+        const tokensPerImage = (frames * height * width) / config.vision.spatialMergeSize ** 2; // equal squares, or one image
         const features = tf.slice(padded, 0, batchSize * tokensPerImage);
         const batch = promptBatch(index.map((i, place) => bench.prompt(questions[i], places[place])));
         const seen = look(decoder(params), features, batch, tokensPerImage);
         const [visual, hidden] = [rowsOf(seen.visual, own), rowsOf(seen.hidden, own)];
         visual.forEach((row, i) => out.push({ visual: row, hidden: hidden[i] }));
         disposeTree(padded, features, batch, seen);
-      });
+      }
       return out;
     },
     textLogProbs: (params, conversations) => {
@@ -130,7 +138,7 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
       const places = (i: number): number => rows[i].predicted.filter(Boolean).length;
       const features = tf.zeros([1, config.text.hiddenSize]);
       const out: number[] = [];
-      inBatches(rows.length, (index, own) => {
+      for (const { index, own } of batchesOf(rows.length)) {
         const batch = rowBatch(
           index.map((i) => [rows[i]]),
           config,
@@ -147,14 +155,15 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
           out.push(sum / n);
         }
         disposeTree(batch, logProbs);
-      });
+      }
       features.dispose();
       return out;
     },
-    answers: (params, images, questions, maxNewTokens) => {
+    answers: async (params, images, questions, maxNewTokens) => {
       const out: string[] = [];
-      inBatches(images.length, (index, own) => {
+      for (const { index, own } of batchesOf(images.length)) {
         const shown = index.map((i) => images[i]);
+        await bench.images.load(shown);
         const features = bench.features(params, shown);
         const places = bench.places(shown);
         const prompts = index.map((i, place) => bench.prompt(questions[i], places[place]));
@@ -174,7 +183,7 @@ export function createProbes(bench: Workbench, batchSize = 64): Probes {
         );
         features.dispose();
         for (let i = 0; i < own; i++) out.push(bench.processor.tokenizer.decode(rollouts[i].tokenIds));
-      });
+      }
       return out;
     },
   };

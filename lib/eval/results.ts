@@ -2,7 +2,9 @@
 import * as aq from "arquero";
 import type { Metric } from "./compare";
 import { meanAndDeviation, wilson } from "./intervals";
-import { compareMethods, compareText, type PredictionRow, type Setting, type Split } from "./rows";
+import { compareText } from "../util/text";
+import { compareMethods } from "../train/methods";
+import type { PredictionRow, Setting, Split } from "./rows";
 import { scoreRow } from "./score";
 
 /** Columns of the CSV, in order. */

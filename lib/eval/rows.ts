@@ -29,32 +29,6 @@ export interface PredictionRow extends ScorableRow {
   output_tokens?: number;
 }
 
-/** The methods of this project in the order of its tables; others follow, by name. */
-export const METHODS = [
-  "base",
-  "base-cot",
-  "sft-direct",
-  "sft",
-  "cls-rl",
-  "tapo",
-  "tapo-no-intra",
-  "tapo-no-inter",
-] as const;
-
-/** Sorts methods as the tables do. */
-export function compareMethods(a: string, b: string): number {
-  const place = (method: string): number => {
-    const index = (METHODS as readonly string[]).indexOf(method);
-    return index < 0 ? METHODS.length : index;
-  };
-  return place(a) - place(b) || compareText(a, b);
-}
-
-/** Sorts text by code unit, the same on every machine. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 const isText = (x: unknown): x is string => typeof x === "string";
 
 /** The reason why `row` cannot be scored, or null. Numbers are read as text, a null output as an empty one. */

@@ -1,9 +1,10 @@
 /** An evaluation from questions to a predictions file that `score` reads: rows that are finished are never asked again. */
-import type { Question, QuestionSet } from "../benchmark/question-set";
+import type { Question, QuestionSet } from "../benchmark/types";
 import type { OnBadRow } from "../util/lines";
 import type { PromptSet } from "../benchmark/prompts";
 import { hashOf } from "../rollout/request-cache";
-import type { Answer, Answerer } from "./answerers";
+import { throwIfAborted } from "../util/abort";
+import type { Answer, Answerer, AskedQuestion } from "./answerers";
 import { openPredictionLog, type LoggedRow } from "./prediction-log";
 
 /** A row without a prediction. */
@@ -29,6 +30,8 @@ export interface RunOptions {
   restart?: boolean;
   /** Further fields of the manifest. */
   manifest?: Record<string, unknown>;
+  /** Stops the run after the batch under way; rows that are finished stay. */
+  signal?: AbortSignal;
   /** Rows of this run that are done, out of those that were to do. */
   onProgress?: (done: number, toDo: number) => void | Promise<void>;
 }
@@ -53,7 +56,7 @@ function predictionRow(
   { method, seed }: RunOptions,
 ): LoggedRow {
   const { domain, split, setting, image_path, options, ground_truth, designer } = question;
-  const { output, output_tokens, finished } = answer;
+  const { output, output_tokens, finished, thoughts_put_back, left_out } = answer;
   return {
     row,
     method,
@@ -68,13 +71,36 @@ function predictionRow(
     output,
     ...(output_tokens === undefined ? {} : { output_tokens }),
     ...(finished ? {} : { finished }),
+    ...(thoughts_put_back ? { thoughts_put_back } : {}),
+    ...(left_out === undefined ? {} : { left_out }),
     ...(designer === undefined ? {} : { designer }),
   };
 }
 
+/** What is to be asked: questions without a row, and those of the same batches. */
+function toAsk(
+  questions: readonly Question[],
+  texts: readonly string[],
+  { finished, batchSize }: { finished: ReadonlyMap<number, unknown>; batchSize: number },
+): { askable: (AskedQuestion & { row: number })[]; failed: { row: number; reason: string }[] } {
+  const batchOf = (row: number): number => Math.floor(row / batchSize);
+  const open = new Set(questions.flatMap((_, row) => (finished.has(row) ? [] : [batchOf(row)])));
+  const askable: (AskedQuestion & { row: number })[] = [];
+  const failed: { row: number; reason: string }[] = [];
+  questions.forEach(({ image, image_path, shown, missing }, row) => {
+    if (!open.has(batchOf(row))) return;
+    const { image_path: name, image: file } = shown ?? { image_path, image };
+    if (file !== null)
+      askable.push({ row, text: texts[row], image: name, file, blind: shown === null, batch: batchOf(row) });
+    else if (!finished.has(row)) failed.push({ row, reason: missing ?? `the image ${name} is missing` });
+  });
+  return { askable, failed };
+}
+
 /**
  * Asks every question that has no row in the file yet.
- * @throws Error under `stop` at a row that can't be answered, or where the file answers something else
+ * @throws Error under `stop` at a row that can't be answered, where the file answers something else, or where another run
+ *   has it open
  */
 export async function runEvaluation(set: QuestionSet, answerer: Answerer, options: RunOptions): Promise<RunResult> {
   const {
@@ -88,10 +114,15 @@ export async function runEvaluation(set: QuestionSet, answerer: Answerer, option
     restart = false,
     manifest = {},
     onProgress,
+    signal,
   } = options;
   const ask = reason ? prompts.reason : prompts.direct;
   const texts = set.questions.map((question) => ask(question.question, question.options));
-  const questions = set.questions.map(({ image: _image, where: _where, ...row }, i) => ({ ...row, text: texts[i] }));
+  const questions = set.questions.map(({ image: _image, where: _where, shown, ...row }, i) => ({
+    ...row,
+    ...(shown === undefined ? {} : { shown: shown && shown.image_path }),
+    text: texts[i],
+  }));
   const log = openPredictionLog(
     out,
     {
@@ -121,23 +152,22 @@ export async function runEvaluation(set: QuestionSet, answerer: Answerer, option
         throw new Error(`${where}: ${why}; mend it, or skip bad rows (--on-bad-row skip). Finished rows are in ${out}`);
       skipped.push({ where, reason: why });
     };
-    const left = set.questions.flatMap((question, place) => (rows.has(place) ? [] : [{ question, place }]));
-    const askable = left.flatMap(({ question: { image, image_path }, place }) => {
-      if (image !== null) return [{ place, text: texts[place], image }];
-      skip(place, `the image ${image_path} is missing`);
-      return [];
-    });
-    let done = left.length - askable.length;
-    await onProgress?.(done, left.length);
+    const left = set.questions.filter((_, row) => !rows.has(row)).length;
+    const { askable, failed } = toAsk(set.questions, texts, { finished: rows, batchSize: answerer.batchSize ?? 1 });
+    failed.forEach(({ row, reason: why }) => skip(row, why));
+    let done = failed.length;
+    await onProgress?.(done, left);
     await answerer.answer(askable, async (answers) => {
-      const fresh = answers.flatMap(([i, answer]) =>
-        isFailure(answer) ? [] : [predictionRow(set.questions[askable[i].place], askable[i].place, answer, options)],
+      const wanted = answers.filter(([i]) => !rows.has(askable[i].row));
+      const fresh = wanted.flatMap(([i, answer]) =>
+        isFailure(answer) ? [] : [predictionRow(set.questions[askable[i].row], askable[i].row, answer, options)],
       );
       log.append(fresh);
       fresh.forEach((row) => rows.set(row.row, row));
-      for (const [i, answer] of answers) if (isFailure(answer)) skip(askable[i].place, answer.reason);
-      done += answers.length;
-      await onProgress?.(done, left.length);
+      for (const [i, answer] of wanted) if (isFailure(answer)) skip(askable[i].row, answer.reason);
+      done += wanted.length;
+      await onProgress?.(done, left);
+      throwIfAborted(signal);
     });
     return {
       rows: [...rows.values()].sort((a, b) => a.row - b.row),

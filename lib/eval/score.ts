@@ -1,7 +1,7 @@
 /** The paper's scoring of one output, to the letter of the released `eval/evaluation.py`, and stricter scores beside it. */
 import type { BadRow } from "../util/lines";
 import { extractAnswer } from "../reward/extract";
-import { namesIn, normaliseName } from "../reward/listing";
+import { lowerComposed, namesIn, normaliseName } from "../reward/listing";
 import { strip, words } from "../reward/python-text";
 import type { ScorableRow, Setting } from "./rows";
 
@@ -16,7 +16,7 @@ export interface ScoreOptions {
 export interface Score {
   /** The paper's: the truth is contained in the answer. */
   substring: boolean;
-  /** The answer is the truth (lower case, `_` read as a space, ends stripped). */
+  /** The answer is the truth (lower case, letters composed, `_` read as a space, ends stripped). */
   exact: boolean;
   /** The answer names two or more of the known names, longer names matched first: reward hacking. */
   listing: boolean;
@@ -45,13 +45,13 @@ export function superCategory(imagePath: string): "aircraft" | "bird" | "car" | 
 /** Open world: what the lower-cased output must contain. For cars `_` stays, as in the release. */
 function textToInclude(row: ScorableRow, carException: boolean): string {
   if (carException && superCategory(row.image_path) === "car") {
-    return words(row.ground_truth.toLowerCase()).slice(0, -2).join(" ");
+    return words(lowerComposed(row.ground_truth)).slice(0, -2).join(" ");
   }
   return normaliseName(row.ground_truth);
 }
 
 /**
- * Scores one output. Closed world: no answer, or an empty one, is wrong; both sides in lower case, `_` read as a space.
+ * Scores one output; names and answers are compared with letters composed (NFC), which changes no ASCII. Closed world: no answer, or an empty one, is wrong; both sides in lower case, `_` read as a space.
  * Open world: without an answer the whole output counts, and only the truth has its `_` replaced. A car's name of two
  * words or fewer leaves nothing to match, and scores (as in the release). An output of white space alone is wrong.
  */
@@ -64,7 +64,7 @@ export function scoreRow(row: ScorableRow, setting: Setting, options: ScoreOptio
   const substring =
     setting === "closed"
       ? normalised.includes(normaliseName(row.ground_truth))
-      : answer.toLowerCase().includes(textToInclude(row, options.carException ?? true));
+      : lowerComposed(answer).includes(textToInclude(row, options.carException ?? true));
   const names = (setting === "open" ? options.names : undefined) ?? row.options ?? [];
   return {
     substring,

@@ -2,7 +2,8 @@
 import { formatReward } from "../reward/format";
 import { normaliseName } from "../reward/listing";
 import { words } from "../reward/python-text";
-import { compareMethods, type PredictionRow, type Setting } from "./rows";
+import { compareMethods } from "../train/methods";
+import type { PredictionRow, Setting } from "./rows";
 import { extractAnswer } from "../reward/extract";
 import { scoreRow } from "./score";
 

@@ -1,5 +1,5 @@
 /** Zero-shot recognition by comparing an image with names: the contrastive baselines of the paper's tables. */
-import type { Question } from "../benchmark/question-set";
+import type { Question } from "../benchmark/types";
 import { chooseNames, type ChoiceRow } from "./choose";
 import type { OnnxTowers } from "./onnx";
 import type { PredictionRow } from "./rows";

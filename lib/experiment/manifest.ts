@@ -3,18 +3,22 @@ import { existsSync, readFileSync } from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { useBf16 } from "../engine/precision";
-import { provenance } from "./run";
+import { provenance } from "./identity";
 import { writeText } from "../util/files";
-import type { Settings } from "./settings";
+import type { StageHome } from "./stage";
 
 const manifestFile = (folder: string): string => path.join(folder, "manifest.json");
 
 /** Writes settings, hashes, versions and machine, and what else is to be told, as `manifest.json` of a folder. */
-export function writeManifest(folder: string, settings: Settings, more: Record<string, unknown>): void {
+export function writeManifest(
+  { settings, benchmark, folder }: Pick<StageHome, "settings" | "benchmark" | "folder">,
+  more: Record<string, unknown>,
+): void {
   const { node, v8 } = process.versions;
   const manifest = {
     settings,
-    provenance: provenance(settings),
+    benchmark: { name: benchmark.name, split: benchmark.splitSource },
+    provenance: provenance(settings, benchmark.fingerprint),
     versions: { node, v8 },
     machine: { processor: os.cpus()[0]?.model ?? "unknown", bf16: useBf16(settings.precision) },
     ...more,

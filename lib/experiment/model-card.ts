@@ -7,9 +7,10 @@ import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { overview } from "../eval/overview";
 import type { PredictionRow } from "../eval/rows";
-import { provenance } from "./run";
+import { methodFacts } from "../train/methods";
+import { provenance } from "./identity";
 import { writeText } from "../util/files";
-import type { Settings } from "./settings";
+import { SHIPPED_BASE, type Settings } from "./settings";
 import { methodStyle } from "../report/figures-theme";
 import { overviewTable, toMarkdown } from "../report/tables";
 
@@ -20,6 +21,10 @@ export interface CardFacts {
   /** Name of a variant of that method. */
   variant?: string;
   settings: Settings;
+  /** Fingerprint of the benchmark. */
+  data: string;
+  /** Title of the benchmark. */
+  benchmark: string;
   /** Hash of the stage: equal stamps mean equal weights on the same kind of processor. */
   stamp: string;
   parameters: number;
@@ -29,32 +34,23 @@ export interface CardFacts {
   steps: number;
 }
 
-const SHIPPED_BASE = "data/base";
 const RESULTS = ["<!-- results -->", "<!-- end of results -->"] as const;
 const NO_RESULTS =
-  "Not evaluated yet. `evaluate` of `lib/experiment.ts` makes the predictions, and publishing the run puts them here.\n";
+  "Not evaluated yet. `evaluate` of `lib/experiment/evaluate.ts` makes the predictions, and publishing the run puts them here.\n";
 const NO_RESULTS_YET =
   "Not evaluated yet: `npm run -s fine-r1 -- evaluate --model` with this folder, a set and a setting makes predictions, `table` what they come to.\n";
 
-const isRl = (method: string): boolean => !method.startsWith("base") && !method.startsWith("sft");
+const isRl = (method: string): boolean => methodFacts(method)?.stage === "rl";
 
 function whatMadeIt({ method, settings, images, steps }: CardFacts): string {
+  const facts = methodFacts(method);
   const last = `${steps} steps`;
-  if (method === "sft-direct") return `Supervised fine-tuning on bare answers, ${last}, on ${images}.`;
-  if (method === "sft")
-    return `Supervised fine-tuning on structured rationales (Stage 1 of Fine-R1), ${last}, on ${images}.`;
+  if (!facts || facts.stage !== "rl") return `${facts?.made ?? method}, ${last}, on ${images}.`;
   const { numGenerations, positiveGenerations } = settings.rl;
-  const kind: Record<string, string> = {
-    "cls-rl": "DAPO without triplets (CLS-RL)",
-    tapo: "Triplet Augmented Policy Optimization (TAPO)",
-    "tapo-no-intra": "TAPO without intra-class augmentation",
-    "tapo-no-inter": "TAPO without inter-class augmentation",
-  };
-  const intra = method === "tapo" || method === "tapo-no-inter";
-  const groups = intra
+  const groups = facts.intra
     ? `${numGenerations - positiveGenerations} rollouts from the anchor and ${positiveGenerations} from the positive in a group`
     : `${numGenerations} rollouts from the anchor in a group`;
-  return `Supervised fine-tuning on structured rationales, then ${kind[method] ?? method}, ${last}, ${groups}, on ${images}.`;
+  return `Supervised fine-tuning on structured rationales, then ${facts.made}, ${last}, ${groups}, on ${images}.`;
 }
 
 /** The card's text. */
@@ -62,7 +58,8 @@ export function modelCard(facts: CardFacts): string {
   const { method, variant = method, settings, stamp, parameters } = facts;
   const { label } = methodStyle(method);
   const shipped = settings.model === SHIPPED_BASE;
-  const { code, data } = provenance(settings);
+  const drawings = settings.benchmark === "emoji-fgvr";
+  const { code, data } = provenance(settings, facts.data);
   const { seed, precision, prompts, cot, sft, rl } = settings;
   const used = { seed, precision, prompts, cot, sft, ...(isRl(method) ? { rl } : {}) };
   const tags = [
@@ -89,7 +86,7 @@ It comes from a reproduction of Fine-R1 (ICLR 2026, arXiv 2602.07605) in TypeScr
 
 - **Base:** \`${settings.model}\`${shipped ? ", a small model of this project, trained from nothing on emoji drawings" : ""}; the name is a local folder, not one of the Hub.
 - **Method:** ${label}. ${whatMadeIt(facts)}
-- **Data:** ${shipped ? "Emoji-FGVR, 64 x 64 pixel drawings of mammals, creatures, food, vehicles, flags and clothing; no image of a test or dev designer" : "what the settings below name"}.
+- **Data:** ${drawings ? "Emoji-FGVR, 64 x 64 pixel drawings of mammals, creatures, food, vehicles, flags and clothing; no image of a test or dev designer" : `${facts.benchmark}; no test or dev image, none of an unseen sub-category`}.
 
 ## Results
 

@@ -2,19 +2,22 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { overview, type OverviewRow } from "../eval/overview";
-import { resultsTable, resultsToCsv } from "../eval/results";
-import { METHODS, readPredictions, type PredictionRow } from "../eval/rows";
-import { provenance, runFolder } from "./run";
+import { resultsFromCsv, resultsTable, resultsToCsv, type ResultRow } from "../eval/results";
+import { readPredictions, type PredictionRow } from "../eval/rows";
+import { METHOD_NAMES, RL_METHODS, SFT_METHODS } from "../train/methods";
+import { provenance } from "./identity";
+import { repositoryRoot } from "../util/root";
+import { modelFolder, runFolder } from "./run";
+import type { StageHome } from "./stage";
 import { readJsonl, writeText } from "../util/files";
 import type { Settings } from "./settings";
 import { learningCurvesFigure, lossFigure, methodBarsFigure, seenUnseenFigure, type Curve } from "../report/figures";
 import { writeManifest } from "./manifest";
 import { writeCardResults } from "./model-card";
 import { saveFigures, type FigureFile } from "../report/static-figures";
-import { repositoryRoot } from "../util/root";
 
-/** Methods of Stage 2, whose logs are learning curves. */
-const RL_LOGS = ["cls-rl", "tapo", "tapo-no-intra", "tapo-no-inter"];
+/** What publishing needs of a run. */
+export type RunHome = Pick<StageHome, "settings" | "benchmark" | "folder">;
 
 type LogRow = Record<string, number | null>;
 
@@ -30,7 +33,7 @@ export function readLogs(folder: string): Map<string, LogRow[]> {
 
 /** Learning curves of RL logs. */
 export function rlCurves(logs: ReadonlyMap<string, readonly LogRow[]>): Curve[] {
-  return RL_LOGS.filter((name) => logs.has(name)).map((method) => {
+  return RL_METHODS.filter((name) => logs.has(name)).map((method) => {
     const rows = logs.get(method)!;
     const names = Object.keys(rows[0] ?? {}).filter((name) => name !== "step");
     return {
@@ -65,8 +68,8 @@ export function methodRows(methods: readonly OverviewRow[]): object[] {
 }
 
 /** The figures that a run's files allow. */
-export function runFigures(settings: Settings, rows: readonly PredictionRow[]): FigureFile[] {
-  const source = provenance(settings);
+export function runFigures({ settings, benchmark, folder }: RunHome, rows: readonly PredictionRow[]): FigureFile[] {
+  const source = provenance(settings, benchmark.fingerprint);
   const figures: FigureFile[] = [];
   const add = (name: string, figure: FigureFile["figure"], table: readonly object[]): void => {
     figures.push({ name, figure, rows: table, provenance: source });
@@ -80,15 +83,15 @@ export function runFigures(settings: Settings, rows: readonly PredictionRow[]): 
     const methods = overview(rows);
     add("methods", methodBarsFigure(methods), methodRows(methods));
   }
-  const logs = readLogs(runFolder(settings));
+  const logs = readLogs(folder);
   const curves = rlCurves(logs);
   if (curves.length > 0)
     add(
       "learning-curves",
       learningCurvesFigure(curves),
-      RL_LOGS.flatMap((method) => (logs.get(method) ?? []).map(({ seconds: _, ...row }) => ({ method, ...row }))),
+      RL_METHODS.flatMap((method) => (logs.get(method) ?? []).map(({ seconds: _, ...row }) => ({ method, ...row }))),
     ); // wall-clock is no result
-  const sft = ["sft-direct", "sft"].filter((name) => logs.has(name));
+  const sft = SFT_METHODS.filter((name) => logs.has(name));
   if (sft.length > 0) {
     const losses = sft.map((name) => ({
       name,
@@ -101,7 +104,7 @@ export function runFigures(settings: Settings, rows: readonly PredictionRow[]): 
       sft.flatMap((name) => logs.get(name)!.map((row) => ({ method: name, ...row }))),
     );
   }
-  const pretraining = pretrainingCurve(path.resolve(repositoryRoot(), settings.model));
+  const pretraining = pretrainingCurve(modelFolder(settings));
   if (pretraining)
     add(
       "pretraining",
@@ -111,26 +114,40 @@ export function runFigures(settings: Settings, rows: readonly PredictionRow[]): 
   return figures;
 }
 
-/** Where a run publishes: `figures/` for the run `main`, its own folder for another. */
-export function publishFolder(settings: Settings): string {
-  return settings.run === "main" ? path.join(repositoryRoot(), "figures") : path.join(runFolder(settings), "figures");
+/** Where a run publishes: `figures` in its own folder. Figures under git change by `npm run refresh` alone. */
+export function publishFolder(settings: Pick<Settings, "run">): string {
+  return path.join(runFolder(settings), "figures");
+}
+
+/** A file that a run published, or (of the run `main`) that is committed in `figures/`; null where there is none. */
+export function publishedFile(settings: Pick<Settings, "run">, name: string): string | null {
+  const committed = settings.run === "main" ? [path.join(repositoryRoot(), "figures")] : [];
+  const found = [publishFolder(settings), ...committed].map((folder) => path.join(folder, name)).find(existsSync);
+  return found ?? null;
+}
+
+/** The published results of a run. @throws Error where they are missing or cannot be read */
+export function readOwnResults(settings: Pick<Settings, "run">): ResultRow[] {
+  const file = publishedFile(settings, "results.csv");
+  if (file === null) throw new Error(`${publishFolder(settings)}/results.csv: no such file; notebook 04 makes it`);
+  return resultsFromCsv(readFileSync(file, "utf8"), file);
 }
 
 /** Writes `results.csv`, all figures, the manifest, and results into the models' cards; returns the rows they were made from. */
-export async function publish(settings: Settings): Promise<PredictionRow[]> {
-  const folder = runFolder(settings);
+export async function publish(home: RunHome): Promise<PredictionRow[]> {
+  const { settings, folder } = home;
   const { rows } = existsSync(path.join(folder, "predictions"))
     ? await readPredictions(path.join(folder, "predictions"))
     : { rows: [] };
   const target = publishFolder(settings);
   if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));
-  await saveFigures(runFigures(settings, rows), target);
-  for (const method of METHODS)
+  await saveFigures(runFigures(home, rows), target);
+  for (const method of METHOD_NAMES)
     writeCardResults(
       path.join(folder, "models", method),
       rows.filter((row) => row.method === method),
       settings.eval.role,
     );
-  writeManifest(folder, settings, { predictions: rows.length });
+  writeManifest(home, { predictions: rows.length });
   return rows;
 }

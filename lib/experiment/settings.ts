@@ -1,152 +1,153 @@
 /**
- * Every setting of a run, typed, in three scales: `smoke` (seconds, for checks), `default` (the shipped experiment on two
- * CPU cores) and `paper` (the published numbers, for Qwen2.5-VL on a GPU).
+ * Every setting of a run, in three scales: `smoke` (seconds, for checks), `default` (the shipped experiment on two CPU
+ * cores) and `paper` (the published setting, for Qwen2.5-VL on a GPU). A scale is a named set of values, no more.
  *
  * The scale comes from `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code:
- * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong types are errors.
+ * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong values are errors. docs/settings.md
+ * lists all of them; it is generated from these declarations.
  */
-import { COMPILERS } from "../engine/compiler";
-import type { RlSettings, SftSettings } from "../train/settings";
-import type { Precision } from "../engine/precision";
+import { createHash } from "node:crypto";
+import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
+import {
+  amount,
+  choice,
+  count,
+  defaultsOf,
+  listed,
+  parseAssignment,
+  text,
+  withSetting,
+  type Values,
+} from "../util/declared";
 import { merge, type DeepPartial } from "../util/merge";
 
 export const SCALES = ["smoke", "default", "paper"] as const;
 export type Scale = (typeof SCALES)[number];
 
-/** Construction of the chain-of-thought records (lib/cot). */
-export interface CotSettings {
-  /** Descriptions sampled per image. */
-  descriptionsPerImage: number;
-  /** Direct answers sampled per image: the model's beliefs about candidates. */
-  beliefSamples: number;
-  /** Concepts kept per image. */
-  conceptsPerImage: number;
-  /** Weight of redundancy against information (information bottleneck). */
-  redundancyWeight: number;
-  /** Seen sub-categories used; 0 for all. */
-  subCategories: number;
-  /** A control: each record with its own reasoning, or with that of another sub-category of its domain, answers staying. */
-  rationales: "own" | "shuffled";
-}
+/** Construction of the chain-of-thought records. */
+const COT_SETTINGS = {
+  descriptionsPerImage: count(6, "Descriptions asked for each image (K of the paper)."),
+  beliefSamples: count(16, "Direct answers sampled for each drawing: what the base believes about candidates."),
+  conceptsPerImage: count(4, "Visual concepts kept for each image."),
+  redundancyWeight: amount(0.5, "Weight of redundancy against information (information bottleneck)."),
+  rationalesPerImage: count(4, "Rationales asked for each photograph; the first that passes is kept."),
+  candidates: choice(
+    ["own", "given"],
+    "own",
+    "Candidates of a photograph's rationale: the teacher's own, or four given.",
+  ),
+  match: choice(["exact", "substring"], "exact", "When a teacher's answer counts as right."),
+  minWords: count(0, "Fewest words of a kept rationale.", 0),
+  maxWords: count(1200, "Most words of a kept rationale."),
+  duplicateShare: amount(0.8, "Share of four-word runs in common from which two rationales count as the same."),
+  maxTokens: count(96, "Longest answer of a teacher, in tokens."),
+  temperature: amount(1, "Sampling temperature of the teacher."),
+  subCategories: count(0, "Seen sub-categories that are trained on; 0 for all.", 0),
+  rationales: choice(
+    ["own", "shuffled"],
+    "own",
+    "A control: each record with its own reasoning, or with that of another sub-category, answers staying.",
+  ),
+};
+export type CotSettings = Values<typeof COT_SETTINGS>;
 
 /** A low-rank adapter in place of the whole model, in SFT and RL. */
-export interface LoraSettings {
-  /** Rank; 0 trains the whole model. */
-  rank: number;
-  /** The adapter's output is scaled by alpha / rank. */
-  alpha: number;
-  /** Which linear layers have one: `all` (but the output layer), or the decoder's `attention`. */
-  layers: "all" | "attention";
-}
+const LORA_SETTINGS = {
+  rank: count(0, "Rank of the adapter; 0 trains the whole model.", 0),
+  alpha: amount(32, "The adapter's output is scaled by alpha / rank."),
+  layers: choice(
+    ["all", "attention"],
+    "all",
+    "Linear layers with an adapter: all but the output layer, or the decoder's attention.",
+  ),
+};
+export type LoraSettings = Values<typeof LORA_SETTINGS>;
 
 /** Evaluation. */
-export interface EvalSettings {
-  maxNewTokens: number;
-  batchSize: number;
-  /** Whose drawings: `test`, or `dev` while the recipe is chosen. */
-  role: "dev" | "test";
-  /** Rows per setting; 0 for all. */
-  limit: number;
-  /** Deviation 7: options shuffled by a seed per row, or the truth always first as in the released rows. */
-  optionOrder: "shuffled" | "released";
-}
+const EVAL_SETTINGS = {
+  maxNewTokens: count(80, "Longest answer in tokens."),
+  batchSize: count(128, "Questions answered at a time."),
+  role: choice(["dev", "test"], "test", "Whose images are asked about: `dev` while the recipe is chosen."),
+  limit: count(0, "Questions of each world (closed, open), a random sample; 0 for all.", 0),
+  optionOrder: choice(
+    ["shuffled", "released"],
+    "shuffled",
+    "Deviation 7: options shuffled by a seed for each image, or the truth first as in the released rows.",
+  ),
+  questions: choice(
+    ["released", "own"],
+    "released",
+    "Published questions where the benchmark has them, or one for each image.",
+  ),
+  repetitionPenalty: amount(0, "Penalty on tokens already there; 0 for the checkpoint's own."),
+  minPixels: count(0, "Fewest pixels of an image; 0 for the checkpoint's own limit.", 0),
+  maxPixels: count(0, "Most pixels of an image; 0 for the checkpoint's own limit.", 0),
+};
+export type EvalSettings = Values<typeof EVAL_SETTINGS>;
 
-/** A run's settings. */
-export interface Settings {
-  scale: Scale;
-  /** Name of the run: `data/runs/<run>`. */
-  run: string;
-  seed: number;
-  /** Directory of the base model. */
-  model: string;
-  /** `tiny` (short prompts of the shipped base) or `paper`. */
-  prompts: "tiny" | "paper";
-  /** Matrix products while training: bfloat16 where the device has it (`auto`), or always one of the two. */
-  precision: Precision;
-  cot: CotSettings;
-  sft: SftSettings;
-  rl: RlSettings;
-  lora: LoraSettings;
-  eval: EvalSettings;
-}
+/** The tiny base of this repository. */
+export const SHIPPED_BASE = "data/base";
 
-const defaults: Settings = {
-  scale: "default",
-  run: "main",
-  seed: 0,
-  model: "data/base",
-  prompts: "tiny",
-  precision: "auto",
-  cot: {
-    descriptionsPerImage: 6,
-    beliefSamples: 16,
-    conceptsPerImage: 4,
-    redundancyWeight: 0.5,
-    subCategories: 0,
-    rationales: "own",
-  },
-  sft: {
-    epochs: 3,
-    batchSize: 32,
-    gradientAccumulationSteps: 1,
-    gradientCheckpointing: "none",
-    compiler: "auto",
-    learningRate: 1.5e-4,
-    visionLearningRateScale: 0.1,
-    weightDecay: 0.1,
-    warmupSteps: 6,
-    maxGradNorm: 1,
-    augmentation: 0.6,
-    minPixels: 0,
-    maxPixels: 0,
-    replayRows: 16,
-  },
-  rl: {
-    steps: 16,
-    groupsPerStep: 16,
-    updatesPerStep: 2,
-    gradientAccumulationSteps: 1,
-    gradientCheckpointing: "none",
-    compiler: "auto",
-    groupsPerGeneration: 12,
-    promptsPerCall: 0,
-    numGenerations: 10,
-    positiveGenerations: 5,
-    maxNewTokens: 72,
-    temperature: 1,
-    topP: 0.99,
-    learningRate: 1.5e-4,
-    visionLearningRateScale: 0.1,
-    weightDecay: 0.01,
-    warmupSteps: 4,
-    schedule: "cosine",
-    maxGradNorm: 1,
-    clipRatioLow: 0.2,
-    clipRatioHigh: 0.28,
-    clipRatioDual: 3,
-    klCoefficient: 0.01,
-    entropyCoefficient: 0.03,
-    negativeEntropyCoefficient: 0.03,
-    augmentation: 0.6,
-    minPixels: 0,
-    maxPixels: 0,
-    openShare: 0.5,
-    conditionOn: "anchor",
-    negativeLogProbs: "recomputed",
-    maxGenerationBatches: 4,
-    whenNoGroupSurvives: "skip",
-    lossAverage: "token",
-    reward: "strict",
-  },
-  lora: { rank: 0, alpha: 32, layers: "all" },
-  eval: { maxNewTokens: 80, batchSize: 128, role: "test", limit: 0, optionOrder: "shuffled" },
+const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+const SHARED_SETTINGS = {
+  run: text("main", "Name of the run: `data/runs/<run>`.", RUN_NAME, "letters, digits, - and _ only, at most 64"),
+  seed: count(0, "Every draw follows from it.", 0),
+  benchmark: text(
+    "emoji-fgvr",
+    "What is recognised: `emoji-fgvr`, image sets joined by `+` (`aircraft+pet`), `grocery`, or a folder.",
+  ),
+  sets: text("data/sets", "Folder of the image sets."),
+  shots: count(4, "Training images of each seen sub-category of an image set.", 2),
+  model: text(SHIPPED_BASE, "Directory of the base model, a Qwen2.5-VL checkpoint."),
+  teacher: text(
+    "self",
+    "Who writes the rationales: `self` (the base model), a URL that speaks OpenAI's protocol, or a records file (sharegpt JSON).",
+  ),
+  teacherModel: text("default", "Name of the model that the teacher's endpoint serves."),
+  similarity: text(
+    "model",
+    "What makes sub-categories alike: `model` (its vision tower), `names` (spelling), or a CLIP or SigLIP ONNX directory. Emoji-FGVR has its own.",
+  ),
+  triplets: text(
+    "own",
+    "Stage-2 prompts: `own` (drawn from the few-shot images), or a parquet file in the release's layout.",
+  ),
+  start: text(
+    "sft",
+    "What Stage 2 starts from: `sft` (this run's Stage 1), `base`, or the directory of a checkpoint or an adapter.",
+  ),
+  prompts: choice(["tiny", "paper"], "tiny", "`tiny`: short prompts of the shipped base; `paper`: the released ones."),
+  precision: choice(
+    ["auto", "float32", "bfloat16"],
+    "auto",
+    "Matrix products of training and sampling: bfloat16 where the device has it (`auto`), or always one of the two.",
+  ),
+  memory: amount(0, "GiB that the device has, for the memory plan; 0 for this machine's."),
+  onBadRow: choice(
+    ["stop", "skip"],
+    "stop",
+    "At a record, row or image that cannot be used: stop, or leave it out and report it.",
+  ),
 };
 
+/** All declarations, as docs and checks read them. */
+export const SETTINGS = {
+  ...SHARED_SETTINGS,
+  cot: COT_SETTINGS,
+  sft: SFT_SETTINGS,
+  rl: RL_SETTINGS,
+  lora: LORA_SETTINGS,
+  eval: EVAL_SETTINGS,
+};
+
+/** A run's settings. */
+export type Settings = Values<typeof SETTINGS> & { scale: Scale };
+
 const smoke: DeepPartial<Settings> = {
-  scale: "smoke",
   run: "smoke",
   cot: { descriptionsPerImage: 2, beliefSamples: 4, subCategories: 6 },
-  sft: { epochs: 1, batchSize: 8, replayRows: 2 },
+  sft: { epochs: 1, batchSize: 8, replayRows: 2, saveSteps: 1 },
   rl: {
     steps: 2,
     groupsPerStep: 2,
@@ -156,17 +157,19 @@ const smoke: DeepPartial<Settings> = {
     positiveGenerations: 2,
     maxNewTokens: 48,
     maxGenerationBatches: 2,
+    saveSteps: 1,
   },
   eval: { maxNewTokens: 64, batchSize: 16, role: "dev", limit: 12 },
 };
 
 /** Paper, sections 4.1 and A: what its text and the released scripts say. */
 const paper: DeepPartial<Settings> = {
-  scale: "paper",
   run: "paper",
+  benchmark: "aircraft+bird+car+dog+flower+pet",
   model: "models/Qwen2.5-VL-3B-Instruct",
+  teacher: "data/released/stage1/Fine-R1-Stage1-data.json",
   prompts: "paper",
-  cot: { descriptionsPerImage: 10, beliefSamples: 16 },
+  cot: { descriptionsPerImage: 10, beliefSamples: 16, conceptsPerImage: 8, minWords: 60, maxTokens: 2048 },
   sft: {
     epochs: 10,
     batchSize: 64,
@@ -179,6 +182,7 @@ const paper: DeepPartial<Settings> = {
     augmentation: 0,
     maxPixels: 589_824,
     replayRows: 0,
+    saveSteps: 20,
   },
   rl: {
     steps: 47, // 10 epochs over 4 images of each of the six sets' 452 seen sub-categories
@@ -199,65 +203,58 @@ const paper: DeepPartial<Settings> = {
     reward: "substring",
     whenNoGroupSurvives: "stop",
     maxGenerationBatches: 20,
+    saveSteps: 1,
   },
   eval: { maxNewTokens: 2048, batchSize: 16 },
 };
 
-/** The allowed words of settings that take one. */
-const CHOICES: Record<string, readonly string[]> = {
-  scale: SCALES,
-  prompts: ["tiny", "paper"],
-  precision: ["auto", "float32", "bfloat16"] satisfies Precision[],
-  "cot.rationales": ["own", "shuffled"],
-  "sft.gradientCheckpointing": ["none", "layers"],
-  "rl.gradientCheckpointing": ["none", "layers"],
-  "sft.compiler": COMPILERS,
-  "rl.compiler": COMPILERS,
-  "rl.schedule": ["constant", "cosine"],
-  "rl.conditionOn": ["anchor", "sampled"],
-  "rl.negativeLogProbs": ["recomputed", "stale"],
-  "rl.whenNoGroupSurvives": ["skip", "keep-all", "stop"],
-  "rl.lossAverage": ["token", "micro-batch"],
-  "rl.reward": ["substring", "strict"],
-  "lora.layers": ["all", "attention"],
-  "eval.role": ["dev", "test"],
-  "eval.optionOrder": ["shuffled", "released"],
-};
+/** The values of a scale. */
+export function scaleSettings(scale: Scale): Settings {
+  const defaults: Settings = { scale: "default", ...defaultsOf(SETTINGS) };
+  if (scale === "default") return defaults;
+  return merge(defaults, { scale, ...(scale === "smoke" ? smoke : paper) });
+}
 
-/** Settings that count something: whole numbers, 0 where it means "none" or "all". */
-const COUNTS =
-  /^(seed|cot\.(descriptionsPerImage|beliefSamples|conceptsPerImage|subCategories)|sft\.(epochs|batchSize|gradientAccumulationSteps|warmupSteps|minPixels|maxPixels|replayRows)|rl\.(steps|groupsPerStep|updatesPerStep|gradientAccumulationSteps|groupsPerGeneration|promptsPerCall|minPixels|maxPixels|numGenerations|positiveGenerations|maxNewTokens|warmupSteps|maxGenerationBatches)|lora\.rank|eval\.(maxNewTokens|batchSize|limit))$/;
-const MAY_BE_ZERO =
-  /^(seed|cot\.subCategories|sft\.(warmupSteps|minPixels|maxPixels|replayRows)|rl\.(promptsPerCall|minPixels|maxPixels|positiveGenerations|warmupSteps)|lora\.rank|eval\.limit)$/;
+/** Settings that say where things are and how a run is watched, not what it computes. */
+const NO_RESULT = new Set(["run", "memory", "sft.saveSteps", "rl.saveSteps", "sets"]);
 
-/** Applies one `name=value`. */
-function assign(settings: Settings, assignment: string): Settings {
-  const at = assignment.indexOf("=");
-  if (at < 1) throw new Error(`setting ${JSON.stringify(assignment)}: expected name=value`);
-  const [name, text] = [assignment.slice(0, at).trim(), assignment.slice(at + 1).trim()];
-  if (name === "scale")
-    throw new Error(`setting ${assignment}: choose the scale by FINE_R1_SCALE, --scale or loadSettings({ scale })`);
-  const keys = name.split(".");
-  let owner: Record<string, unknown> = settings as unknown as Record<string, unknown>;
-  for (const key of keys.slice(0, -1)) {
-    if (!Object.hasOwn(owner, key) || typeof owner[key] !== "object")
-      throw new Error(`unknown setting ${JSON.stringify(name)}; see docs/settings.md`);
-    owner = owner[key] as Record<string, unknown>;
-  }
-  const last = keys[keys.length - 1];
-  if (!Object.hasOwn(owner, last) || typeof owner[last] === "object")
-    throw new Error(`unknown setting ${JSON.stringify(name)}; known here: ${Object.keys(owner).join(", ")}`);
-  const old = owner[last];
-  let value: unknown = text;
-  if (typeof old === "number") {
-    value = Number(text);
-    if (text === "" || !Number.isFinite(value)) throw new Error(`setting ${name}=${text}: expected a number`);
-    if ((value as number) < 0) throw new Error(`setting ${name}=${text}: expected a number of at least 0`);
-    if (COUNTS.test(name) && !(Number.isInteger(value) && (value as number) >= (MAY_BE_ZERO.test(name) ? 0 : 1)))
-      throw new Error(`setting ${name}=${text}: expected a whole number of at least ${MAY_BE_ZERO.test(name) ? 0 : 1}`);
-  } else if (CHOICES[name] && !CHOICES[name].includes(text))
-    throw new Error(`setting ${name}=${text}: expected one of ${CHOICES[name].join(", ")}`);
-  return merge(settings, keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as DeepPartial<Settings>);
+/** Settings in which a run differs from its scale, by whole name, with their values. */
+export function changedSettings(settings: Settings): { name: string; value: unknown }[] {
+  const valueOf = (of: Settings, name: string): unknown =>
+    name.split(".").reduce<unknown>((owner, key) => (owner as Record<string, unknown>)[key], of);
+  const base = scaleSettings(settings.scale);
+  return listed(SETTINGS).flatMap(({ name }) => {
+    const value = valueOf(settings, name);
+    return NO_RESULT.has(name) || value === valueOf(base, name) ? [] : [{ name, value }];
+  });
+}
+
+const SLUG = 36;
+
+/**
+ * Name of the run of some settings: the scale's own (`main`, `smoke`, `paper`) where nothing is changed, else a readable
+ * name and a hash, so that no run replaces another's results.
+ */
+export function runName(settings: Settings): string {
+  const { run } = scaleSettings(settings.scale);
+  const changed = changedSettings(settings);
+  if (changed.length === 0) return run;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([settings.scale, changed]))
+    .digest("hex")
+    .slice(0, 8);
+  const words = changed.map(({ name, value }) => {
+    const short =
+      String(value)
+        .split("/")
+        .filter((part) => part !== "")
+        .pop() ?? "";
+    return name === "benchmark" || name === "model" ? short : `${name}-${short}`;
+  });
+  const slug = [...(settings.scale === "default" ? [] : [settings.scale]), ...words]
+    .join("-")
+    .replace(/[^A-Za-z0-9]+/g, "-");
+  return `${slug.slice(0, SLUG).replace(/^-+|-+$/g, "")}-${hash}`;
 }
 
 /** Where settings may come from. */
@@ -269,35 +266,82 @@ export interface SettingsSource {
   environment?: Record<string, string | undefined>;
 }
 
+/** What fits other values than the tiny base on its drawings: applied first where a photograph or another model is named. */
+function fitting(settings: Settings): Settings {
+  const drawings = settings.benchmark === "emoji-fgvr";
+  const shipped = settings.model === SHIPPED_BASE;
+  if (drawings && shipped) return settings;
+  return merge(settings, {
+    ...(shipped ? {} : { prompts: "paper" }),
+    // augmentation is made for square drawings; replayed rows are those of the shipped base's pre-training
+    sft: { replayRows: 0, ...(drawings ? {} : { augmentation: 0 }) },
+    ...(drawings ? {} : { rl: { augmentation: 0 } }),
+  });
+}
+
+const isSet = (assignments: readonly string[], name: string): string | undefined =>
+  assignments.filter((one) => one.slice(0, one.indexOf("=")).trim() === name).pop();
+
 /**
- * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order.
- * @throws Error on an unknown scale, name or value, or a run name that is not a plain word
+ * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order. Where no
+ * scale is named it is `default`, or `paper` for a model that is not the shipped base. A run that no name is given for has
+ * that of `runName`.
+ * @throws Error on an unknown scale, name or value, or a run name that is no plain word
  */
 export function loadSettings(source: SettingsSource = {}): Settings {
   const environment = source.environment ?? process.env;
-  const scale = source.scale ?? environment.FINE_R1_SCALE ?? "default";
-  if (!(SCALES as readonly string[]).includes(scale))
-    throw new Error(`unknown scale ${JSON.stringify(scale)}; expected one of ${SCALES.join(", ")}`);
-  const settings = scale === "default" ? defaults : merge(defaults, scale === "smoke" ? smoke : paper);
-  const run = source.run ?? environment.FINE_R1_RUN;
-  return changeSettings(settings, [
-    ...(run ? [`run=${run}`] : []),
-    ...(environment.FINE_R1_SET ?? "").split(",").filter((s) => s.trim() !== ""),
-    ...(source.set ?? []),
-  ]);
+  const inEnvironment = (environment.FINE_R1_SET ?? "").split(",").filter((one) => one.trim() !== "");
+  const assignments = [...inEnvironment, ...(source.set ?? [])];
+  const model = isSet(assignments, "model")?.replace(/^[^=]*=\s*/, "");
+  // a published checkpoint is trained with the paper's values, unless a scale is named
+  const fits = model === undefined || model === SHIPPED_BASE ? "default" : "paper";
+  const name = source.scale ?? (environment.FINE_R1_SCALE || fits);
+  const scale = SCALES.find((one) => one === name);
+  if (!scale) throw new Error(`unknown scale ${JSON.stringify(name)}; expected one of ${SCALES.join(", ")}`);
+  const chosen = (of: string): string[] => {
+    const last = isSet(assignments, of);
+    return last === undefined ? [] : [last];
+  };
+  const first = changeSettings(scaleSettings(scale), [...chosen("benchmark"), ...chosen("model")]);
+  const settings = changeSettings(fitting(first), assignments);
+  const run = source.run ?? (environment.FINE_R1_RUN || undefined);
+  const own = { ...settings, run: runName(settings) };
+  if (run === undefined && isSet(assignments, "run") === undefined) return own;
+  const named = run === undefined ? settings : changeSettings(settings, [`run=${run}`]);
+  checkRunName(named, own.run);
+  return named;
+}
+
+/** @throws Error where a run has the name of a scale that it is not: it would replace that scale's results */
+function checkRunName({ run, scale }: Settings, own: string): void {
+  const owner = SCALES.find((one) => scaleSettings(one).run === run);
+  if (owner === undefined || run === own) return;
+  const why = owner === scale ? "settings are changed here" : `the scale here is ${scale}`;
+  throw new Error(
+    `run ${run}: the name of the scale ${owner} with nothing changed, and ${why}; leave the name out (${own}) or choose another`,
+  );
 }
 
 /**
- * Settings with some `name=value` assigned, in that order.
- * @throws Error on an unknown name, a value of the wrong kind, or values that do not go together
+ * Settings with some `name=value` assigned, in that order; the run's name stays.
+ * @throws Error on an unknown name, a value that is not allowed, or values that do not go together
  */
 export function changeSettings(given: Settings, assignments: readonly string[]): Settings {
   let settings = given;
-  for (const assignment of assignments) settings = assign(settings, assignment);
-  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(settings.run))
-    throw new Error(`setting run=${settings.run}: expected letters, digits, - and _ only`);
-  const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep } = settings.rl;
-  if (positiveGenerations < 0 || positiveGenerations >= numGenerations)
+  for (const assignment of assignments) {
+    if (/^\s*scale\s*=/.test(assignment))
+      throw new Error(`setting ${assignment}: choose the scale by FINE_R1_SCALE, --scale or loadSettings({ scale })`);
+    const { name, value } = parseAssignment(SETTINGS, assignment);
+    settings = withSetting(settings, name, value);
+  }
+  checkTogether(settings);
+  return settings;
+}
+
+/** @throws Error where values do not go together */
+function checkTogether({ rl }: Settings): void {
+  const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep, gradientAccumulationSteps } = rl;
+  if (positiveGenerations >= numGenerations)
     throw new Error(
       `setting rl.positiveGenerations=${positiveGenerations}: expected 0 to ${numGenerations - 1} (rl.numGenerations - 1)`,
     );
@@ -305,10 +349,9 @@ export function changeSettings(given: Settings, assignments: readonly string[]):
     throw new Error(
       `setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`,
     );
-  const groupsPerUpdate = groupsPerStep / updatesPerStep;
-  if (groupsPerUpdate % settings.rl.gradientAccumulationSteps !== 0)
+  const groups = groupsPerStep / updatesPerStep;
+  if (groups % gradientAccumulationSteps !== 0)
     throw new Error(
-      `setting rl.gradientAccumulationSteps=${settings.rl.gradientAccumulationSteps}: expected a divisor of the ${groupsPerUpdate} groups of an update`,
+      `setting rl.gradientAccumulationSteps=${gradientAccumulationSteps}: expected a divisor of the ${groups} groups of an update`,
     );
-  return settings;
 }

@@ -1,5 +1,5 @@
 /** A JSON list of records with the line each begins on, so that a bad record is named as one finds it in an editor. */
-import { numberedLines, readBytes } from "../util/lines";
+import { numberedLines, parseJson, readBytes } from "../util/lines";
 
 /** One element of the list. */
 export interface JsonRecord {
@@ -10,7 +10,7 @@ export interface JsonRecord {
   spoilt: number | null;
 }
 
-/** First and last line of every element of the list that `text` is; the text is valid JSON. */
+/** First and last line of every element of the list that `text` is; the text is JSON, Python's `NaN` and `Infinity` in it or not. */
 function elementLines(text: string): [first: number, last: number][] {
   const spans: [number, number][] = [];
   let depth = 0;
@@ -40,13 +40,13 @@ function elementLines(text: string): [first: number, last: number][] {
   return spans;
 }
 
-/** Reads a file that is a JSON list. @throws Error naming the file where it is missing, no JSON or no list */
+/** Reads a file that is a JSON list (`parseJson`). @throws Error naming the file where it is missing, no JSON or no list */
 export function readJsonRecords(file: string): JsonRecord[] {
   let bytes: Buffer;
   let json: unknown;
   try {
     bytes = readBytes(file);
-    json = JSON.parse(bytes.toString("utf8").replace(/^\uFEFF/, ""));
+    json = parseJson(bytes.toString("utf8").replace(/^\uFEFF/, ""));
   } catch (error) {
     throw new Error(`${file}: can't be read as JSON (${(error as Error).message.split("\n")[0]})`);
   }

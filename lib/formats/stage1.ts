@@ -1,7 +1,8 @@
-/** Checks and summary of Stage-1 records (`data/sharegpt.ts`): tags, answer, and the four parts of the paper's rationale. */
+/** Checks and summary of Stage-1 records (`sharegpt.ts`): tags, answer, and the four parts of the paper's rationale. */
 import type { OnBadRow } from "../util/lines";
+import { occurrences } from "../util/text";
 import { SET_NAMES, type SetName } from "./set-names";
-import { readSharegptFile, type SftRecord, type SharegptFile } from "./sharegpt";
+import { readSharegptFile, type SftRecord, type SharegptFile, type SharegptOptions } from "./sharegpt";
 
 /** First folder of a released image path, up to its set. */
 const FOLDERS: Readonly<Record<SetName, RegExp>> = {
@@ -17,8 +18,6 @@ const FOLDERS: Readonly<Record<SetName, RegExp>> = {
 export function stage1Set(image: string): SetName | "other" {
   return SET_NAMES.find((name) => FOLDERS[name].test(image)) ?? "other";
 }
-
-const occurrences = (text: string, part: string): number => text.split(part).length - 1;
 
 /** Shortest visual analysis, in characters. */
 const MIN_ANALYSIS = 100;
@@ -44,9 +43,9 @@ export function tagProblems({ assistant }: Pick<SftRecord, "assistant">): string
  * @param onBadRow `stop` (default) throws at the first bad record; `skip` goes on and returns all of them
  * @throws Error naming file, line, record and what is wrong
  */
-export function readStage1(file: string, onBadRow: OnBadRow = "stop"): SharegptFile {
+export function readStage1(file: string, onBadRow: OnBadRow = "stop", options: SharegptOptions = {}): SharegptFile {
   const before = new Map<string, number>();
-  return readSharegptFile(file, onBadRow, (record, line) => {
+  const problem = (record: SftRecord, line: number): string | null => {
     const problems = tagProblems(record);
     if (problems.length > 0) return problems.join("; ");
     const key = JSON.stringify([record.image, record.user]);
@@ -54,7 +53,8 @@ export function readStage1(file: string, onBadRow: OnBadRow = "stop"): SharegptF
     if (first !== undefined) return `image ${record.image} with this question stands in line ${first} already`;
     before.set(key, line);
     return null;
-  });
+  };
+  return readSharegptFile(file, onBadRow, problem, options);
 }
 
 /**

@@ -3,11 +3,16 @@
  * `answer`, `image_noisy` (the positive) and `image_aug` (the negative). Images are lists of one struct {bytes, path}, as
  * Hugging Face's `datasets` writes them; the two extra images have the anchor's size. A struct's path is never opened.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import * as path from "node:path";
-import { parquetReadObjects } from "hyparquet";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type Compressors } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
-import sharp from "sharp";
+import { decodeImage, reasonOf, uprightImage, uprightSize } from "../processor/image-decode";
+import { specialTokenIn } from "../processor/special-tokens";
+import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
 import type { OnBadRow } from "../util/lines";
 
 /** A file's bytes as they are (JPEG, PNG, …), and the name it had. */
@@ -35,21 +40,32 @@ export interface BadStage2Row {
 const IMAGE_COLUMNS = { anchor: "images", positive: "image_noisy", negative: "image_aug" } as const;
 const COLUMNS = ["images", "problem", "answer", "image_noisy", "image_aug"] as const;
 
-/** Resizes (bicubic, aspect not kept) to the size of `anchor`; the bytes as they are where the size is the same, else PNG. */
-export async function resizeLike(image: EncodedImage, anchor: EncodedImage): Promise<EncodedImage> {
-  const [own, wanted] = await Promise.all([sharp(image.bytes).metadata(), sharp(anchor.bytes).metadata()]);
-  if (own.width === wanted.width && own.height === wanted.height) return image;
-  const bytes = await sharp(image.bytes)
-    .resize(wanted.width, wanted.height, { fit: "fill", kernel: "cubic" })
-    .png()
-    .toBuffer();
-  return { bytes: new Uint8Array(bytes), path: image.path };
+/** The image as PNG, upright, of another size where one is given. */
+async function asPng(image: EncodedImage, size?: { width: number; height: number }): Promise<EncodedImage> {
+  const upright = await uprightImage(image.bytes);
+  const sized = size ? upright.resize(size.width, size.height, { fit: "fill", kernel: "cubic" }) : upright;
+  return { bytes: new Uint8Array(await sized.png().toBuffer()), path: image.path };
 }
 
-/** A row whose extra images have the anchor's size. @throws Error where an image cannot be decoded */
+/** The image as the model sees it: its bytes as they are where it stands upright, else turned by its EXIF orientation, as PNG. */
+export const standUpright = async (image: EncodedImage): Promise<EncodedImage> =>
+  (await uprightSize(image.bytes)).turned ? asPng(image) : image;
+
+/**
+ * Resizes (bicubic, aspect not kept) to the size of `anchor`, both seen upright; what comes back is upright. The bytes as they are where
+ * nothing changes, else PNG.
+ * @throws Error where one of them is no image
+ */
+export async function resizeLike(image: EncodedImage, anchor: EncodedImage): Promise<EncodedImage> {
+  const [own, wanted] = await Promise.all([uprightSize(image.bytes), uprightSize(anchor.bytes)]);
+  return own.width === wanted.width && own.height === wanted.height ? standUpright(image) : asPng(image, wanted);
+}
+
+/** A row whose images are upright and whose extra images have the anchor's size. @throws Error where an image cannot be decoded */
 export async function stage2Row(row: Stage2Row): Promise<Stage2Row> {
   return {
     ...row,
+    anchor: await standUpright(row.anchor),
     positive: await resizeLike(row.positive, row.anchor),
     negative: await resizeLike(row.negative, row.anchor),
   };
@@ -128,12 +144,14 @@ function oneImage(value: unknown, column: string): EncodedImage | string {
   return { bytes, path: typeof name === "string" ? name : null };
 }
 
-function parseRow(row: Record<string, unknown>): Stage2Row | string {
+function parseRow(row: Record<string, unknown>, specialTokens: readonly string[]): Stage2Row | string {
   for (const column of ["problem", "answer"]) {
     const value = row[column];
     if (typeof value !== "string" || value.trim() === "")
       return `column "${column}" is ${value === null || value === undefined ? "missing" : "no text, or empty"}`;
     if (value.includes("\uFFFD")) return `column "${column}" is not UTF-8`;
+    const token = specialTokenIn(value, specialTokens);
+    if (token !== null) return `column "${column}" has the special token ${token} in its text; take it out`;
   }
   const found: Partial<Stage2Row> = { problem: row.problem as string, answer: row.answer as string };
   for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
@@ -149,10 +167,10 @@ async function imagesProblem(row: Stage2Row): Promise<string | null> {
   const sizes: string[] = [];
   for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
     try {
-      const { info } = await sharp(row[field].bytes, { failOn: "error" }).raw().toBuffer({ resolveWithObject: true });
-      sizes.push(`${info.width} x ${info.height}`);
+      const { width, height } = await decodeImage(row[field].bytes); // upright, as the model sees it
+      sizes.push(`${width} x ${height}`);
     } catch (error) {
-      return `column "${column}" has an image that cannot be decoded (${(error as Error).message.split("\n")[0]})`;
+      return `column "${column}" has an image that cannot be decoded (${reasonOf(error)})`;
     }
     if (sizes[0] !== sizes[sizes.length - 1])
       return `column "${column}" has an image of ${sizes[sizes.length - 1]} pixels; the anchor's ${sizes[0]} expected`;
@@ -160,35 +178,119 @@ async function imagesProblem(row: Stage2Row): Promise<string | null> {
   return null;
 }
 
+/** How rows are read. */
+export interface Stage2Options {
+  /** Also decodes every image and compares the sizes; otherwise bytes are taken as they are. Default false. */
+  decode?: boolean;
+  /** Neither problem nor answer may have one of these; default Qwen's (`specialTokensOf` gives another tokenizer's). */
+  specialTokens?: readonly string[];
+}
+
+/** The most that one call reads: Node's limit is 2 GiB. */
+const READ_AT_ONCE = 2 ** 30;
+
+/** A file of any size as hyparquet reads it, a range of bytes at a time. */
+function fileBuffer(handle: FileHandle, byteLength: number): AsyncBuffer {
+  return {
+    byteLength,
+    slice: async (start, end = byteLength) => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(end, byteLength) - start));
+      for (let done = 0; done < bytes.length;) {
+        const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, READ_AT_ONCE), start + done);
+        if (bytesRead === 0) throw new Error(`the file ends at byte ${start + done}`);
+        done += bytesRead;
+      }
+      return bytes.buffer;
+    },
+  };
+}
+
 /**
- * Reads a file, uncompressed or under Snappy.
+ * Decompressors by codec; gzip and brotli by Node, which is faster. An empty page needs none: a column of nulls has one, whose LZ4
+ * form (a lone zero byte) `hyparquet-compressors` 1.1.2 refuses.
+ */
+const COMPRESSORS: Compressors = Object.fromEntries(
+  Object.entries({
+    ...compressors,
+    GZIP: (input: Uint8Array, length: number): Uint8Array => gunzipSync(input, { maxOutputLength: length }),
+    BROTLI: (input: Uint8Array, length: number): Uint8Array => brotliDecompressSync(input, { maxOutputLength: length }),
+  }).map(([codec, decompress]) => [
+    codec,
+    (input: Uint8Array, length: number): Uint8Array => (length === 0 ? new Uint8Array(0) : decompress(input, length)),
+  ]),
+);
+
+/** What `read` gives. @throws Error naming the file, and `where` in it */
+async function asParquet<T>(file: string, where: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new Error(`${file}: can't be read as parquet (${where}${reason})`, { cause: error });
+  }
+}
+
+/** Objects of the columns of a file, a row group at a time. @throws Error naming the file, where it cannot be read or lacks a column */
+async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[], void, undefined> {
+  const handle = await asParquet(file, "", () => open(file, "r"));
+  try {
+    const buffer = fileBuffer(handle, (await handle.stat()).size);
+    const metadata = await asParquet(file, "", () => parquetMetadataAsync(buffer));
+    const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+    const missing = COLUMNS.find((column) => !columns.includes(column));
+    if (missing !== undefined) throw new Error(`${file}: no column "${missing}"; ${COLUMNS.join(", ")} expected`);
+    let rowStart = 0;
+    for (const group of metadata.row_groups) {
+      const rowEnd = rowStart + Number(group.num_rows);
+      const range = { file: buffer, metadata, columns: [...COLUMNS], rowStart, rowEnd };
+      yield await asParquet(file, `rows ${rowStart} to ${rowEnd - 1}: `, () =>
+        parquetReadObjects({ ...range, compressors: COMPRESSORS, utf8: false }),
+      );
+      rowStart = rowEnd;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Reads a file's rows one after another, of any size and under any of parquet's compressions (Snappy, gzip, zstd, brotli, LZ4):
+ * one row group is in memory at a time.
+ * @param onBad what is done with a row that cannot be used: `stop` (default) throws, a function is told of it and the row left out
+ * @throws Error naming file, row (from 0) and column
+ */
+export async function* iterateStage2(
+  file: string,
+  onBad: "stop" | ((bad: BadStage2Row) => void) = "stop",
+  { decode = false, specialTokens = SPECIAL_TOKENS }: Stage2Options = {},
+): AsyncGenerator<Stage2Row, void, undefined> {
+  let row = 0;
+  for await (const records of rowGroups(file)) {
+    for (const record of records) {
+      const parsed = parseRow(record, specialTokens);
+      let reason = typeof parsed === "string" ? parsed : null;
+      if (decode && typeof parsed !== "string") reason = await imagesProblem(parsed);
+      if (reason === null) yield parsed as Stage2Row;
+      else if (onBad === "stop") throw new Error(`${file}, row ${row}: ${reason}; mend the row, or skip bad rows`);
+      else onBad({ file, row, reason });
+      row++;
+    }
+  }
+}
+
+/**
+ * All rows of a file (`iterateStage2` for one that memory does not hold).
  * @param onBadRow `stop` (default) throws at the first bad row; `skip` goes on and returns all of them
- * @param options.decode also decodes every image and compares the sizes; otherwise bytes are taken as they are
  * @throws Error naming file, row and column
  */
 export async function readStage2(
   file: string,
   onBadRow: OnBadRow = "stop",
-  options: { decode?: boolean } = {},
+  options: Stage2Options = {},
 ): Promise<{ rows: Stage2Row[]; skipped: BadStage2Row[] }> {
-  let records: Record<string, unknown>[];
-  try {
-    const bytes = readFileSync(file);
-    const buffer = new Uint8Array(bytes).buffer;
-    records = (await parquetReadObjects({ file: buffer, utf8: false })) as Record<string, unknown>[];
-  } catch (error) {
-    throw new Error(`${file}: can't be read as parquet (${(error as Error).message.split("\n")[0]})`);
-  }
-  const missing = records.length > 0 ? COLUMNS.filter((column) => !(column in records[0])) : [];
-  if (missing.length > 0) throw new Error(`${file}: no column "${missing[0]}"; ${COLUMNS.join(", ")} expected`);
   const rows: Stage2Row[] = [];
   const skipped: BadStage2Row[] = [];
-  for (const [row, record] of records.entries()) {
-    const parsed = parseRow(record);
-    const reason = typeof parsed === "string" ? parsed : options.decode ? await imagesProblem(parsed) : null;
-    if (reason === null) rows.push(parsed as Stage2Row);
-    else if (onBadRow === "stop") throw new Error(`${file}, row ${row}: ${reason}; mend the row, or skip bad rows`);
-    else skipped.push({ file, row, reason });
-  }
+  const onBad = onBadRow === "stop" ? "stop" : (bad: BadStage2Row) => void skipped.push(bad);
+  for await (const row of iterateStage2(file, onBad, options)) rows.push(row);
   return { rows, skipped };
 }

@@ -2,10 +2,11 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
-import { publishedName, readJson } from "./checkpoint";
+import { readJson } from "../util/files";
+import { publishedName } from "./checkpoint";
 import type { ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
-import { currentName, loraModules, loraConstants, loraShapes } from "./lora";
+import { currentName, loraModules, loraConstants, loraShapes, respelled, SPELLINGS, type Spelling } from "./lora";
 import { loraConfigToJson, parseLoraConfig, type LoraConfig } from "./lora-config";
 import { readHeader, readTensor, writeSafetensors, type ReadOptions, type SafetensorsHeader } from "./safetensors";
 
@@ -18,14 +19,44 @@ export interface LoadedAdapter {
 
 const PREFIX = "base_model.model.";
 
-/** A PEFT tensor's name here; null where it is no A or B of a linear layer. `language_model.` stood alone for a while. */
+const STORED = /^base_model\.model\.(.+)\.lora_(A|B)\.(?:default\.)?weight$/;
+
+/** A module's published name, from its name in a file: in any of `SPELLINGS`. */
+function ownModule(stored: string): string {
+  return publishedName(
+    stored.replace(/^language_model\.(?:model\.)?/, "model.").replace(/^(?!model\.|visual\.|lm_head$)/, "model."),
+  );
+}
+
+/** A PEFT tensor's name here; null where it is no A or B of a linear layer. */
 function ownName(stored: string): string | null {
-  const match = /^base_model\.model\.(.+)\.lora_(A|B)\.(?:default\.)?weight$/.exec(stored);
-  if (!match) return null;
-  const module = match[1]
-    .replace(/^language_model\.(?:model\.)?/, "model.")
-    .replace(/^(?!model\.|visual\.|lm_head$)/, "model.");
-  return `${publishedName(module)}.lora_${match[2]}.weight`;
+  const match = STORED.exec(stored);
+  return match && `${ownModule(match[1])}.lora_${match[2]}.weight`;
+}
+
+/**
+ * The spelling of the names in `adapter_config.json`: that of the file's tensors where it names the same layers with the same ranks, else
+ * one that does (of an adapter whose tensors were renamed alone), else that of the tensors.
+ */
+function spellingOf({ entries }: SafetensorsHeader, config: ModelConfig, lora: LoraConfig): Spelling {
+  const stored = Object.keys(entries).flatMap((name) => STORED.exec(name)?.[1] ?? []);
+  const votes = (spelling: Spelling): number => stored.filter((name) => spelling(ownModule(name)) === name).length;
+  const likely = [...SPELLINGS].sort((a, b) => votes(b) - votes(a));
+  const ranks = new Map(
+    Object.entries(entries).flatMap(([name, { shape }]): [string, number][] => {
+      const own = ownName(name);
+      return own?.endsWith(".lora_A.weight") ? [[own.slice(0, -".lora_A.weight".length), shape[0]]] : [];
+    }),
+  );
+  const fits = (spelling: Spelling): boolean => {
+    try {
+      const modules = Object.entries(loraModules(config, lora, spelling));
+      return modules.length === ranks.size && modules.every(([name, { rank }]) => ranks.get(name) === rank);
+    } catch {
+      return false; // names nothing, or what has no adapter
+    }
+  };
+  return likely.find(fits) ?? likely[0];
 }
 
 /** Where each tensor of the adapter is. @throws Error naming file, tensor and both shapes where the adapter is for another base */
@@ -64,11 +95,8 @@ const weightShapes = (config: ModelConfig, lora: LoraConfig): Record<string, num
     Object.entries(loraShapes(loraModules(config, lora))).filter(([name]) => name.endsWith(".weight")),
   );
 
-/**
- * Loads an adapter for a model, under any of the module names that versions of transformers gave it.
- * @throws Error naming file, field or tensor, and both shapes; nothing stays loaded then
- */
-export function loadAdapter(dir: string, config: ModelConfig, options: ReadOptions = {}): LoadedAdapter {
+/** An adapter's configuration in names that mean the same everywhere, and its tensors' header. */
+function openAdapter(dir: string, config: ModelConfig): { lora: LoraConfig; header: SafetensorsHeader } {
   const configFile = path.join(dir, "adapter_config.json");
   const lora = parseLoraConfig(readJson(configFile), configFile);
   const file = path.join(dir, "adapter_model.safetensors");
@@ -77,6 +105,23 @@ export function loadAdapter(dir: string, config: ModelConfig, options: ReadOptio
       `${dir}: adapter_model.safetensors is missing; adapters in other formats have to be saved anew with PEFT`,
     );
   const header = readHeader(file);
+  return { header, lora: respelled(config, lora, spellingOf(header, config, lora)) };
+}
+
+/**
+ * An adapter's configuration as `loadAdapter` gives it, without its tensors: for plans.
+ * @throws Error naming file and field
+ */
+export const readAdapterConfig = (dir: string, config: ModelConfig): LoraConfig => openAdapter(dir, config).lora;
+
+/**
+ * Loads an adapter for a model, under any of the module names that versions of transformers gave it. The file's tensors say which
+ * names `target_modules`, `exclude_modules` and the patterns are written in; where those would name other layers today, the
+ * configuration that is returned lists every layer by its current name.
+ * @throws Error naming file, field or tensor, and both shapes; nothing stays loaded then
+ */
+export function loadAdapter(dir: string, config: ModelConfig, options: ReadOptions = {}): LoadedAdapter {
+  const { lora, header } = openAdapter(dir, config);
   const places = locate(header, weightShapes(config, lora));
   const params = loraConstants(loraModules(config, lora));
   try {

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
+import { readJson } from "../util/files";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -22,21 +23,6 @@ export interface LoadedModel {
   config: ModelConfig;
   params: Params;
   generationConfig: GenerationConfig;
-}
-
-/** Parses a JSON file. @throws Error naming the file */
-export function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`${file}: can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${file}: no valid JSON (${(error as Error).message})`);
-  }
 }
 
 /** The name under which a tensor was published, from the names newer versions of transformers save. */
@@ -127,6 +113,18 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
   places.delete("lm_head.weight");
 }
 
+/** A directory's configuration, without its weights. @throws Error naming file and field */
+export function loadConfig(dir: string): Pick<LoadedModel, "config" | "generationConfig"> {
+  const file = path.join(dir, "config.json");
+  const generationFile = path.join(dir, "generation_config.json");
+  return {
+    config: parseConfig(readJson(file), file),
+    generationConfig: fs.existsSync(generationFile)
+      ? parseGenerationConfig(readJson(generationFile), generationFile)
+      : {},
+  };
+}
+
 /**
  * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time and each straight
  * into TensorFlow's memory; f16 and bf16 become f32, unless `dtype` says that they are held in bfloat16. Names and shapes are
@@ -134,11 +132,7 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
  * @throws Error naming file, tensor and both shapes; nothing stays loaded then
  */
 export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
-  const config = parseConfig(readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
-  const generationFile = path.join(dir, "generation_config.json");
-  const generationConfig = fs.existsSync(generationFile)
-    ? parseGenerationConfig(readJson(generationFile), generationFile)
-    : {};
+  const { config, generationConfig } = loadConfig(dir);
   const places = locate(dir, config, readHeaders(dir));
   const params: Params = {};
   const staging: Staging = { buffer: new ArrayBuffer(0) };

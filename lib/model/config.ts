@@ -52,7 +52,10 @@ export interface ModelConfig {
   visionStartTokenId: number;
   visionEndTokenId: number;
   bosTokenId?: number;
+  /** The token that ends a response; the first where config.json lists several. */
   eosTokenId?: number;
+  /** All of them, where config.json has a list. */
+  eosTokenIds?: readonly number[];
   padTokenId?: number;
 }
 
@@ -82,6 +85,13 @@ function reader(file: string, prefix: string, json: Json) {
     fail,
     positiveInteger: (field: string, fallback?: number, ...aliases: string[]) =>
       number(field, [field, ...aliases], fallback, (x) => Number.isInteger(x) && x > 0, "a positive integer"),
+    /** True or false; null where the field is absent. */
+    flag: (field: string): boolean | null => {
+      const value = json[field] ?? null;
+      return value === null || typeof value === "boolean"
+        ? value
+        : fail(field, `is ${JSON.stringify(value)}; expected true or false`);
+    },
     tokenId: (field: string, fallback?: number) =>
       number(field, [field], fallback, (x) => Number.isInteger(x) && x >= 0, "a token id (an integer >= 0)"),
     positive: (field: string, fallback?: number) =>
@@ -188,6 +198,37 @@ function parseVision(file: string, json: Json): VisionConfig {
   };
 }
 
+/** Beginning, padding and end tokens, of the root or else of `text_config`, as transformers looks for them. */
+function specialTokens(file: string, root: Json, nested: Json | null): Partial<ModelConfig> {
+  const found: Partial<ModelConfig> = {};
+  const valueOf = (field: string): unknown => root[field] ?? nested?.[field];
+  for (const [key, field] of [
+    ["bosTokenId", "bos_token_id"],
+    ["padTokenId", "pad_token_id"],
+  ] as const) {
+    const value = valueOf(field);
+    if (Number.isInteger(value)) found[key] = value as number;
+  }
+  const end = valueOf("eos_token_id") ?? [];
+  const ends = [end].flat() as unknown[];
+  if (!ends.every((id) => Number.isInteger(id) && (id as number) >= 0))
+    throw new Error(`${file}: eos_token_id is ${JSON.stringify(end)}; expected a token id or a list of them`);
+  if (ends.length > 0) found.eosTokenId = ends[0] as number;
+  if (Array.isArray(end) && ends.length > 0) found.eosTokenIds = ends as number[];
+  return found;
+}
+
+/**
+ * Whether the output layer is the embedding table. transformers goes by the outer value: the one in `text_config` counts only
+ * where the outer is absent.
+ */
+function tiedEmbeddings(file: string, root: Json, nested: Json | null): boolean {
+  const field = "tie_word_embeddings";
+  return (
+    reader(file, "", root).flag(field) ?? (nested ? reader(file, "text_config.", nested).flag(field) : null) ?? false
+  );
+}
+
 /**
  * Parses the content of a `config.json`.
  * @param file named in errors
@@ -215,24 +256,16 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
     const id = read.tokenId(field, fallback);
     return id < text.vocabSize ? id : read.fail(field, `is ${id}, outside the vocabulary of ${text.vocabSize}`);
   };
-  const config: ModelConfig = {
+  return {
     text,
     vision,
-    tieWordEmbeddings: root.tie_word_embeddings === true || nested?.tie_word_embeddings === true,
+    tieWordEmbeddings: tiedEmbeddings(file, root, nested),
     imageTokenId: token("image_token_id", 151655),
     videoTokenId: token("video_token_id", 151656),
     visionStartTokenId: token("vision_start_token_id", 151652),
     visionEndTokenId: token("vision_end_token_id", 151653),
+    ...specialTokens(file, root, nested),
   };
-  for (const [key, field] of [
-    ["bosTokenId", "bos_token_id"],
-    ["eosTokenId", "eos_token_id"],
-    ["padTokenId", "pad_token_id"],
-  ] as const) {
-    const value = root[field] ?? nested?.[field];
-    if (Number.isInteger(value)) config[key] = value as number;
-  }
-  return config;
 }
 
 /** The content of `config.json` in the published layout. */
@@ -243,7 +276,7 @@ export function configToJson(config: ModelConfig): Json {
     model_type: "qwen2_5_vl",
     attention_dropout: 0.0,
     ...(config.bosTokenId === undefined ? {} : { bos_token_id: config.bosTokenId }),
-    ...(config.eosTokenId === undefined ? {} : { eos_token_id: config.eosTokenId }),
+    ...(config.eosTokenId === undefined ? {} : { eos_token_id: config.eosTokenIds ?? config.eosTokenId }),
     ...(config.padTokenId === undefined ? {} : { pad_token_id: config.padTokenId }),
     image_token_id: config.imageTokenId,
     video_token_id: config.videoTokenId,

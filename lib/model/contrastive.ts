@@ -9,7 +9,7 @@ import { linear } from "../engine/linear";
 import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
-import { readJson } from "./checkpoint";
+import { readJson } from "../util/files";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { causalAttention, decode, embedTokens } from "./decoder";
 import { replaceDirectory } from "./directory";

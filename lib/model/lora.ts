@@ -5,6 +5,7 @@
  * `project` (project.ts) adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
  */
 import { foldIn, random } from "../util/random";
+import { widened } from "../engine/resident";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import type { ModelConfig } from "./config";
@@ -35,11 +36,33 @@ export function currentName(name: string): string {
   return name.startsWith("model.") ? `model.language_model.${name.slice("model.".length)}` : name;
 }
 
-/** Whether PEFT's `target_modules` or `exclude_modules` name a module, spelled as one version of transformers does. */
-function named(by: readonly string[] | string, spelling: string, field: string): boolean {
-  if (typeof by !== "string") return by.some((name) => spelling === name || spelling.endsWith(`.${name}`));
+/** How the modules of a version of transformers are called, from their names in the published files. */
+export type Spelling = (name: string) => string;
+
+const decoderUnder =
+  (prefix: string): Spelling =>
+  (name) =>
+    name.startsWith("model.") ? `${prefix}${name.slice("model.".length)}` : name;
+
+/**
+ * The spellings that adapters were saved under: of transformers from 4.52 on; of those before, which is that of the published files;
+ * with `language_model` outermost; and of adapters made on the model without its output layer, or on the decoder alone.
+ */
+export const SPELLINGS: readonly Spelling[] = [
+  currentName,
+  (name) => name,
+  decoderUnder("language_model.model."),
+  decoderUnder("language_model."),
+  decoderUnder(""),
+];
+
+/** Whether PEFT's `target_modules` or `exclude_modules` name a module, under one spelling or under any of several. */
+function named(by: readonly string[] | string, spellings: readonly string[], field: string): boolean {
+  if (typeof by !== "string")
+    return by.some((name) => spellings.some((spelling) => spelling === name || spelling.endsWith(`.${name}`)));
   try {
-    return new RegExp(`^(?:${by})$`).test(spelling);
+    const whole = new RegExp(`^(?:${by})$`);
+    return spellings.some((spelling) => whole.test(spelling));
   } catch {
     throw new Error(`LoRA: ${field} is ${JSON.stringify(by)}; it is no regular expression that JavaScript knows`);
   }
@@ -53,29 +76,59 @@ function patterned(pattern: Record<string, number>, spellings: readonly string[]
   return key === undefined ? fallback : pattern[key];
 }
 
-/**
- * The layers that an adapter has, by published name, in the order of the forward pass.
- * @throws Error where nothing is named, or something that can't be adapted (a convolution, an embedding, a tied output layer)
- */
-export function loraModules(config: ModelConfig, lora: LoraConfig): Record<string, LoraModule> {
-  const shapes = paramShapes(config);
+/** What an adapter can be put on, and what it cannot, by published name. */
+interface Candidates {
+  /** In the order of the forward pass. */
+  names: string[];
+  isLinear(name: string): boolean;
+}
+
+function candidates(config: ModelConfig, shapes: Record<string, number[]>): Candidates {
   const modules = Object.keys(shapes)
     .filter((name) => name.endsWith(".weight") && shapes[name].length > 1)
     .map((name) => name.slice(0, -".weight".length));
-  const isLinear = (name: string): boolean => shapes[`${name}.weight`].length === 2 && name !== "model.embed_tokens";
-  const all = config.tieWordEmbeddings ? [...modules, "lm_head"] : modules;
-  const chosen = (spell: (name: string) => string): string[] =>
-    all.filter((name) => {
-      if (lora.excludeModules !== null && named(lora.excludeModules, spell(name), "exclude_modules")) return false;
-      if (typeof lora.targetModules === "string" && lora.targetModules.toLowerCase() === "all-linear")
-        return name !== "lm_head" && isLinear(name);
-      return named(lora.targetModules, spell(name), "target_modules");
-    });
-  const current = chosen(currentName);
-  const found = current.length > 0 ? current : chosen((name) => name);
+  return {
+    names: config.tieWordEmbeddings ? [...modules, "lm_head"] : modules,
+    isLinear: (name) => shapes[`${name}.weight`].length === 2 && name !== "model.embed_tokens",
+  };
+}
+
+/** The modules that a configuration names. @param spell all spellings of a module that count */
+function chosen({ names, isLinear }: Candidates, lora: LoraConfig, spell: (name: string) => string[]): string[] {
+  return names.filter((name) => {
+    if (lora.excludeModules !== null && named(lora.excludeModules, spell(name), "exclude_modules")) return false;
+    if (typeof lora.targetModules === "string" && lora.targetModules.toLowerCase() === "all-linear")
+      return name !== "lm_head" && isLinear(name);
+    return named(lora.targetModules, spell(name), "target_modules");
+  });
+}
+
+/**
+ * The modules that a configuration names where nothing says which spelling it is in. A list of names is read in the current and the
+ * published spelling together: no name of one means another module in the other. A pattern is read in the current spelling, and in the
+ * published one where that names nothing.
+ */
+function chosenUnspelled(all: Candidates, lora: LoraConfig): string[] {
+  const either = (name: string): string[] => [currentName(name), name];
+  if (typeof lora.targetModules !== "string" && typeof lora.excludeModules !== "string")
+    return chosen(all, lora, either);
+  const current = chosen(all, lora, (name) => [currentName(name)]);
+  return current.length > 0 ? current : chosen(all, lora, (name) => [name]);
+}
+
+/**
+ * The layers that an adapter has, by published name, in the order of the forward pass.
+ * @param spelling that of the names in `lora`, where it is known
+ * @throws Error where nothing is named, or something that can't be adapted (a convolution, an embedding, a tied output layer)
+ */
+export function loraModules(config: ModelConfig, lora: LoraConfig, spelling?: Spelling): Record<string, LoraModule> {
+  const shapes = paramShapes(config);
+  const all = candidates(config, shapes);
+  const found = spelling ? chosen(all, lora, (name) => [spelling(name)]) : chosenUnspelled(all, lora);
+  const shown = spelling ?? currentName;
   if (found.length === 0)
     throw new Error(
-      `LoRA: target_modules ${JSON.stringify(lora.targetModules)} name no layer of this model; its layers are called like ${currentName("model.layers.0.self_attn.q_proj")}`,
+      `LoRA: target_modules ${JSON.stringify(lora.targetModules)} name no layer of this model; its layers are called like ${shown("model.layers.0.self_attn.q_proj")}`,
     );
   return Object.fromEntries(
     found.map((name): [string, LoraModule] => {
@@ -83,11 +136,11 @@ export function loraModules(config: ModelConfig, lora: LoraConfig): Record<strin
         throw new Error(
           "LoRA: target_modules name lm_head, which is tied to the embeddings; leave it out or untie the model",
         );
-      if (!isLinear(name))
+      if (!all.isLinear(name))
         throw new Error(
-          `LoRA: target_modules name ${currentName(name)} [${shapes[`${name}.weight`].join(", ")}], which is no linear layer; leave it out with exclude_modules`,
+          `LoRA: target_modules name ${shown(name)} [${shapes[`${name}.weight`].join(", ")}], which is no linear layer; leave it out with exclude_modules`,
         );
-      const spellings = [currentName(name), name];
+      const spellings = spelling ? [spelling(name)] : [currentName(name), name];
       const rank = patterned(lora.rankPattern, spellings, lora.rank);
       const alpha = patterned(lora.alphaPattern, spellings, lora.alpha);
       return [
@@ -101,6 +154,36 @@ export function loraModules(config: ModelConfig, lora: LoraConfig): Record<strin
       ];
     }),
   );
+}
+
+/**
+ * The same adapter in names that mean the same everywhere: as it is where its names already do, else with every layer's whole current
+ * name in `target_modules`, and ranks and alphas by them.
+ * @param spelling that of the names in `lora`
+ */
+export function respelled(config: ModelConfig, lora: LoraConfig, spelling: Spelling): LoraConfig {
+  const modules = loraModules(config, lora, spelling);
+  const same = (other: Record<string, LoraModule>): boolean => JSON.stringify(other) === JSON.stringify(modules);
+  try {
+    if (same(loraModules(config, lora)) && same(loraModules(config, lora, currentName))) return lora;
+  } catch {
+    // other names: written out below
+  }
+  const names = Object.keys(modules);
+  const pattern = (given: Record<string, number>, fallback: number): Record<string, number> =>
+    Object.fromEntries(
+      names
+        .map((name): [string, number] => [name, patterned(given, [spelling(name)], fallback)])
+        .filter(([, value]) => value !== fallback)
+        .map(([name, value]) => [currentName(name).replace(/\./g, "\\."), value]),
+    );
+  return {
+    ...lora,
+    targetModules: names.map(currentName),
+    excludeModules: null,
+    rankPattern: pattern(lora.rankPattern, lora.rank),
+    alphaPattern: pattern(lora.alphaPattern, lora.alpha),
+  };
 }
 
 /** Shapes of an adapter's tensors by name. */
@@ -171,7 +254,8 @@ export function splitAdapter(params: Params): { base: Params; adapter: Params } 
 
 /**
  * The model with its adapter merged, `W + scaling · B · A`, under the names of a plain model.
- * All tensors are new handles that the caller disposes; `params` stays as it is.
+ * All tensors are new handles that the caller disposes; `params` stays as it is. Of a base held in bfloat16 the merged layers are
+ * float32, the others stay as they are.
  * @throws Error where an adapted layer is missing or has another shape
  */
 export function mergeLora(params: Params): Params {
@@ -185,7 +269,7 @@ export function mergeLora(params: Params): Params {
       );
       merged[name] =
         name.endsWith(".weight") && a
-          ? tf.tidy(() => tensor.add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling)))
+          ? tf.tidy(() => widened(tensor).add(tf.matMul(b as tf.Tensor2D, a as tf.Tensor2D).mul(scaling)))
           : tensor.clone();
     }
     const orphan = Object.keys(adapter).find((name) => !base[name.replace(LORA_NAME, ".weight")]);

@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import { canCompile } from "../engine/native";
 import { narrowed, tensorFromStored, widened } from "../engine/resident";
 import { isNative, tf, type Params, type Tensor } from "../engine/tensorflow";
+import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half";
 
 /** Storage types read here; int32 tensors are stored as I32. */
@@ -57,15 +58,39 @@ function parseEntry(file: string, name: string, value: unknown, dataStart: numbe
 }
 
 /**
+ * The tensors have to cover the data without overlap, gap or rest, as the safetensors library asks for: bytes of no tensor mean that
+ * the file was half overwritten, or put together wrongly.
+ * @throws Error naming the tensors on either side, and the bytes
+ */
+function checkCoverage(file: string, entries: Record<string, TensorEntry>, dataStart: number, fileSize: number): void {
+  const ordered = Object.entries(entries).sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let [last, end] = ["the header", dataStart];
+  const uncovered = (to: number, before: string): Error =>
+    new Error(
+      `${file}: bytes ${end} to ${to}, between ${last} and ${before}, belong to no tensor (${to - end} of ${fileSize}): the file is damaged or was half overwritten; fetch or save it anew`,
+    );
+  for (const [name, entry] of ordered) {
+    if (entry.begin < end)
+      throw new Error(`${file}: tensors ${last} and ${name} overlap (bytes ${entry.begin} to ${end})`);
+    if (entry.begin > end) throw uncovered(entry.begin, name);
+    [last, end] = [name, entry.end];
+  }
+  if (end < fileSize) throw uncovered(fileSize, "the end of the file");
+}
+
+/**
  * Reads and checks a header.
- * @throws Error naming file and tensor: truncated file, header larger than the file, unknown dtype, overlapping offsets
+ * @throws Error naming file and tensor: truncated file, header larger than the file, unknown dtype, overlapping offsets, bytes of no
+ * tensor, a Git LFS pointer in the file's place
  */
 export function readHeader(file: string): SafetensorsHeader {
   const fd = fs.openSync(file, "r");
   try {
     const size = fs.fstatSync(fd).size;
-    const prefix = Buffer.alloc(8);
-    if (fs.readSync(fd, prefix, 0, 8, 0) < 8) throw new Error(`${file}: ${size} bytes are no safetensors file`);
+    const prefix = Buffer.alloc(64);
+    const start = prefix.subarray(0, fs.readSync(fd, prefix, 0, prefix.length, 0));
+    if (isLfsPointer(start)) throw new Error(`${file}: ${LFS_POINTER}`);
+    if (start.length < 8) throw new Error(`${file}: ${size} bytes are no safetensors file`);
     const length = Number(prefix.readBigUInt64LE());
     if (length > size - 8 || length > MAX_HEADER)
       throw new Error(
@@ -85,14 +110,7 @@ export function readHeader(file: string): SafetensorsHeader {
     for (const [name, value] of Object.entries(json)) {
       if (name !== "__metadata__") entries[name] = parseEntry(file, name, value, 8 + length, size);
     }
-    const ordered = Object.entries(entries).sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-    ordered.forEach(([name, entry], i) => {
-      const previous = ordered[i - 1];
-      if (previous && entry.begin < previous[1].end)
-        throw new Error(
-          `${file}: tensors ${previous[0]} and ${name} overlap (bytes ${entry.begin} to ${previous[1].end})`,
-        );
-    });
+    checkCoverage(file, entries, 8 + length, size);
     return { file, entries, metadata: (json.__metadata__ ?? {}) as Record<string, string> };
   } finally {
     fs.closeSync(fd);

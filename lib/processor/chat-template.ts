@@ -3,7 +3,7 @@ import { Template } from "@huggingface/jinja";
 import * as fs from "node:fs";
 import * as path from "node:path";
 
-/** One part of a message; images come before text. */
+/** One part of a message, rendered in the order of the parts. */
 export type ContentPart = { type: "image"; image: string } | { type: "text"; text: string };
 
 /** A chat message. */
@@ -33,10 +33,30 @@ export function chatTemplate(source: string): ChatTemplate {
   return (messages, addGenerationPrompt) => template.render({ messages, add_generation_prompt: addGenerationPrompt });
 }
 
+/** The template of a field `chat_template`: a text, or a list of named ones, of which `default` is meant. @throws Error naming file and names */
+function templateOf(field: unknown, file: string): string | null {
+  if (field === undefined || field === null) return null;
+  if (typeof field === "string") return field;
+  const list = Array.isArray(field) ? (field as unknown[]) : [];
+  const named = list.filter(
+    (entry): entry is { name: string; template: string } =>
+      typeof (entry as { name?: unknown } | null)?.name === "string" &&
+      typeof (entry as { template?: unknown } | null)?.template === "string",
+  );
+  if (list.length === 0 || named.length < list.length)
+    throw new Error(`${file}: chat_template is neither a text nor a list of {name, template}`);
+  const chosen = named.length === 1 ? named[0] : named.find(({ name }) => name === "default");
+  if (!chosen)
+    throw new Error(
+      `${file}: chat_template has ${named.map(({ name }) => JSON.stringify(name)).join(", ")} and none is named "default"; name one so, or put it into chat_template.jinja`,
+    );
+  return chosen.template;
+}
+
 /**
  * Finds the template of a checkpoint directory: `chat_template.jinja`, else `chat_template.json`, else
- * `tokenizer_config.json` (the order of transformers).
- * @throws Error naming the files looked into
+ * `tokenizer_config.json` (the order of transformers). Of a list of named templates `default` is taken.
+ * @throws Error naming the files looked into, or the named templates where none is the default
  */
 export function loadChatTemplate(dir: string): ChatTemplate {
   const jinja = path.join(dir, "chat_template.jinja");
@@ -45,7 +65,8 @@ export function loadChatTemplate(dir: string): ChatTemplate {
     const file = path.join(dir, name);
     if (!fs.existsSync(file)) continue;
     const json = JSON.parse(fs.readFileSync(file, "utf8")) as { chat_template?: unknown };
-    if (typeof json.chat_template === "string") return chatTemplate(json.chat_template);
+    const source = templateOf(json.chat_template, file);
+    if (source !== null) return chatTemplate(source);
   }
   throw new Error(
     `${dir}: no chat template in chat_template.jinja, chat_template.json or tokenizer_config.json (chat_template)`,

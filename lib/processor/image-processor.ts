@@ -1,10 +1,12 @@
 /** Images to patches as Qwen2-VL's image processor makes them (transformers' `Qwen2VLImageProcessorPil`). */
-import sharp, { type OutputInfo } from "sharp";
 import type { Grid } from "../model/vision-plan";
 import { imageAddon, type ImageAddon } from "./image-addon";
+import { decodeImage } from "./image-decode";
+import { toRgb, type AlphaMode } from "./image-pixels";
 import type { PreprocessorConfig } from "./preprocessor-config";
 import { resizeBicubic, type RgbImage } from "./resize";
 
+export type { AlphaMode } from "./image-pixels";
 export type { RgbImage } from "./resize";
 
 /** An image as the model takes it. */
@@ -15,59 +17,14 @@ export interface ProcessedImage {
   grid: Grid;
 }
 
-/** Transparency: `drop` keeps the colour under it (Hugging Face's `load_image`), `white` puts the image on white. */
-export type AlphaMode = "drop" | "white";
-
-/** Pillow's `alpha_composite` of one channel on white, 7 bits of precision. */
-function onWhite(value: number, alpha: number): number {
-  if (alpha === 0) return 255;
-  const coefficient = alpha * 128;
-  const sum = value * coefficient + 255 * (255 * 128 - coefficient) + (0x80 << 7);
-  return (((sum >>> 8) + sum) >>> 8) >>> 7;
-}
-
-/** Pixels as they come from a file, 8 bits each. */
-interface Decoded {
-  width: number;
-  height: number;
-  /** 3, or 4 with alpha. */
-  channels: number;
-  data: Uint8Array;
-}
-
-async function decode(source: string | Uint8Array): Promise<Decoded> {
-  const name = typeof source === "string" ? source : `image of ${source.length} bytes`;
-  let raw: { data: Buffer; info: OutputInfo };
-  try {
-    raw = await sharp(source, { ignoreIcc: true, failOn: "error" })
-      .autoOrient()
-      .toColourspace("srgb")
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-  } catch (error) {
-    throw new Error(`${name}: can't be read as an image (${(error as Error).message.split("\n")[0]})`);
-  }
-  const { width, height, channels } = raw.info;
-  if (channels !== 3 && channels !== 4)
-    throw new Error(`${name}: ${channels} channels; 3 are expected, or 4 with alpha`);
-  return { width, height, channels, data: raw.data };
-}
-
-function toRgb({ width, height, channels, data }: Decoded, alpha: AlphaMode): RgbImage {
-  if (channels === 3) return { width, height, data };
-  const rgb = new Uint8Array(width * height * 3);
-  for (let i = 0, j = 0; i < data.length; i += 4, j += 3) {
-    for (let c = 0; c < 3; c++) rgb[j + c] = alpha === "white" ? onWhite(data[i + c], data[i + 3]) : data[i + c];
-  }
-  return { width, height, data: rgb };
-}
-
 /**
- * Decodes an image file or its bytes to RGB: EXIF orientation applied, embedded colour profile ignored.
+ * Decodes an image file or its bytes to RGB, as `decodeImage` does: EXIF orientation applied, embedded colour profile ignored, 16-bit
+ * grey clipped as Pillow clips it.
+ * @param alpha what becomes of transparency
  * @throws Error naming the file when it is missing or no image
  */
 export async function loadImage(source: string | Uint8Array, alpha: AlphaMode = "drop"): Promise<RgbImage> {
-  return toRgb(await decode(source), alpha);
+  return toRgb(await decodeImage(source), alpha);
 }
 
 /** Python's `round`: halves to the even integer. */
@@ -120,6 +77,12 @@ function normalisation(config: PreprocessorConfig): Float32Array {
 
 /** Pixel limits in place of the configuration's (evaluation and training may differ). */
 export type PixelLimits = Partial<Pick<PreprocessorConfig, "minPixels" | "maxPixels">>;
+
+/** How an image is read, where a call differs from the processor: evaluation puts transparency on white, training drops it. */
+export interface ImageOptions extends PixelLimits {
+  /** Default `drop`. */
+  alpha?: AlphaMode;
+}
 
 function sizeFor(
   config: PreprocessorConfig,
@@ -183,7 +146,7 @@ export function processImage(config: PreprocessorConfig, image: RgbImage, limits
 export async function readImage(
   config: PreprocessorConfig,
   source: string | Uint8Array | RgbImage,
-  options: PixelLimits & { alpha?: AlphaMode } = {},
+  options: ImageOptions = {},
   addon: ImageAddon | null = imageAddon(),
 ): Promise<ProcessedImage> {
   const { alpha = "drop" } = options;
@@ -191,7 +154,7 @@ export async function readImage(
   if (!isFile) checkLength(source);
   // pixels of the caller are copied: it may write or transfer its own meanwhile
   const decoded = isFile
-    ? await decode(source)
+    ? await decodeImage(source)
     : { ...source, channels: 3, data: addon ? source.data.slice() : source.data };
   if (addon === null) return processImage(config, toRgb(decoded, alpha), options);
   const { patchSize, mergeSize, temporalPatchSize } = config;

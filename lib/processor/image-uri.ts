@@ -1,6 +1,6 @@
 /** Images as data URIs: how they travel in a request. */
 import { readFileSync } from "node:fs";
-import sharp from "sharp";
+import { readImageHeader, uprightImage } from "./image-decode";
 
 const TYPES: Readonly<Record<string, string>> = {
   jpeg: "image/jpeg",
@@ -9,29 +9,26 @@ const TYPES: Readonly<Record<string, string>> = {
   gif: "image/gif",
 };
 
+/** The bytes as a data URI. */
+const uriOf = (type: string, bytes: Buffer): string => `data:${type};base64,${bytes.toString("base64")}`;
+
 /**
- * A file as `data:image/…;base64,…`: its bytes as they are where the format is a common one, it stands upright and has at
- * most `maxPixels`; else turned upright, made smaller where needed and encoded as JPEG of quality 95.
+ * A file as `data:image/…;base64,…`: its bytes as they are where the format is a common one and every server sees the picture that the
+ * model here does. One that lies is turned upright, one with more than `maxPixels` made smaller, a transparent one put on white, and
+ * CMYK, 16-bit grey and other formats become RGB. What is encoded anew is JPEG of quality 95, or PNG where only transparency was the
+ * reason: such pictures are drawings mostly.
  * @throws Error naming the file that is missing or no image
  */
 export async function imageDataUri(file: string, maxPixels = Infinity): Promise<string> {
-  try {
-    const bytes = readFileSync(file);
-    const { format, width, height, orientation = 1 } = await sharp(bytes).metadata();
-    const pixels = width * height;
-    if (TYPES[format] !== undefined && pixels <= maxPixels && orientation === 1) {
-      await sharp(bytes, { failOn: "error" }).raw().toBuffer(); // the whole image decodes
-      return `data:${TYPES[format]};base64,${bytes.toString("base64")}`;
-    }
-    const factor = Math.min(1, Math.sqrt(maxPixels / pixels));
-    const upright = sharp(bytes, { failOn: "error" }).autoOrient().flatten({ background: "#ffffff" });
-    const [w, h] = orientation >= 5 ? [height, width] : [width, height];
-    const resized =
-      factor < 1
-        ? upright.resize(Math.max(1, Math.floor(w * factor)), Math.max(1, Math.floor(h * factor)), { fit: "fill" })
-        : upright;
-    return `data:image/jpeg;base64,${(await resized.jpeg({ quality: 95 }).toBuffer()).toString("base64")}`;
-  } catch (error) {
-    throw new Error(`${file}: can't be read as an image (${(error as Error).message.split("\n")[0]})`);
-  }
+  const { width, height, turned, format, hasAlpha, special } = await readImageHeader(file);
+  const pixels = width * height;
+  const common = format in TYPES && pixels <= maxPixels && !turned && !special;
+  const upright = await uprightImage(file); // the whole image decodes
+  if (common && !hasAlpha) return uriOf(TYPES[format], readFileSync(file));
+  const opaque = upright.flatten({ background: "#ffffff" });
+  if (common) return uriOf("image/png", await opaque.png().toBuffer());
+  const factor = Math.min(1, Math.sqrt(maxPixels / pixels));
+  const side = (length: number): number => Math.max(1, Math.floor(length * factor));
+  const resized = factor < 1 ? opaque.resize(side(width), side(height), { fit: "fill" }) : opaque;
+  return uriOf("image/jpeg", await resized.jpeg({ quality: 95 }).toBuffer());
 }

@@ -1,6 +1,7 @@
 /** `preprocessor_config.json` of Qwen2-VL's image processor in camelCase, and back. */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { readJsonObject } from "../util/files";
 
 /** How an image becomes patches. */
 export interface PreprocessorConfig {
@@ -88,16 +89,9 @@ export function preprocessorConfigToJson(config: PreprocessorConfig): Record<str
 
 /** Loads the configuration of a checkpoint directory. @throws Error naming the file */
 export function loadPreprocessorConfig(dir: string): PreprocessorConfig {
-  const read = (file: string): Record<string, unknown> => {
-    try {
-      return JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>;
-    } catch (error) {
-      throw new Error(`${file}: can't be read as JSON (${(error as Error).message.split("\n")[0]})`);
-    }
-  };
   const file = path.join(dir, "preprocessor_config.json");
   const processorFile = path.join(dir, "processor_config.json");
   if (!fs.existsSync(file) && fs.existsSync(processorFile))
-    return parsePreprocessorConfig(read(processorFile).image_processor, `${processorFile} (image_processor)`);
-  return parsePreprocessorConfig(read(file), file);
+    return parsePreprocessorConfig(readJsonObject(processorFile).image_processor, `${processorFile} (image_processor)`);
+  return parsePreprocessorConfig(readJsonObject(file), file);
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { Grid } from "../model/vision-plan";
 import { loadChatTemplate, type ChatTemplate, type Message } from "./chat-template";
-import { readImage, type AlphaMode, type ProcessedImage, type RgbImage } from "./image-processor";
+import { readImage, type ImageOptions, type ProcessedImage, type RgbImage } from "./image-processor";
 import { loadPreprocessorConfig, type PreprocessorConfig } from "./preprocessor-config";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -18,14 +18,11 @@ export interface Prompt {
 }
 
 /** Options of `Processor.prompt`. */
-export interface PromptOptions {
+export interface PromptOptions extends ImageOptions {
   /** Open the assistant's turn. Default true. */
   addGenerationPrompt?: boolean;
   /** Images to use in place of the files that the messages name, in order. */
   images?: readonly ProcessedImage[];
-  alpha?: AlphaMode;
-  minPixels?: number;
-  maxPixels?: number;
 }
 
 /** Tokenizer, template and image processor of one checkpoint. */
@@ -33,11 +30,10 @@ export interface Processor {
   tokenizer: Tokenizer;
   imageConfig: PreprocessorConfig;
   imageTokenId: number;
+  /** Messages to text, one placeholder per image. */
+  template: ChatTemplate;
   /** Decodes and processes an image file, bytes or pixels (`readImage`); several at once run on several cores. */
-  image(
-    source: string | Uint8Array | RgbImage,
-    options?: Pick<PromptOptions, "alpha" | "minPixels" | "maxPixels">,
-  ): Promise<ProcessedImage>;
+  image(source: string | Uint8Array | RgbImage, options?: ImageOptions): Promise<ProcessedImage>;
   /** Tokens of messages whose images have these grids, in order. No file is read. */
   promptIds(
     messages: readonly Message[],
@@ -77,14 +73,20 @@ export function expandImageTokens(
   });
 }
 
-/** Puts a processor together. */
+/** Puts a processor together. @param defaults how images are read where a call does not say */
 export function createProcessor(
   tokenizer: Tokenizer,
   template: ChatTemplate,
   imageConfig: PreprocessorConfig,
+  defaults: ImageOptions = {},
 ): Processor {
   const imageTokenId = tokenizer.tokenId("<|image_pad|>");
-  const image: Processor["image"] = (source, options) => readImage(imageConfig, source, options);
+  const image: Processor["image"] = (source, { alpha, minPixels, maxPixels } = {}) =>
+    readImage(imageConfig, source, {
+      alpha: alpha ?? defaults.alpha,
+      minPixels: minPixels ?? defaults.minPixels,
+      maxPixels: maxPixels ?? defaults.maxPixels,
+    });
   const promptIds: Processor["promptIds"] = (messages, grids, addGenerationPrompt = true) => {
     const text = template(messages, addGenerationPrompt);
     return { text, inputIds: expandImageTokens(tokenizer.encode(text), imageTokenId, grids, imageConfig.mergeSize) };
@@ -93,6 +95,7 @@ export function createProcessor(
     tokenizer,
     imageConfig,
     imageTokenId,
+    template,
     image,
     promptIds,
     prompt: async (messages, options = {}) => {
@@ -114,9 +117,13 @@ export function createProcessor(
   };
 }
 
-/** Loads the processor of a checkpoint directory. @throws Error naming the file that is missing or wrong */
-export function loadProcessor(dir: string): Processor {
-  return createProcessor(loadTokenizer(dir), loadChatTemplate(dir), loadPreprocessorConfig(dir));
+/**
+ * Loads the processor of a checkpoint directory.
+ * @param defaults how images are read where a call does not say: `{ alpha: "white" }` for evaluation
+ * @throws Error naming the file that is missing or wrong
+ */
+export function loadProcessor(dir: string, defaults: ImageOptions = {}): Processor {
+  return createProcessor(loadTokenizer(dir), loadChatTemplate(dir), loadPreprocessorConfig(dir), defaults);
 }
 
 /** What belongs to a checkpoint's processor; only the first is always there. */

@@ -1,7 +1,7 @@
 /** A checkpoint's tokenizer, by `@huggingface/tokenizers`. */
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
-import * as fs from "node:fs";
 import * as path from "node:path";
+import { readJsonObject } from "../util/files";
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -67,20 +67,8 @@ export function createTokenizer(
   };
 }
 
-function readObject(file: string): Record<string, unknown> {
-  let json: unknown;
-  try {
-    json = JSON.parse(fs.readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new Error(`${file}: can't be read as JSON (${(error as Error).message.split("\n")[0]})`);
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw new Error(`${file}: expected a JSON object`);
-  return json as Record<string, unknown>;
-}
-
 /** Loads `tokenizer.json` and `tokenizer_config.json` of a checkpoint directory. @throws Error naming the file */
 export function loadTokenizer(dir: string): Tokenizer {
   const file = path.join(dir, "tokenizer.json");
-  return createTokenizer(readObject(file), readObject(path.join(dir, "tokenizer_config.json")), file);
+  return createTokenizer(readJsonObject(file), readJsonObject(path.join(dir, "tokenizer_config.json")), file);
 }

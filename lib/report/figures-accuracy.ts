@@ -3,7 +3,9 @@ import type { Metric } from "../eval/compare";
 import type { OverviewRow } from "../eval/overview";
 import { CELLS } from "../eval/overview";
 import { aggregateSeeds, type AggregateRow, POOLED, type ResultRow } from "../eval/results";
-import { compareMethods, compareText, type Setting } from "../eval/rows";
+import { compareText } from "../util/text";
+import { compareMethods } from "../train/methods";
+import type { Setting } from "../eval/rows";
 import { axis, faded, type Figure, layout, methodStyle, panelHeading } from "./figures-theme";
 
 const percent = (x: number): number => 100 * x;

@@ -1,36 +1,21 @@
 /** One look for every figure: a colour and a mark per method, readable type, a legend outside, tidy margins. */
 
+import { methodFacts, type MethodFacts } from "../train/methods";
+
 /** A plotly figure: what `Plotly.newPlot` and the notebook's `application/vnd.plotly.v1+json` take. */
 export interface Figure {
   data: Record<string, unknown>[];
   layout: Record<string, unknown>;
 }
 
-interface MethodStyle {
-  label: string;
-  color: string;
-  symbol: string;
-}
-
-// Okabe and Ito's colours, told apart by colour-blind readers too; ablations share TAPO's red family.
-const STYLES: Record<string, MethodStyle> = {
-  base: { label: "Base, direct", color: "#8c8c8c", symbol: "circle-open" },
-  "base-cot": { label: "Base, CoT", color: "#4d4d4d", symbol: "circle" },
-  "sft-direct": { label: "SFT on answers", color: "#56b4e9", symbol: "square-open" },
-  sft: { label: "CoT SFT", color: "#0072b2", symbol: "square" },
-  "cls-rl": { label: "CLS-RL", color: "#009e73", symbol: "diamond" },
-  tapo: { label: "TAPO", color: "#d55e00", symbol: "star" },
-  "tapo-no-intra": { label: "TAPO w/o intra", color: "#e69f00", symbol: "triangle-up-open" },
-  "tapo-no-inter": { label: "TAPO w/o inter", color: "#cc79a7", symbol: "triangle-down-open" },
-  "clip-base": { label: "CLIP-style, same pairs", color: "#117733", symbol: "cross" },
-  "clip-fewshot": { label: "CLIP-style + few-shot", color: "#999933", symbol: "x" },
-};
+type MethodStyle = Pick<MethodFacts, "label" | "color" | "symbol">;
 
 const FURTHER = ["#332288", "#88ccee", "#117733", "#999933", "#aa4499", "#882255"];
 
 /** Label, colour and mark of a method: fixed for this project's own, by the letters of the name for others. */
 export function methodStyle(method: string): MethodStyle {
-  if (Object.prototype.hasOwnProperty.call(STYLES, method)) return STYLES[method];
+  const known = methodFacts(method);
+  if (known) return known;
   const sum = Array.from(method).reduce((total, letter) => total + letter.charCodeAt(0), 0);
   return { label: method, color: FURTHER[sum % FURTHER.length], symbol: "x" };
 }

@@ -1,5 +1,6 @@
 /** Several images in one PNG, with captions. */
 import sharp from "sharp";
+import { reasonOf, uprightImage } from "../processor/image-decode";
 
 export interface ImageStripOptions {
   /** One per image, drawn below it. */
@@ -54,8 +55,10 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
     images.map(async (image, i) => {
       const [left, top] = place(i);
       try {
-        // Small drawings are enlarged in whole pixels, so that what the model sees is what is shown.
-        const input = await sharp(image)
+        // Upright, and small drawings enlarged in whole pixels: what the model sees is what is shown.
+        const input = await (
+          await uprightImage(image)
+        )
           .resize(size, size, { fit: "contain", background: "white", kernel: "nearest" })
           .flatten({ background: "white" })
           .png()
@@ -63,7 +66,7 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
         return { input, left, top };
       } catch (error) {
         const name = typeof image === "string" ? image : `image ${i}`;
-        throw new Error(`${name}: cannot be shown (${error instanceof Error ? error.message : String(error)})`);
+        throw new Error(`${name}: cannot be shown (${reasonOf(error)})`);
       }
     }),
   );

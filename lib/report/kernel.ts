@@ -15,9 +15,3 @@ export interface Kernel {
 export function currentKernel(): Kernel | undefined {
   return (globalThis as unknown as Record<symbol, Kernel | undefined>)[Symbol.for("fine-r1.kernel")];
 }
-
-/** Lets timers, messages and interrupts be handled; call it in every long loop. Throws when the cell was interrupted. */
-export async function yieldToEventLoop(): Promise<void> {
-  await new Promise<void>((resolve) => setImmediate(resolve));
-  currentKernel()?.signal()?.throwIfAborted();
-}

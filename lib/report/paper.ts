@@ -1,11 +1,12 @@
 /** The paper's two result tables (`data/paper/*.csv`): read, their averages recomputed, and set beside this project's runs. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import * as aq from "arquero";
 import { SET_NAMES, type SetName } from "../formats/set-names";
 import type { Metric } from "../eval/compare";
-import { aggregateSeeds, resultsFromCsv, type ResultRow } from "../eval/results";
-import { compareMethods, type Setting, type Split } from "../eval/rows";
+import { aggregateSeeds, type ResultRow } from "../eval/results";
+import { compareMethods } from "../train/methods";
+import type { Setting, Split } from "../eval/rows";
 import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
 import { repositoryRoot } from "../util/root";
 import type { TableRow } from "./tables";
@@ -117,21 +118,19 @@ export function paperLong(rows: readonly PaperRow[], setting: Setting): LongCell
   );
 }
 
-/** The published results of the run `main`. @throws Error where they are missing or cannot be read */
-export function readOwnResults(file = path.join(repositoryRoot(), "figures/results.csv")): ResultRow[] {
-  if (!existsSync(file)) throw new Error(`${file}: not there; \`npm start\` makes it`);
-  return resultsFromCsv(readFileSync(file, "utf8"), file);
-}
-
 /** This project's results in the same form, domains as sets, seeds averaged; `run` names the run that every number is from. */
-export function runLong(table: readonly ResultRow[], run: string, metric: Metric = "substring"): LongCell[] {
+export function runLong(
+  table: readonly ResultRow[],
+  of: { run: string; benchmark: string },
+  metric: Metric = "substring",
+): LongCell[] {
   return aggregateSeeds(table)
     .filter((row) => row.metric === metric && !row.domain.startsWith("all"))
     .sort((a, b) => compareMethods(a.method, b.method))
     .map(({ method, domain, split, setting, accuracy }) => ({
-      from: `run ${run}`,
+      from: `run ${of.run}`,
       setting,
-      group: "this project, Emoji-FGVR",
+      group: `this project, ${of.benchmark}`,
       model: methodStyle(method).label,
       split,
       set: domain,

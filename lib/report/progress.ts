@@ -1,13 +1,16 @@
 /** Progress that updates in place: a display in a notebook, a line on stderr elsewhere. */
 import { currentKernel } from "./kernel";
 
-export { yieldToEventLoop } from "./kernel";
-
 /** At most four updates a second: more is not seen, and each is a message. */
 const INTERVAL_MS = 250;
 /** Where a line cannot be rewritten (a log file), one line in this time. */
 const PLAIN_INTERVAL_MS = 10_000;
 const BAR_WIDTH = 24;
+/** Shorter labels and counts are filled up to these, so that the bars of several displays stand below one another. */
+const LABEL_WIDTH = 24;
+const COUNT_WIDTH = 9;
+/** Set for a command whose output is read by somebody who handles carriage returns, as a notebook does. */
+export const REWRITE_VARIABLE = "FINE_R1_REWRITE";
 
 /** `42 s`, `3:07` or `1:02:09`. */
 export function formatDuration(seconds: number): string {
@@ -24,7 +27,9 @@ export function progressText(label: string, done: number, total: number, elapsed
   const full = Math.round(fraction * BAR_WIDTH);
   const bar = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
   const left = done > 0 && done < total ? `, ${formatDuration((elapsedSeconds / done) * (total - done))} left` : "";
-  return `${label}  ${bar} ${done}/${total}  ${formatDuration(elapsedSeconds)}${left}${note === "" ? "" : `  ${note}`}`;
+  const count = `${done}/${total}`.padEnd(COUNT_WIDTH);
+  const time = `${formatDuration(elapsedSeconds)}${left}`;
+  return `${label.padEnd(LABEL_WIDTH)}  ${bar} ${count}  ${time}${note === "" ? "" : `  ${note}`}`;
 }
 
 export interface Progress {
@@ -36,6 +41,31 @@ export interface Progress {
 
 let displays = 0;
 
+/** Shows one line again and again in the same place, as far as what it goes to can. */
+function lineWriter(): { interval: number; write(text: string, last: boolean): void } {
+  const kernel = currentKernel();
+  if (kernel) {
+    const id = `progress-${process.pid}-${++displays}`;
+    let isFirst = true;
+    const write = (text: string): void => {
+      kernel.display({ "text/plain": text }, { id, update: !isFirst });
+      isFirst = false;
+    };
+    return { interval: INTERVAL_MS, write };
+  }
+  const canErase = process.stderr.isTTY;
+  if (canErase || process.env[REWRITE_VARIABLE] === "1") {
+    const begin = canErase ? "\r\x1b[2K" : "\r";
+    const write = (text: string, last: boolean): void =>
+      void process.stderr.write(`${begin}${text}${last ? "\n" : ""}`);
+    return { interval: INTERVAL_MS, write };
+  }
+  const write = (text: string): void => {
+    if (process.env.VITEST === undefined) process.stderr.write(`${text}\n`);
+  };
+  return { interval: PLAIN_INTERVAL_MS, write };
+}
+
 /**
  * Begins a progress display.
  *
@@ -43,22 +73,16 @@ let displays = 0;
  * @param total number of steps, 0 or more
  */
 export function progress(label: string, total: number): Progress {
-  const kernel = currentKernel();
-  const id = `progress-${process.pid}-${++displays}`;
+  const { interval, write } = lineWriter();
   const begun = Date.now();
   let drawn = 0;
   let done = 0;
   let note = "";
 
   const draw = (last: boolean): void => {
-    const text = progressText(label, done, total, (Date.now() - begun) / 1000, note);
-    const isFirst = drawn === 0;
     drawn = Date.now();
-    if (kernel) kernel.display({ "text/plain": text }, { id, update: !isFirst });
-    else if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}${last ? "\n" : ""}`);
-    else if (process.env.VITEST === undefined) process.stderr.write(`${text}\n`);
+    write(progressText(label, done, total, (drawn - begun) / 1000, note), last);
   };
-  const interval = kernel || process.stderr.isTTY ? INTERVAL_MS : PLAIN_INTERVAL_MS;
 
   draw(false);
   return {

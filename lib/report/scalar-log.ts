@@ -29,7 +29,8 @@ export function scalarsOf(row: object): Record<string, number> {
 }
 
 /**
- * Runs `train`, which gives each logged row to `write`; rows reach the files at once. The files are closed however it ends.
+ * Runs `train`, which gives each logged row to `write`; rows reach the files at once. The files are opened with the first row, so that
+ * a training that is refused before it leaves nothing, and closed however it ends.
  * @throws Error as `train` does, or where `FINE_R1_WANDB` is neither `offline` nor empty
  */
 export async function withScalarLog<Row extends { step: number }, R>(
@@ -48,19 +49,24 @@ export async function withScalarLog<Row extends { step: number }, R>(
   if (wandb !== "" && wandb !== "offline")
     throw new Error(`FINE_R1_WANDB is ${JSON.stringify(wandb)}: expected offline, or nothing`);
   const begun = now();
-  const sinks: ScalarSink[] = [openEventFile(path.join(folder, "tensorboard", stage), begun)];
-  let ok = false;
-  try {
+  let sinks: ScalarSink[] | null = null;
+  const open = (): ScalarSink[] => {
+    if (sinks !== null) return sinks;
+    sinks = [openEventFile(path.join(folder, "tensorboard", stage), begun)];
     if (wandb === "offline") {
       const id = createHash("sha256").update(`${run}\0${name}\0${begun}`).digest("hex").slice(0, 8);
       sinks.push(
         openWandbFile(path.join(folder, "wandb"), { id, project: "fine-r1", group: run, name, config }, begun),
       );
     }
-    const result = await train((row) => sinks.forEach((sink) => sink.step(row.step, scalarsOf(row), now())));
+    return sinks;
+  };
+  let ok = false;
+  try {
+    const result = await train((row) => open().forEach((sink) => sink.step(row.step, scalarsOf(row), now())));
     ok = true;
     return result;
   } finally {
-    for (const sink of sinks) sink.close(ok, now());
+    for (const sink of (sinks as ScalarSink[] | null) ?? []) sink.close(ok, now());
   }
 }

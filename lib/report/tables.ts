@@ -3,7 +3,8 @@ import * as aq from "arquero";
 import { mcnemar, pairedBootstrap, pairRows, type Metric } from "../eval/compare";
 import type { Cell, OverviewRow } from "../eval/overview";
 import { aggregateSeeds, type ResultRow } from "../eval/results";
-import { compareMethods, type PredictionRow, type Setting, type Split } from "../eval/rows";
+import { compareMethods } from "../train/methods";
+import type { PredictionRow, Setting, Split } from "../eval/rows";
 import type { MethodSummary } from "../eval/summary";
 import { methodStyle } from "./figures-theme";
 

@@ -1,5 +1,5 @@
 /** The accuracy reward. */
-import { namesIn, normaliseName } from "./listing";
+import { lowerComposed, namesIn, normaliseName } from "./listing";
 import { firstAnswer, tightenTags } from "./tags";
 
 export interface AccuracyOptions {
@@ -13,7 +13,7 @@ export interface AccuracyOptions {
 }
 
 /**
- * 1 where the ground truth is contained, case-insensitively, in the first `<answer>...</answer>`, else 0. White space
+ * 1 where the ground truth is contained, case-insensitively and letters composed (NFC), in the first `<answer>...</answer>`, else 0. White space
  * around `<`, `>` and `/` is removed first. With `strict`, longer names are matched first: for the truth "lily", the
  * answer "fire lily" fails, and for "fire lily" the known name "lily" inside it does no harm.
  * @throws {Error} when `strict` is set without `names`, or the ground truth is empty
@@ -21,7 +21,7 @@ export interface AccuracyOptions {
 export function accuracyReward(response: string, groundTruth: string, options: AccuracyOptions = {}): 0 | 1 {
   if (groundTruth.trim() === "") throw new Error("accuracyReward: the ground truth is empty; every answer contains it");
   const answer = firstAnswer(tightenTags(response));
-  if (answer === null || !answer.toLowerCase().includes(groundTruth.toLowerCase())) return 0;
+  if (answer === null || !lowerComposed(answer).includes(lowerComposed(groundTruth))) return 0;
   if (!options.strict) return 1;
   if (!options.names || options.names.length === 0) {
     throw new Error("accuracyReward: strict needs `names`, the sub-categories that an answer could name");

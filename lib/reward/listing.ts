@@ -3,9 +3,17 @@
 /** What nothing else contains: put in place of a matched name, so that its neighbours do not join. */
 const TAKEN = "\u0000";
 
-/** Lower case, `_` to space: the form in which names and answers are compared. */
+/**
+ * Lower case, composed letters (Unicode's NFC): "é" is one character, whether it was typed so or, as a Mac writes the names
+ * of folders, as "e" and an accent. ASCII is only lowered.
+ */
+export function lowerComposed(text: string): string {
+  return text.toLowerCase().normalize("NFC");
+}
+
+/** Lower case, composed (`lowerComposed`), `_` to space: the form in which names and answers are compared. */
 export function normaliseName(name: string): string {
-  return name.toLowerCase().replace(/_/g, " ");
+  return lowerComposed(name).replace(/_/g, " ");
 }
 
 /**

@@ -1,49 +1,37 @@
 /**
- * A model behind the OpenAI protocol (OpenAI itself, vLLM, SGLang, llama.cpp …), through the official `openai` client, whose
- * own retries are off: they cover neither a body that is cut off nor one that makes no sense, and count nothing.
+ * A model behind the OpenAI protocol (OpenAI itself, vLLM, SGLang, llama.cpp …): retries, limits, the form that the server
+ * takes, and a cache.
  */
-import OpenAI from "openai";
-import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
+import { setMaxListeners } from "node:events";
 import { foldIn, random } from "../util/random";
-import { createGate } from "./request-gate";
+import { createChatClient, type Failure } from "./chat-client";
+import type { ChatAnswer, ParsedReply } from "./chat-reply";
 import { hashOf, type RequestCache } from "./request-cache";
+import { inForm, INSTEAD, leftOut, refusedField, requestBody } from "./request-form";
+import type { ChatBody, ChatRequest, FormField } from "./request-form";
+import { createGate, waitMs } from "./request-gate";
+import { isSameModel } from "./same-model";
 
-/** A part of a user turn; images are data URIs. */
-export type ChatPart = { type: "text"; text: string } | { type: "image_url"; image_url: { url: string } };
-
-/** A message in the protocol's form. */
-export interface ChatMessage {
-  role: "system" | "user" | "assistant";
-  content: string | ChatPart[];
-}
-
-/** What is asked for. */
-export interface ChatRequest {
-  messages: readonly ChatMessage[];
-  /** Answers wanted; where a server gives fewer it is asked again. */
-  n: number;
-  maxTokens: number;
-  temperature: number;
-  topP?: number;
-  seed?: number;
-}
-
-/** One answer. */
-export interface ChatAnswer {
-  text: string;
-  /** False where the limit of tokens cut it off. */
-  finished: boolean;
-}
+export { retryAfterMs } from "./chat-client";
+export type { ChatAnswer } from "./chat-reply";
+export type { ChatMessage, ChatPart, ChatRequest } from "./request-form";
 
 /** What an endpoint has done so far. Tokens as the server counts them; those of cached answers apart. */
 export interface ChatUsage {
+  /** All that were sent, those of `retries` and `reshaped` too. */
   requests: number;
   retries: number;
+  /** Requests made again in another form, after the server had refused a field. */
+  reshaped: number;
   cached: number;
   promptTokens: number;
   completionTokens: number;
   cachedPromptTokens: number;
   cachedCompletionTokens: number;
+  /** Answers, cached ones too, whose thoughts the server gave apart: put back as `<think>…</think>`. */
+  thoughtsPutBack: number;
+  /** Fields that answers, cached ones too, were asked for without, as the server refuses them: `temperature` and the like. */
+  leftOut: string[];
 }
 
 /** How an endpoint is reached. */
@@ -64,8 +52,10 @@ export interface EndpointOptions {
   cache?: RequestCache;
   /** Called before each wait. */
   onRetry?: (attempt: number, waitMs: number, reason: string) => void;
-  /** Waits; replaced in tests. */
-  sleep?: (ms: number) => Promise<void>;
+  /** Hears once of each field that the server refuses, and of another model than asked; default: a line on stderr. */
+  onWarning?: (message: string) => void;
+  /** Waits, until the signal aborts at most; replaced in tests. */
+  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** Asks one model. */
@@ -73,192 +63,188 @@ export interface ChatEndpoint {
   readonly model: string;
   readonly usage: Readonly<ChatUsage>;
   /**
-   * `n` answers, from the cache where it has them.
-   * @throws Error without the key in it: a refusal (400, 401, 403, 404 …) at once, all else after the last attempt
+   * `n` answers, from the cache where it has them; each reply is cached before the next is asked for. An answer without text
+   * has its `problem`, or was cut off at the limit of tokens.
+   * @param signal stops asking: requests under way are given up
+   * @throws Error without the key in it: a refusal (400, 401, 403, 404 …) at once, all else after the last attempt; and where
+   *   no answer has text for another reason than the limit of tokens. The signal's reason where it aborts.
    */
-  ask(request: ChatRequest): Promise<ChatAnswer[]>;
+  ask(request: ChatRequest, signal?: AbortSignal): Promise<ChatAnswer[]>;
 }
 
-/** An answer that makes no sense. */
-class MalformedAnswer extends Error {}
-
-interface Reply {
-  answers: ChatAnswer[];
-  promptTokens: number;
-  completionTokens: number;
-}
+/** As it is cached; fields of `ParsedReply` that later runs don't need are left out. */
+type Reply = Omit<ParsedReply, "model">;
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
-/** A server may ask for a longer wait than the back-off's; not for more than this. */
-const LONGEST_RETRY_AFTER_MS = 600_000;
-const NO_KEY = "EMPTY";
 
-const count = (value: unknown): number =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0;
+const isWorthwhile = ({ status }: Failure): boolean =>
+  status === undefined || status === 408 || status === 409 || status === 429 || status >= 500;
 
-/** The answers of a body. @throws MalformedAnswer saying what is wrong */
-function parseReply(body: unknown): Reply {
-  if (typeof body !== "object" || body === null)
-    throw new MalformedAnswer(`the body is no JSON object but ${typeof body} (is the base URL right?)`);
-  const { choices, usage } = body as { choices?: unknown; usage?: Record<string, unknown> | null };
-  if (!Array.isArray(choices) || choices.length === 0) throw new MalformedAnswer("the body has no choices");
-  const answers = (choices as ({ message?: { content?: unknown } | null; finish_reason?: unknown } | null)[]).map(
-    (choice, i): ChatAnswer => {
-      const content = choice?.message?.content;
-      if (typeof content !== "string" && !(choice?.message && content === null))
-        throw new MalformedAnswer(`choice ${i} has no message with text`);
-      return { text: content ?? "", finished: choice?.finish_reason !== "length" };
-    },
-  );
-  return { answers, promptTokens: count(usage?.prompt_tokens), completionTokens: count(usage?.completion_tokens) };
-}
-
-/** What `Retry-After` asks for, ms: seconds or a date; null where there is none. */
-export function retryAfterMs(header: string | null | undefined, now = Date.now()): number | null {
-  if (header === null || header === undefined || header.trim() === "") return null;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
-  return Number.isFinite(ms) ? Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms)) : null;
-}
-
-/** An error in one line, with what is behind a failed connection. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause =
-    error.cause instanceof Error
-      ? ` (${((error.cause as NodeJS.ErrnoException).code ?? error.cause.message).slice(0, 100)})`
-      : "";
-  return `${error.message.split("\n")[0].slice(0, 300)}${cause}`;
-}
-
+/** Whether a cached value is a reply; an empty answer that counts as finished is an older version's mistake. */
 const isReply = (value: unknown): value is Reply =>
-  typeof value === "object" && value !== null && Array.isArray((value as Partial<Reply>).answers);
+  typeof value === "object" &&
+  value !== null &&
+  Array.isArray((value as Partial<Reply>).answers) &&
+  (value as Reply).answers.every(
+    (answer) => typeof answer?.text === "string" && !(answer.finished && answer.text.trim() === ""),
+  );
 
-/** Opens an endpoint. @throws Error where the base URL is none, or has a password in it */
+/**
+ * Opens an endpoint.
+ * @throws Error where the base URL is none or has a password in it, the key can't be one, or a limit is no sensible number
+ */
 export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
   const {
     baseUrl,
     model,
+    apiKey,
     retries = 6,
     timeoutMs = 300_000,
     requestsPerMinute = 0,
     concurrency = 4,
     cache,
     onRetry,
-    sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onWarning = (message) => void process.stderr.write(`${message}\n`),
+    sleep = waitMs,
   } = options;
-  let url: URL;
-  try {
-    url = new URL(baseUrl);
-  } catch {
-    throw new Error(`base URL ${JSON.stringify(baseUrl)}: no URL; expected one like http://127.0.0.1:8000/v1`);
-  }
-  if (!/^https?:$/.test(url.protocol)) throw new Error(`base URL ${baseUrl}: expected http or https`);
-  if (url.username !== "" || url.password !== "" || url.search !== "")
-    throw new Error(
-      "base URL: no user, password or query may stand in it; the key comes from the environment (OPENAI_API_KEY)",
-    );
-  const apiKey = options.apiKey?.trim() || NO_KEY;
-  const redact = (text: string): string => (apiKey === NO_KEY ? text : text.split(apiKey).join("[key]"));
-  const client = new OpenAI({
-    apiKey,
-    baseURL: baseUrl,
-    maxRetries: 0,
-    organization: null,
-    project: null,
-    logLevel: "off",
-    timeout: timeoutMs,
-  });
+  const client = createChatClient({ baseUrl, apiKey, timeoutMs });
+  const { redact } = client;
   const usage: ChatUsage = {
     requests: 0,
     retries: 0,
+    reshaped: 0,
     cached: 0,
     promptTokens: 0,
     completionTokens: 0,
     cachedPromptTokens: 0,
     cachedCompletionTokens: 0,
+    thoughtsPutBack: 0,
+    leftOut: [],
   };
   const gate = createGate({ concurrency, requestsPerMinute, sleep });
+  const here = `${redact(baseUrl)}, model ${model}`;
+  const refused = new Set<FormField>();
+  const warned = new Set<string>();
+  const warnOnce = (about: string, message: string): void => {
+    if (warned.has(about)) return;
+    warned.add(about);
+    onWarning(`${here}: ${redact(message)}`);
+  };
 
-  /** One attempt; the deadline holds for the body too, which the client's own does not. */
-  async function attempt(body: OpenAI.ChatCompletionCreateParamsNonStreaming): Promise<Reply> {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), timeoutMs);
-    try {
-      usage.requests++;
-      return parseReply(await client.chat.completions.create(body, { signal: deadline.signal }));
-    } catch (error) {
-      if (deadline.signal.aborted) throw new Error(`no answer within ${timeoutMs / 1000} s`);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
+  /** Notes a refusal that asking in another form mends. @returns whether it is one */
+  function learn(failure: Failure, sent: ChatBody): boolean {
+    const field = refusedField(failure, sent);
+    if (field === null) return false;
+    usage.reshaped++;
+    refused.add(field);
+    warnOnce(field, `the server does not take ${field} as asked (${failure.message}); ${INSTEAD[field]}`);
+    return true;
   }
 
-  async function withRetries(body: OpenAI.ChatCompletionCreateParamsNonStreaming, key: string): Promise<Reply> {
-    for (let tried = 0; ; tried++) {
+  /** Waits before the next attempt. */
+  async function backOff(failure: Failure, tried: number, key: string, signal?: AbortSignal): Promise<void> {
+    const own =
+      Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tried) * (0.5 + 0.5 * random(foldIn(0, key, tried)).uniform());
+    const pause = Math.max(own, failure.retryAfterMs ?? 0);
+    onRetry?.(tried + 1, pause, failure.message);
+    if (failure.retryAfterMs !== null) gate.pause(failure.retryAfterMs); // the server means all of us
+    await sleep(pause, signal);
+  }
+
+  /** The reply, asked for again where that may help, and in another form where the server wants one. */
+  async function withRetries(body: ChatBody, key: string, signal?: AbortSignal): Promise<ParsedReply> {
+    for (let tried = 0; ;) {
+      let sent = body;
       try {
-        return await gate.run(() => attempt(body));
+        return await gate.run(() => {
+          sent = inForm(body, refused);
+          usage.requests++;
+          return client.attempt(sent, signal);
+        }, signal);
       } catch (error) {
-        const status = error instanceof OpenAI.APIError ? (error.status as number | undefined) : undefined;
-        const reason = redact(describe(error));
-        const worthwhile = status === undefined || status === 408 || status === 409 || status === 429 || status >= 500;
-        if (!worthwhile || tried >= retries)
-          throw new Error(
-            `${redact(baseUrl)}, model ${model}: ${reason}${worthwhile ? ` (${tried + 1} attempts)` : ""}`,
-          );
+        signal?.throwIfAborted();
+        const failure = client.failureOf(error);
+        if (learn(failure, sent)) continue; // is not sent so again
+        const again = isWorthwhile(failure);
+        if (!again || tried >= retries)
+          throw new Error(`${here}: ${failure.message}${again ? ` (${tried + 1} attempts)` : ""}`);
         usage.retries++;
-        const backOff =
-          Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tried) * (0.5 + 0.5 * random(foldIn(0, key, tried)).uniform());
-        const asked =
-          error instanceof OpenAI.APIError
-            ? retryAfterMs((error.headers as Headers | undefined)?.get("retry-after"))
-            : null;
-        const wait = Math.max(backOff, asked ?? 0);
-        onRetry?.(tried + 1, wait, reason);
-        if (asked !== null) gate.pause(asked); // the server means all of us
-        await sleep(wait);
+        await backOff(failure, tried++, key, signal);
       }
     }
   }
 
-  async function askOnce(request: ChatRequest, n: number, round: number): Promise<Reply> {
-    const body: OpenAI.ChatCompletionCreateParamsNonStreaming = {
-      model,
-      messages: request.messages as ChatCompletionMessageParam[],
-      n,
-      max_tokens: request.maxTokens,
-      temperature: request.temperature,
-      ...(request.topP === undefined ? {} : { top_p: request.topP }),
-      ...(request.seed === undefined ? {} : { seed: request.seed + round }),
-    };
-    const key = hashOf({ baseUrl, round, body });
-    const stored = cache?.get(key);
-    if (isReply(stored)) {
-      usage.cached++;
-      usage.cachedPromptTokens += stored.promptTokens;
-      usage.cachedCompletionTokens += stored.completionTokens;
-      return stored;
+  /** Counts what the answers of a reply were asked without, and their thoughts. */
+  function note({ answers }: Reply): void {
+    for (const { thoughtsPutBack, leftOut: fields = [] } of answers) {
+      if (thoughtsPutBack) usage.thoughtsPutBack++;
+      usage.leftOut.push(...fields.filter((field) => !usage.leftOut.includes(field)));
     }
-    const reply = await withRetries(body, key);
-    usage.promptTokens += reply.promptTokens;
-    usage.completionTokens += reply.completionTokens;
-    const clean = { ...reply, answers: reply.answers.map((answer) => ({ ...answer, text: redact(answer.text) })) };
-    cache?.set(key, clean);
-    return clean;
+  }
+
+  /** A reply from the cache. */
+  function takeStored(keys: readonly string[]): Reply | undefined {
+    const stored = keys.map((key) => cache?.get(key)).find(isReply);
+    if (stored === undefined) return undefined;
+    usage.cached++;
+    usage.cachedPromptTokens += stored.promptTokens;
+    usage.cachedCompletionTokens += stored.completionTokens;
+    note(stored);
+    return stored;
+  }
+
+  /** A reply as it is kept: without the key, and with what was not said to the server. */
+  function cleanReply({ answers, promptTokens, completionTokens }: ParsedReply, body: ChatBody): Reply {
+    const without = leftOut(body, refused);
+    return {
+      answers: answers.map((answer) => ({
+        ...answer,
+        text: redact(answer.text),
+        ...(answer.problem === undefined ? {} : { problem: redact(answer.problem) }),
+        ...(without.length > 0 ? { leftOut: without } : {}),
+      })),
+      promptTokens,
+      completionTokens,
+    };
+  }
+
+  /** The answers of one request, at least one. */
+  async function askOnce(request: ChatRequest, n: number, round: number, signal?: AbortSignal): Promise<Reply> {
+    const body = requestBody(model, request, n, round);
+    const key = hashOf({ baseUrl, round, body });
+    // Where several are asked for one at a time: a later run, which does not know that yet, finds each under a key of its own.
+    const singleKey = hashOf({ baseUrl, round, of: request.n, body: { ...body, n: 1 } });
+    const stored = takeStored(request.n > 1 ? [key, singleKey] : [key]);
+    if (stored !== undefined) return stored;
+    const received = await withRetries(body, key, signal);
+    if (received.model !== null && !isSameModel(model, received.model))
+      warnOnce("model", `the server says that another model answered: ${received.model.slice(0, 200)}`);
+    usage.promptTokens += received.promptTokens;
+    usage.completionTokens += received.completionTokens;
+    const reply = cleanReply(received, body);
+    note(reply);
+    if (reply.answers.some(({ problem }) => problem === undefined))
+      cache?.set(refused.has("n") && request.n > 1 ? singleKey : key, reply);
+    return reply;
   }
 
   return {
     model,
     usage,
-    ask: async (request) => {
+    ask: async (request, signal) => {
       if (!(Number.isInteger(request.n) && request.n >= 1))
         throw new Error(`ask: n is ${request.n}; expected a positive integer`);
+      if (signal) setMaxListeners(0, signal); // many requests listen to one signal
       const answers: ChatAnswer[] = [];
-      for (let round = 0; answers.length < request.n; round++)
-        answers.push(...(await askOnce(request, request.n - answers.length, round)).answers);
-      return answers.slice(0, request.n);
+      for (let round = 0; answers.length < request.n; round++) {
+        signal?.throwIfAborted();
+        answers.push(...(await askOnce(request, request.n - answers.length, round, signal)).answers);
+      }
+      answers.length = request.n;
+      const problems = answers.flatMap(({ problem }) => problem ?? []);
+      if (problems.length === request.n) throw new Error(`${here}: ${problems[0]}`);
+      return answers;
     },
   };
 }

@@ -1,19 +1,34 @@
 /** Lets so many tasks run at once, and start so many a minute. */
+import { setTimeout as wait } from "node:timers/promises";
+
+/** Waits. @throws the signal's reason as soon as it aborts */
+export async function waitMs(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await wait(ms, undefined, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
 
 /** Limits, and the clock they are kept by. */
 export interface GateOptions {
   concurrency: number;
   /** 0 for no limit: starts are otherwise spaced evenly. */
   requestsPerMinute: number;
-  sleep: (ms: number) => Promise<void>;
+  /** May end early, or throw, where the signal is given and aborts. */
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** ms; replaced in tests. */
   now?: () => number;
 }
 
 /** A gate. */
 export interface Gate {
-  /** Runs a task once it may start; tasks start in the order they came. */
-  run<T>(task: () => Promise<T>): Promise<T>;
+  /**
+   * Runs a task once it may start; tasks start in the order they came.
+   * @throws the signal's reason where it aborts before the task has started
+   */
+  run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** No task starts for so many ms from now. */
   pause(ms: number): void;
 }
@@ -28,12 +43,25 @@ export function createGate({ concurrency, requestsPerMinute, sleep, now = Date.n
   let running = 0;
   let next = -Infinity; // when the next task may start
   const waiting: (() => void)[] = [];
-  const enter = async (): Promise<void> => {
-    if (running < concurrency) running++;
-    else await new Promise<void>((resolve) => waiting.push(resolve)); // the place is handed over
-    const start = Math.max(now(), next);
-    next = start + spacing;
-    if (start > now()) await sleep(start - now());
+  /** Waits for one of the places; false where the signal aborts first. */
+  const enter = async (signal?: AbortSignal): Promise<boolean> => {
+    if (signal?.aborted) return false;
+    if (running < concurrency) {
+      running++;
+      return true;
+    }
+    return new Promise<boolean>((resolve) => {
+      const go = (): void => {
+        signal?.removeEventListener("abort", stop);
+        resolve(true); // the place is handed over
+      };
+      const stop = (): void => {
+        waiting.splice(waiting.indexOf(go), 1);
+        resolve(false);
+      };
+      signal?.addEventListener("abort", stop, { once: true });
+      waiting.push(go);
+    });
   };
   const leave = (): void => {
     const first = waiting.shift();
@@ -41,9 +69,13 @@ export function createGate({ concurrency, requestsPerMinute, sleep, now = Date.n
     else running--;
   };
   return {
-    run: async (task) => {
-      await enter();
+    run: async (task, signal) => {
+      if (!(await enter(signal))) throw signal!.reason;
       try {
+        const start = Math.max(now(), next);
+        next = start + spacing;
+        if (start > now()) await sleep(start - now(), signal);
+        signal?.throwIfAborted();
         return await task();
       } finally {
         leave();

@@ -25,6 +25,19 @@ export interface ResolvedSampling {
   eosTokenIds: readonly number[];
 }
 
+/** Where end tokens come from when neither the caller nor `generation_config.json` names any. */
+export interface EndTokens extends Pick<ModelConfig, "eosTokenId" | "eosTokenIds"> {
+  /** The tokenizer's `eos_token`, for a checkpoint whose `config.json` names none either. */
+  tokenizerEosTokenId?: number | null;
+}
+
+/** All of config.json's end tokens, else the tokenizer's; empty where there is none. */
+function endTokens({ eosTokenId, eosTokenIds, tokenizerEosTokenId }: EndTokens): readonly number[] {
+  if (eosTokenIds) return eosTokenIds;
+  const one = eosTokenId ?? tokenizerEosTokenId ?? null;
+  return one === null ? [] : [one];
+}
+
 /** transformers' default where neither caller nor checkpoint names a top-k. */
 const DEFAULT_TOP_K = 50;
 
@@ -35,12 +48,13 @@ function check(field: string, value: number, ok: boolean, expected: string): voi
 /**
  * Fills a request from `generation_config.json`. Sampled where the caller gives a temperature above 0, or gives none and
  * the checkpoint has `do_sample`; else greedy, which heeds the repetition penalty but not temperature, top-k and top-p.
+ * End tokens are the request's, else those of `generation_config.json`, of `config.json`, of the tokenizer.
  * @throws Error naming the field that is out of range
  */
 export function resolveSampling(
   request: SamplingRequest,
   generation: GenerationConfig,
-  config: Pick<ModelConfig, "eosTokenId">,
+  ends: EndTokens,
 ): ResolvedSampling {
   const temperature = request.temperature ?? generation.temperature ?? 1;
   const topP = request.topP ?? generation.topP ?? 1;
@@ -56,8 +70,7 @@ export function resolveSampling(
     "a positive number (1 for none)",
   );
   const greedy = temperature === 0 || (request.temperature === undefined && generation.doSample !== true);
-  const eosTokenIds =
-    request.eosTokenIds ?? generation.eosTokenIds ?? (config.eosTokenId === undefined ? [] : [config.eosTokenId]);
+  const eosTokenIds = request.eosTokenIds ?? generation.eosTokenIds ?? endTokens(ends);
   return {
     greedy,
     temperature: temperature === 0 ? 1 : temperature,

@@ -122,7 +122,10 @@ export function createTextGenerator(
     if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1))
       throw new Error(`generate: max new tokens is ${maxNewTokens}; expected a positive integer`);
     if (prompts.length === 0) return [];
-    const sampling = resolveSampling(options, generationConfig, config);
+    const sampling = resolveSampling(options, generationConfig, {
+      ...config,
+      tokenizerEosTokenId: processor.tokenizer.eosTokenId,
+    });
     const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
     const { rows, features } = readPrompts(config, prompts, (pixels, vision) => encode(tower, pixels, vision));
     const streams = prompts.map(() => textStream(processor.tokenizer));

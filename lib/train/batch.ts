@@ -1,7 +1,7 @@
 /** Rows of tokens to padded tensors: the batch of every training and scoring function. */
 import { tf, type Tensor } from "../engine/tensorflow";
 import type { ModelConfig } from "../model/config";
-import { ropePositions } from "../model/positions";
+import { ropePositions, type RowPositions } from "../model/positions";
 import type { ImagePlace } from "../model/vision-plan";
 
 /** One row: prompt and response as tokens, and what is predicted. */
@@ -43,10 +43,20 @@ export interface BatchShape {
 
 const roundUp = (n: number, multiple: number): number => Math.max(multiple, Math.ceil(n / multiple) * multiple);
 
+/** What `make` returns; its error begins with the row's name. */
+function positionsOf(name: string, make: () => RowPositions): RowPositions {
+  try {
+    return make();
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 /**
  * Pads on the right.
  * @param packed the training rows of each row of the batch; several stand one after another and do not see each other
- * @throws Error where a row predicts its first token or its lengths differ
+ * @throws Error naming the row that is empty, predicts its first token, has flags of another number than tokens, or placeholders that are
+ * not its image's
  */
 export function rowBatch(
   packed: readonly (readonly TrainingRow[])[],
@@ -68,8 +78,9 @@ export function rowBatch(
       const name = `rowBatch: row ${number++}`;
       if (ids.length !== predicted.length)
         throw new Error(`${name} has ${ids.length} tokens and ${predicted.length} flags`);
+      if (ids.length === 0) throw new Error(`${name} has no tokens`);
       if (predicted[0]) throw new Error(`${name} predicts its first token, which nothing precedes`);
-      const positions = ropePositions(config, ids, image ? [image.grid] : []);
+      const positions = positionsOf(name, () => ropePositions(config, ids, image ? [image.grid] : []));
       let placed = 0;
       for (let t = 0; t < ids.length; t++) {
         const at = start + t;

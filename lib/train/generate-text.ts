@@ -7,14 +7,15 @@ import type { Rollout } from "../rollout/types";
 export type TextRollout = Rollout & { text: string };
 
 /** Answers to a user turn about one image of the bench; greedy unless a temperature is given. */
-export function generateText(
+export async function generateText(
   params: Params,
   bench: Workbench,
   image: string,
   text: string,
   options: { samples?: number; temperature?: number; maxNewTokens?: number; seed?: number } = {},
-): TextRollout[] {
+): Promise<TextRollout[]> {
   const { samples = 1, temperature = 0, maxNewTokens = 80, seed = 0 } = options;
+  await bench.images.load([image]);
   const features = bench.features(params, [image]);
   const rollouts = bench.generator.generate(
     params,

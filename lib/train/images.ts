@@ -171,3 +171,14 @@ export function photographs(
     },
   };
 }
+
+/** No images: the bench of a run before its images are known. */
+export const noImages: RunImages = {
+  uniform: false,
+  grid: (path) => {
+    throw new Error(`${path}: is no image of this run`);
+  },
+  load: () => Promise.resolve(),
+  patches: () => tf.zeros([0, 0]),
+  dispose: () => undefined,
+};

@@ -11,6 +11,14 @@ import type { BatchImages, Workbench } from "./workbench";
 /** Anchor, positive, negative: the three images of a group in a batch, in this order. */
 const IMAGES_PER_GROUP = 3;
 
+/** How groups are sampled. */
+export interface SampleOptions {
+  settings: RlSettings;
+  /** Intra-class augmentation: n2 rollouts come from the positive. */
+  intra: boolean;
+  seed: number;
+}
+
 /**
  * Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. Prompts are read
  * `rl.promptsPerCall` at a time, which bounds memory; what is drawn for a prompt does not depend on it.
@@ -19,9 +27,7 @@ export async function sampleGroups(
   params: Params,
   bench: Workbench,
   prompts: readonly RlPrompt[],
-  settings: RlSettings,
-  intra: boolean,
-  seed: number,
+  { settings, intra, seed }: SampleOptions,
 ): Promise<Group[]> {
   const n2 = intra ? settings.positiveGenerations : 0;
   const n1 = settings.numGenerations - n2;
@@ -112,24 +118,26 @@ export interface Collected {
 export async function collectGroups(
   params: Params,
   bench: Workbench,
-  next: () => RlPrompt,
-  settings: RlSettings,
-  intra: boolean,
-  seed: number,
+  {
+    next,
+    onBatch,
+    ...options
+  }: SampleOptions & {
+    /** Draws the next prompt. */
+    next: () => RlPrompt;
+    /** Hears before each generation batch how many groups are kept so far. */
+    onBatch?: (kept: number) => void | Promise<void>;
+  },
 ): Promise<Collected> {
+  const { settings, seed } = options;
   const kept: Group[] = [];
   const sampled: Group[] = [];
   let generationBatches = 0;
   while (kept.length < settings.groupsPerStep && generationBatches < settings.maxGenerationBatches) {
+    await onBatch?.(kept.length);
     const prompts = Array.from({ length: settings.groupsPerGeneration }, next);
-    const groups = await sampleGroups(
-      params,
-      bench,
-      prompts,
-      settings,
-      intra,
-      foldIn(seed, "generation", generationBatches),
-    );
+    const batchSeed = foldIn(seed, "generation", generationBatches);
+    const groups = await sampleGroups(params, bench, prompts, { ...options, seed: batchSeed });
     generationBatches++;
     sampled.push(...groups);
     kept.push(...groups.filter((group) => group.kept));

@@ -6,26 +6,19 @@
  */
 import { useXla } from "../engine/compiler";
 import { cosineSchedule } from "../engine/optimizer";
+import { nextTurn, throwIfAborted } from "../util/abort";
 import { foldIn, random } from "../util/random";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
+import { METHODS, type RlMethod } from "./methods";
 import type { RlSettings } from "./settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { trainedState } from "./sft";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import type { Workbench } from "./workbench";
-
-/** The methods of Stage 2 by the two augmentations. */
-export const RL_METHODS = {
-  "cls-rl": { intra: false, inter: false },
-  tapo: { intra: true, inter: true },
-  "tapo-no-intra": { intra: false, inter: true },
-  "tapo-no-inter": { intra: true, inter: false },
-} as const;
-export type RlMethod = keyof typeof RL_METHODS;
 
 /** One logged step; rates over every sampled rollout of the step, losses over its updates. */
 export interface RlLog {
@@ -69,6 +62,10 @@ export interface RlRun {
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
   donateInitial?: boolean;
   onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
+  /** Hears what is done inside a step, which may take minutes; `done` steps of `total` are finished. */
+  onPhase?: (note: string, done: number, total: number) => void | Promise<void>;
+  /** Stops after the step under way; a checkpoint of it is written where `checkpointing` says so. */
+  signal?: AbortSignal;
 }
 
 const mean = (values: readonly number[]): number | null =>
@@ -152,7 +149,7 @@ export async function trainRl(
       "RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)",
     );
   if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
-  const { intra, inter } = RL_METHODS[run.method];
+  const { intra, inter } = METHODS[run.method];
   const draw = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
   let drawn = 0;
   const next = (): RlPrompt => {
@@ -178,7 +175,14 @@ export async function trainRl(
   const log: RlLog[] = saved?.log ?? [];
   for (let index = log.length; index < settings.steps; index++) {
     const started = Date.now();
-    const collected = await collectGroups(params, bench, next, settings, intra, foldIn(run.seed, "rl", index));
+    const collected = await collectGroups(params, bench, {
+      next,
+      settings,
+      intra,
+      seed: foldIn(run.seed, "rl", index),
+      onBatch: (kept) =>
+        run.onPhase?.(`sampling, ${kept} of ${settings.groupsPerStep} groups kept`, index, settings.steps),
+    });
     const rate =
       settings.learningRate *
       (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
@@ -226,6 +230,7 @@ export async function trainRl(
 
     const updates: Record<string, number>[] = [];
     for (const { parts: planned, tokens } of batches) {
+      await run.onPhase?.(`update ${updates.length + 1} of ${batches.length}`, index, settings.steps);
       const parts: RlBatch[] = [];
       for (const part of planned) parts.push({ ...part, images: await part.images() });
       const out = step(params, state, parts, tokens, learningRate);
@@ -253,8 +258,14 @@ export async function trainRl(
       seconds: (Date.now() - started) / 1000,
     };
     log.push(entry);
-    saveTrainingState(run.checkpointing, { params, state, log, drawn }, settings.steps);
+    saveTrainingState(run.checkpointing, { params, state, log, drawn }, { steps: settings.steps });
     await run.onStep?.(entry, settings.steps, collected.sampled);
+    await nextTurn();
+    if (run.signal?.aborted) {
+      saveTrainingState(run.checkpointing, { params, state, log, drawn }, { steps: settings.steps, now: true });
+      disposeTree(params, state);
+      throwIfAborted(run.signal);
+    }
   }
   disposeTree(state);
   return { params, log };

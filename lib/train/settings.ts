@@ -1,86 +1,100 @@
-/** Settings of the two training stages. */
-import type { Compiler } from "../engine/compiler";
+/** Settings of the two training stages: each declared once, with its default in the shipped experiment. */
+import { COMPILERS } from "../engine/compiler";
+import { amount, choice, count, type Values } from "../util/declared";
+
+const CHECKPOINTING = ["none", "layers"] as const;
+const CHECKPOINTING_HELP =
+  "`layers`: the backward pass computes each layer again from its input; less memory, about a third more time, the same update.";
+const ACCUMULATION_HELP = "Parts that an update is computed in, one after another; less memory, the same update.";
+const MIN_PIXELS = "Fewest pixels of an image; 0 for the checkpoint's own limit.";
+const MAX_PIXELS = "Most pixels of an image; 0 for the checkpoint's own limit.";
 
 /** Supervised fine-tuning. */
-export interface SftSettings {
-  epochs: number;
-  batchSize: number;
-  /** Parts that a batch is computed in, one after another; less memory, the same update. */
-  gradientAccumulationSteps: number;
-  /** `layers`: the backward pass computes each layer again from its input; less memory, about a third more time, the same update. */
-  gradientCheckpointing: "none" | "layers";
-  /** Of the update: `auto` is XLA on a GPU where nothing is computed again. */
-  compiler: Compiler;
-  learningRate: number;
-  /** Factor on the learning rate of the vision tower; 0 freezes it (paper). */
-  visionLearningRateScale: number;
-  weightDecay: number;
-  warmupSteps: number;
-  maxGradNorm: number;
-  /** Strength of image augmentation; 0 for none (paper). */
-  augmentation: number;
-  /** Fewest and most pixels of an image; 0 for the checkpoint's own limits. */
-  minPixels: number;
-  maxPixels: number;
-  /** Pre-training rows added to each batch (0 in the paper): keeps a tiny base from forgetting unseen names. */
-  replayRows: number;
-}
+export const SFT_SETTINGS = {
+  epochs: count(3, "Passes over the records."),
+  batchSize: count(32, "Rows of a mini-batch."),
+  gradientAccumulationSteps: count(1, ACCUMULATION_HELP),
+  gradientCheckpointing: choice(CHECKPOINTING, "none", CHECKPOINTING_HELP),
+  compiler: choice(COMPILERS, "auto", "Of the update: `auto` is XLA on a GPU where nothing is computed again."),
+  learningRate: amount(1.5e-4, "Peak learning rate."),
+  visionLearningRateScale: amount(0.1, "Factor on the learning rate of the vision tower; 0 freezes it (paper)."),
+  weightDecay: amount(0.1, "Decoupled weight decay (AdamW)."),
+  warmupSteps: count(6, "Steps of linear warm-up.", 0),
+  maxGradNorm: amount(1, "Gradients are scaled down to this global norm."),
+  augmentation: amount(0.6, "Strength of image augmentation, 0 to 1; 0 for none (paper). Square drawings only."),
+  minPixels: count(0, MIN_PIXELS, 0),
+  maxPixels: count(0, MAX_PIXELS, 0),
+  maxLength: count(4096, "Longest row in tokens; a longer record is left out and reported, or an error."),
+  replayRows: count(
+    16,
+    "Pre-training rows added to each batch (0 in the paper): keeps a tiny base from forgetting unseen names.",
+    0,
+  ),
+  saveSteps: count(16, "Steps after which a checkpoint is written; 0 for never.", 0),
+};
+export type SftSettings = Values<typeof SFT_SETTINGS>;
 
-/** Reinforcement learning. Each named switch is a row of the table paper / release / here in the README. */
-export interface RlSettings {
-  steps: number;
-  /** Groups that enter the updates of one step (rollout batch). */
-  groupsPerStep: number;
-  /** Updates per step, each on groupsPerStep / updatesPerStep groups. */
-  updatesPerStep: number;
-  /** Parts that an update's groups are computed in, one after another; less memory, the same update. */
-  gradientAccumulationSteps: number;
-  /** `layers`: the backward pass computes each layer again from its input; less memory, about a third more time, the same update. */
-  gradientCheckpointing: "none" | "layers";
-  /** Of the update: `auto` is TensorFlow's kernels, since XLA would compile each of several shapes. */
-  compiler: Compiler;
-  /** Groups sampled per generation batch. */
-  groupsPerGeneration: number;
-  /** How many of them are sampled at a time, 0 for all; less memory, the same draws. */
-  promptsPerCall: number;
-  /** n1 + n2 of the paper. */
-  numGenerations: number;
-  /** n2: how many of them are sampled from the positive image (intra-class augmentation). */
-  positiveGenerations: number;
-  maxNewTokens: number;
-  temperature: number;
-  topP: number;
-  learningRate: number;
-  visionLearningRateScale: number;
-  weightDecay: number;
-  warmupSteps: number;
-  /** `constant` (paper) or `cosine` to a twentieth. */
-  schedule: "constant" | "cosine";
-  maxGradNorm: number;
-  clipRatioLow: number;
-  clipRatioHigh: number;
-  clipRatioDual: number;
-  /** gamma: weight of the inter-class KL. */
-  klCoefficient: number;
-  /** eta1, eta2: weights of the two entropy terms. */
-  entropyCoefficient: number;
-  negativeEntropyCoefficient: number;
-  augmentation: number;
-  /** Fewest and most pixels of an image; 0 for the checkpoint's own limits. */
-  minPixels: number;
-  maxPixels: number;
-  /** Share of open-world prompts. */
-  openShare: number;
-  /** Deviation 1: responses are conditioned on the anchor (paper) or on the image each was sampled from (release). */
-  conditionOn: "anchor" | "sampled";
-  /** Deviation 2: the negative's log-probs are recomputed with gradient at each update (paper) or taken once without (release). */
-  negativeLogProbs: "recomputed" | "stale";
-  /** Deviation 3: how many generation batches fill one step at most. */
-  maxGenerationBatches: number;
-  /** Deviation 3: when no group survives: stop with the counts (paper, bounded) or keep all groups (release). */
-  whenNoGroupSurvives: "skip" | "keep-all" | "stop";
-  /** Deviation 4: one mean over the mini-batch's tokens (paper) or per micro-batch of 4 sequences (release). */
-  lossAverage: "token" | "micro-batch";
-  /** Deviation 5: substring match (paper and release) or `strict`: an answer naming another sub-category fails. */
-  reward: "substring" | "strict";
-}
+/** Reinforcement learning. Each named switch is a row of docs/paper-vs-release.md. */
+export const RL_SETTINGS = {
+  steps: count(16, "Steps: rollout batches."),
+  groupsPerStep: count(16, "Groups that enter the updates of one step."),
+  updatesPerStep: count(2, "Updates of a step, each on groupsPerStep / updatesPerStep groups."),
+  gradientAccumulationSteps: count(1, ACCUMULATION_HELP),
+  gradientCheckpointing: choice(CHECKPOINTING, "none", CHECKPOINTING_HELP),
+  compiler: choice(
+    COMPILERS,
+    "auto",
+    "Of the update: `auto` is TensorFlow's kernels, since XLA would compile each of several shapes.",
+  ),
+  groupsPerGeneration: count(12, "Groups sampled in one generation batch."),
+  promptsPerCall: count(0, "How many of them are sampled at a time, 0 for all; less memory, the same draws.", 0),
+  numGenerations: count(10, "Rollouts of a group: n1 + n2 of the paper."),
+  positiveGenerations: count(5, "n2: rollouts sampled from the positive image (intra-class augmentation).", 0),
+  maxNewTokens: count(72, "Longest response in tokens."),
+  temperature: amount(1, "Sampling temperature."),
+  topP: amount(0.99, "Nucleus: sampled from the most probable tokens of this total probability."),
+  learningRate: amount(1.5e-4, "Peak learning rate."),
+  visionLearningRateScale: amount(0.1, "Factor on the learning rate of the vision tower; 0 freezes it."),
+  weightDecay: amount(0.01, "Decoupled weight decay (AdamW)."),
+  warmupSteps: count(4, "Steps of linear warm-up.", 0),
+  schedule: choice(["constant", "cosine"], "cosine", "`constant` (paper), or `cosine` to a twentieth."),
+  maxGradNorm: amount(1, "Gradients are scaled down to this global norm."),
+  clipRatioLow: amount(0.2, "The probability ratio is clipped below 1 - this."),
+  clipRatioHigh: amount(0.28, "The probability ratio is clipped above 1 + this (DAPO's clip-higher)."),
+  clipRatioDual: amount(3, "Dual clip: bound of the loss of a negative advantage."),
+  klCoefficient: amount(0.01, "gamma: weight of the inter-class KL."),
+  entropyCoefficient: amount(0.03, "eta1: weight of the entropy under the own image."),
+  negativeEntropyCoefficient: amount(0.03, "eta2: weight of the entropy under the negative image."),
+  augmentation: amount(0.6, "Strength of image augmentation, 0 to 1; 0 for none (paper). Square drawings only."),
+  minPixels: count(0, MIN_PIXELS, 0),
+  maxPixels: count(0, MAX_PIXELS, 0),
+  openShare: amount(0.5, "Share of open-world prompts, 0 to 1; the others show options."),
+  conditionOn: choice(
+    ["anchor", "sampled"],
+    "anchor",
+    "Deviation 1: responses are conditioned on the anchor (paper), or on the image each was sampled from (release).",
+  ),
+  negativeLogProbs: choice(
+    ["recomputed", "stale"],
+    "recomputed",
+    "Deviation 2: log-probs under the negative are recomputed with gradient at each update (paper), or taken once without (release).",
+  ),
+  maxGenerationBatches: count(4, "Deviation 3: how many generation batches fill one step at most."),
+  whenNoGroupSurvives: choice(
+    ["skip", "keep-all", "stop"],
+    "skip",
+    "Deviation 3: skip the step's updates, keep all groups (release), or stop with the counts (paper, bounded).",
+  ),
+  lossAverage: choice(
+    ["token", "micro-batch"],
+    "token",
+    "Deviation 4: one mean over the mini-batch's tokens (paper), or one for each micro-batch of 4 sequences (release).",
+  ),
+  reward: choice(
+    ["substring", "strict"],
+    "strict",
+    "Deviation 5: text inclusion (paper and release), or `strict`: an answer that names another sub-category fails.",
+  ),
+  saveSteps: count(4, "Steps after which a checkpoint is written; 0 for never.", 0),
+};
+export type RlSettings = Values<typeof RL_SETTINGS>;

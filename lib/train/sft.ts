@@ -2,6 +2,7 @@
 import type { Conversation } from "../processor/conversation";
 import { useXla } from "../engine/compiler";
 import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
+import { nextTurn, throwIfAborted } from "../util/abort";
 import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
@@ -10,7 +11,7 @@ import { isLora, isLoraWeight, loraSeed } from "../model/lora";
 import { LORA_SEED } from "../model/project";
 import { encodeImages } from "../model/vision";
 import { commonShape, type VisionShape } from "../model/vision-plan";
-import { conversationRow } from "../processor/conversation";
+import { conversationRow, conversationRows } from "../processor/conversation";
 import type { SftSettings } from "./settings";
 import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
 import { packLengths } from "./pack";
@@ -32,6 +33,8 @@ export interface SftRun {
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
   donateInitial?: boolean;
   onStep?: (log: SftLog, total: number) => void | Promise<void>;
+  /** Stops after the step under way; a checkpoint of it is written where `checkpointing` says so. */
+  signal?: AbortSignal;
 }
 
 /** One logged step. */
@@ -132,11 +135,7 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedR
   const replayRows = run.replay ? settings.replayRows : 0;
   if (replayRows >= settings.batchSize)
     throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
-  const encode = (conversation: Conversation) => {
-    if (conversation.image === null) throw new Error("SFT: a record has no image");
-    return conversationRow(conversation, bench.processor, bench.images.grid(conversation.image));
-  };
-  const encoded = conversations.map(encode);
+  const encoded = conversationRows(conversations, bench.processor, bench.images.grid);
   const parts = settings.gradientAccumulationSteps;
   // a batch larger than what there is takes every record once
   const ownRows = Math.min(settings.batchSize - replayRows, conversations.length);
@@ -149,7 +148,8 @@ function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedR
     const rows = own.map((i) => ({ image: conversations[i].image!, row: encoded[i] }));
     for (let i = 0; i < replayRows; i++) {
       const conversation = run.replay!(foldIn(seed, "sft-replay", index, i));
-      rows.push({ image: conversation.image!, row: encode(conversation) });
+      const image = conversation.image!;
+      rows.push({ image, row: conversationRow(conversation, bench.processor, bench.images.grid(image)) });
     }
     return rows.map((row, i) => ({ ...row, augmentationSeed: foldIn(seed, "sft-augment", index, i) }));
   });
@@ -192,7 +192,8 @@ function scoredTokens({ packed }: PlannedPart): number {
 /**
  * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`). The last batch of an epoch is filled
  * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
- * @throws Error without conversations, where a loss is not finite, or where what was saved is of another run
+ * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, where a loss is not
+ * finite, or where what was saved is of another run
  */
 export async function trainSft(
   initial: Params,
@@ -241,8 +242,14 @@ export async function trainSft(
     }
     const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
     log.push(entry);
-    saveTrainingState(run.checkpointing, { params, state, log }, steps.length);
+    saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length });
     await run.onStep?.(entry, steps.length);
+    await nextTurn();
+    if (run.signal?.aborted) {
+      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true });
+      disposeTree(params, state);
+      throwIfAborted(run.signal);
+    }
   }
   disposeTree(state);
   return { params, log };

@@ -7,7 +7,7 @@ import * as path from "node:path";
 import type { AdamWState } from "../engine/optimizer";
 import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
-import { readJson } from "../model/checkpoint";
+import { readJson } from "../util/files";
 import { replaceDirectory } from "../model/directory";
 import { readSafetensors, writeSafetensors } from "../model/safetensors";
 
@@ -37,13 +37,18 @@ const FILES = {
   v: "second-moments.safetensors",
 } as const;
 
-/** Saves after each `everySteps` steps, but not after the last. Nothing where `checkpointing` is undefined. */
+/**
+ * Saves after each `everySteps` steps (0: never), but not after the last; `now` saves whenever there is something to go on
+ * from. Nothing where `checkpointing` is undefined.
+ */
 export function saveTrainingState<Log>(
   checkpointing: Checkpointing | undefined,
   { params, state, log, drawn = 0 }: TrainingState<Log>,
-  steps: number,
+  { steps, now = false }: { steps: number; now?: boolean },
 ): void {
-  if (!checkpointing || log.length % checkpointing.everySteps !== 0 || log.length === steps) return;
+  if (!checkpointing || log.length === steps || log.length === 0) return;
+  const isDue = checkpointing.everySteps > 0 && log.length % checkpointing.everySteps === 0;
+  if (!isDue && !now) return;
   const { folder, identity } = checkpointing;
   const trained = Object.keys(state.m);
   replaceDirectory(folder, MARKER, "checkpoint of a training run", (temporary) => {

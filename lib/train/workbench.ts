@@ -51,6 +51,8 @@ export interface Workbench {
   prompt(text: string, image: ImagePlace | null): PromptRow;
   /** What `make` returned for an equal `key`: training runs of equal settings share their compiled steps. */
   compiled<F>(key: readonly unknown[], make: () => F): F;
+  /** A bench on other images that shares the compiled functions. */
+  withImages(images: RunImages): Workbench;
   dispose(): void;
 }
 
@@ -70,17 +72,49 @@ export interface WorkbenchOptions {
 const KEPT_PROMPTS = 1024;
 
 /** Sets up a bench. */
-export function createWorkbench({
-  config,
-  processor,
-  images,
-  imageBucket = 16,
-  bf16 = false,
-}: WorkbenchOptions): Workbench {
+export function createWorkbench(options: WorkbenchOptions): Workbench {
+  const { config, processor, imageBucket = 16, bf16 = false } = options;
   const encode = compile(
     (params: Params, { pixelValues, vision }: BatchImages) => encodeImages(params, config, pixelValues, vision),
     { name: "images.encode", bf16 },
   );
+  const { tokenizer } = processor;
+  const steps = new Map<string, unknown>();
+  const shared = {
+    config,
+    processor,
+    generator: createGenerator(config, { bf16 }),
+    eosTokenIds: [tokenizer.tokenId("<|im_end|>"), tokenizer.tokenId("<|endoftext|>")],
+    bannedTokenIds: NEVER_SAMPLED.map((token) => tokenizer.tokenId(token)),
+    prompt: createPrompts(config, processor),
+    compiled: <F>(key: readonly unknown[], make: () => F): F => {
+      const name = JSON.stringify(key);
+      if (!steps.has(name)) steps.set(name, make());
+      return steps.get(name) as F;
+    },
+  };
+  const withImages = (images: RunImages): Workbench => ({
+    ...shared,
+    ...onImages({ config, images, imageBucket, encode }),
+    images,
+    withImages,
+    dispose: () => images.dispose(),
+  });
+  return withImages(options.images);
+}
+
+/** Special tokens that no response may hold: they stand for features, of which there would be none. */
+const NEVER_SAMPLED = ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"];
+
+/** What a bench does with the images of a run. */
+function onImages({
+  config,
+  images,
+  imageBucket,
+  encode,
+}: Required<Pick<WorkbenchOptions, "config" | "images" | "imageBucket">> & {
+  encode: (tower: Params, inputs: BatchImages) => Tensor;
+}): Pick<Workbench, "shape" | "batch" | "features" | "places"> {
   const shape: Workbench["shape"] = (paths) => {
     const own = visionShape(config, paths.map(images.grid));
     return images.uniform ? own : roomyShape(config, own);
@@ -105,21 +139,22 @@ export function createWorkbench({
     disposeTree(inputs);
     return all;
   };
-  const steps = new Map<string, unknown>();
+  return { shape, batch, features, places: (paths) => imagePlaces(config, paths.map(images.grid)) };
+}
+
+/** Tokens of user turns, the last of them kept. */
+function createPrompts(config: ModelConfig, processor: Processor): Workbench["prompt"] {
   const prompts = new Map<string, PromptRow>();
-  const prompt: Workbench["prompt"] = (text, image) => {
+  return (text, image) => {
     const grids = image ? [image.grid] : [];
     const key = `${grids.join()}:${text}`;
     let row = prompts.get(key);
     if (!row) {
-      const content =
-        image === null
-          ? text
-          : [
-              { type: "image" as const, image: "" },
-              { type: "text" as const, text },
-            ];
-      const { inputIds } = processor.promptIds([{ role: "user", content }], grids);
+      const parts = [
+        { type: "image" as const, image: "" },
+        { type: "text" as const, text },
+      ];
+      const { inputIds } = processor.promptIds([{ role: "user", content: image === null ? text : parts }], grids);
       const { temporal, height, width } = ropePositions(config, inputIds, grids);
       let placed = 0;
       const featureIndex = inputIds.map((id) => (id === config.imageTokenId ? placed++ : -1));
@@ -129,27 +164,6 @@ export function createWorkbench({
     }
     if (image === null || image.first === 0) return row;
     return { ...row, featureIndex: row.featureIndex.map((index) => (index < 0 ? -1 : index + image.first)) };
-  };
-  return {
-    config,
-    processor,
-    images,
-    generator: createGenerator(config, { bf16 }),
-    eosTokenIds: [processor.tokenizer.tokenId("<|im_end|>"), processor.tokenizer.tokenId("<|endoftext|>")],
-    bannedTokenIds: ["<|image_pad|>", "<|video_pad|>", "<|vision_pad|>", "<|vision_start|>", "<|vision_end|>"].map(
-      (token) => processor.tokenizer.tokenId(token),
-    ),
-    shape,
-    batch,
-    features,
-    places: (paths) => imagePlaces(config, paths.map(images.grid)),
-    prompt,
-    compiled: <F>(key: readonly unknown[], make: () => F): F => {
-      const name = JSON.stringify(key);
-      if (!steps.has(name)) steps.set(name, make());
-      return steps.get(name) as F;
-    },
-    dispose: () => images.dispose(),
   };
 }
 

@@ -1,12 +1,37 @@
 /** Small files: written whole or not at all, and JSON Lines. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { isLfsPointer, LFS_POINTER } from "./git-lfs";
 
 /** Writes text under a temporary name, then renames. Folders are made. */
 export function writeText(file: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(`${file}.tmp`, text);
   renameSync(`${file}.tmp`, file);
+}
+
+/** Reads a file that is one JSON value. @throws Error naming the file, and why it can't be read */
+export function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new Error(`${file}: can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+  }
+  if (isLfsPointer(text)) throw new Error(`${file}: ${LFS_POINTER}`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file}: no valid JSON (${(error as Error).message})`);
+  }
+}
+
+/** Reads a file that is one JSON object. @throws Error naming the file */
+export function readJsonObject(file: string): Record<string, unknown> {
+  const json = readJson(file);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new Error(`${file}: expected a JSON object`);
+  return json as Record<string, unknown>;
 }
 
 /** Writes one JSON value a line. */

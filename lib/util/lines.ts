@@ -47,11 +47,62 @@ export function readBytes(file: string): Buffer {
   }
 }
 
-/** The value of a line of JSON, or the reason why there is none. */
+/** Python's number without a JSON form, where one begins at `i`: it, and what is read for it; or null. */
+function pythonNumberAt(text: string, i: number): { name: string; value: string } | null {
+  // 1e999 is how JSON writes a number that is read as infinite; a minus before it stands where it stood
+  const numbers = { NaN: "null", Infinity: "1e999" };
+  for (const [name, value] of Object.entries(numbers)) {
+    const apart = !/[\w.]/.test(text[i - 1] ?? "") && !/[\w.]/.test(text[i + name.length] ?? "");
+    if (text.startsWith(name, i) && apart) return { name, value };
+  }
+  return null;
+}
+
+/** Text of JSON with Python's `NaN` and `Infinity`, outside of strings, put into JSON's words. */
+function withoutPythonNumbers(text: string): string {
+  const parts: string[] = [];
+  let [start, inString] = [0, false];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (inString) {
+      if (c === "\\") i++;
+      else if (c === '"') inString = false;
+    } else if (c === '"') inString = true;
+    else if (c === "N" || c === "I") {
+      const found = pythonNumberAt(text, i);
+      if (!found) continue;
+      parts.push(text.slice(start, i), found.value);
+      i += found.name.length - 1;
+      start = i + 1;
+    }
+  }
+  return parts.join("") + text.slice(start);
+}
+
+/**
+ * `JSON.parse` that also takes what Python's `json.dumps` writes for numbers that JSON lacks, as `json.loads` does: `NaN` is
+ * read as null, `Infinity` and `-Infinity` as themselves. In strings they stay text.
+ * @throws SyntaxError where the text is no JSON
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const mended = withoutPythonNumbers(text);
+    if (mended === text) throw error;
+    try {
+      return JSON.parse(mended) as unknown;
+    } catch {
+      throw error; // where something else is wrong too, what the reader of the file sees
+    }
+  }
+}
+
+/** The value of a line of JSON (`parseJson`), or the reason why there is none. */
 export function parseLine({ text }: NumberedLine): { value: unknown } | { reason: string } {
   if (text === null) return { reason: "not UTF-8" };
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseJson(text) };
   } catch (error) {
     return { reason: `not JSON (${(error as Error).message})` };
   }

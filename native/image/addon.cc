@@ -3,9 +3,9 @@
 //   patches(plan): Promise<Float32Array>
 //   release(result): void
 //
-// `plan` is an object with the fields that `read_plan` names. Everything is checked before anything is read or allocated: a wrong
-// field throws a TypeError with its name. The work is done on libuv's thread pool; `plan.pixels` must not be transferred
-// to another thread before the promise settles.
+// `plan` is an object with the fields that `read_plan` names. Everything is checked before anything is read or
+// allocated: a wrong field throws a TypeError with its name. The work is done on libuv's thread pool; `plan.pixels`
+// must not be transferred to another thread before the promise settles.
 #include <node_api.h>
 
 #include <cstdlib>
@@ -65,8 +65,10 @@ struct Reader {
     double number = 0;
     if (!ok) return 0;
     const bool is_number = napi_get_value_double(env, value, &number) == napi_ok;
-    if (is_number && number >= low && number <= high && number == static_cast<double>(static_cast<size_t>(number))) return static_cast<size_t>(number);
-    fail(std::string(name) + (is_number ? " is " + text(value) : " is no number") + "; expected an integer from " + std::to_string(static_cast<size_t>(low)) + " to " + std::to_string(static_cast<size_t>(high)));
+    if (is_number && number >= low && number <= high && number == static_cast<double>(static_cast<size_t>(number)))
+      return static_cast<size_t>(number);
+    fail(std::string(name) + (is_number ? " is " + text(value) : " is no number") + "; expected an integer from " +
+         std::to_string(static_cast<size_t>(low)) + " to " + std::to_string(static_cast<size_t>(high)));
     return 0;
   }
 
@@ -86,10 +88,12 @@ struct Reader {
     size_t found_length = 0;
     void* data = nullptr;
     if (napi_is_typedarray(env, *value, &is_array) != napi_ok || !is_array ||
-        napi_get_typedarray_info(env, *value, &found, &found_length, &data, nullptr, nullptr) != napi_ok || found != type) {
+        napi_get_typedarray_info(env, *value, &found, &found_length, &data, nullptr, nullptr) != napi_ok ||
+        found != type) {
       fail(std::string(name) + " is no " + type_name);
     } else if (found_length != length) {
-      fail(std::string(name) + " has " + std::to_string(found_length) + " elements; expected " + std::to_string(length));
+      fail(std::string(name) + " has " + std::to_string(found_length) + " elements; expected " +
+           std::to_string(length));
     }
     return ok ? data : nullptr;
   }
@@ -97,7 +101,8 @@ struct Reader {
   std::string text(napi_value value) {
     napi_value as_text;
     char buffer[32] = "?";
-    if (napi_coerce_to_string(env, value, &as_text) == napi_ok) napi_get_value_string_utf8(env, as_text, buffer, sizeof buffer, nullptr);
+    if (napi_coerce_to_string(env, value, &as_text) == napi_ok)
+      napi_get_value_string_utf8(env, as_text, buffer, sizeof buffer, nullptr);
     return buffer;
   }
 };
@@ -115,15 +120,21 @@ bool read_plan(Reader& from, Plan& plan, napi_value* pixels) {
   plan.to_height = from.integer("toHeight", 1, kMaxSide);
   plan.order = from.boolean("horizontalFirst") ? fine_r1::Order::kHorizontal : fine_r1::Order::kPillow13;
   const size_t block = plan.patch * plan.merge;
-  if (from.ok && plan.to_width % block != 0) from.fail("toWidth is " + std::to_string(plan.to_width) + "; expected a multiple of patchSize * mergeSize = " + std::to_string(block));
-  if (from.ok && plan.to_height % block != 0) from.fail("toHeight is " + std::to_string(plan.to_height) + "; expected a multiple of patchSize * mergeSize = " + std::to_string(block));
+  if (from.ok && plan.to_width % block != 0)
+    from.fail("toWidth is " + std::to_string(plan.to_width) +
+              "; expected a multiple of patchSize * mergeSize = " + std::to_string(block));
+  if (from.ok && plan.to_height % block != 0)
+    from.fail("toHeight is " + std::to_string(plan.to_height) +
+              "; expected a multiple of patchSize * mergeSize = " + std::to_string(block));
   // below 2^40 * 3 * 64, so the product itself can't overflow
-  if (from.ok && plan.output_length() > kMaxOutput) from.fail(std::to_string(plan.to_width) + " x " + std::to_string(plan.to_height) + " pixels are too many");
+  if (from.ok && plan.output_length() > kMaxOutput)
+    from.fail(std::to_string(plan.to_width) + " x " + std::to_string(plan.to_height) + " pixels are too many");
   napi_value tables;
   const void* values = from.array("tables", napi_float32_array, "Float32Array", fine_r1::kChannels * 256, &tables);
   if (from.ok) std::memcpy(plan.tables, values, sizeof plan.tables);
   // last, so that no getter of the object runs after it
-  plan.pixels = static_cast<const uint8_t*>(from.array("pixels", napi_uint8_array, "Uint8Array", plan.width * plan.height * plan.channels, pixels));
+  plan.pixels = static_cast<const uint8_t*>(
+      from.array("pixels", napi_uint8_array, "Uint8Array", plan.width * plan.height * plan.channels, pixels));
   return from.ok;
 }
 
@@ -144,8 +155,11 @@ napi_status as_float32_array(napi_env env, Job* job, napi_value* result) {
   const size_t length = job->plan.output_length();
   napi_value buffer;
   // as the hint, its length
-  const auto release = [](napi_env, void* data, void* bytes) { fine_r1::give_back(data, reinterpret_cast<size_t>(bytes)); };
-  napi_status status = napi_create_external_arraybuffer(env, job->out.get(), length * sizeof(float), release, reinterpret_cast<void*>(length * sizeof(float)), &buffer);
+  const auto release = [](napi_env, void* data, void* bytes) {
+    fine_r1::give_back(data, reinterpret_cast<size_t>(bytes));
+  };
+  napi_status status = napi_create_external_arraybuffer(env, job->out.get(), length * sizeof(float), release,
+                                                        reinterpret_cast<void*>(length * sizeof(float)), &buffer);
   if (status == napi_ok) {
     job->out.release();
   } else {  // a Node built without external memory
@@ -163,7 +177,9 @@ void complete(napi_env env, napi_status status, void* data) {
   if (status == napi_ok && job->out && as_float32_array(env, job.get(), &result) == napi_ok) {
     napi_resolve_deferred(env, job->deferred, result);
   } else {
-    const std::string message = "patches: no memory for " + std::to_string(job->plan.width) + " x " + std::to_string(job->plan.height) + " pixels as " + std::to_string(job->plan.to_width) + " x " + std::to_string(job->plan.to_height);
+    const std::string message = "patches: no memory for " + std::to_string(job->plan.width) + " x " +
+                                std::to_string(job->plan.height) + " pixels as " + std::to_string(job->plan.to_width) +
+                                " x " + std::to_string(job->plan.to_height);
     napi_value text, error;
     napi_create_string_utf8(env, message.c_str(), message.size(), &text);
     napi_create_error(env, nullptr, text, &error);
@@ -187,7 +203,8 @@ napi_value patches(napi_env env, napi_callback_info info) {
   if (!read_plan(reader, job->plan, &pixels)) return nullptr;
   if (napi_create_string_utf8(env, "patches", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_async_work(env, nullptr, name, execute, complete, job.get(), &job->work) != napi_ok ||
-      napi_create_reference(env, pixels, 1, &job->pixels) != napi_ok || napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
+      napi_create_reference(env, pixels, 1, &job->pixels) != napi_ok ||
+      napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
       napi_queue_async_work(env, job->work) != napi_ok) {
     napi_throw_error(env, nullptr, "patches: could not be started");
     return nullptr;
@@ -204,7 +221,8 @@ napi_value release(napi_env env, napi_callback_info info) {
   bool is_array = false;
   if (napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr) != napi_ok) return nullptr;
   if (napi_is_typedarray(env, argument, &is_array) != napi_ok || !is_array ||
-      napi_get_typedarray_info(env, argument, &type, &length, nullptr, &buffer, nullptr) != napi_ok || napi_detach_arraybuffer(env, buffer) != napi_ok) {
+      napi_get_typedarray_info(env, argument, &type, &length, nullptr, &buffer, nullptr) != napi_ok ||
+      napi_detach_arraybuffer(env, buffer) != napi_ok) {
     napi_throw_type_error(env, nullptr, "release: expected a result of patches");
   }
   return nullptr;

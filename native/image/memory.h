@@ -1,5 +1,5 @@
-// Memory of results. One may be many megabytes, and a page that the system gives must be cleared first, a tenth of the whole time: what a
-// result has given back is kept for the next ones.
+// Memory of results. One may be many megabytes, and a page that the system gives must be cleared first, a tenth of the
+// whole time: what a result has given back is kept for the next ones.
 #pragma once
 
 #include <cstddef>

@@ -73,10 +73,11 @@ constexpr size_t kBlock = 96;
 }  // namespace
 
 /**
- * out[x] = the weighted sum of in[x], in[stride + x], …, rounded and clipped to a byte. Sums are below 2^31: weights add up
- * to 2^kPrecisionBits, their negative lobes to less than a third of that.
+ * out[x] = the weighted sum of in[x], in[stride + x], …, rounded and clipped to a byte. Sums are below 2^31: weights
+ * add up to 2^kPrecisionBits, their negative lobes to less than a third of that.
  */
-FOR_EACH_PROCESSOR void weigh_rows(const uint8_t* in, size_t stride, const int32_t* weights, size_t count, size_t width, uint8_t* out) {
+FOR_EACH_PROCESSOR void weigh_rows(const uint8_t* in, size_t stride, const int32_t* weights, size_t count, size_t width,
+                                   uint8_t* out) {
   for (size_t x = 0; x < width; x += kBlock) {
     const size_t n = std::min(kBlock, width - x);
     int32_t sums[kBlock];
@@ -85,7 +86,8 @@ FOR_EACH_PROCESSOR void weigh_rows(const uint8_t* in, size_t stride, const int32
     size_t j = 0;
     for (; j + 4 <= count; j += 4, row += 4 * stride) {
       const int32_t a = weights[j], b = weights[j + 1], c = weights[j + 2], d = weights[j + 3];
-      for (size_t k = 0; k < n; k++) sums[k] += row[k] * a + row[stride + k] * b + row[2 * stride + k] * c + row[3 * stride + k] * d;
+      for (size_t k = 0; k < n; k++)
+        sums[k] += row[k] * a + row[stride + k] * b + row[2 * stride + k] * c + row[3 * stride + k] * d;
     }
     for (; j < count; j++, row += stride) {
       for (size_t k = 0; k < n; k++) sums[k] += row[k] * weights[j];
@@ -159,11 +161,16 @@ class Pass {
   virtual void rows(size_t top, size_t count, uint8_t* out) = 0;
 };
 
-/** In strips of rows, transposed: the channels of a pixel are kStrip samples each then, and samples of a weight adjacent. */
+/** In strips of rows, transposed: the channels of a pixel are kStrip samples each then, and samples of a weight
+ * adjacent. */
 class Horizontal : public Pass {
  public:
   Horizontal(const Image& image, size_t width)
-      : image_(image), width_(width), taps_(taps_of(image.width, width)), before_(bytes(image.width * kPixel)), after_(bytes(width * kPixel)) {}
+      : image_(image),
+        width_(width),
+        taps_(taps_of(image.width, width)),
+        before_(bytes(image.width * kPixel)),
+        after_(bytes(width * kPixel)) {}
 
   void rows(size_t top, size_t count, uint8_t* out) override {
     const size_t row = width_ * kChannels;
@@ -172,7 +179,8 @@ class Horizontal : public Pass {
       transpose(image_.data + top * image_.row(), height, image_.row(), image_.row(), before_.get(), kStrip);
       for (size_t i = 0; i < width_; i++) {
         const Tap& tap = taps_.taps[i];
-        weigh_rows(before_.get() + tap.start * kPixel, kPixel, taps_.weights.data() + tap.weights, tap.count, kPixel, after_.get() + i * kPixel);
+        weigh_rows(before_.get() + tap.start * kPixel, kPixel, taps_.weights.data() + tap.weights, tap.count, kPixel,
+                   after_.get() + i * kPixel);
       }
       transpose(after_.get(), row, height, kStrip, out, row);
     }
@@ -217,7 +225,8 @@ Image rgb_of(const Plan& plan) {
   Bytes out = bytes(count * kChannels);
   for (size_t i = 0; i < count; i++) {
     const uint8_t* pixel = plan.pixels + 4 * i;
-    for (size_t c = 0; c < kChannels; c++) out[i * kChannels + c] = plan.white ? on_white(pixel[c], pixel[3]) : pixel[c];
+    for (size_t c = 0; c < kChannels; c++)
+      out[i * kChannels + c] = plan.white ? on_white(pixel[c], pixel[3]) : pixel[c];
   }
   return image_of(plan.width, plan.height, std::move(out));
 }
@@ -227,7 +236,8 @@ Image rgb_of(const Plan& plan) {
  * @param p the size of a patch, a constant where this is inlined
  * @return the end of what was written
  */
-inline __attribute__((always_inline)) float* cut(const Plan& plan, const uint8_t* rows, const size_t p, float* __restrict out) {
+inline __attribute__((always_inline)) float* cut(const Plan& plan, const uint8_t* rows, const size_t p,
+                                                 float* __restrict out) {
   const size_t row = plan.to_width * kChannels;
   for (size_t left = 0; left < plan.to_width; left += p * plan.merge) {
     for (size_t inner = 0; inner < plan.merge * plan.merge; inner++) {
@@ -264,8 +274,9 @@ void make_patches(const Plan& plan, float* out) {
   const bool vertical_first = plan.order == Order::kPillow13 && fewer_rows > 0 && fewer_rows > 2 * fewer_columns;
 
   // The first pass makes a whole image; of the second each row of blocks is cut at once, while the cache has it.
-  const Image image = vertical_first ? whole<Vertical>(rgb_of(plan), plan.width, plan.to_height, plan.height, plan.to_height)
-                                     : whole<Horizontal>(rgb_of(plan), plan.to_width, plan.height, plan.width, plan.to_width);
+  const Image image = vertical_first
+                          ? whole<Vertical>(rgb_of(plan), plan.width, plan.to_height, plan.height, plan.to_height)
+                          : whole<Horizontal>(rgb_of(plan), plan.to_width, plan.height, plan.width, plan.to_width);
   std::unique_ptr<Pass> second;
   if (image.width != plan.to_width) second = std::make_unique<Horizontal>(image, plan.to_width);
   if (image.height != plan.to_height) second = std::make_unique<Vertical>(image, plan.to_height);
@@ -273,7 +284,8 @@ void make_patches(const Plan& plan, float* out) {
   for (size_t top = 0; top < plan.to_height; top += block) {
     if (second) second->rows(top, block, strip.get());
     const uint8_t* rows = second ? strip.get() : image.data + top * row;
-    out = plan.patch == 14 ? cut(plan, rows, 14, out) : cut(plan, rows, plan.patch, out);  // Qwen2-VL's patches, unrolled
+    out =
+        plan.patch == 14 ? cut(plan, rows, 14, out) : cut(plan, rows, plan.patch, out);  // Qwen2-VL's patches, unrolled
   }
 }
 

@@ -1,11 +1,12 @@
-// Products of matrices on AMX, the matrix unit of Intel's server processors since Sapphire Rapids, which multiplies bfloat16 and adds in
-// float32, 16 times as much a cycle as AVX-512 does in float32. Two precisions:
+// Products of matrices on AMX, the matrix unit of Intel's server processors since Sapphire Rapids, which multiplies
+// bfloat16 and adds in float32, 16 times as much a cycle as AVX-512 does in float32. Two precisions:
 //
 // - bfloat16: each number is rounded when a block is packed, so no rounded copy of a whole matrix is ever written.
-// - float32: each number is the sum of three bfloat16 numbers, which hold its 24 bits: x = x1 + x2 + x3. Of the nine products of parts the
-//   six largest are added up, x1 y1 + x1 y2 + x2 y1 + x2 y2 + x1 y3 + x3 y1; the three left out are below 2^-26 of x y, less than float32
-//   rounds off (Henry, Tang and Heinecke 2019, arXiv 1904.06376: "bfloat16 x 3"). Two limits: an infinite number, or one above 3.39e38,
-//   bfloat16's largest, makes NaN of what it meets; and the unit has no denormal numbers, so products below 1e-32 lose digits.
+// - float32: each number is the sum of three bfloat16 numbers, which hold its 24 bits: x = x1 + x2 + x3. Of the nine
+//   products of parts the six largest are added up, x1 y1 + x1 y2 + x2 y1 + x2 y2 + x1 y3 + x3 y1; the three left out
+//   are below 2^-26 of x y, less than float32 rounds off (Henry, Tang and Heinecke 2019, arXiv 1904.06376:
+//   "bfloat16 x 3"). Two limits: an infinite number, or one above 3.39e38, bfloat16's largest, makes NaN of what it
+//   meets; and the unit has no denormal numbers, so products below 1e-32 lose digits.
 #include "library.h"
 
 #if defined(__GNUC__) && __GNUC__ >= 11
@@ -47,7 +48,8 @@ struct alignas(64) TileConfig {
   }
 };
 
-/** The tiles of this thread while it lives. (GCC 12's _tile_loadconfig doesn't say that it reads all of its argument.) */
+/** The tiles of this thread while it lives. (GCC 12's _tile_loadconfig doesn't say that it reads all of its argument.)
+ */
 class Tiles {
  public:
   Tiles() {
@@ -62,8 +64,9 @@ class Tiles {
 #include "amx-pack.inc"
 
 /**
- * Tiles 0 to 3 += the product of a pair of tiles, 4 and 5, with another, 6 and 7, of which the pair at `left` or `right` is loaded first;
- * null: what is there. Each tile is loaded just before it is needed, while those before are multiplied.
+ * Tiles 0 to 3 += the product of a pair of tiles, 4 and 5, with another, 6 and 7, of which the pair at `left` or
+ * `right` is loaded first; null: what is there. Each tile is loaded just before it is needed, while those before are
+ * multiplied.
  */
 template <bool NewLeft, bool NewRight>
 INLINE void multiply(const char* left, const char* right) {
@@ -140,15 +143,20 @@ struct Unit {
   static int64_t multiplies(int64_t depth) { return depth; }
   static int64_t line_bytes(int64_t places) { return steps_of(places) * amx::kPlaces * 2 * Parts; }
   static int64_t left_bytes(int64_t lines, int64_t places) { return to_panels(lines) * line_bytes(places); }
-  static void pack(const Matrix& matrix, bool right, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) { amx::pack<Parts>(matrix, right, line, lines, place, depth, to); }
+  static void pack(const Matrix& matrix, bool right, int64_t line, int64_t lines, int64_t place, int64_t depth,
+                   char* to) {
+    amx::pack<Parts>(matrix, right, line, lines, place, depth, to);
+  }
   static Left left(const Matrix& matrix, int64_t line, int64_t lines, int64_t place, int64_t depth, char* to) {
     pack(matrix, false, line, lines, place, depth, to);
     return {to, line_bytes(depth)};
   }
   static Left line_of(const Left& a, int64_t i, int64_t) { return {a.data + i * a.line, a.line}; }
 
-  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from, float* c, int64_t stride, Ahead*) {
-    for (int64_t i = 0; i < rows; i += kLeft) block<Parts>(a.data + i * a.line, b, steps_of(places), from.at(i, 0), c + i * stride, stride);
+  static void multiply(const Left& a, const char* b, int64_t rows, int64_t, int64_t, int64_t places, From from,
+                       float* c, int64_t stride, Ahead*) {
+    for (int64_t i = 0; i < rows; i += kLeft)
+      block<Parts>(a.data + i * a.line, b, steps_of(places), from.at(i, 0), c + i * stride, stride);
   }
 };
 

@@ -1,4 +1,5 @@
-// What the ops are written with. Each checks its inputs' shapes, allocates its results and shares the jobs among threads (pool.h).
+// What the ops are written with. Each checks its inputs' shapes, allocates its results and shares the jobs among
+// threads (pool.h).
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,8 @@ using tensorflow::Tensor;
 using tensorflow::TensorShape;
 using tensorflow::shape_inference::InferenceContext;
 
-/** An op that shares its jobs among threads itself: TensorFlow runs it where it stands, and does not hand it to a thread of its own. */
+/** An op that shares its jobs among threads itself: TensorFlow runs it where it stands, and does not hand it to a
+ * thread of its own. */
 class KernelOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -45,22 +47,32 @@ class Call {
   /** @param message made where it is needed alone */
   template <typename Message>
   void require(bool condition, const Message& message) {
-    if (!condition && ok()) context_->SetStatus(absl::InvalidArgumentError(context_->op_kernel().type_string() + ": " + message()));
+    if (!condition && ok())
+      context_->SetStatus(absl::InvalidArgumentError(context_->op_kernel().type_string() + ": " + message()));
   }
   const TensorShape& shape(int i) const { return context_->input(i).shape(); }
   int64_t size(int i) const { return context_->input(i).NumElements(); }
   int64_t dim(int i, int axis) const { return context_->input(i).dim_size(axis); }
   int64_t last(int i) const { return dim(i, context_->input(i).dims() - 1); }
   void same(std::initializer_list<int> inputs) {
-    for (const int i : inputs) require(shape(i) == shape(*inputs.begin()), [&] { return "inputs " + std::to_string(*inputs.begin()) + " and " + std::to_string(i) + " are " + shape(*inputs.begin()).DebugString() + " and " + shape(i).DebugString(); });
+    for (const int i : inputs)
+      require(shape(i) == shape(*inputs.begin()), [&] {
+        return "inputs " + std::to_string(*inputs.begin()) + " and " + std::to_string(i) + " are " +
+               shape(*inputs.begin()).DebugString() + " and " + shape(i).DebugString();
+      });
   }
   void rank(std::initializer_list<int> inputs, int rank) {
-    for (const int i : inputs) require(shape(i).dims() == rank, [&] { return "input " + std::to_string(i) + " is " + shape(i).DebugString() + "; expected rank " + std::to_string(rank); });
+    for (const int i : inputs)
+      require(shape(i).dims() == rank, [&] {
+        return "input " + std::to_string(i) + " is " + shape(i).DebugString() + "; expected rank " +
+               std::to_string(rank);
+      });
   }
   const float* in(int i) const { return context_->input(i).flat<float>().data(); }
   const int32_t* ids(int i) const { return context_->input(i).flat<int32_t>().data(); }
   float scalar(int i) {
-    require(size(i) == 1, [&] { return "input " + std::to_string(i) + " is " + shape(i).DebugString() + "; expected one number"; });
+    require(size(i) == 1,
+            [&] { return "input " + std::to_string(i) + " is " + shape(i).DebugString() + "; expected one number"; });
     return ok() ? in(i)[0] : 0;
   }
 
@@ -69,7 +81,8 @@ class Call {
     if (ok()) context_->SetStatus(context_->allocate_output(i, shape, &tensor));
     return ok() ? tensor->flat<float>().data() : nullptr;
   }
-  /** Output `i` in the memory of input `input` where nobody else needs that, which then is what was in it; otherwise of its own. */
+  /** Output `i` in the memory of input `input` where nobody else needs that, which then is what was in it; otherwise of
+   * its own. */
   float* out_over(int i, int input, const TensorShape& shape) {
     Tensor* tensor = nullptr;
     if (ok()) context_->SetStatus(context_->forward_input_or_allocate_output({input}, i, shape, &tensor));
@@ -79,7 +92,9 @@ class Call {
   /** What a result of `length` numbers is added to: the op's last input, `input`, or null where there is none. */
   const float* start(int input, int64_t length) {
     if (context_->num_inputs() == input) return nullptr;
-    require(context_->num_inputs() == input + 1 && size(input) == length, [&] { return "start is " + shape(input).DebugString() + "; expected " + std::to_string(length) + " numbers"; });
+    require(context_->num_inputs() == input + 1 && size(input) == length, [&] {
+      return "start is " + shape(input).DebugString() + "; expected " + std::to_string(length) + " numbers";
+    });
     return ok() ? in(input) : nullptr;
   }
   float* scratch(Tensor* tensor, int64_t length) {

@@ -36,7 +36,8 @@ const Kernels& with_matrix_unit() {
 const Kernels& choose() {
   const char* most = std::getenv("FINE_R1_KERNELS");
   const auto allows = [&](const char* set) { return most == nullptr || *most == 0 || std::strcmp(most, set) == 0; };
-  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool asks_for_avx512 = allows("amx") || allows("avx512");
   if (has_avx512 && allows("amx") && amx::is_there()) return with_matrix_unit();

@@ -1,6 +1,7 @@
-// The arithmetic of the fused ops, without TensorFlow: plain arrays of float32, all of it row-major and none of it overlapping unless
-// said. A kernel works on a range of independent jobs, [begin, end), so that threads can share them; which thread takes which
-// changes nothing in the result. What each one computes stands in lib/engine/ops.ts, where the same is composed of TensorFlow's ops.
+// The arithmetic of the fused ops, without TensorFlow: plain arrays of float32, all of it row-major and none of it
+// overlapping unless said. A kernel works on a range of independent jobs, [begin, end), so that threads can share them;
+// which thread takes which changes nothing in the result. What each one computes stands in lib/engine/ops.ts, where the
+// same is composed of TensorFlow's ops.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,8 @@ struct GeluGrad {
   float* dx;
 };
 
-/** Rotates heads of `size`; row n takes tables n mod `tables`. `inverse`: the gradient. y may be x. Jobs are rows of `heads` heads. */
+/** Rotates heads of `size`; row n takes tables n mod `tables`. `inverse`: the gradient. y may be x. Jobs are rows of
+ * `heads` heads. */
 struct Rotary {
   const float *x, *cos, *sin;
   float* y;
@@ -70,7 +72,8 @@ struct AttentionShape {
   /** Added to the scores, [mask_batch, mask_queries, keys]; a size of 1 serves all. May be null. */
   const float* mask;
   int64_t mask_batch, mask_queries;
-  /** Queries and keys are turned by their positions first (as `Rotary`): tables [tables, size], taken by the tokens of the batch one after the other and over again. Null where they are not to be. */
+  /** Queries and keys are turned by their positions first (as `Rotary`): tables [tables, size], taken by the tokens of
+   * the batch one after the other and over again. Null where they are not to be. */
   const float *cos, *sin;
   int64_t tables;
 
@@ -99,12 +102,14 @@ struct AttentionGrad {
   int64_t jobs() const { return shape.batch * shape.kv_heads; }
 };
 
-/** One query a row, against three stretches of keys: the prompt's (shared by `rows / prompts` rows), the past, and a chunk that grows. */
+/** One query a row, against three stretches of keys: the prompt's (shared by `rows / prompts` rows), the past, and a
+ * chunk that grows. */
 struct DecodeAttention {
   int64_t rows, prompts, heads, kv_heads, size, prompt_keys, past_keys, chunk_keys;
   /** Place of this step's key in the chunk; those after it are free. */
   int64_t slot;
-  /** q: [rows, heads, size]; k, v: [rows, kv_heads, size]; prompt_*: [prompts, kv_heads, prompt_keys, size]; mask: [prompts, prompt_keys]; past_*: [rows, kv_heads, past_keys, size]. */
+  /** q: [rows, heads, size]; k, v: [rows, kv_heads, size]; prompt_*: [prompts, kv_heads, prompt_keys, size]; mask:
+   * [prompts, prompt_keys]; past_*: [rows, kv_heads, past_keys, size]. */
   const float *q, *k, *v, *prompt_k, *prompt_v, *mask, *past_k, *past_v;
   /** [rows, kv_heads, chunk_keys, size]: written at `slot`. */
   float *chunk_k, *chunk_v;
@@ -113,7 +118,8 @@ struct DecodeAttention {
   int64_t jobs() const { return rows * kv_heads; }
 };
 
-/** log softmax(logits / temperature)[target]. `log_sum`: of the exponentials of tempered logits, less the largest. Jobs are rows of `size`. */
+/** log softmax(logits / temperature)[target]. `log_sum`: of the exponentials of tempered logits, less the largest. Jobs
+ * are rows of `size`. */
 struct TokenLogProbs {
   const float* logits;
   const int32_t* targets;
@@ -156,7 +162,8 @@ struct AdamW {
   float *new_p, *new_m, *new_v;
   /** `rest1`, `rest2`: 1 - beta, rounded once. */
   float beta1, beta2, rest1, rest2, epsilon;
-  /** Factor on the gradient; learning rate over the first moment's correction; root of the second one's; factor on p. */
+  /** Factor on the gradient; learning rate over the first moment's correction; root of the second one's; factor on p.
+   */
   float gradient_scale, rate, correction2, decay;
 };
 
@@ -198,7 +205,8 @@ struct MatMul {
   /** Numbers are rounded to bfloat16 before they are multiplied; otherwise the result has float32's accuracy. */
   bool rounds;
   int64_t block_m, block_n;
-  /** Where c is small and k long: parts of k whose products `c` holds one after the other, for the caller to add; no bias then. */
+  /** Where c is small and k long: parts of k whose products `c` holds one after the other, for the caller to add; no
+   * bias then. */
   int64_t slices;
   /** Of a slice but the last; every slice has some of k. */
   int64_t slice_depth;
@@ -209,9 +217,9 @@ struct MatMul {
 };
 
 /**
- * y = (silu(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias + start, without the numbers between in memory: a block of rows goes
- * through all of it, `kMlpChunk` inner places at a time, and stays in the cache. The gradient computes what it needs of them again, or
- * reads what was kept.
+ * y = (silu(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias + start, without the numbers between in
+ * memory: a block of rows goes through all of it, `kMlpChunk` inner places at a time, and stays in the cache. The
+ * gradient computes what it needs of them again, or reads what was kept.
  */
 struct SwiGluMlp {
   int64_t rows, in, inner, out;
@@ -229,7 +237,8 @@ struct SwiGluMlp {
   int64_t number_bytes;
   /** Rows of a job. */
   int64_t block;
-  /** x gate^T and x up^T with their biases, mlp_kept(inner) numbers a row, block by block and panel by panel: written, or read by the gradient of the same `block`; null where they are not kept. */
+  /** x gate^T and x up^T with their biases, mlp_kept(inner) numbers a row, block by block and panel by panel: written,
+   * or read by the gradient of the same `block`; null where they are not kept. */
   float* kept;
   /** Null without a gradient. */
   const struct SwiGluMlpGrad* grad;
@@ -239,11 +248,13 @@ struct SwiGluMlp {
   int64_t packed_bytes() const;
 };
 
-/** Jobs are slices: each goes over its blocks of rows one after the other and sums its share of the weights' gradients. */
+/** Jobs are slices: each goes over its blocks of rows one after the other and sums its share of the weights' gradients.
+ */
 struct SwiGluMlpGrad {
   const float* dy;
   float* dx;
-  /** [slices, mlp_sums()]: what each slice adds to the gradients of gate^T, up^T, down, gate_bias and up_bias, in this order, as whole panels of inner places. */
+  /** [slices, mlp_sums()]: what each slice adds to the gradients of gate^T, up^T, down, gate_bias and up_bias, in this
+   * order, as whole panels of inner places. */
   float* sums;
   int64_t slices;
   /** The sums of all slices; the biases' may be null. */
@@ -254,17 +265,22 @@ struct SwiGluMlpGrad {
 constexpr int64_t kMlpChunk = 128, kMlpPanel = 32;
 constexpr int64_t to_panels(int64_t n) { return (n + kMlpPanel - 1) / kMlpPanel * kMlpPanel; }
 inline int64_t SwiGluMlp::chunks() const { return (inner + kMlpChunk - 1) / kMlpChunk; }
-inline int64_t SwiGluMlp::packed_bytes() const { return chunks() * kMlpChunk * ((recomputes() ? 4 : 2) * to_panels(in) + to_panels(out)) * number_bytes; }
+inline int64_t SwiGluMlp::packed_bytes() const {
+  return chunks() * kMlpChunk * ((recomputes() ? 4 : 2) * to_panels(in) + to_panels(out)) * number_bytes;
+}
 /** Numbers of a row of what is kept: of gate and of up, each in whole panels. */
 constexpr int64_t mlp_kept(int64_t inner) { return 2 * to_panels(inner); }
 /** Numbers of one slice's sums: [in, inner] twice, [out, inner], [inner] twice, each size rounded up. */
-inline int64_t mlp_sums(const SwiGluMlp& o) { return to_panels(o.inner) * (2 * to_panels(o.in) + to_panels(o.out) + 2); }
+inline int64_t mlp_sums(const SwiGluMlp& o) {
+  return to_panels(o.inner) * (2 * to_panels(o.in) + to_panels(o.out) + 2);
+}
 
 /** Products of matrices, and what is made of them. */
 struct Products {
   /** Bytes of a packed number, in float32 and rounded. */
   int64_t float_bytes, rounded_bytes;
-  /** Most lines of a block of a product, and rows of a block of the SwiGLU layer: what is packed of them stays in the second-level cache. Multiples of kMlpPanel. */
+  /** Most lines of a block of a product, and rows of a block of the SwiGLU layer: what is packed of them stays in the
+   * second-level cache. Multiples of kMlpPanel. */
   int64_t most_lines, most_rows;
   void (*mat_mul)(const MatMul&, int64_t begin, int64_t end);
   /** Packs the weights; jobs are chunks of inner places. */

@@ -50,22 +50,25 @@ class Pool {
     // a worker counts itself before it looks whether the round is open: it is counted here, or finds it closed
     open_.store(false);
     for (int spins = 0; inside_.load() > 0; spins++) {
-      if (spins % 64 == 63) std::this_thread::yield();
-      else pause();
+      if (spins % 64 == 63)
+        std::this_thread::yield();
+      else
+        pause();
     }
     return true;
   }
 
  private:
   /**
-   * The jobs of a thread's own share, then what others have left of theirs. Ops share rows alike, so that a thread finds in its cache
-   * what it wrote in the op before.
+   * The jobs of a thread's own share, then what others have left of theirs. Ops share rows alike, so that a thread
+   * finds in its cache what it wrote in the op before.
    */
   void take(int thread) {
     const int threads = static_cast<int>(shares_.size());
     for (int i = 0; i < threads; i++) {
       Share& share = shares_[(thread + i) % threads];
-      for (int64_t begin; (begin = share.next.fetch_add(grain_)) < share.end;) (*run_)(begin, std::min(begin + grain_, share.end));
+      for (int64_t begin; (begin = share.next.fetch_add(grain_)) < share.end;)
+        (*run_)(begin, std::min(begin + grain_, share.end));
     }
   }
 
@@ -131,7 +134,8 @@ void share_jobs(int64_t jobs, int64_t cost, int threads, const std::function<voi
   const int64_t per_job = std::max<int64_t>(1, cost);
   // a few turns for each thread, so that one that was held up leaves its share to the others
   const int64_t grain = std::max((jobs + threads * 4 - 1) / (threads * 4), kLeastTaken / per_job);
-  if (threads <= 1 || jobs <= grain || jobs * per_job < kLeastShared || !pool(threads).run(jobs, grain, run)) run(0, jobs);
+  if (threads <= 1 || jobs <= grain || jobs * per_job < kLeastShared || !pool(threads).run(jobs, grain, run))
+    run(0, jobs);
 }
 
 }  // namespace fine_r1

@@ -4,20 +4,28 @@
 namespace fine_r1 {
 namespace {
 
-// ---- RMSNorm --------------------------------------------------------------------------------------------------------------------
+// ---- RMSNorm
+// --------------------------------------------------------------------------------------------------------------------
 
-REGISTER_OP("FineR1RmsNorm").Input("x: float").Input("w: float").Attr("eps: float").Output("y: float").Output("scale: float").SetShapeFn([](InferenceContext* c) {
-  c->set_output(0, c->input(0));
-  c->set_output(1, c->Vector(rows_of(c, 0)));
-  return absl::OkStatus();
-});
+REGISTER_OP("FineR1RmsNorm")
+    .Input("x: float")
+    .Input("w: float")
+    .Attr("eps: float")
+    .Output("y: float")
+    .Output("scale: float")
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->input(0));
+      c->set_output(1, c->Vector(rows_of(c, 0)));
+      return absl::OkStatus();
+    });
 
 class RmsNormOp : public KernelOp {
  public:
   explicit RmsNormOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("eps", &eps_)); }
   void Compute(OpKernelContext* c) override {
     Call call(c);
-    call.require(call.shape(0).dims() >= 1 && call.shape(1) == TensorShape({call.last(0)}), [&] { return "x " + call.shape(0).DebugString() + " against w " + call.shape(1).DebugString(); });
+    call.require(call.shape(0).dims() >= 1 && call.shape(1) == TensorShape({call.last(0)}),
+                 [&] { return "x " + call.shape(0).DebugString() + " against w " + call.shape(1).DebugString(); });
     if (!call.ok()) return;
     const int64_t size = call.last(0), rows = size == 0 ? 0 : call.size(0) / size;
     const RmsNorm o{call.in(0), call.in(1), call.out(0, call.shape(0)), call.out(1, TensorShape({rows})), size, eps_};
@@ -29,7 +37,16 @@ class RmsNormOp : public KernelOp {
 };
 FINE_R1_OP(RmsNorm);
 
-REGISTER_OP("FineR1RmsNormGrad").Input("dy: float").Input("x: float").Input("w: float").Input("scale: float").Input("start: starts * float").Attr("starts: int >= 0 = 0").Output("dx: float").Output("dw: float").SetShapeFn(like<1, 2>);
+REGISTER_OP("FineR1RmsNormGrad")
+    .Input("dy: float")
+    .Input("x: float")
+    .Input("w: float")
+    .Input("scale: float")
+    .Input("start: starts * float")
+    .Attr("starts: int >= 0 = 0")
+    .Output("dx: float")
+    .Output("dw: float")
+    .SetShapeFn(like<1, 2>);
 
 class RmsNormGradOp : public KernelOp {
  public:
@@ -37,15 +54,26 @@ class RmsNormGradOp : public KernelOp {
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({0, 1});
-    call.require(call.shape(1).dims() >= 1 && call.shape(2) == TensorShape({call.last(1)}), [&] { return "x " + call.shape(1).DebugString() + " against w " + call.shape(2).DebugString(); });
+    call.require(call.shape(1).dims() >= 1 && call.shape(2) == TensorShape({call.last(1)}),
+                 [&] { return "x " + call.shape(1).DebugString() + " against w " + call.shape(2).DebugString(); });
     if (!call.ok()) return;
-    const int64_t size = call.last(1), rows = size == 0 ? 0 : call.size(1) / size, blocks = (rows + kSumBlock - 1) / kSumBlock;
-    call.require(call.size(3) == rows, [&] { return "scale is " + call.shape(3).DebugString() + "; expected one number a row"; });
+    const int64_t size = call.last(1), rows = size == 0 ? 0 : call.size(1) / size,
+                  blocks = (rows + kSumBlock - 1) / kSumBlock;
+    call.require(call.size(3) == rows,
+                 [&] { return "scale is " + call.shape(3).DebugString() + "; expected one number a row"; });
     const float* const start = call.start(4, call.size(1));
     if (!call.ok()) return;
     Tensor parts;
     float* dw = call.out(1, call.shape(2));
-    const RmsNormGrad o{call.in(0), call.in(1), call.in(2), call.in(3), start, call.out_over(0, start != nullptr ? 4 : 0, call.shape(1)), call.scratch(&parts, blocks * size), rows, size};
+    const RmsNormGrad o{call.in(0),
+                        call.in(1),
+                        call.in(2),
+                        call.in(3),
+                        start,
+                        call.out_over(0, start != nullptr ? 4 : 0, call.shape(1)),
+                        call.scratch(&parts, blocks * size),
+                        rows,
+                        size};
     call.share(blocks, kSumBlock * size, [&](int64_t a, int64_t b) { kernels().rms_norm_grad(o, a, b); });
     if (!call.ok()) return;
     std::fill(dw, dw + size, 0.0f);
@@ -56,7 +84,8 @@ class RmsNormGradOp : public KernelOp {
 };
 FINE_R1_OP(RmsNormGrad);
 
-// ---- SwiGLU ---------------------------------------------------------------------------------------------------------------------
+// ---- SwiGLU
+// ---------------------------------------------------------------------------------------------------------------------
 
 REGISTER_OP("FineR1SwiGlu").Input("gate: float").Input("up: float").Output("y: float").SetShapeFn(like<0>);
 
@@ -73,7 +102,13 @@ class SwiGluOp : public KernelOp {
 };
 FINE_R1_OP(SwiGlu);
 
-REGISTER_OP("FineR1SwiGluGrad").Input("dy: float").Input("gate: float").Input("up: float").Output("dgate: float").Output("dup: float").SetShapeFn(like<1, 2>);
+REGISTER_OP("FineR1SwiGluGrad")
+    .Input("dy: float")
+    .Input("gate: float")
+    .Input("up: float")
+    .Output("dgate: float")
+    .Output("dup: float")
+    .SetShapeFn(like<1, 2>);
 
 class SwiGluGradOp : public KernelOp {
  public:
@@ -88,7 +123,8 @@ class SwiGluGradOp : public KernelOp {
 };
 FINE_R1_OP(SwiGluGrad);
 
-// ---- GELU -----------------------------------------------------------------------------------------------------------------------
+// ---- GELU
+// -----------------------------------------------------------------------------------------------------------------------
 
 REGISTER_OP("FineR1Gelu").Input("x: float").Output("y: float").SetShapeFn(like<0>);
 
@@ -118,9 +154,16 @@ class GeluGradOp : public KernelOp {
 };
 FINE_R1_OP(GeluGrad);
 
-// ---- rotary positions -----------------------------------------------------------------------------------------------------------
+// ---- rotary positions
+// -----------------------------------------------------------------------------------------------------------
 
-REGISTER_OP("FineR1Rotary").Input("x: float").Input("cos: float").Input("sin: float").Attr("inverse: bool = false").Output("y: float").SetShapeFn(like<0>);
+REGISTER_OP("FineR1Rotary")
+    .Input("x: float")
+    .Input("cos: float")
+    .Input("sin: float")
+    .Attr("inverse: bool = false")
+    .Output("y: float")
+    .SetShapeFn(like<0>);
 
 class RotaryOp : public KernelOp {
  public:
@@ -128,11 +171,13 @@ class RotaryOp : public KernelOp {
   void Compute(OpKernelContext* c) override {
     Call call(c);
     call.same({1, 2});
-    call.require(call.shape(0).dims() >= 2 && call.shape(1).dims() >= 1, [&] { return "x is " + call.shape(0).DebugString() + "; expected [..., heads, size]"; });
+    call.require(call.shape(0).dims() >= 2 && call.shape(1).dims() >= 1,
+                 [&] { return "x is " + call.shape(0).DebugString() + "; expected [..., heads, size]"; });
     if (!call.ok()) return;
     const int64_t size = call.last(0), heads = call.dim(0, call.shape(0).dims() - 2), row = heads * size;
     const int64_t rows = row == 0 ? 0 : call.size(0) / row, tables = size == 0 ? 0 : call.size(1) / size;
-    call.require(size % 2 == 0 && call.last(1) == size && tables > 0 && rows % tables == 0, [&] { return "x " + call.shape(0).DebugString() + " against tables " + call.shape(1).DebugString(); });
+    call.require(size % 2 == 0 && call.last(1) == size && tables > 0 && rows % tables == 0,
+                 [&] { return "x " + call.shape(0).DebugString() + " against tables " + call.shape(1).DebugString(); });
     const Rotary o{call.in(0), call.in(1), call.in(2), call.out_over(0, 0), heads, size, tables, inverse_};
     call.share(rows, row, [&](int64_t a, int64_t b) { kernels().rotary(o, a, b); });
   }
@@ -142,7 +187,11 @@ class RotaryOp : public KernelOp {
 };
 FINE_R1_OP(Rotary);
 
-REGISTER_OP("FineR1Softmax").Input("logits: float").Input("temperature: float").Output("probabilities: float").SetShapeFn(like<0>);
+REGISTER_OP("FineR1Softmax")
+    .Input("logits: float")
+    .Input("temperature: float")
+    .Output("probabilities: float")
+    .SetShapeFn(like<0>);
 
 class SoftmaxOp : public KernelOp {
  public:
@@ -158,10 +207,16 @@ class SoftmaxOp : public KernelOp {
 };
 FINE_R1_OP(Softmax);
 
-REGISTER_OP("FineR1Choose").Input("probabilities: float").Input("uniform: float").Input("banned: float").Input("top_p: float").Output("chosen: float").SetShapeFn([](InferenceContext* c) {
-  c->set_output(0, c->MakeShape({c->MakeDim(3), c->Dim(c->input(1), 0)}));
-  return absl::OkStatus();
-});
+REGISTER_OP("FineR1Choose")
+    .Input("probabilities: float")
+    .Input("uniform: float")
+    .Input("banned: float")
+    .Input("top_p: float")
+    .Output("chosen: float")
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->MakeShape({c->MakeDim(3), c->Dim(c->input(1), 0)}));
+      return absl::OkStatus();
+    });
 
 class ChooseOp : public KernelOp {
  public:
@@ -173,37 +228,62 @@ class ChooseOp : public KernelOp {
     const float top_p = call.scalar(3);
     if (!call.ok()) return;
     const int64_t lines = call.dim(0, 0), rows = call.dim(1, 0), size = call.last(0);
-    call.require(size > 0 && lines > 0 && rows % lines == 0 && call.shape(2) == TensorShape({size}), [&] { return "probabilities " + call.shape(0).DebugString() + " against uniform " + call.shape(1).DebugString() + " and banned " + call.shape(2).DebugString(); });
-    const Choose o{call.in(0), call.in(1), call.in(2), call.out(0, TensorShape({3, rows})), rows, size, lines == 0 ? 1 : rows / lines, top_p};
+    call.require(size > 0 && lines > 0 && rows % lines == 0 && call.shape(2) == TensorShape({size}), [&] {
+      return "probabilities " + call.shape(0).DebugString() + " against uniform " + call.shape(1).DebugString() +
+             " and banned " + call.shape(2).DebugString();
+    });
+    const Choose o{call.in(0),
+                   call.in(1),
+                   call.in(2),
+                   call.out(0, TensorShape({3, rows})),
+                   rows,
+                   size,
+                   lines == 0 ? 1 : rows / lines,
+                   top_p};
     call.share(rows, size / 4, [&](int64_t a, int64_t b) { kernels().choose(o, a, b); });
   }
 };
 FINE_R1_OP(Choose);
 
-// ---- loss --------------------------------------------------------------------------------------------------------------------
+// ---- loss
+// --------------------------------------------------------------------------------------------------------------------
 
-REGISTER_OP("FineR1TokenLogProbs").Input("logits: float").Input("targets: int32").Attr("temperature: float").Output("log_probs: float").Output("log_sum: float").SetShapeFn(like<1, 1>);
+REGISTER_OP("FineR1TokenLogProbs")
+    .Input("logits: float")
+    .Input("targets: int32")
+    .Attr("temperature: float")
+    .Output("log_probs: float")
+    .Output("log_sum: float")
+    .SetShapeFn(like<1, 1>);
 
 /** Targets come from data: one outside the vocabulary is an error, not a read behind the row. */
 void check_targets(Call& call, int logits, int targets) {
   call.rank({logits}, 2);
   call.rank({targets}, 1);
-  call.require(call.dim(logits, 0) == call.dim(targets, 0), [&] { return "logits " + call.shape(logits).DebugString() + " against targets " + call.shape(targets).DebugString(); });
+  call.require(call.dim(logits, 0) == call.dim(targets, 0), [&] {
+    return "logits " + call.shape(logits).DebugString() + " against targets " + call.shape(targets).DebugString();
+  });
   if (!call.ok()) return;
   const int64_t size = call.last(logits);
   const int32_t *const ids = call.ids(targets), *const end = ids + call.size(targets);
   const int32_t* const wrong = std::find_if(ids, end, [&](int32_t target) { return target < 0 || target >= size; });
-  call.require(wrong == end, [&] { return "target " + std::to_string(wrong - ids) + " is " + std::to_string(*wrong) + ", the vocabulary has " + std::to_string(size); });
+  call.require(wrong == end, [&] {
+    return "target " + std::to_string(wrong - ids) + " is " + std::to_string(*wrong) + ", the vocabulary has " +
+           std::to_string(size);
+  });
 }
 
 class TokenLogProbsOp : public KernelOp {
  public:
-  explicit TokenLogProbsOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_)); }
+  explicit TokenLogProbsOp(OpKernelConstruction* c) : KernelOp(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_));
+  }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     check_targets(call, 0, 1);
     if (!call.ok()) return;
-    const TokenLogProbs o{call.in(0), call.ids(1), call.out(0, call.shape(1)), call.out(1, call.shape(1)), call.last(0), temperature_};
+    const TokenLogProbs o{call.in(0),   call.ids(1), call.out(0, call.shape(1)), call.out(1, call.shape(1)),
+                          call.last(0), temperature_};
     call.share(call.dim(0, 0), o.size, [&](int64_t a, int64_t b) { kernels().token_log_probs(o, a, b); });
   }
 
@@ -212,17 +292,27 @@ class TokenLogProbsOp : public KernelOp {
 };
 FINE_R1_OP(TokenLogProbs);
 
-REGISTER_OP("FineR1TokenLogProbsGrad").Input("dy: float").Input("logits: float").Input("targets: int32").Input("log_sum: float").Attr("temperature: float").Output("dlogits: float").SetShapeFn(like<1>);
+REGISTER_OP("FineR1TokenLogProbsGrad")
+    .Input("dy: float")
+    .Input("logits: float")
+    .Input("targets: int32")
+    .Input("log_sum: float")
+    .Attr("temperature: float")
+    .Output("dlogits: float")
+    .SetShapeFn(like<1>);
 
 class TokenLogProbsGradOp : public KernelOp {
  public:
-  explicit TokenLogProbsGradOp(OpKernelConstruction* c) : KernelOp(c) { OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_)); }
+  explicit TokenLogProbsGradOp(OpKernelConstruction* c) : KernelOp(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("temperature", &temperature_));
+  }
   void Compute(OpKernelContext* c) override {
     Call call(c);
     check_targets(call, 1, 2);
     call.same({2, 0, 3});
     if (!call.ok()) return;
-    const TokenLogProbsGrad o{call.in(0), call.in(1), call.in(3), call.ids(2), call.out_over(0, 1), call.last(1), temperature_};
+    const TokenLogProbsGrad o{call.in(0),          call.in(1),   call.in(3),  call.ids(2),
+                              call.out_over(0, 1), call.last(1), temperature_};
     call.share(call.dim(1, 0), o.size, [&](int64_t a, int64_t b) { kernels().token_log_probs_grad(o, a, b); });
   }
 

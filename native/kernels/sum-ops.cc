@@ -41,8 +41,10 @@ class ColumnSumsOp : public KernelOp {
     const ColumnSums o{call.in(0), call.scratch(&of_blocks, blocks * size), rows, size};
     if (!call.ok()) return;
     call.share(blocks, kSumBlock * size / 8, [&](int64_t a, int64_t b) { kernels().column_sums(o, a, b); });
-    if (blocks == 0) std::fill(sums, sums + size, 0.0f);
-    else call.add_slices(o.sums, blocks, 1, size, sums);
+    if (blocks == 0)
+      std::fill(sums, sums + size, 0.0f);
+    else
+      call.add_slices(o.sums, blocks, 1, size, sums);
   }
 };
 FINE_R1_OP(ColumnSums);
@@ -50,10 +52,14 @@ FINE_R1_OP(ColumnSums);
 /** Numbers whose squares are summed in float32; sums of such parts are added in float64, in their order. */
 constexpr int64_t kSquares = 4096;
 
-REGISTER_OP("FineR1SumOfSquares").Input("tensors: N * float").Attr("N: int >= 1").Output("sum: float").SetShapeFn([](InferenceContext* c) {
-  c->set_output(0, c->Scalar());
-  return absl::OkStatus();
-});
+REGISTER_OP("FineR1SumOfSquares")
+    .Input("tensors: N * float")
+    .Attr("N: int >= 1")
+    .Output("sum: float")
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->Scalar());
+      return absl::OkStatus();
+    });
 
 class SumOfSquaresOp : public KernelOp {
  public:
@@ -70,7 +76,8 @@ class SumOfSquaresOp : public KernelOp {
     }
     std::vector<float> sums(parts.size());
     const SumsOfSquares o{parts.data(), lengths.data(), sums.data()};
-    call.share(static_cast<int64_t>(parts.size()), kSquares / 8, [&](int64_t a, int64_t b) { kernels().sums_of_squares(o, a, b); });
+    call.share(static_cast<int64_t>(parts.size()), kSquares / 8,
+               [&](int64_t a, int64_t b) { kernels().sums_of_squares(o, a, b); });
     float* const sum = call.out(0, TensorShape({}));
     if (!call.ok()) return;
     double all = 0;

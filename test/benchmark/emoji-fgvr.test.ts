@@ -1,11 +1,16 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadEmojiFgvr } from "../../lib/benchmark/emoji-fgvr";
+import { emojiBenchmark, loadEmojiFgvr } from "../../lib/benchmark/emoji-fgvr";
 import { dataFolder } from "../../lib/benchmark/emoji-fgvr/paths";
-import type { EvaluationRow } from "../../lib/benchmark/emoji-fgvr/types";
+import { questionsOf } from "../../lib/benchmark/questions";
+import { assertDisjointRoles, fewShotImages } from "../../lib/benchmark/roles";
+import { drawTriplets, type Neighbours, type Triplet } from "../../lib/benchmark/triplets";
+import type { Question, QuestionRequest } from "../../lib/benchmark/types";
 
 const data = loadEmojiFgvr();
+const benchmark = emojiBenchmark(data, []); // what concepts look like is not asked here
+const neighbours: Neighbours = (of) => benchmark.neighbours(of)!;
 const subcategories = data.subcategories();
 const roles = ["pretraining", "fewshot", "dev", "test"] as const;
 
@@ -106,52 +111,82 @@ describe("concepts of pre-training only", () => {
   });
 });
 
-describe("few-shot examples and triplets", () => {
-  const examples = data.fewShotExamples();
-  const triplets = data.triplets(3);
+describe("few-shot images and triplets", () => {
+  const seen = benchmark.subcategories({ split: "seen" });
+  const images = fewShotImages(benchmark, seen);
+  const triplets = (seed: number): Triplet[] => drawTriplets(images, neighbours, seed);
 
   it("are four images for each seen sub-category and none for the others", () => {
     const counts = new Map<string, number>();
-    for (const e of examples) counts.set(e.conceptId, (counts.get(e.conceptId) ?? 0) + 1);
-    expect([...counts.keys()].sort()).toEqual(
-      data
-        .subcategories({ split: "seen" })
-        .map((c) => c.id)
-        .sort(),
-    );
+    for (const { subcategory } of images) counts.set(subcategory.id, (counts.get(subcategory.id) ?? 0) + 1);
+    expect([...counts.keys()].sort()).toEqual(seen.map((c) => c.id).sort());
     expect([...counts.values()].every((n) => n === 4)).toBe(true);
-    expect(examples.every((e) => data.roleOf(e.style) === "fewshot")).toBe(true);
-    expect(new Set(examples.map((e) => e.path)).size).toBe(examples.length);
+    expect(new Set(images.map(({ id }) => id)).size).toBe(images.length);
+    for (const { id, file, subcategory } of images) {
+      const [, style, concept] = /([^/]+)\/([^/]+)\.png$/.exec(id)!;
+      expect([data.roleOf(style), concept]).toEqual(["fewshot", subcategory.id]);
+      expect(file!.endsWith(`/${id}`)).toBe(true);
+    }
   });
 
   it("pair each anchor with another designer's drawing and with the most similar other seen sub-category", () => {
-    expect(triplets.map((t) => t.anchor)).toEqual(examples);
-    for (const { anchor, positive, negative } of triplets) {
-      expect(positive.conceptId).toBe(anchor.conceptId);
-      expect(positive.designer).not.toBe(anchor.designer);
-      expect(negative.conceptId).toBe(data.nearestNegatives(anchor.conceptId, { split: "seen" })[0].id);
-      expect(negative.domain).toBe(anchor.domain);
+    const drawn = triplets(3);
+    expect(drawn.map(({ anchor }) => anchor)).toEqual(images);
+    for (const { anchor, positive, negative } of drawn) {
+      expect(positive.subcategory.id).toBe(anchor.subcategory.id);
+      expect(positive.source).not.toBe(anchor.source);
+      expect(negative.subcategory.id).toBe(data.nearestNegatives(anchor.subcategory.id, { split: "seen" })[0].id);
+      expect(negative.subcategory.domain).toBe(anchor.subcategory.domain);
     }
   });
 
   it("follow from the seed", () => {
-    expect(data.triplets(3)).toEqual(triplets);
-    expect(data.triplets(4)).not.toEqual(triplets);
+    expect(triplets(3)).toEqual(triplets(3));
+    expect(triplets(4)).not.toEqual(triplets(3));
   });
 });
 
-describe("evaluation rows", () => {
-  const closed = data.evaluationRows({ role: "test", setting: "closed", seed: 5 });
+describe("as a benchmark", () => {
+  it("has its images in disjoint roles, in the order of its sub-categories", () => {
+    assertDisjointRoles(benchmark);
+    for (const role of ["fewshot", "dev", "test"] as const) {
+      const ids = benchmark.images(role).map(({ id }) => id);
+      expect(ids).toEqual(subcategories.flatMap((c) => data.drawings(c, role).map((drawing) => drawing.path)));
+    }
+    expect(benchmark.subcategories({ domain: "food", split: "unseen" })).toEqual(
+      data.subcategories({ domain: "food", split: "unseen" }),
+    );
+    expect(benchmark.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe("evaluation questions", () => {
+  const asked = (request: Partial<QuestionRequest>): Question[] =>
+    questionsOf(benchmark, neighbours, { setting: "closed", role: "test", seed: 5, ...request }).questions;
+  const closed = asked({});
   const idOf = new Map(subcategories.map((c) => [`${c.domain}/${c.name}`, c]));
 
   it("are one for each drawing, in both settings", () => {
     expect(closed).toHaveLength(2 * subcategories.length);
-    const open = data.evaluationRows({ role: "test", setting: "open", seed: 5 });
+    const open = asked({ setting: "open" });
     expect(open.every((row) => row.options === undefined)).toBe(true);
     expect(open.map((row) => row.image_path)).toEqual(closed.map((row) => row.image_path));
-    const dev = data.evaluationRows({ role: "dev", setting: "open", seed: 5 });
+    const dev = asked({ role: "dev", setting: "open" });
     expect(dev).toHaveLength(145);
     expect(dev.every((row) => row.designer === "streamline")).toBe(true);
+  });
+
+  it("are those of one side on request, as they are among all", () => {
+    const unseen = asked({ splits: ["unseen"] });
+    expect(unseen).toEqual(closed.filter((row) => row.split === "unseen"));
+    expect(unseen.length).toBe(2 * data.subcategories({ split: "unseen" }).length);
+  });
+
+  it("put the truth first in the released order, with the same options", () => {
+    for (const [i, row] of asked({ optionOrder: "released" }).entries()) {
+      expect(row.options![0]).toBe(row.ground_truth);
+      expect([...row.options!].sort()).toEqual([...closed[i].options!].sort());
+    }
   });
 
   it("offer four of one neighbourhood, all of the truth's split, none containing the truth", () => {
@@ -174,7 +209,7 @@ describe("evaluation rows", () => {
   });
 
   it("don't tell the truth by its place among them: choosing the option most similar to the others is near chance", () => {
-    const rank = (name: string, other: string, row: EvaluationRow): number =>
+    const rank = (name: string, other: string, row: Question): number =>
       data.nearestNegatives(idOf.get(`${row.domain}/${name}`)!.id).findIndex((c) => c.name === other);
     const central = closed.filter((row) => {
       const options = row.options as string[];
@@ -188,14 +223,14 @@ describe("evaluation rows", () => {
   });
 
   it("put the truth anywhere: each place between 18 % and 32 %", () => {
-    const rows: EvaluationRow[] = [closed, data.evaluationRows({ role: "test", setting: "closed", seed: 6 })].flat();
+    const rows = [...closed, ...asked({ seed: 6 })];
     const places = [0, 0, 0, 0];
     for (const row of rows) places[(row.options as string[]).indexOf(row.ground_truth)]++;
     for (const n of places) expect(Math.abs(n / rows.length - 0.25)).toBeLessThan(0.07);
   });
 
   it("follow from the seed", () => {
-    expect(data.evaluationRows({ role: "test", setting: "closed", seed: 5 })).toEqual(closed);
-    expect(data.evaluationRows({ role: "test", setting: "closed", seed: 7 })).not.toEqual(closed);
+    expect(asked({})).toEqual(closed);
+    expect(asked({ seed: 7 })).not.toEqual(closed);
   });
 });

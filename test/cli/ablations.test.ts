@@ -1,13 +1,13 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { run } from "../../cli/ablations";
+import { describe, expect, it } from "vitest";
+import { capture, command } from "./capture";
 
-afterEach(() => vi.restoreAllMocks());
+const run = command("ablations");
 
 describe("ablations", () => {
   it("lists variants with their settings, and families", async () => {
-    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
-    expect(await run(["--list", "--only", "kl", "--scale", "default"])).toBe(0);
-    const lines = (log.mock.calls[0][0] as string).split("\n");
+    const { code, out } = await capture(run, ["--list", "--only", "kl", "--scale", "default"]);
+    expect(code).toBe(0);
+    const lines = out.split("\n");
     expect(lines.slice(0, 6)).toEqual([
       "Variants:",
       "  sft       sft",
@@ -27,10 +27,12 @@ describe("ablations", () => {
     [["--seeds", ""], /--seeds is ""; expected/],
     [["--role", "fewshot"], /--role is "fewshot"; expected dev or test/],
     [["--only", "tapo,nothing"], /unknown variant "nothing"; families: methods/],
-    [["--scale", "huge"], /unknown scale "huge"/],
-    [["--run", "../up"], /setting run=\.\.\/up/],
-    [["--variants", "x"], /Unknown option '--variants'/],
+    [["--scale", "huge"], /--scale is "huge"; expected smoke, default or paper/],
+    [["--run", "../up"], /--run is "\.\.\/up"; expected letters, digits/],
+    [["--variants", "x"], /unknown option --variants/],
   ])("refuses %j before anything is loaded", async (args, message) => {
-    await expect(run(["--scale", "smoke", ...args])).rejects.toThrow(message);
+    const { code, out, err } = await capture(run, ["--scale", "smoke", ...args]);
+    expect([code, out, err]).toEqual([1, "", expect.stringMatching(message)]);
+    expect(err.trimEnd()).not.toContain("\n");
   });
 });

@@ -1,3 +1,11 @@
+import { main } from "../../cli/program";
+
+/** A command of the command line by its words, as `capture` takes it. */
+export const command =
+  (...words: string[]) =>
+  (args: string[]): Promise<number> =>
+    main([...words, ...args]);
+
 /** Runs a command and collects what it prints. */
 export async function capture(
   run: (args: string[]) => Promise<number>,

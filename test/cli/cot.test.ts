@@ -8,11 +8,12 @@ import type { TeacherCard } from "../../lib/cot/teacher-card";
 import { paperPrompts } from "../../lib/benchmark/prompts";
 import { readSharegpt } from "../../lib/formats/sharegpt";
 import { stage1Problems } from "../../lib/formats/stage1";
-import { run } from "../../cli/cot";
 import { root } from "../../tools/environment";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { chatServer, textOf, type Act, type SeenRequest } from "../helpers/chat-server";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("cot");
 
 const folder = temporaryFolder();
 const photos = path.join(folder, "photos");
@@ -52,11 +53,11 @@ function teach(request: SeenRequest): Act {
 }
 
 const args = (baseUrl: string, out: string, ...more: string[]): string[] => [
-  "--folder",
+  "--benchmark",
   photos,
-  "--base-url",
+  "--endpoint",
   baseUrl,
-  "--model",
+  "--model-name",
   "teacher",
   "--shots",
   "2",
@@ -203,14 +204,23 @@ describe("cot", () => {
   });
 
   it.each([
-    [["--folder", "x", "--model", "m"], /--base-url is missing/],
-    [["--folder", "x", "--base-url", "http://127.0.0.1/v1"], /--model is missing/],
-    [["--base-url", "http://127.0.0.1/v1", "--model", "m"], /--set or --folder is needed/],
-    [["--base-url", "http://127.0.0.1/v1", "--model", "m", "--set", "cats"], /--set cats: expected one of the six/],
-    [["--base-url", "http://127.0.0.1/v1", "--model", "m", "--folder", "/nowhere"], /\/nowhere: cannot be read/],
-    [["--base-url", "http://127.0.0.1/v1", "--model", "m", "--folder", "x", "--price-prompt", "1"], /go together/],
+    [["--benchmark", "x", "--model-name", "m"], /--endpoint is missing/],
+    [["--benchmark", "x", "--endpoint", "http://127.0.0.1/v1"], /--model-name is missing/],
+    [["--endpoint", "http://127.0.0.1/v1", "--model-name", "m"], /--benchmark is missing/],
     [
-      ["--base-url", "http://me:secret@127.0.0.1/v1", "--model", "m", "--folder", photos, "--shots", "2"],
+      ["--endpoint", "http://127.0.0.1/v1", "--model-name", "m", "--benchmark", "emoji-fgvr"],
+      /expected photographs: one of the six/,
+    ],
+    [
+      ["--endpoint", "http://127.0.0.1/v1", "--model-name", "m", "--benchmark", "/nowhere"],
+      /\/nowhere: cannot be read/,
+    ],
+    [
+      ["--endpoint", "http://127.0.0.1/v1", "--model-name", "m", "--benchmark", "x", "--price-prompt", "1"],
+      /go together/,
+    ],
+    [
+      ["--endpoint", "http://me:secret@127.0.0.1/v1", "--model-name", "m", "--benchmark", photos, "--shots", "2"],
       /no user, password or query/,
     ],
   ])("exits 1 on %j", async (wrong, message) => {

@@ -4,29 +4,31 @@ import { symlinkSync } from "node:fs";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import type { SetReport } from "../../lib/benchmark/photographs/check";
-import { run } from "../../cli/data";
 import { temporaryFolder, trees, writeTree } from "../benchmark/photographs/trees";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("data");
 
 const folder = temporaryFolder();
 const jpeg = (value: number): Promise<Buffer> =>
   sharp({ create: { width: 8, height: 6, channels: 3, background: { r: value, g: value, b: value } } })
     .jpeg()
     .toBuffer();
-const check = async (...args: string[]): Promise<{ code: number; reports: SetReport[] }> => {
+type PrintedReport = Omit<SetReport, "badRows"> & { bad_rows: SetReport["badRows"] };
+const check = async (...args: string[]): Promise<{ code: number; reports: PrintedReport[] }> => {
   const { code, out } = await capture(run, ["check", ...args, "--json"]);
-  return { code, reports: JSON.parse(out) as SetReport[] };
+  return { code, reports: JSON.parse(out) as PrintedReport[] };
 };
 
 describe("data check", () => {
   it("a folder per class: whole, with duplicates across portions counted", async () => {
-    const root = writeTree(path.join(folder, "mine"), {
+    writeTree(path.join(folder, "mine"), {
       "train/fox/1.jpg": await jpeg(1),
       "train/fox/2.jpg": await jpeg(200),
       "test/fox/1.jpg": await jpeg(1),
       "test/wolf/1.jpg": await jpeg(90),
     });
-    const { code, reports } = await check("mine", "--root", root);
+    const { code, reports } = await check("mine", "--sets", folder);
     expect(code).toBe(0);
     expect(reports[0]).toMatchObject({
       set: "mine",
@@ -38,7 +40,7 @@ describe("data check", () => {
     });
     expect(reports[0].duplicates).toEqual([["test/fox/1.jpg", "train/fox/1.jpg"]]);
     expect(reports[0].leaks).toEqual(reports[0].duplicates);
-    const { out } = await capture(run, ["check", "mine", "--root", root]);
+    const { out } = await capture(run, ["check", "mine", "--sets", folder]);
     expect(out).toMatch(/mine: mine: whole\n.*\n {2}sub-categories: 2\n {2}train: 2 of 2 listed images/);
     expect(out).toMatch(/the same bytes: 1 groups, 1 of them across training and test/);
   });
@@ -52,7 +54,7 @@ describe("data check", () => {
     });
     writeTree(folder, { "outside.jpg": await jpeg(4) });
     symlinkSync("../../outside.jpg", path.join(root, "jpg/image_00004.jpg"));
-    const { code, reports } = await check("flower", "--root", root);
+    const { code, reports } = await check("flower", "--sets", folder);
     expect(code).toBe(2);
     const [report] = reports;
     expect(report).toMatchObject({
@@ -71,28 +73,31 @@ describe("data check", () => {
     ]);
     expect(report.unreadable.find((image) => image.path.endsWith("4.jpg"))!.reason).toMatch(/a link that leads out/);
     expect(report.split).toMatchObject({
-      source: "complement",
-      seen: { subcategories: 61, testImages: 0, paperTestImages: 4028, released: null },
-      unseen: { subcategories: 41, testImages: 2, released: { rows: 2121, missing: 2121, disagree: 0 } },
+      source: "complement (4 of 102 published sub-categories)",
+      seen: { subcategories: 2, test_images: 0, paper_test_images: 4028, released: null },
+      unseen: { subcategories: 2, test_images: 2, released: { rows: 2121, missing: 2121, disagree: 0 } },
     });
-    const { out } = await capture(run, ["check", "flower", "--root", root]);
+    const { out } = await capture(run, ["check", "flower", "--sets", folder]);
     expect(out).toMatch(
       /get it from Visual Geometry Group, University of Oxford, "102 Category Flower Dataset", https/,
     );
     expect(out).toMatch(/missing: 1\n {4}jpg\/image_00005\.jpg/);
+    expect(out).toMatch(
+      /\n {2}split: 2 seen and 2 unseen sub-categories \(complement \(4 of 102 published sub-categories\)\)\n/,
+    );
   });
 
   it("--decode finds what the header hides: an image that is cut off", async () => {
     const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256));
     const image = sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } });
     const [whole, png] = await Promise.all([image.clone().jpeg().toBuffer(), image.clone().png().toBuffer()]);
-    const root = writeTree(path.join(folder, "cut"), {
+    writeTree(path.join(folder, "cut"), {
       "a/1.jpg": whole,
       "a/2.jpg": whole.subarray(0, whole.length / 2),
       "a/3.png": png.subarray(0, png.length / 2),
     });
-    expect((await check("cut", "--root", root)).reports[0]).toMatchObject({ status: "whole", unreadable: [] });
-    const { code, reports } = await check("cut", "--root", root, "--decode");
+    expect((await check("cut", "--sets", folder)).reports[0]).toMatchObject({ status: "whole", unreadable: [] });
+    const { code, reports } = await check("cut", "--sets", folder, "--decode");
     expect(code).toBe(2);
     expect(reports[0].status).toBe("incomplete");
     expect(reports[0].unreadable.map((image) => image.path)).toEqual(["a/2.jpg", "a/3.png"]);
@@ -100,14 +105,14 @@ describe("data check", () => {
     expect(reports[0].portions.train.found + reports[0].portions.test.found).toBe(1);
   });
 
-  it("without a set: all six, absent ones with where to get them, and other folders", async () => {
+  it("without a set: all published ones, absent ones with where to get them, and other folders", async () => {
     const root = path.join(folder, "all");
     writeTree(root, {
       "aircraft/fgvc-aircraft-2013b/data/variants.txt": "707-320\n",
       "aircraft/fgvc-aircraft-2013b/data/images_variant_train.txt": "x\n",
       "own/a/1.jpg": await jpeg(1),
     });
-    const { code, reports } = await check("--root", root);
+    const { code, reports } = await check("--sets", root);
     expect(code).toBe(2);
     expect(reports.map(({ set, status }) => `${set} ${status}`)).toEqual([
       "aircraft broken",
@@ -116,6 +121,7 @@ describe("data check", () => {
       "dog absent",
       "flower absent",
       "pet absent",
+      "grocery absent",
       "own whole",
     ]);
     expect(reports[0].problem).toMatch(/images_variant_train\.txt, line 1: "x"/);
@@ -123,28 +129,33 @@ describe("data check", () => {
   });
 
   it("a bad row of an annotation file: broken by file and line, or left out and listed", async () => {
-    const root = writeTree(path.join(folder, "rows"), { ...trees.flower, "setid.mat": "mat:setid_beyond.mat" });
-    const stopped = await check("flower", "--root", root);
-    expect(stopped.reports[0]).toMatchObject({ status: "broken", badRows: [] });
+    const sets = path.join(folder, "rows");
+    writeTree(path.join(sets, "flower"), { ...trees.flower, "setid.mat": "mat:setid_beyond.mat" });
+    const stopped = await check("flower", "--sets", sets);
+    expect(stopped.reports[0]).toMatchObject({ status: "broken", bad_rows: [] });
     expect(stopped.reports[0].problem).toMatch(/setid\.mat, trnid, element 2: image 9 has no label/);
-    const { code, reports } = await check("flower", "--root", root, "--on-bad-row", "skip");
-    expect([code, reports[0].status, reports[0].problem, reports[0].badRows.length]).toEqual([
+    const { code, reports } = await check("flower", "--sets", sets, "--on-bad-row", "skip");
+    expect([code, reports[0].status, reports[0].problem, reports[0].bad_rows.length]).toEqual([
       2,
       "incomplete",
       null,
       1,
     ]);
-    expect((await capture(run, ["check", "flower", "--root", root, "--on-bad-row", "skip"])).out).toMatch(
+    expect((await capture(run, ["check", "flower", "--sets", sets, "--on-bad-row", "skip"])).out).toMatch(
       /rows skipped: 1\n {4}.*setid\.mat, line 2: image 9 has no label/,
     );
   });
 
   it("a set whose names are not those of the released files is broken, not half read", async () => {
-    const { reports } = await check("pet", "--root", writeTree(path.join(folder, "pet"), trees.pet));
+    const foreign = Object.entries(trees.pet).map(([file, text]) => [
+      file,
+      text.replaceAll("american_bulldog", "sheep_dog"),
+    ]);
+    writeTree(path.join(folder, "pet"), Object.fromEntries(foreign) as Record<string, string>);
+    const { code, reports } = await check("pet", "--sets", folder);
+    expect(code).toBe(2);
     expect(reports[0]).toMatchObject({ status: "broken", missing: [] });
-    expect(reports[0].problem).toMatch(
-      /pet_seen\.jsonl: ".*" is no sub-category of the set pet; are its annotation files whole\?/,
-    );
+    expect(reports[0].problem).toMatch(/set pet: "Sheep Dog" is on neither side of the released files/);
   });
 
   it("rows: Stage-1, Stage-2 and evaluation files, bad rows by place, with their count", async () => {
@@ -174,12 +185,15 @@ describe("data check", () => {
   });
 
   it.each([
-    [[], /nothing to do/],
-    [["fetch"], /"fetch" is not known/],
-    [["check", "../x"], /the set "\.\.\/x"/],
-    [["check", "pet", "extra"], /is not known/],
-    [["check", "--root", path.join(folder, "none")], /no such folder/],
+    [[], /^data: data needs one of: check, rows; see fine-r1 data --help\n$/],
+    [["fetch"], /unknown command fetch/],
+    [["check", "a b"], /no image set "a b": expected aircraft, .*grocery, a folder in/],
+    [["check", "pet", "extra"], /2 arguments; at most 1 expected/],
+    [["check", "emoji-fgvr"], /no image set "emoji-fgvr": expected aircraft/],
+    [["check", "--sets", path.join(folder, "none")], /no such folder/],
+    [["check", "--root", "x"], /--root is now --sets DIR/],
     [["check", "--wrong"], /--wrong/],
+    [["rows"], /file is missing/],
   ])("exits 1 on %j", async (args, message) => {
     const { code, err } = await capture(run, args);
     expect(code).toBe(1);

@@ -12,18 +12,19 @@ import {
 } from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { paperPrompts } from "../../lib/benchmark/prompts";
-import { loadQuestions } from "../../lib/benchmark/question-set";
-import { modelAnswerer } from "../../lib/eval/answerers";
+import { questionsOfFile } from "../../lib/benchmark/questions";
 import type { LoggedRow } from "../../lib/eval/prediction-log";
-import { runEvaluation } from "../../lib/eval/runner";
+import { evaluateModel } from "../../lib/experiment/evaluate-any";
+import { loadSettings } from "../../lib/experiment/settings";
+import { openForFile } from "../../cli/question-file";
 import { tf } from "../../lib/engine/tensorflow";
-import { run } from "../../cli/evaluate";
-import { run as score } from "../../cli/score";
 import { root } from "../../tools/environment";
-import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
+import { temporaryFolder, trees, writeTree } from "../benchmark/photographs/trees";
 import { chatServer, textOf } from "../helpers/chat-server";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("evaluate");
+const score = command("score");
 
 const folder = temporaryFolder();
 const fixture = path.join(__dirname, "../fixtures/parity/fixture-tied");
@@ -48,8 +49,13 @@ const read = (out: string): LoggedRow[] =>
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as LoggedRow);
+/** What is said on stderr beside progress. */
+const withoutBars = (err: string): string => err.replace(/.*[█░].*\n/g, "");
 const names = ["a", "b", "c", "d", "e", "f"];
 let set = "";
+const set0 = file("one_seen.jsonl", [rowOf("a.png")]);
+const pets = path.join(folder, "pets");
+writeTree(path.join(pets, "pet"), trees.pet);
 
 beforeAll(() => {
   vi.stubEnv("OPENAI_API_KEY", KEY);
@@ -69,11 +75,11 @@ afterAll(() => void vi.unstubAllEnvs());
 
 /** The arguments on the file, without who answers. */
 const on = (out: string, ...more: string[]): string[] => [
-  "--set",
+  "--benchmark",
   set,
   "--setting",
   "closed",
-  "--root",
+  "--images",
   images,
   "--max-new-tokens",
   "6",
@@ -86,13 +92,13 @@ describe("evaluate --model", () => {
   it("leaves rows that score reads, in order, with options shuffled by seed; batches change nothing", async () => {
     const before = tf.memory().numTensors;
     const { code, out, err } = await capture(run, ["--model", model, ...on("m.jsonl", "--batch-size", "4", "--json")]);
-    expect([code, err]).toEqual([0, ""]);
+    expect([code, withoutBars(err)]).toEqual([0, ""]);
     const rows = read(path.join(folder, "m.jsonl"));
     expect(rows.map(({ row, image_path }) => [row, image_path])).toEqual(names.map((name, i) => [i, `${name}.png`]));
     expect(rows.map((row) => [...row.options!].sort())).toEqual(names.map(() => [...options].sort()));
     expect(new Set(rows.map((row) => row.options!.indexOf("red fox"))).size).toBeGreaterThan(1);
     expect(rows[0]).toMatchObject({
-      method: "model",
+      method: "fixture-tied",
       split: "seen",
       domain: "foxes_seen",
       setting: "closed",
@@ -137,55 +143,45 @@ describe("evaluate --model", () => {
   });
 
   it("goes on after an interruption and a half-written line: the file is that of one run, finished rows are asked once", async () => {
-    const whole = read(path.join(folder, "m.jsonl"));
-    const questions = await loadQuestions({ set, setting: "closed", root: images });
+    const args = (out: string): string[] => ["--model", model, "--method", "m", ...on(out, "--batch-size", "2")];
+    expect((await capture(run, args("whole.jsonl"))).code).toBe(0);
+    const whole = read(path.join(folder, "whole.jsonl"));
     const out = path.join(folder, "resumed.jsonl");
-    const asked: string[][] = [];
-    const interrupted = async (after: number): Promise<Awaited<ReturnType<typeof runEvaluation>>> => {
-      const inner = modelAnswerer(model, { maxNewTokens: 6, batchSize: 2 });
-      asked.push([]);
-      const answerer = {
-        ...inner,
-        answer: ((list, onAnswers) => (
-          asked.at(-1)!.push(...list.map(({ image }) => path.basename(image))),
-          inner.answer(list, onAnswers)
-        )) as typeof inner.answer,
+    const settings = loadSettings({
+      set: [`model=${model}`, "precision=float32", "eval.maxNewTokens=6", "eval.batchSize=2"],
+      environment: {},
+    });
+    const questions = questionsOfFile({ file: set, root: images, setting: "closed", seed: 0 });
+    const interrupted = async (after: number): Promise<[number, number][]> => {
+      const experiment = openForFile(settings);
+      const asked: [number, number][] = [];
+      const onProgress = (done: number, toDo: number): void => {
+        asked.push([done, toDo]);
+        if (asked.length > after) throw new Error("killed");
       };
-      const progress: [number, number][] = [];
-      try {
-        return await runEvaluation(questions, answerer, {
-          out,
-          method: "model",
-          seed: 0,
-          prompts: paperPrompts,
-          reason: true,
-          maxNewTokens: 6,
-          onProgress: (done, toDo) => {
-            progress.push([done, toDo]);
-            if (progress.length > after) throw new Error("killed");
-          },
-        });
-      } finally {
-        answerer.close();
-      }
+      const keep = { out, method: "m", reason: true, anyImages: true, onProgress };
+      await expect(evaluateModel(experiment, questions, keep)).rejects.toThrow("killed");
+      experiment.close();
+      return asked;
     };
-    await expect(interrupted(2)).rejects.toThrow("killed");
+    expect(await interrupted(2)).toEqual([
+      [0, 6],
+      [2, 6],
+      [4, 6],
+    ]);
     expect(read(out)).toEqual(whole.slice(0, 4));
     truncateSync(out, readFileSync(out).length - 7);
-    await expect(interrupted(0)).rejects.toThrow("killed");
-    const { rows, resumed, dropped, skipped } = await interrupted(9);
-    expect([resumed, dropped, skipped]).toEqual([3, false, []]); // the interrupted start had dropped it
-    expect(rows).toEqual(whole);
+    const { code, out: printed, err } = await capture(run, [...args("resumed.jsonl"), "--json"]);
+    expect([code, JSON.parse(printed)]).toMatchObject([0, { n: 6, skipped: 0, resumed: 3 }]);
+    expect(err).toMatch(/resumed\.jsonl: a half-written last line was dropped, its row answered again/);
     expect(read(out)).toEqual(whole);
-    expect(asked).toEqual([names.map((name) => `${name}.png`), [], ["d.png", "e.png", "f.png"]]);
-    await interrupted(9);
-    expect(asked.at(-1)).toEqual([]);
+    expect(await interrupted(0)).toEqual([[0, 0]]); // nothing is left to ask
   });
 
   it("refuses to mix: another model, seed or question needs another file", async () => {
     const untied = path.join(__dirname, "../fixtures/parity/fixture-untied/model");
     for (const [args, message] of [
-      [["--model", untied, "--method", "model", ...on("m.jsonl")], /holds answers to something else: answerer was/],
+      [["--model", untied, "--method", "fixture-tied", ...on("m.jsonl")], /holds answers to something else: answerer was/],
       [["--model", model, ...on("m.jsonl", "--seed", "1")], /seed was 0 and is 1/],
       [["--model", model, ...on("m.jsonl", "--direct")], /questions was/],
     ] as const)
@@ -211,11 +207,11 @@ describe("evaluate with bad input", () => {
   const args = (...more: string[]): string[] => [
     "--model",
     model,
-    "--set",
+    "--benchmark",
     bad(),
     "--setting",
     "closed",
-    "--root",
+    "--images",
     images,
     "--max-new-tokens",
     "4",
@@ -235,13 +231,13 @@ describe("evaluate with bad input", () => {
     writeFileSync(path.join(images, "broken.png"), "no image");
     const { code, out, err } = await capture(run, args("--on-bad-row", "skip"));
     expect(code).toBe(2);
-    const lines = err.trimEnd().split("\n");
+    const lines = withoutBars(err).trimEnd().split("\n");
     expect(lines.map((line) => /line (\d+)/.exec(line)?.[1])).toEqual(["2", "3", "5", "6", "7", "8", "4", "9"]);
     const reasons = [
       /not JSON/,
       /lacks the ground truth/,
-      /image a\.png with this question stands in line 1/,
-      /id 1 stands in line 1/,
+      /image a\.png with this question is in line 1 already/,
+      /id 1 is in line 1 already/,
       /field "split"/,
       /no relative path/,
       /the image missing\.png is missing/,
@@ -256,22 +252,29 @@ describe("evaluate with bad input", () => {
   });
 
   it.each([
-    [[], /--model or --endpoint is needed/],
-    [["--model", "x", "--endpoint", "http://127.0.0.1/v1"], /one of the two/],
-    [["--endpoint", "http://127.0.0.1/v1"], /--model-name is missing/],
-    [["--model", "x"], /--set is missing/],
-    [["--model", "x", "--set", "s"], /--setting is missing; expected closed or open/],
-    [["--model", "x", "--set", "../s", "--setting", "open"], /set "\.\.\/s": expected one of the six/],
     [
-      ["--model", "x", "--set", "pet", "--root", "/nowhere", "--setting", "open"],
-      /Oxford-IIIT Pet is not at \/nowhere; get it from/,
+      ["--model", "x", "--endpoint", "http://127.0.0.1/v1", "--benchmark", "s", "--setting", "open"],
+      /cannot be given together/,
     ],
-    [["--model", "x", "--set", "none.jsonl", "--setting", "open"], /none\.jsonl: cannot be read/],
+    [["--endpoint", "http://127.0.0.1/v1", "--benchmark", set0, "--setting", "open"], /--model-name is missing/],
+    [["--model", "x", "--benchmark", "s"], /--setting is missing: closed or open/],
+    [["--model", "x", "--benchmark", set0, "--setting", "open"], /x.config\.json/],
+    [["--model", model, "--benchmark", "a b", "--setting", "open"], /"a b"/],
+    [["--model", model, "--benchmark", "pet+pet", "--sets", pets, "--setting", "open"], /pet.* twice/],
+    [["--model", "x", "--benchmark", "pet", "--images", "y", "--setting", "open"], /--images is for a file of questions/],
     [
-      ["--model", "x", "--set", "pet", "--setting", "open", "--on-bad-row", "drop"],
+      ["--model", model, "--benchmark", "pet", "--sets", "/nowhere", "--setting", "open"],
+      /Oxford-IIIT Pet is not at \/nowhere\/pet; get it from/,
+    ],
+    [["--model", model, "--benchmark", "none.jsonl", "--setting", "open"], /none\.jsonl: cannot be read/],
+    [
+      ["--model", "x", "--benchmark", "pet", "--setting", "open", "--on-bad-row", "drop"],
       /--on-bad-row is "drop"; expected stop or skip/,
     ],
-    [["--model", "x", "--set", "pet", "--setting", "open", "--limit", "1.5"], /--limit is 1\.5/],
+    [
+      ["--model", "x", "--benchmark", "pet", "--setting", "open", "--limit", "1.5"],
+      /--limit is "1\.5"; expected a whole number of at least 0/,
+    ],
   ])("exits 1 on %j", async (wrong, message) => {
     const { code, out, err } = await capture(run, wrong);
     expect([code, out]).toEqual([1, ""]);
@@ -292,16 +295,30 @@ describe("evaluate on a folder per class", () => {
         ]),
       ),
     );
-    const { questions } = await loadQuestions({ set: "mine", root: mine, setting: "closed", question: "What kind?" });
-    const seen = questions.filter((one) => one.split === "seen").map((one) => one.ground_truth);
-    expect([questions.length, seen.length]).toEqual([10, 6]);
-    for (const { options: shown, ground_truth, split, image } of questions) {
-      expect([shown!.length, shown!.includes(ground_truth), image!.includes("/test/")]).toEqual([4, true, true]);
+    const args = ["--benchmark", mine, "--similarity", "names", "--question", "What kind?", "--setting", "closed"];
+    const server = await chatServer((request) => ({
+      texts: [`<answer>${/kind_\d/.exec(textOf(request))![0]}</answer>`],
+    }));
+    const ask = async (out: string, ...more: string[]): Promise<LoggedRow[]> => {
+      const place = path.join(folder, out);
+      const who = ["--endpoint", server.baseUrl, "--model-name", "served", "--out", place];
+      expect((await capture(run, [...args, ...who, ...more])).code).toBe(0);
+      return read(place);
+    };
+    const rows = await ask("mine.jsonl");
+    const seen = rows.filter((one) => one.split === "seen").map((one) => one.ground_truth);
+    expect([rows.length, seen.length, server.requests.length]).toEqual([10, 6, 10]);
+    for (const { options: shown, ground_truth, split, image_path, question, domain } of rows) {
+      expect([shown!.length, shown!.includes(ground_truth)]).toEqual([4, true]);
+      expect([image_path, question, domain]).toEqual([`mine/test/${ground_truth}/2.png`, "What kind?", "mine"]);
       expect(shown!.every((name) => seen.includes(name) === (split === "seen"))).toBe(true);
     }
-    expect(
-      await loadQuestions({ set: "mine", root: mine, setting: "closed", question: "What kind?", split: "unseen" }),
-    ).toMatchObject({ questions: questions.filter((one) => one.split === "unseen") });
+    const unseen = rows.filter((one) => one.split === "unseen").map(({ row: _, ...one }) => one);
+    expect((await ask("unseen.jsonl", "--split", "unseen")).map(({ row: _, ...one }) => one)).toEqual(unseen);
+    const own = ["--model", model, "--max-new-tokens", "2", "--out", path.join(folder, "own.jsonl"), "--json"];
+    const { code, out } = await capture(run, [...args, ...own]);
+    expect([code, JSON.parse(out)]).toMatchObject([0, { n: 10, skipped: 0 }]);
+    expect(read(path.join(folder, "own.jsonl")).map((one) => one.options)).toEqual(rows.map((one) => one.options));
   });
 });
 
@@ -391,6 +408,13 @@ describe("evaluate --endpoint", () => {
     });
     const ended = new Promise((resolve) => child.on("exit", (_, signal) => resolve(signal)));
     await hanging;
+    expect(await capture(run, args)).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(
+        new RegExp(`^evaluate: .*killed\\.jsonl is in use by process ${child.pid} on .*, since .*\\n$`),
+      ) as string,
+    });
     child.kill("SIGKILL");
     expect(await ended).toBe("SIGKILL");
     hangs = false;
@@ -398,7 +422,13 @@ describe("evaluate --endpoint", () => {
     expect([read(out).length, existsSync(`${out}.manifest.json`)]).toEqual([3, true]);
     appendFileSync(out, '{"row":3,"meth'); // as if the kill had come in a write
     const { code, err } = await capture(run, args);
-    expect([code, err]).toEqual([0, `${out}: a half-written last line was dropped, its row answered again\n`]);
+    expect(code).toBe(0);
+    const [first, ...others] = err.split("\n"); // the dead process left its lock
+    expect(first).toMatch(
+      new RegExp(`killed\\.jsonl: process ${child.pid} on .* is gone without giving its lock back; taken over$`),
+    );
+    expect(others).toEqual([`${out}: a half-written last line was dropped, its row answered again`, ""]);
+    expect(existsSync(`${out}.lock`)).toBe(false);
     expect(server.requests.map((request) => /in (\w)\.png/.exec(textOf(request))![1])).toEqual([
       "a",
       "b",

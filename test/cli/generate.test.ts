@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { run } from "../../cli/generate";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("generate");
 
 const fixture = join(__dirname, "../fixtures/parity/fixture-tied");
 const image = (name: string): string[] => ["--image", join(fixture, "images", `${name}.png`)];
@@ -13,8 +14,8 @@ describe("generate", () => {
     const { code, out, err } = await capture(run, [...args, "--json"]);
     expect([code, err]).toEqual([0, ""]);
     const result = JSON.parse(out) as Record<string, number[] & number[][] & string>;
-    expect(Object.keys(result)).toEqual(["promptTokenIds", "imageGridThw", "tokenIds", "logProbs", "text"]);
-    expect([result.imageGridThw.length, result.tokenIds.length, result.logProbs.length]).toEqual([2, 8, 8]);
+    expect(Object.keys(result)).toEqual(["prompt_token_ids", "image_grid_thw", "token_ids", "log_probs", "text"]);
+    expect([result.image_grid_thw.length, result.token_ids.length, result.log_probs.length]).toEqual([2, 8, 8]);
     expect((await capture(run, args)).out).toBe(`${result.text}\n`);
   });
   it("samples by seed", async () => {
@@ -49,25 +50,28 @@ describe("generate", () => {
       "--ignore-eos",
       "--json",
     ];
-    const answer = async (...more: string[]): Promise<{ tokenIds: number[]; logProbs: number[] }> =>
-      JSON.parse((await capture(run, [...args, ...more])).out) as { tokenIds: number[]; logProbs: number[] };
+    const answer = async (...more: string[]): Promise<{ token_ids: number[]; log_probs: number[] }> =>
+      JSON.parse((await capture(run, [...args, ...more])).out) as { token_ids: number[]; log_probs: number[] };
     const [wide, held, half] = [
       await answer("--dtype", "float32"),
       await answer("--dtype", "auto"),
       await answer("--dtype", "bfloat16", "--precision", "bfloat16"),
     ];
-    expect(held.tokenIds).toEqual(wide.tokenIds);
-    held.logProbs.forEach((p, i) => expect(Math.abs(p - wide.logProbs[i])).toBeLessThan(1e-5));
-    expect(half.logProbs).not.toEqual(wide.logProbs);
-    expect(half.logProbs.every(Number.isFinite)).toBe(true);
+    expect(held.token_ids).toEqual(wide.token_ids);
+    held.log_probs.forEach((p, i) => expect(Math.abs(p - wide.log_probs[i])).toBeLessThan(1e-5));
+    expect(half.log_probs).not.toEqual(wide.log_probs);
+    expect(half.log_probs.every(Number.isFinite)).toBe(true);
   });
   it.each([
-    [[...base, "--dtype", "float16"], /--dtype is "float16"; expected auto, float32, bfloat16/],
+    [
+      [...base, "--dtype", "float16"],
+      /--dtype is "float16"; expected auto, float32 or bfloat16; see fine-r1 generate --help/,
+    ],
     [["--model", fixture], /--prompt is missing/],
     [[...base.slice(2)], /--model is missing/],
     [[...base, "--temperature", "warm"], /--temperature is "warm"; expected a number/],
-    [[...base, "--top-p", "2"], /top-p is 2; expected/],
-    [[...base, "--seed", "0.5"], /--seed is 0\.5/],
+    [[...base, "--top-p", "2"], /top-p is "2"; expected a number above 0 and of at most 1/],
+    [[...base, "--seed", "0.5"], /--seed is "0\.5"/],
     [[...base, "--image", "none.png"], /none\.png/],
     [["--model", join(fixture, "images"), ...base.slice(2)], /tokenizer\.json: can't be read/],
   ])("exits 1 on %j", async (args, message) => {

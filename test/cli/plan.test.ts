@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { run } from "../../cli/plan";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("plan");
 
 const model = ["--model", join(__dirname, "../fixtures/parity/fixture-tied/model")];
 
@@ -18,15 +19,23 @@ describe("plan", () => {
     expect(err).toMatch(/plan: TAPO update needs [\d.]+ GiB, [\d.]+ GiB more than there are: it cannot run/);
     const trained = async (...more: string[]): Promise<number> =>
       Number(/(\d+) trained parameters/.exec((await capture(run, [...model, "--scale", "default", ...more])).out)![1]);
-    expect(await trained("--adapter", "--rank", "1")).toBeLessThan((await trained()) / 5);
-    expect((await capture(run, [...model, "--scale", "default", "--adapter", "--rank", "4"])).out).toMatch(
+    expect(await trained("--set", "lora.rank=1")).toBeLessThan((await trained()) / 5);
+    expect((await capture(run, [...model, "--scale", "default", "--set", "lora.rank=4"])).out).toMatch(
       /an adapter of rank 4/,
     );
   });
+  it("takes the paper's scale for a model that is not the shipped base, and the row length of the settings", async () => {
+    const { out } = await capture(run, [...model, "--memory", "64"]);
+    expect(out).toMatch(/, scale paper, the whole model; images/);
+    expect((await capture(run, ["--model", "data/base", "--memory", "64"])).out).toMatch(/, scale default, /);
+    const step = async (...more: string[]): Promise<number> =>
+      Number(/SFT step: ([\d.]+) GiB/.exec((await capture(run, [...model, ...more, "--max-pixels", "3136"])).out)![1]);
+    expect(await step("--set", "sft.maxLength=512")).toBeLessThan(await step());
+  });
   it.each([
     [["--scale", "paper"], /--model is missing/],
-    [[...model], /--scale is missing; expected smoke, default, paper/],
-    [[...model, "--scale", "paper", "--memory", "x"], /--memory is "x"; expected a positive number/],
+    [[...model, "--scale", "big"], /--scale is "big"; expected smoke, default or paper/],
+    [[...model, "--scale", "paper", "--memory", "x"], /--memory is "x"; expected a number above 0/],
     [["--model", "nowhere", "--scale", "paper"], /config\.json: can't be read/],
   ])("exits 1 on %j", async (args, message) => {
     const { code, err } = await capture(run, args);

@@ -3,9 +3,10 @@ import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadQuestions } from "../../lib/benchmark/question-set";
-import { run } from "../../cli/questions";
 import { temporaryFolder, trees, writeTree } from "../benchmark/photographs/trees";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const run = command("questions");
 
 const folder = temporaryFolder();
 const root = path.join(folder, "birds");
@@ -38,9 +39,7 @@ beforeAll(async () => {
 
 describe("questions", () => {
   const args = (out: string, ...more: string[]): string[] => [
-    "--set",
-    "birds",
-    "--root",
+    "--benchmark",
     root,
     "--shots",
     "2",
@@ -49,7 +48,7 @@ describe("questions", () => {
     ...more,
   ];
   it("writes a closed row a test image, options of its split, which evaluate's reader takes", async () => {
-    const { code, out } = await capture(run, args("m.jsonl", "--embedding", "model", "--model", model, "--json"));
+    const { code, out } = await capture(run, args("m.jsonl", "--similarity", "model", "--model", model, "--json"));
     expect([code, JSON.parse(out)]).toEqual([0, { out: path.join(folder, "m.jsonl"), rows: 10, skipped: 0 }]);
     const rows = rowsOf(path.join(folder, "m.jsonl"));
     const side = new Map(rows.map(({ ground_truth, split }) => [ground_truth, split]));
@@ -71,7 +70,7 @@ describe("questions", () => {
 
   it("draws other options by another similarity, the same by the same", async () => {
     const of = async (...embedding: string[]): Promise<string[][]> => {
-      expect((await capture(run, args("x.jsonl", "--embedding", ...embedding))).code).toBe(0);
+      expect((await capture(run, args("x.jsonl", "--similarity", ...embedding))).code).toBe(0);
       return rowsOf(path.join(folder, "x.jsonl")).map(({ options }) => options);
     };
     const byName = await of("names");
@@ -80,20 +79,29 @@ describe("questions", () => {
   });
 
   it("refuses a published set whose annotation files are not whole", async () => {
-    const pet = writeTree(path.join(folder, "pet"), trees.pet);
+    const foreign = Object.entries(trees.pet).map(([file, text]) => [
+      file,
+      text.replaceAll("american_bulldog", "sheep_dog"),
+    ]);
+    const pet = writeTree(path.join(folder, "pet"), Object.fromEntries(foreign) as Record<string, string>);
     const ask = (options: "own" | "released") =>
       loadQuestions({ set: "pet", setting: "open", root: pet, options, split: "seen" });
-    await expect(ask("own")).rejects.toThrow(/is no sub-category of the set pet/); // a miniature of two breeds against the released split
-    const { code, err } = await capture(run, ["--set", "pet", "--root", pet, "--embedding", "names"]);
-    expect([code, err]).toEqual([1, expect.stringMatching(/is no sub-category of the set pet/)]);
+    await expect(ask("own")).rejects.toThrow(/set pet: "Sheep Dog" is on neither side of the released files/);
+    const { code, err } = await capture(run, ["--benchmark", "pet", "--sets", folder, "--similarity", "names"]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/"Sheep Dog" is on neither side/)]);
   });
 
   it.each([
-    [["--embedding", "names"], /--set is missing/],
-    [["--set", "../x", "--embedding", "names"], /--set is "\.\.\/x"/],
-    [["--set", "birds", "--root", root, "--shots", "2"], /--embedding is missing/],
-    [["--set", "birds", "--root", root, "--shots", "2", "--embedding", "model"], /--model belongs to/],
-    [["--set", "birds", "--root", root, "--embedding", "names", "--shots", "9"], /2 training images; 9 needed/],
+    [["--similarity", "names"], /--benchmark is missing/],
+    [["--benchmark", "a:b", "--similarity", "names"], /--benchmark has the name "a:b"/],
+    [["--benchmark", "emoji-fgvr", "--similarity", "names"], /one of the six sets, or a folder/],
+    [["--benchmark", root, "--shots", "2"], /--similarity is missing/],
+    [["--benchmark", root, "--shots", "2", "--similarity", "model"], /--model belongs to/],
+    [
+      ["--benchmark", root, "--shots", "2", "--similarity", "onnx"],
+      /--similarity is "onnx"; expected names, model or the directory/,
+    ],
+    [["--benchmark", root, "--similarity", "names", "--shots", "9"], /2 training images; 9 needed/],
   ])("exits 1 on %j", async (wrong, message) => {
     const { code, err } = await capture(run, wrong);
     expect([code, err]).toEqual([1, expect.stringMatching(message)]);

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { resultsFromCsv } from "../../lib/eval/results";
-import { run as score } from "../../cli/score";
-import { run as table } from "../../cli/table";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const score = command("score");
+const table = command("table");
 
 const folder = mkdtempSync(join(tmpdir(), "commands-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,11 +36,23 @@ describe("score", () => {
 
   it("prints exactly n, skipped, substring, exact, listing as JSON", async () => {
     const { code, out, err } = await capture(score, ["--predictions", path, "--setting", "closed", "--json"]);
-    expect(code).toBe(0);
+    expect(code).toBe(2);
     expect(out).toBe('{"n":4,"skipped":1,"substring":0.5,"exact":0.25,"listing":0.25}\n');
     expect(err).toMatch(/p\.jsonl, line 3: skipped: not JSON/);
     const open = await capture(score, ["--predictions", path, "--setting", "open", "--json"]);
     expect(JSON.parse(open.out)).toEqual({ n: 4, skipped: 1, substring: 0.75, exact: 0.5, listing: 0.25 });
+  });
+
+  it("keeps a row with NaN as Python's json.dumps writes it, and exits 0 where no line was skipped", async () => {
+    const nan = file("nan.jsonl", [
+      `${JSON.stringify(row).slice(0, -1)}, "semantic_score": NaN, "loss": -Infinity}`,
+      JSON.stringify({ ...row, output: "NaN" }),
+    ]);
+    const { code, out, err } = await capture(score, ["--predictions", nan, "--setting", "closed", "--json"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toBe('{"n":2,"skipped":0,"substring":0.5,"exact":0.5,"listing":0}\n');
+    const only = await capture(score, ["--predictions", file("bad.jsonl", ["{broken"]), "--setting", "closed"]);
+    expect(only.code).toBe(1);
   });
 
   it("prints for people, with the always-first policy", async () => {
@@ -50,7 +63,7 @@ describe("score", () => {
 
   it.each([
     [["--setting", "open"], /--predictions is missing/],
-    [["--predictions", path, "--setting", "half"], /--setting is half; closed or open/],
+    [["--predictions", path, "--setting", "half"], /--setting is "half"; expected closed or open/],
     [["--predictions", join(folder, "none.jsonl"), "--setting", "open"], /cannot read .*none\.jsonl: no such file/],
     [["--predictions", path, "--setting", "open", "--wrong"], /--wrong/],
     [["--predictions", file("empty.jsonl", []), "--setting", "open"], /no row could be scored/],
@@ -92,9 +105,9 @@ describe("table", () => {
     expect(code).toBe(1);
     expect(err).toMatch(/a\.jsonl, line 9: field "split"/);
     expect(existsSync(out)).toBe(false);
-    expect((await capture(table, ["--predictions", join(folder, "bad"), "--out", out, "--skip-bad-rows"])).code).toBe(
-      0,
-    );
+    expect(
+      (await capture(table, ["--predictions", join(folder, "bad"), "--out", out, "--on-bad-row", "skip"])).code,
+    ).toBe(0);
     expect(existsSync(out)).toBe(true);
   });
   it("adds the baselines beside the predictions where asked, and then writes to --out only", async () => {

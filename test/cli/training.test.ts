@@ -8,19 +8,20 @@ import { stage2Row, writeStage2, type EncodedImage } from "../../lib/formats/sta
 import { tf } from "../../lib/engine/tensorflow";
 import { promptsOf } from "../../lib/experiment/rl-job";
 import { sftOnRecords } from "../../lib/experiment/sft-job";
-import { run as generate } from "../../cli/generate";
-import { run as rl } from "../../cli/rl";
-import { run as sft } from "../../cli/sft";
 import { jobOf } from "../../cli/training-job";
 import { temporaryFolder } from "../benchmark/photographs/trees";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const generate = command("generate");
+const rl = command("rl");
+const sft = command("sft");
 
 const folder = temporaryFolder();
 const model = path.join(__dirname, "../fixtures/parity/fixture-tied/model");
 const images = path.join(folder, "images");
 const at = (...parts: string[]): string => path.join(folder, ...parts);
 const [records, triplets] = [at("records.json"), at("triplets.parquet")];
-const override = (...assignments: string[]): string[] => assignments.flatMap((one) => ["--override", one]);
+const override = (...assignments: string[]): string[] => assignments.flatMap((one) => ["--set", one]);
 const SFT = [
   "--model",
   model,
@@ -134,11 +135,19 @@ describe("sft", () => {
 
   it("goes on where it was cut off, and refuses the checkpoint of another run", async () => {
     const whole = readFileSync(at("sft", "model", "model.safetensors"));
-    const assignments = SFT.filter((_, i) => SFT[i - 1] === "--override");
+    const assignments = SFT.filter((_, i) => SFT[i - 1] === "--set");
     const { job } = jobOf(
-      { model, data: [records], out: at("cut"), override: assignments, "save-steps": "1", json: false },
-      "",
-      "",
+      {
+        model,
+        data: [records],
+        scale: "paper",
+        set: assignments,
+        saveSteps: 1,
+        dtype: "float32",
+        onBadRow: "stop",
+        json: false,
+      },
+      at("cut"),
     );
     const read = readSharegpt(records);
     const sources = new Map(read.map(({ image }) => [image, path.join(images, image)]));
@@ -202,15 +211,15 @@ describe("sft", () => {
     [["--model", model], /--data is missing/],
     [["--model", model, "--data", "nowhere.json"], /nowhere\.json/],
     [[...SFT, "--memory", "0.001", "--out", "x"], /SFT step needs .* more than there are/],
-    [[...SFT, "--override", "sft.augmentation=0.5", "--out", "x"], /square drawings; set sft\.augmentation=0/],
-    [[...SFT, "--override", "sft.nothing=1"], /unknown setting "sft\.nothing"/],
+    [[...SFT, "--set", "sft.augmentation=0.5", "--out", "x"], /square drawings; set sft\.augmentation=0/],
+    [[...SFT, "--set", "sft.nothing=1"], /unknown setting "sft\.nothing"/],
   ])("exits 1 on %j", async (args, message) => {
     const { code, err } = await capture(
       sft,
       args.map((one) => (one === "x" ? at("refused") : one)),
     );
     expect([code, err]).toEqual([1, expect.stringMatching(message)]);
-    expect(existsSync(at("refused", "model"))).toBe(false);
+    expect(existsSync(at("refused"))).toBe(false);
   });
 });
 
@@ -254,9 +263,9 @@ describe("rl", () => {
   });
 
   it.each([
-    [["--method", "grpo"], /--method is "grpo"; expected cls-rl, tapo, tapo-no-intra, tapo-no-inter/],
+    [["--method", "grpo"], /--method is "grpo"; expected cls-rl, tapo, tapo-no-intra or tapo-no-inter/],
     [["--data", "nowhere.parquet"], /nowhere\.parquet: can't be read as parquet/],
-    [["--override", "rl.maxNewTokens=100000", "--memory", "0.05"], /RL generation needs/],
+    [["--set", "rl.maxNewTokens=100000", "--memory", "0.05"], /RL generation needs/],
   ])("exits 1 on %j", async (args, message) => {
     const { code, err } = await capture(rl, [...RL, "--out", at("refused-rl"), ...args]);
     expect([code, err]).toEqual([1, expect.stringMatching(message)]);

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { hasOnnx } from "../../lib/eval/onnx";
-import { run as score } from "../../cli/score";
-import { run as table } from "../../cli/table";
-import { run as zeroShot } from "../../cli/zero-shot";
-import { capture } from "./capture";
+import { capture, command } from "./capture";
+
+const score = command("score");
+const table = command("table");
+const zeroShot = command("zero-shot");
 
 const folder = mkdtempSync(path.join(tmpdir(), "zero-shot-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,11 +28,11 @@ const out = path.join(folder, "baselines/clip.jsonl");
 
 describe("zero-shot", () => {
   it.each([
-    [["--set", set, "--setting", "open"], /--model is missing/],
-    [["--model", path.join(fixtures, "clip"), "--set", set], /--setting is missing/],
-    [["--model", folder, "--set", set, "--setting", "open", "--root", fixtures], /config\.json: no such file/],
+    [["--benchmark", set, "--setting", "open"], /--model is missing/],
+    [["--model", path.join(fixtures, "clip"), "--benchmark", set], /--setting is missing/],
+    [["--model", folder, "--benchmark", set, "--setting", "open", "--images", fixtures], /config\.json: no such file/],
     [
-      ["--model", path.join(fixtures, "clip"), "--set", set, "--setting", "open", "--method", "../x"],
+      ["--model", path.join(fixtures, "clip"), "--benchmark", set, "--setting", "open", "--method", "../x"],
       /--method is "\.\.\/x"/,
     ],
   ])("exits 1 on %j", async (args, message) => {
@@ -41,7 +42,17 @@ describe("zero-shot", () => {
   });
 
   it.skipIf(!hasOnnx())("writes predictions that score and table read, the same bytes again", async () => {
-    const args = ["--model", path.join(fixtures, "clip"), "--set", set, "--root", fixtures, "--out", out, "--json"];
+    const args = [
+      "--model",
+      path.join(fixtures, "clip"),
+      "--benchmark",
+      set,
+      "--images",
+      fixtures,
+      "--out",
+      out,
+      "--json",
+    ];
     const first = await capture(zeroShot, [...args, "--setting", "closed"]);
     expect(first.code).toBe(0);
     const { substring, n } = JSON.parse(first.out) as { substring: number; n: number };
@@ -60,9 +71,9 @@ describe("zero-shot", () => {
     const args = [
       "--model",
       path.join(fixtures, "siglip"),
-      "--set",
+      "--benchmark",
       gaps,
-      "--root",
+      "--images",
       fixtures,
       "--setting",
       "open",

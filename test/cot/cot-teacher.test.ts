@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { givesAway, parsePhrases, rationalePrompt } from "../../lib/cot/phrases";
 import { buildTeacherCot, type CotImage, type TeacherOptions, type TeacherRequest } from "../../lib/cot/teacher";
 import { teacherCard } from "../../lib/cot/teacher-card";
-import { duplicateFilter, rejectionOf, type ValidationOptions } from "../../lib/cot/validate";
+import {
+  duplicateFilter,
+  plainAnswer,
+  rejectionOf,
+  withPlainAnswer,
+  type ValidationOptions,
+} from "../../lib/cot/validate";
 import { paperPrompts } from "../../lib/benchmark/prompts";
 
 const filler = (word: string, n: number): string => Array.from({ length: n }, (_, i) => `${word}${i}`).join(" ");
@@ -65,6 +71,68 @@ describe("rejectionOf", () => {
     ],
   ])("%s", (_, text, over, expected) => expect(judge(text, over)).toBe(expected));
   it("cut off by the limit of tokens", () => expect(judge(rationale("red fox"), {}, false)).toBe("cut off"));
+});
+
+describe("answers in other spellings of the name", () => {
+  const judge = (answer: string, truth = "Boeing 737-200", prediction = answer): string | null =>
+    rejectionOf(
+      {
+        text: rationale(truth)
+          .replace(`Prediction: ${truth}`, () => `Prediction: ${prediction}`)
+          .replace(`<answer>${truth}<`, () => `<answer>${answer}<`),
+        finished: true,
+      },
+      truth,
+      limits,
+    );
+  it.each([
+    "Boeing 737-200",
+    "**Boeing 737-200**",
+    "**Boeing 737-200.**",
+    "__Boeing 737-200__",
+    "`Boeing 737-200`",
+    "the Boeing 737-200",
+    "A **Boeing 737-200**",
+    "Boeing 737\u2011200",
+    "Boeing\u00a0737\u2010200",
+    "Boeing 737\u2013200",
+    "Boeing 737\u2212200",
+    '"Boeing 737-200"',
+    "\u201cBoeing 737-200\u201d.",
+    "'the boeing_737-200'!",
+    "\nBoeing  737-200\n",
+  ])("%j is the name", (answer) => expect(judge(answer)).toBe(null));
+  it.each([
+    "Boeing 737-300",
+    "737-200",
+    "Boeing 737 200",
+    "Boeing 737-200 or 737-300",
+    "another Boeing 737-200",
+    "**",
+    "",
+  ])("%j is not", (answer) => expect(judge(answer, "Boeing 737-200", "Boeing 737-200")).not.toBe(null));
+  it("takes names with an article, an apostrophe or an accent of their own, composed or not", () => {
+    expect(judge("Cafe\u0301 Finch", "Caf\u00e9 Finch")).toBe(null);
+    expect(judge("Caf\u00e9 Finch", "Cafe\u0301 Finch")).toBe(null);
+    expect(judge("Cafe Finch", "Caf\u00e9 Finch")).toBe("wrong answer");
+    expect(judge("Cooper\u2019s Hawk", "Cooper's Hawk")).toBe(null);
+    expect(judge("Painted Lady", "The Painted Lady")).toBe(null);
+    expect(judge("Anhinga", "Anhinga")).toBe(null);
+    expect(plainAnswer("A340-300")).toBe("a340-300");
+  });
+  it("still asks for the name in the prediction", () =>
+    expect(judge("**Boeing 737-200**", "Boeing 737-200", "**Boeing 737\u2011300**")).toBe(
+      "prediction and answer differ",
+    ));
+  it("withPlainAnswer puts the name in the place of its other spelling, and leaves other answers alone", () => {
+    const text = (answer: string): string => `<think>**Boeing**</think> <answer> ${answer}\n</answer>`;
+    const plain = (answer: string): string => withPlainAnswer(text(answer), "Boeing 737-200");
+    expect(plain("**Boeing 737\u2011200**")).toBe(text("Boeing 737-200"));
+    expect(plain("the Boeing 737-200.")).toBe(text("Boeing 737-200"));
+    for (const same of ["boeing_737-200", "Boeing 737-300", "a Boeing 737-200 in flight"])
+      expect(plain(same)).toBe(text(same));
+    expect(withPlainAnswer(text("**$& $1**"), "$& $1")).toBe(text("$& $1"));
+  });
 });
 
 describe("duplicateFilter", () => {
@@ -152,6 +220,28 @@ describe("buildTeacherCot", () => {
     for (const { text, file } of asked) expect(text).not.toContain(nameIn(file)); // never told
   });
 
+  it("finds no concepts in a description's thoughts, whole or cut off", async () => {
+    const thoughts = "<think>first idea, second idea\nthird idea";
+    const data = await buildTeacherCot(
+      images,
+      (request) => {
+        const name = nameIn(request.file);
+        const text = isDescribe(request)
+          ? `${thoughts}</think>${features[name]}`
+          : rationale(name, request.file.replace(/\W/g, ""));
+        return Promise.resolve([
+          { text, finished: true },
+          { text: isDescribe(request) ? thoughts : "", finished: false },
+        ]);
+      },
+      options,
+    );
+    expect(data.records).toHaveLength(images.length);
+    const words = data.records.flatMap(({ concepts }) => concepts.map(({ word }) => word));
+    expect(words).toContain("bushy tail");
+    expect(words.filter((word) => word.includes("idea"))).toEqual([]);
+  });
+
   it("counts duplicates, and says why an image has no rationale", async () => {
     const data = await buildTeacherCot(
       images,
@@ -185,6 +275,9 @@ describe("buildTeacherCot", () => {
         completionTokens: 500,
         cachedPromptTokens: 3000,
         cachedCompletionTokens: 0,
+        reshaped: 1,
+        thoughtsPutBack: 3,
+        leftOut: ["temperature"],
       },
       { prompt: 2, completion: 10 },
       {},
@@ -196,6 +289,9 @@ describe("buildTeacherCot", () => {
       skipped: 2,
       words_per_response: { "50-99": 1 },
       concepts_per_record: 2,
+      requests: { sent: 5, retries: 1, in_another_form: 1, from_cache: 2 },
+      thoughts_put_back: 3,
+      left_out: ["temperature"],
       tokens: { prompt: 4000, completion: 500 },
     });
     expect(card.cost!.total).toBeCloseTo(4000e-6 * 2 + 500e-6 * 10, 12);

@@ -74,6 +74,30 @@ describe("openPredictionLog", () => {
     expect(existsSync(manifestFile(file))).toBe(false);
   });
 
+  it("is one run's at a time: a second is told whose it is and touches nothing, `--restart` or not", () => {
+    const file = path.join(folder, "locked.jsonl");
+    const log = openPredictionLog(file, manifest, 4);
+    log.append([row(0)]);
+    for (const restart of [false, true])
+      expect(() => openPredictionLog(file, manifest, 4, restart)).toThrow(
+        new RegExp(`locked\\.jsonl is in use by this very process \\(${process.pid}\\), since`),
+      );
+    log.append([row(1)]);
+    log.close();
+    log.close();
+    expect(existsSync(`${file}.lock`)).toBe(false);
+    const again = openPredictionLog(file, manifest, 4);
+    expect(again.finished).toEqual([row(0), row(1)]);
+    again.close();
+  });
+
+  it("gives the lock back where the file is refused", () => {
+    const file = begin("refused.jsonl");
+    for (let i = 0; i < 2; i++)
+      expect(() => openPredictionLog(file, { ...manifest, model: "b" }, 4)).toThrow(/answers to something else/);
+    expect(existsSync(`${file}.lock`)).toBe(false);
+  });
+
   it.each<[string, string | Buffer, RegExp]>([
     ["not JSON", "{broken}\n", /line 3: not JSON/],
     ["not UTF-8", Buffer.from([0x22, 0xff, 0x22, 0x0a]), /line 3: not UTF-8/],

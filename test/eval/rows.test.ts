@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { compareMethods, METHODS, parseRows, readPredictions, readRows } from "../../lib/eval/rows";
+import { compareMethods, METHOD_NAMES as METHODS } from "../../lib/train/methods";
+import { parseRows, readPredictions, readRows } from "../../lib/eval/rows";
 
 const folders: string[] = [];
 const folder = (): string => {

@@ -114,6 +114,23 @@ describe("exact and listing", () => {
     expect(exact("red fox", "red fox")).toBe(false); // closed: no answer
   });
 
+  it("letters composed or not are the same, in both worlds and in a car's name", () => {
+    const [composed, apart] = ["Caf\u00e9 Finch", "Cafe\u0301 Finch"];
+    for (const [said, truth] of [
+      [composed, apart],
+      [apart, composed],
+    ]) {
+      for (const setting of ["closed", "open"] as const)
+        expect(scoreRow(row(truth, `<answer>${said}</answer>`), setting)).toMatchObject({
+          substring: true,
+          exact: true,
+        });
+      expect(open(`${truth} Coupe 2010`, said, { image_path: "cars/1.jpg" })).toBe(true);
+      expect(scoreRow(row(truth, `${said}, Wren`, { options: [truth, "Wren"] }), "open").listing).toBe(true);
+    }
+    expect(closed("Cafe", `<answer>${apart}</answer>`)).toBe(false);
+  });
+
   it("listing counts two or more of the row's options, longer names first", () => {
     const options = ["fox", "arctic fox", "wolf", "dog"];
     const lists = (output: string): boolean => scoreRow(row("fox", output, { options }), "closed").listing;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Question } from "../../lib/benchmark/question-set";
+import type { Question } from "../../lib/benchmark/types";
 import type { ScorableRow } from "../../lib/eval/rows";
 import { meanSimilarity, normalisedSimilarity, semanticSimilarities } from "../../lib/eval/similarity";
 import { nameVectors, zeroShot } from "../../lib/eval/zero-shot";

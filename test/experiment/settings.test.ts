@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { loadSettings, type SettingsSource } from "../../lib/experiment/settings";
+import {
+  changedSettings,
+  changeSettings,
+  loadSettings,
+  runName,
+  scaleSettings,
+  type SettingsSource,
+} from "../../lib/experiment/settings";
 
 const load = (source: SettingsSource = {}) => loadSettings({ environment: {}, ...source });
 const set =
@@ -48,15 +55,15 @@ describe("loadSettings", () => {
   });
 
   it.each([
-    ["rl.stepz=3", /unknown setting "rl\.stepz"; known here: steps, /],
-    ["nothing=3", /unknown setting "nothing"; known here: scale, run/],
+    ["rl.stepz=3", /unknown setting "rl\.stepz"; known here: rl\.steps, rl\.groupsPerStep, /],
+    ["nothing=3", /unknown setting "nothing"; known here: run, seed, benchmark, /],
     ["rl=3", /unknown setting "rl"/],
     ["rx.steps=3", /unknown setting "rx\.steps"/],
     ["seed.x=3", /unknown setting "seed\.x"/],
     ["__proto__.x=1", /unknown setting "__proto__\.x"/],
     ["constructor=1", /unknown setting "constructor"/],
-    ["rl.steps=many", /setting rl\.steps=many: expected a number/],
-    ["rl.steps=", /setting rl\.steps=: expected a number/],
+    ["rl.steps=many", /setting rl\.steps=many: expected a whole number of at least 1/],
+    ["rl.steps=", /setting rl\.steps=: expected a whole number of at least 1/],
     ["rl.topP=Infinity", /expected a number/],
     ["precision=half", /setting precision=half: expected one of auto, float32, bfloat16/],
     ["rl.reward=kind", /setting rl\.reward=kind: expected one of substring, strict/],
@@ -64,7 +71,8 @@ describe("loadSettings", () => {
     ["rl.steps", /setting "rl\.steps": expected name=value/],
     ["=3", /expected name=value/],
     ["rl.positiveGenerations=10", /rl\.positiveGenerations=10: expected 0 to 9/],
-    ["rl.positiveGenerations=10", /expected 0 to 9/],
+    ["rl.gradientAccumulationSteps=3", /rl\.gradientAccumulationSteps=3: expected a divisor of the 8 groups/],
+    ["sft.learningRate=-1", /setting sft\.learningRate=-1: expected a number of at least 0/],
     ["rl.positiveGenerations=-1", /at least 0/],
     ["rl.steps=1.5", /whole number/],
     ["scale=paper", /FINE_R1_SCALE/],
@@ -73,11 +81,112 @@ describe("loadSettings", () => {
 
   it("refuses an unknown scale", () => {
     expect(() => load({ scale: "tiny" })).toThrow('unknown scale "tiny"; expected one of smoke, default, paper');
-    expect(() => load({ environment: { FINE_R1_SCALE: "" } })).toThrow(/unknown scale ""/);
+    expect(() => load({ environment: { FINE_R1_SCALE: "Smoke" } })).toThrow('unknown scale "Smoke"');
   });
+
+  it("reads empty variables as ones that are not there", () =>
+    expect(load({ environment: { FINE_R1_SCALE: "", FINE_R1_RUN: "", FINE_R1_SET: "" } })).toEqual(load()));
 
   it.each(["../up", "a/b", ".hidden", "-x", "a b", "x".repeat(65), "é"])("refuses the run name %j", (run) =>
     expect(() => load({ run })).toThrow(`setting run=${run}: expected letters, digits, - and _ only`),
   );
   it.each(["main", "A-1_b", "9"])("takes the run name %j", (run) => expect(load({ run }).run).toBe(run));
+});
+
+describe("what a setting brings with it", () => {
+  it("a published model: the paper's scale and prompts, unless a scale is named", () => {
+    const qwen = "model=models/Qwen2.5-VL-7B-Instruct";
+    expect(load({ set: [qwen] })).toMatchObject({ scale: "paper", prompts: "paper", rl: { groupsPerStep: 384 } });
+    expect(load({ environment: { FINE_R1_SET: qwen } })).toEqual(load({ set: [qwen] }));
+    expect(load({ scale: "default", set: [qwen] })).toMatchObject({
+      scale: "default",
+      prompts: "paper",
+      sft: { replayRows: 0, augmentation: 0.6 }, // still drawings
+      rl: { groupsPerStep: 16 },
+    });
+    expect(load({ environment: { FINE_R1_SCALE: "smoke", FINE_R1_SET: qwen } }).scale).toBe("smoke");
+    expect(load({ set: ["model=data/base"] }).scale).toBe("default");
+    expect(load({ set: [qwen, "model=data/base"] }).scale).toBe("default"); // the last counts
+  });
+
+  it("photographs: no augmentation, which is for squares, and no replayed drawings", () => {
+    expect(load({ set: ["benchmark=pet"] })).toMatchObject({
+      scale: "default",
+      prompts: "tiny",
+      sft: { replayRows: 0, augmentation: 0 },
+      rl: { augmentation: 0 },
+    });
+  });
+
+  it("never against an assignment, in whatever order", () => {
+    const own = ["sft.replayRows=4", "rl.augmentation=0.2", "prompts=tiny"];
+    const expected = { prompts: "tiny", sft: { replayRows: 4, augmentation: 0 }, rl: { augmentation: 0.2 } };
+    expect(load({ set: [...own, "benchmark=pet", "model=models/x"] })).toMatchObject(expected);
+    expect(load({ set: ["benchmark=pet", "model=models/x", ...own] })).toMatchObject(expected);
+    expect(load({ set: ["benchmark=pet"], environment: { FINE_R1_SET: own.join() } })).toMatchObject(expected);
+  });
+});
+
+describe("runName", () => {
+  const nameOf = (...assignments: string[]): string => load({ set: assignments }).run;
+
+  it.each(["smoke", "default", "paper"] as const)("of the scale %s with nothing changed is the scale's", (scale) => {
+    expect(load({ scale }).run).toBe(scale === "default" ? "main" : scale);
+    expect(runName(scaleSettings(scale))).toBe(load({ scale }).run);
+    expect(changedSettings(load({ scale }))).toEqual([]);
+  });
+
+  it("says what is changed, and a hash of it", () => {
+    expect(nameOf("seed=3")).toMatch(/^seed-3-[0-9a-f]{8}$/);
+    expect(nameOf("rl.steps=8", "seed=3")).toMatch(/^seed-3-rl-steps-8-[0-9a-f]{8}$/);
+    expect(nameOf("benchmark=aircraft+pet")).toMatch(/^aircraft-pet-/);
+    expect(load({ scale: "smoke", set: ["seed=3"] }).run).toMatch(/^smoke-seed-3-/);
+    expect(changedSettings(load({ set: ["rl.steps=8", "seed=3"] }))).toEqual([
+      { name: "seed", value: 3 },
+      { name: "rl.steps", value: 8 },
+    ]);
+    const long = nameOf("benchmark=/a/folder of bïrds", "rl.steps=8", "rl.topP=0.5", "eval.role=dev");
+    expect(long).toMatch(/^[A-Za-z0-9][A-Za-z0-9-]{0,35}-[0-9a-f]{8}$/);
+    expect(load({ run: long }).run).toBe(long); // may be given
+  });
+
+  it("is the same for the same settings, however they are given, and another for any other", () => {
+    const environment = { FINE_R1_SET: "seed=3" };
+    expect(load({ environment, set: ["rl.steps=8"] }).run).toBe(nameOf("rl.steps=8", "seed=3"));
+    expect(nameOf("seed=5", "seed=3")).toBe(nameOf("seed=3"));
+    expect(nameOf("seed=3", "seed=0")).toBe("main");
+    const names = [
+      nameOf("seed=3"),
+      nameOf("seed=3", "rl.steps=8"),
+      nameOf("benchmark=/a/x"),
+      nameOf("benchmark=/b/x"),
+      nameOf("eval.limit=3"),
+      load({ scale: "smoke", set: ["seed=3"] }).run,
+    ];
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it("does not depend on what changes no result", () =>
+    expect(nameOf("memory=8", "sets=/elsewhere", "sft.saveSteps=1", "rl.saveSteps=9")).toBe("main"));
+
+  it("of a scale is no name for other settings, whose results it would replace", () => {
+    expect(() => load({ run: "main", set: ["seed=3"] })).toThrow(
+      /run main: the name of the scale default with nothing changed, and settings are changed here; leave the name out \(seed-3-/,
+    );
+    expect(() => load({ environment: { FINE_R1_RUN: "paper" } })).toThrow(/the scale here is default/);
+    expect(() => load({ set: ["run=smoke"] })).toThrow(/name of the scale smoke/);
+    expect(load({ run: "mine", set: ["seed=3"] }).run).toBe("mine");
+    expect(load({ set: ["run=mine", "seed=3"] }).run).toBe("mine");
+    expect(load({ run: "yours", set: ["run=mine"], environment: { FINE_R1_RUN: "env" } }).run).toBe("yours");
+  });
+});
+
+describe("changeSettings", () => {
+  it("assigns in order, keeps the run's name and what was given", () => {
+    const given = load();
+    const changed = changeSettings(given, ["seed=1", "seed=2", "rl.topP=0.5"]);
+    expect(changed).toEqual({ ...given, seed: 2, rl: { ...given.rl, topP: 0.5 } });
+    expect(given).toEqual(load());
+    expect(() => changeSettings(given, ["rl.updatesPerStep=3"])).toThrow(/expected a multiple/);
+  });
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { readSharegpt, readSharegptFile, writeSharegpt } from "../../lib/formats/sharegpt";
+import { readSharegpt, readSharegptFile, writeSharegpt, type SftRecord } from "../../lib/formats/sharegpt";
 
 const folder = mkdtempSync(path.join(tmpdir(), "sharegpt-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -46,19 +46,119 @@ describe("sharegpt", () => {
     [{ ...good, images: ["a", "b"] }, "images is not a list of one path"],
     [{ ...good, images: [3] }, "images is not a list of one path"],
     [{ messages: good.messages }, "images is not a list of one path"],
-    [{ ...good, messages: [good.messages[1]] }, "messages (user).content does not start with <image>"],
+    [{ ...good, messages: [good.messages[1]] }, "messages has no user turn"],
+    [{ ...good, images: "" }, "images is not a list of one path, nor a path"],
     [
       { ...good, messages: [{ role: "user", content: "Q" }, good.messages[1]] },
-      "messages (user).content does not start with <image>",
+      "messages (user) has 0 <image> markers for 1 image; add <image> where the image stands",
     ],
     [{ ...good, messages: [{ role: "user", content: 5 }, good.messages[1]] }, "messages (user).content is not text"],
     [{ ...good, messages: [good.messages[0]] }, "messages has no assistant turn"],
     [{ ...good, messages: [...good.messages, good.messages[1]] }, "messages has 2 assistant turns; one expected"],
-    [{ ...good, messages: [null, good.messages[0]] }, "messages has no assistant turn"],
+    [{ ...good, messages: [null, good.messages[0]] }, "messages has a turn of role nothing"],
+    [{ ...good, messages: [...good.messages, { role: "tool", content: "x" }] }, 'messages has a turn of role "tool"'],
+    [
+      { ...good, messages: [good.messages[1], good.messages[0]] },
+      "messages has the assistant's turn before the user's",
+    ],
+    [
+      { ...good, messages: [...good.messages, { role: "system", content: "x" }] },
+      "messages has a system turn that is not the first",
+    ],
+    [{ ...good, system: 5 }, "system is not text"],
+    [
+      { ...good, messages: [{ role: "user", content: "<image><image>Which?" }, good.messages[1]] },
+      "messages has 2 <image> markers for 1 image; one expected",
+    ],
+    [
+      { ...good, messages: [good.messages[0], { role: "assistant", content: "An <image>" }] },
+      "messages has 2 <image> markers for 1 image; one expected",
+    ],
+    [
+      {
+        ...good,
+        messages: [
+          { role: "user", content: "Q" },
+          { role: "assistant", content: "An <image>" },
+        ],
+      },
+      "messages (assistant) has the <image> marker; it belongs to the user's turn",
+    ],
+    [{ conversations: [{ from: "human", value: "<image>Q" }], images: "a" }, "conversations has no assistant turn"],
+    [{ conversations: [{ from: "human", value: 5 }], images: "a" }, "conversations (user).value is not text"],
+    [
+      { ...good, messages: [{ role: "user", content: "<image>Which <|image_pad|> is this?" }, good.messages[1]] },
+      "messages (user) has the special token <|image_pad|> in its text",
+    ],
+    [
+      { ...good, messages: [good.messages[0], { role: "assistant", content: "It is <|im_end|> a bird" }] },
+      "messages (assistant) has the special token <|im_end|> in its text",
+    ],
+    [{ ...good, system: "<|endoftext|>" }, "messages (system) has the special token <|endoftext|> in its text"],
   ])("names file, record and field: %j", (bad, problem) => {
     const at = path.join(folder, "bad.json");
     writeFileSync(at, JSON.stringify([good, bad]));
     expect(() => readSharegpt(at)).toThrow(`${at}, line 1: record 1: ${problem}`);
+  });
+
+  const asked = (content: string) => ({ ...good, messages: [{ role: "user", content }, good.messages[1]] });
+  it.each<[string, unknown, Partial<SftRecord>]>([
+    ["images as a path", { ...good, images: "a.png" }, {}],
+    ["the image after the text", asked("Which bird is this?<image>"), { user: "Which bird is this?<image>" }],
+    ["the image within the text", asked("Is <image> a bird?"), { user: "Is <image> a bird?" }],
+    ["white space before the image", asked("\n<image>\nWhich bird"), { user: "\n<image>\nWhich bird" }],
+    [
+      "conversations, from, value",
+      {
+        conversations: [
+          { from: "system", value: "Be brief." },
+          { from: "human", value: "<image>Q" },
+          { from: "gpt", value: "A" },
+        ],
+        image: "a.png",
+      },
+      { system: "Be brief." },
+    ],
+    ["a system field", { ...good, system: "Be brief." }, { system: "Be brief." }],
+    ["an empty system field", { ...good, system: "" }, {}],
+    [
+      "a system turn and a system field: the turn, as in LLaMA-Factory",
+      { ...good, messages: [{ role: "system", content: "turn" }, ...good.messages], system: "field" },
+      { system: "turn" },
+    ],
+  ])("takes %s, and writes it so that it is read the same", (_, record, over) => {
+    const [at, again] = [path.join(folder, "taken.json"), path.join(folder, "again.json")];
+    writeFileSync(at, JSON.stringify([record]));
+    const expected = [{ system: null, user: "Q", assistant: "A", image: "a.png", ...over }];
+    expect(readSharegpt(at)).toEqual(expected);
+    writeSharegpt(again, expected);
+    expect(readSharegpt(again)).toEqual(expected);
+  });
+
+  it("special tokens: by file and line under stop, left out and reported under skip, of another tokenizer where given", () => {
+    const at = path.join(folder, "special.json");
+    const bad = asked("<image>Which <|image_pad|> is this?");
+    writeFileSync(at, `[${JSON.stringify(good)},\n${JSON.stringify(bad)},\n${JSON.stringify(good)}]`);
+    expect(() => readSharegpt(at)).toThrow(
+      `${at}, line 2: record 1: messages (user) has the special token <|image_pad|>`,
+    );
+    const { lines, skipped } = readSharegptFile(at, "skip");
+    expect([lines, skipped.map(({ line }) => line)]).toEqual([[1, 3], [2]]);
+    expect(readSharegpt(at, { specialTokens: ["<s>"] })).toHaveLength(3);
+    writeFileSync(at, JSON.stringify([asked("<image>Which <s> is this?")]));
+    expect(readSharegpt(at)).toHaveLength(1);
+    expect(() => readSharegpt(at, { specialTokens: ["<s>"] })).toThrow("has the special token <s>");
+  });
+
+  it("reads NaN and Infinity as Python writes them, and still knows the lines", () => {
+    const at = path.join(folder, "nan.json");
+    const record = JSON.stringify({ ...good, score: 0 });
+    writeFileSync(
+      at,
+      `[${record.replace(":0}", ": NaN}")},\n${record.replace(":0}", ": -Infinity}")},\n[NaN, "NaN]"],\n${record}]`,
+    );
+    const { lines, skipped } = readSharegptFile(at, "skip");
+    expect([lines, skipped.map(({ line }) => line)]).toEqual([[1, 2, 4], [3]]);
   });
 
   it("goes on when told, with the line on which each bad record begins", () => {
@@ -78,7 +178,7 @@ describe("sharegpt", () => {
     ]);
     expect(skipped).toEqual([
       { file: at, line: lineOf("7, {"), reason: "record 1: record is not an object" },
-      { file: at, line: lineOf("7, {"), reason: "record 2: images is not a list of one path" },
+      { file: at, line: lineOf("7, {"), reason: "record 2: images is not a list of one path, nor a path" },
       { file: at, line: text.split("\n").length, reason: "record 4: record is not an object" },
     ]);
   });

@@ -3,11 +3,21 @@
  * pandas read what we write was checked in a Python of its own with `make.py --check FILE` (pyarrow 26.0.1, pandas 3.1.1):
  * the schema is that of pyarrow.parquet, and every value came back.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import * as path from "node:path";
+import { parquetMetadataAsync } from "hyparquet";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { readStage2, stage2Row, writeStage2, type EncodedImage, type Stage2Row } from "../../lib/formats/stage2";
+import {
+  iterateStage2,
+  readStage2,
+  stage2Row,
+  writeStage2,
+  type BadStage2Row,
+  type EncodedImage,
+  type Stage2Row,
+} from "../../lib/formats/stage2";
 import { temporaryFolder } from "../benchmark/photographs/trees";
 
 const folder = temporaryFolder();
@@ -59,6 +69,76 @@ describe("stage-2 parquet", () => {
     const again = path.join(folder, "again.parquet");
     writeStage2(again, rows);
     expect((await readStage2(again)).rows).toEqual(rows);
+  });
+
+  it.each(["zstd", "gzip", "brotli", "lz4"])("reads what pyarrow compresses with %s: the same rows", async (codec) => {
+    const { rows } = await readStage2(fixture("pyarrow.parquet"));
+    expect(await readStage2(fixture(`${codec}.parquet`))).toEqual({ rows, skipped: [] });
+  });
+
+  it("reads a file of more than 2 GiB, which never is in memory whole", async () => {
+    const small = readFileSync(fixture("pyarrow.parquet"));
+    const footer = small.readUInt32LE(small.length - 8) + 8; // metadata, its length, PAR1
+    const [file, size] = [path.join(folder, "big.parquet"), 5 * 2 ** 30];
+    const handle = openSync(file, "w"); // a sparse file: the data in front, the footer behind, a hole between them
+    writeSync(handle, small.subarray(0, small.length - footer), 0, small.length - footer, 0);
+    writeSync(handle, small.subarray(small.length - footer), 0, footer, size - footer);
+    closeSync(handle);
+    const before = process.memoryUsage().rss;
+    expect(await readStage2(file)).toEqual(await readStage2(fixture("pyarrow.parquet")));
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 30);
+    rmSync(file);
+  });
+
+  const many = async (name: string): Promise<{ file: string; rows: Stage2Row[] }> => {
+    const one = await picture(6, 4, "a.png");
+    const row = { problem: "<image>Q", anchor: one, positive: one, negative: one };
+    const rows = Array.from({ length: 250 }, (_, i) => ({ ...row, answer: `name ${i}` }));
+    const file = path.join(folder, name);
+    writeStage2(file, rows);
+    return { file, rows };
+  };
+
+  it("iterates a row group at a time: rows come before a later group is read", async () => {
+    const { file, rows } = await many("groups.parquet");
+    const bytes = readFileSync(file);
+    const { row_groups: groups } = await parquetMetadataAsync(new Uint8Array(bytes).buffer);
+    expect(groups.map((group) => Number(group.num_rows))).toEqual([100, 100, 50]);
+    const last = Number(groups[2].columns[0].meta_data!.data_page_offset);
+    writeFileSync(file, bytes.fill(0xff, last, last + 40));
+    const read: Stage2Row[] = [];
+    const all = async (): Promise<void> => {
+      for await (const row of iterateStage2(file)) read.push(row);
+    };
+    await expect(all()).rejects.toThrow(/groups\.parquet: can't be read as parquet \(rows 200 to 249: /);
+    expect(read).toEqual(rows.slice(0, 200));
+    for await (const row of iterateStage2(file)) {
+      expect(row).toEqual(rows[0]);
+      break;
+    }
+  });
+
+  it("special tokens: by file and row, left out and reported under skip, of another tokenizer where given", async () => {
+    const { file, rows } = await many("special.parquet");
+    rows[120] = { ...rows[120], problem: "<image>Which <|image_pad|> is this?" };
+    rows[200] = { ...rows[200], answer: "a fox<|im_end|>" };
+    writeStage2(file, rows);
+    await expect(readStage2(file)).rejects.toThrow(
+      `${file}, row 120: column "problem" has the special token <|image_pad|> in its text`,
+    );
+    const bad: BadStage2Row[] = [];
+    let n = 0;
+    for await (const row of iterateStage2(file, (one) => bad.push(one))) n += row.answer === "" ? 0 : 1;
+    expect([n, bad.map(({ row }) => row)]).toEqual([248, [120, 200]]);
+    expect((await readStage2(file, "skip")).skipped).toEqual(bad);
+    expect((await readStage2(file, "stop", { specialTokens: ["<s>"] })).rows).toHaveLength(250);
+    await expect(readStage2(file, "stop", { specialTokens: ["<image>Q"] })).rejects.toThrow("row 0: ");
+  });
+
+  it("names a column that is missing", async () => {
+    const file = path.join(folder, "columns.parquet");
+    writeFileSync(file, new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "problem", data: ["Q"] }] })));
+    await expect(readStage2(file)).rejects.toThrow(`${file}: no column "images"; images, problem, answer`);
   });
 
   it("bad rows stop with file, row and column, or are skipped and counted", async () => {

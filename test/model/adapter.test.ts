@@ -9,8 +9,9 @@ import { loadModel, saveModel } from "../../lib/model/checkpoint";
 import { readSafetensors, writeSafetensors } from "../../lib/model/safetensors";
 import { violations } from "../../tools/parity/checks";
 import { adaptersOf, compareAdapter, loraChecks } from "../../tools/parity/compare-lora";
-import { run as generate } from "../../cli/generate";
-import { capture } from "../cli/capture";
+import { capture, command } from "../cli/capture";
+
+const generate = command("generate");
 
 const root = path.join(__dirname, "../fixtures/parity");
 const tied = path.join(root, "fixture-tied");
@@ -188,8 +189,8 @@ describe("an adapter's directory", () => {
     const before = tf.memory().numTensors;
     const [plain, adapted] = [await capture(generate, args), await capture(generate, [...args, "--adapter", peft])];
     expect([plain.code, adapted.code, adapted.err]).toEqual([0, 0, ""]);
-    expect((JSON.parse(adapted.out) as { logProbs: number[] }).logProbs).not.toEqual(
-      (JSON.parse(plain.out) as { logProbs: number[] }).logProbs,
+    expect((JSON.parse(adapted.out) as { log_probs: number[] }).log_probs).not.toEqual(
+      (JSON.parse(plain.out) as { log_probs: number[] }).log_probs,
     );
     expect(tf.memory().numTensors).toBe(before);
     expect((await capture(generate, [...args, "--adapter", path.join(tied, "model")])).err).toMatch(

@@ -29,6 +29,15 @@ function rawFile(header: unknown, bytes: number, claimed?: number): string {
   return file;
 }
 
+function writeFile(name: string, text: string): string {
+  const file = path.join(scratch, name);
+  fs.writeFileSync(file, text);
+  return file;
+}
+/** What a clone without Git LFS has in a file's place. */
+const lfsPointer = (name: string): string =>
+  writeFile(name, `version https://git-lfs.github.com/spec/v1\noid sha256:${"1f".repeat(32)}\nsize 3977\n`);
+
 const editJson = (file: string, edit: (json: Record<string, unknown>) => void): void => {
   const json = JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>;
   edit(json);
@@ -278,8 +287,47 @@ describe("safetensors", () => {
     ["unknown dtype", rawFile({ a: entry(0, 4, [1], "F64") }, 4), /dtype "F64"/],
     ["negative shape", rawFile({ a: entry(0, 4, [-1]) }, 4), /shape \[-1\]/],
     ["no JSON", rawFile("[[[", 0), /no JSON/],
+    [
+      "a tail that no tensor covers",
+      rawFile({ a: entry(0, 4) }, 12),
+      /raw-\d+\.safetensors: bytes 66 to 74, between a and the end of the file, belong to no tensor \(8 of 74\): the file is damaged/,
+    ],
+    [
+      "a gap at the start",
+      rawFile({ a: entry(4, 8) }, 8),
+      /bytes 62 to 66, between the header and a, belong to no tensor/,
+    ],
+    [
+      "a gap between tensors",
+      rawFile({ b: entry(8, 12), a: entry(0, 4) }, 12),
+      /between a and b, belong to no tensor \(4 of/,
+    ],
+    [
+      "data without tensors",
+      rawFile({ __metadata__: { format: "pt" } }, 3),
+      /between the header and the end of the file/,
+    ],
+    [
+      "a Git LFS pointer",
+      lfsPointer("model.safetensors"),
+      /model\.safetensors: a Git LFS pointer, not the file itself: fetch the file with `git lfs pull`/,
+    ],
+    ["an empty file", writeFile("empty.safetensors", ""), /0 bytes are no safetensors file/],
     ["beyond the end", rawFile({ a: entry(0, 400, [100]) }, 4), /truncated/],
   ])("refuses %s", (_, file, message) => expect(() => readSafetensors(file)).toThrow(message));
+
+  it("names a Git LFS pointer among the JSON files too", () => {
+    const dir = copyOf("fixture-tied");
+    fs.copyFileSync(lfsPointer("pointer.json"), path.join(dir, "config.json"));
+    expect(() => loadModel(dir)).toThrow(/config\.json: a Git LFS pointer, not the file itself/);
+  });
+
+  it("reads files without data, and empty tensors between others", () => {
+    expect(readSafetensors(rawFile({ __metadata__: { format: "pt" } }, 0)).params).toEqual({});
+    const { params } = readSafetensors(rawFile({ a: entry(0, 4), e: entry(4, 4, [0]), b: entry(4, 8) }, 8));
+    expect(Object.keys(params)).toEqual(["a", "e", "b"]);
+    disposeTree(params);
+  });
 
   it("stores float32 exactly, float16 and bfloat16 rounded to even, int32, scalars and empty tensors", () => {
     const values = [

@@ -1,10 +1,8 @@
 /** The project's kernel end to end: real notebooks through nbclient. Assumes that set-up is done. */
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jupyterEnvironment, root, venvPython } from "../../tools/environment";
 import { ProgressLines } from "../../tools/notebooks/progress-lines";
 import { runNotebook, type NotebookResult } from "../../tools/notebooks/run";
 
@@ -48,7 +46,7 @@ const textOf = (outputs: Output[]): string => outputs.flatMap((output) => output
 describe("the notebook kernel", { timeout: 240_000 }, () => {
   it("runs cells that import lib, await, print much and show things", async () => {
     const { result, printed, outputs } = await runCells("good", [
-      '// Import from lib\nimport { random } from "./lib/engine/random";\nimport { showFigure, showTable, showImages } from "./lib/report/notebook";\nimport { progress } from "./lib/report/progress";\nconsole.log(random(1).uniform() < 1);',
+      '// Import from lib\nimport { random } from "./lib/util/random";\nimport { showFigure, showTable, showImages } from "./lib/report/notebook";\nimport { progress } from "./lib/report/progress";\nconsole.log(random(1).uniform() < 1);',
       "// Many messages\nfor (let i = 0; i < 5000; i++) process.stdout.write(`${i}\\n`);",
       "// Await first\nconst three = await (async () => 3)();\nconsole.log(three, process.env.FINE_R1_SCALE);",
       '// Show\nshowFigure({ data: [{ y: new Float32Array([1, 2]) }] });\nshowTable([{ a: 1, b: "<x>" }]);\nawait showImages([Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64")], { captions: ["dot"] });\nconst p = progress("Steps", 3); p.update(1); p.finish("done");',
@@ -62,7 +60,7 @@ describe("the notebook kernel", { timeout: 240_000 }, () => {
     expect(figure["application/vnd.plotly.v1+json"]).toEqual({ data: [{ y: [1, 2] }] });
     expect([table["text/html"]].flat().join("")).toContain("&lt;x&gt;");
     expect(images["image/png"]).toMatch(/^iVBOR/);
-    expect([bar["text/plain"]].flat().join("")).toMatch(/^Steps {2}█+ 3\/3 .*done$/);
+    expect([bar["text/plain"]].flat().join("")).toMatch(/^Steps {21}█+ 3\/3 .*done$/);
     expect(outputs[3]).toHaveLength(4);
   });
 
@@ -99,22 +97,8 @@ describe("the notebook kernel", { timeout: 240_000 }, () => {
   });
 
   it("reports a type error in a cell or in lib with its place", async () => {
-    const { result, printed } = await runCells("types", [
-      'import { random } from "./lib/engine/random";\nrandom("a");',
-    ]);
+    const { result, printed } = await runCells("types", ['import { random } from "./lib/util/random";\nrandom("a");']);
     expect(result.ok).toBe(false);
     expect(printed).toMatch(/2:8 - Argument of type 'string' is not assignable/);
-  });
-
-  it("stops a running cell when interrupted, and what it started", () => {
-    const script = path.join(root, "test/notebooks/interrupt.py");
-    const { status, stdout, stderr } = spawnSync(venvPython, [script], {
-      cwd: root,
-      env: jupyterEnvironment(),
-      encoding: "utf8",
-      timeout: 200_000,
-    });
-    expect(stderr + stdout).toContain("interrupted: yes, loop stopped: yes, kernel alive: yes");
-    expect(status).toBe(0);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { overview } from "../../lib/eval/overview";
 import { resultsTable } from "../../lib/eval/results";
-import { METHODS, type PredictionRow } from "../../lib/eval/rows";
+import type { PredictionRow } from "../../lib/eval/rows";
+import { METHOD_NAMES as METHODS } from "../../lib/train/methods";
 import {
   learningCurvesFigure,
   lossFigure,

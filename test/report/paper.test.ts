@@ -76,8 +76,9 @@ describe("the paper's tables", () => {
         result("all", "seen", 6),
         { ...result("food", "seen", 1), metric: "exact" },
       ],
-      "main",
+      { run: "main", benchmark: "Emoji-FGVR" },
     );
+    expect(own[0]).toMatchObject({ from: "run main", group: "this project, Emoji-FGVR" });
     expect(pivotSets(own, { setting: "closed", split: "seen" })).toEqual([
       { model: "TAPO", from: "run main", food: 50, flag: 80, mean: 65 },
     ]);

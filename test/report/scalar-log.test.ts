@@ -1,5 +1,5 @@
 /** Event files and W&B files read back byte by byte with readers of their own. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { crc32 } from "node:zlib";
@@ -244,9 +244,11 @@ describe("withScalarLog", () => {
   });
 
   it("closes its files where the training fails, and passes the error on", async () => {
-    await expect(withScalarLog(options("offline"), () => Promise.reject(new Error("the loss is NaN")))).rejects.toThrow(
-      "the loss is NaN",
-    );
+    const training = withScalarLog<{ step: number; loss: number }, void>(options("offline"), (write) => {
+      write({ step: 1, loss: 2 });
+      return Promise.reject(new Error("the loss is NaN"));
+    });
+    await expect(training).rejects.toThrow("the loss is NaN");
     const [run] = readdirSync(path.join(folder, "wandb"));
     const file = readdirSync(path.join(folder, "wandb", run)).find((name) => name.endsWith(".wandb"))!;
     const records = readLog(readFileSync(path.join(folder, "wandb", run, file)), 7).records;
@@ -254,6 +256,12 @@ describe("withScalarLog", () => {
       [1, 1],
       [2, 0],
     ]);
+  });
+
+  it("leaves nothing where the training is refused before its first row", async () => {
+    const refused = withScalarLog(options("offline"), () => Promise.reject(new Error("refused")));
+    await expect(refused).rejects.toThrow("refused");
+    expect(existsSync(folder)).toBe(false);
   });
 
   it("refuses another mode before anything is written", async () => {

@@ -66,6 +66,23 @@ describe("accuracyReward", () => {
     ).toBe(0);
   });
 
+  it("letters composed or not are the same: names of folders of a Mac, answers of a model", () => {
+    const [composed, apart] = ["Caf\u00e9 Finch", "Cafe\u0301 Finch"];
+    const answer = (text: string): string => `<answer>${text}</answer>`;
+    for (const [said, truth] of [
+      [composed, apart],
+      [apart, composed],
+      [composed.toUpperCase(), apart],
+      [apart.toUpperCase(), composed],
+    ]) {
+      expect(accuracyReward(answer(`a ${said}`), truth)).toBe(1);
+      expect(accuracyReward(answer(said), truth, { strict: true, names: [composed, apart, "Wren"] })).toBe(1);
+    }
+    expect(accuracyReward(answer(apart), "Cafe")).toBe(0); // another letter, however it is written
+    expect(namesIn(`${apart}, wren`, [composed, apart, "Wren"])).toEqual(["caf\u00e9 finch", "wren"]);
+    expect(listing(apart, [composed, apart])).toBe(1);
+  });
+
   it("refuses strict without names, and an empty truth", () => {
     expect(() => accuracyReward(good, "red fox", { strict: true })).toThrow(/needs `names`/);
     expect(() => accuracyReward(good, " ")).toThrow(/empty/);

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import {
   createChatEndpoint,
   retryAfterMs,
@@ -28,6 +28,7 @@ async function scripted(acts: readonly Act[], options: Partial<EndpointOptions> 
   const server = await chatServer((_, before) => acts[before] ?? { texts: ["a fox"] });
   const waits: number[] = [];
   const reasons: string[] = [];
+  const warnings: string[] = [];
   const endpoint = createChatEndpoint({
     baseUrl: server.baseUrl,
     model: "toy",
@@ -35,9 +36,10 @@ async function scripted(acts: readonly Act[], options: Partial<EndpointOptions> 
     timeoutMs: 30_000,
     sleep: (ms) => (waits.push(ms), Promise.resolve()),
     onRetry: (_, __, reason) => reasons.push(reason),
+    onWarning: (message) => warnings.push(message),
     ...options,
   });
-  return { server, endpoint, waits, reasons };
+  return { server, endpoint, waits, reasons, warnings };
 }
 
 describe("createChatEndpoint", () => {
@@ -71,12 +73,33 @@ describe("createChatEndpoint", () => {
     ["a body that stops coming", "hang in the body", /no answer within 1 s/],
     ["a body cut off", "cut", /terminated|closed|Connection/],
     ["a connection reset", "reset", /Connection error\. \(/],
+    ["a connection cut in the headers", "cut in the headers", /Connection error\. \(/],
+    ["a body that drips", { drip: 100 }, /no answer within 1 s/],
+    [
+      "a server's error with status 200",
+      { raw: '{"error": {"message": "overloaded", "code": 503}}' },
+      /^503 overloaded$/,
+    ],
+    ["a limit with status 200", { raw: '{"error": {"message": "slow down", "code": 429}}' }, /^429 slow down$/],
+    [
+      "an answer that an error broke off",
+      {
+        choices: [
+          {
+            finish_reason: "error",
+            message: { content: "The bird has a" },
+            error: { message: "Provider disconnected", code: 502 },
+          },
+        ],
+      },
+      /^502 Provider disconnected$/,
+    ],
     ["a body that is no JSON", { raw: '{"choices": [' }, /JSON/],
     ["another content type", { raw: "<html>proxy</html>", type: "text/html" }, /no JSON object but string/],
     ["no choices", { raw: '{"choices": []}' }, /no choices/],
     ["a choice without text", { raw: '{"choices": [{"message": {"content": 5}}]}' }, /choice 0 has no message/],
   ])("tries again after %s", async (_, act, reason) => {
-    const hangs = typeof act === "string" && act.startsWith("hang");
+    const hangs = typeof act === "string" ? act.startsWith("hang") : "drip" in act;
     const { server, endpoint, waits, reasons } = await scripted([act, act], hangs ? { timeoutMs: 1000 } : {});
     expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
     expect(server.requests.length).toBe(3);
@@ -106,6 +129,45 @@ describe("createChatEndpoint", () => {
     expect(server.requests.length).toBe(1);
   });
 
+  it.each<[string, unknown, RegExp]>([
+    [
+      "404 with status 200",
+      { error: { message: "No endpoints found that support image input", code: 404 } },
+      /404 No endpoints found that support image input$/,
+    ],
+    [
+      "words with status 200",
+      { error: { message: "who are you?", type: "authentication_error" } },
+      /400 who are you\?$/,
+    ],
+  ])("gives up at once at %s, in the server's words", async (_, body, message) => {
+    const { server, endpoint } = await scripted([{ raw: JSON.stringify(body) }]);
+    await expect(endpoint.ask(request)).rejects.toThrow(message);
+    expect(server.requests.length).toBe(1);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ error: "no such model" }, /400 no such model$/],
+    [{ object: "error", message: "too\nlong" }, /400 too long$/],
+    [{ detail: "no image taken" }, /400 no image taken$/],
+    [
+      { detail: [{ loc: ["body", "messages"], msg: "Field required", type: "missing" }] },
+      /400 messages: Field required$/,
+    ],
+  ])("finds the server's message in %j", async (body, message) => {
+    const { endpoint } = await scripted([{ status: 400, body }]);
+    await expect(endpoint.ask(request)).rejects.toThrow(message);
+  });
+
+  it("cuts a long message, but never a key in half", async () => {
+    for (let padding = 480; padding <= 500; padding += 5) {
+      const { endpoint } = await scripted([{ status: 400, message: `${"x".repeat(padding)}${KEY}` }]);
+      const message = await endpoint.ask(request).then(String, (error: Error) => error.message);
+      expect(message).not.toContain(KEY.slice(0, 5));
+      expect(message.length).toBeLessThan(600);
+    }
+  });
+
   it("gives up after the last attempt, with how many there were", async () => {
     const { server, endpoint } = await scripted([{ status: 503 }, { status: 503 }, { status: 503 }], { retries: 2 });
     await expect(endpoint.ask(request)).rejects.toThrow(/503 injected \(3 attempts\)/);
@@ -130,6 +192,50 @@ describe("createChatEndpoint", () => {
       [2, 6],
       [1, 7],
     ]);
+  });
+
+  it("an answer without text is an error with its reason, at once, and not cached", async () => {
+    const cache = requestCache(path.join(temporary, "empty"));
+    const filtered: Act = { choices: [{ finish_reason: "content_filter", message: { content: "" } }] };
+    const { server, endpoint } = await scripted(
+      [filtered, { choices: [{ finish_reason: "stop", message: { content: null } }] }],
+      { cache },
+    );
+    await expect(endpoint.ask(request)).rejects.toThrow(/model toy: the server's filter withheld the answer/);
+    await expect(endpoint.ask(request)).rejects.toThrow(/model toy: the answer is empty \(finish_reason "stop"\)$/);
+    expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
+    expect(server.requests.length).toBe(3);
+  });
+
+  it("keeps whole answers beside empty ones and beside broken ones, and asks for what broke off", async () => {
+    const whole = (content: string) => ({ finish_reason: "stop", message: { content } });
+    const { server, endpoint } = await scripted([
+      { choices: [whole("one"), { finish_reason: "error", message: { content: "tor" } }, whole("")] },
+      { choices: [whole("four")] },
+    ]);
+    expect(await endpoint.ask({ ...request, n: 3 })).toEqual([
+      { text: "one", finished: true },
+      { text: "", finished: false, problem: 'the answer is empty (finish_reason "stop")' },
+      { text: "four", finished: true },
+    ]);
+    expect(server.requests.map(({ body }) => [body.n, body.seed])).toEqual([
+      [3, 5],
+      [1, 6],
+    ]);
+  });
+
+  it("puts thoughts back, from the cache too, and counts them", async () => {
+    const cache = requestCache(path.join(temporary, "thoughts"));
+    const message = { content: "<answer>red fox</answer>", reasoning_content: `A bushy tail. ${KEY}` };
+    const { server, endpoint } = await scripted([{ choices: [{ finish_reason: "stop", message }] }], { cache });
+    const expected = {
+      text: "<think>A bushy tail. [key]</think><answer>red fox</answer>",
+      finished: true,
+      thoughtsPutBack: true,
+    };
+    expect(await endpoint.ask(request)).toEqual([expected]);
+    expect(await endpoint.ask(request)).toEqual([expected]);
+    expect([server.requests.length, endpoint.usage.thoughtsPutBack]).toEqual([1, 2]);
   });
 
   it("takes from the cache what was asked before; another request, model or server is another one", async () => {
@@ -168,6 +274,69 @@ describe("createChatEndpoint", () => {
     expect([server.requests.length, endpoint.usage.cached]).toEqual([3, 1]);
   });
 
+  it("an empty answer that an older version cached as finished is asked for again", async () => {
+    const cache = {
+      get: () => ({ answers: [{ text: "", finished: true }], promptTokens: 1, completionTokens: 0 }),
+      set: () => undefined,
+    };
+    const { server, endpoint } = await scripted([], { cache });
+    expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
+    expect(server.requests.length).toBe(1);
+  });
+
+  it("says once that another model answered than was asked", async () => {
+    const other: Act = { choices: [{ finish_reason: "stop", message: { content: "a cat" } }], model: "other-7b" };
+    const { endpoint, warnings } = await scripted([other, other, { ...other, model: null }]);
+    for (let i = 0; i < 4; i++) await endpoint.ask(request);
+    expect(warnings).toEqual([
+      expect.stringMatching(/model toy: the server says that another model answered: other-7b$/),
+    ]);
+  });
+
+  it("waits past Node's own limit for an answer that begins late", async () => {
+    await fetch("data:,");
+    const place = Symbol.for("undici.globalDispatcher.1");
+    const held = globalThis as unknown as Record<symbol, object>;
+    const before = held[place];
+    const Connections = before.constructor as new (limits: object) => object;
+    held[place] = new Connections({ headersTimeout: 500, bodyTimeout: 500 }); // in place of 300 s
+    try {
+      const late: Act = { after: 2500 };
+      const patient = await scripted([late], { timeoutMs: 400_000 });
+      expect(await patient.endpoint.ask(request)).toEqual([{ text: "never whole", finished: true }]);
+      expect(patient.endpoint.usage.requests).toBe(1);
+      const short = await scripted([late], { timeoutMs: 10_000, retries: 0 }); // Node's, as it is
+      await expect(short.endpoint.ask(request)).rejects.toThrow(/timed out/);
+    } finally {
+      held[place] = before;
+    }
+  });
+
+  it("does not show the key to another host that the server sends it on to, and says where that was", async () => {
+    const elsewhere = await chatServer((_, before) =>
+      before === 0 ? { texts: ["a fox"] } : { status: 401, message: "no key" },
+    );
+    const location = `${elsewhere.baseUrl}/chat/completions?token=1`;
+    const { server, endpoint } = await scripted([307, 308, 307].map((status) => ({ status, headers: { location } })));
+    expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
+    await expect(endpoint.ask(request)).rejects.toThrow(
+      new RegExp(
+        `401 no key; the server sent the request on to ${elsewhere.baseUrl}/chat/completions, which is not shown the key`,
+      ),
+    );
+    expect(server.requests[0].headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(elsewhere.requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
+    expect(JSON.stringify(elsewhere.requests)).not.toContain(KEY);
+  });
+
+  it("refuses a key that can't stand in a header, without showing it", () => {
+    for (const apiKey of ["sk-secret\nX-Evil: 1", "sk-secret key", "sk-sécret"]) {
+      const open = () => createChatEndpoint({ baseUrl: "http://127.0.0.1:1/v1", model: "toy", apiKey });
+      expect(open).toThrow(/the key has spaces, line breaks/);
+      expect(open).not.toThrow(/cret/);
+    }
+  });
+
   it.each([
     ["ftp://x/v1", /expected http/],
     ["nowhere", /no URL/],
@@ -180,6 +349,172 @@ describe("createChatEndpoint", () => {
     } catch (error) {
       expect((error as Error).message).not.toContain("secret");
     }
+  });
+});
+
+describe("createChatEndpoint: the form a server takes", () => {
+  /** A server that takes what newer models take: no max_tokens, temperature, seed or n above 1. */
+  async function picky(options: Partial<EndpointOptions> = {}) {
+    const refusal = (param: string, message: string, code = "unsupported_parameter"): Act => ({
+      status: 400,
+      body: { error: { message: `${message} ${KEY}`, type: "invalid_request_error", param, code } },
+    });
+    let answers = 0;
+    const server = await chatServer(({ body }) => {
+      if (body.max_tokens !== undefined)
+        return refusal(
+          "max_tokens",
+          "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        );
+      if (body.temperature !== undefined)
+        return refusal("temperature", "Unsupported value: 'temperature' does not support 0.", "unsupported_value");
+      if ((body.n ?? 1) > 1)
+        return refusal("n", "This model does not support the n parameter. Send n separate requests instead.");
+      return { texts: [`answer ${answers++}`] };
+    });
+    const warnings: string[] = [];
+    const open = (more: Partial<EndpointOptions> = {}) =>
+      createChatEndpoint({
+        baseUrl: server.baseUrl,
+        model: "toy",
+        apiKey: KEY,
+        onWarning: (text) => warnings.push(text),
+        ...options,
+        ...more,
+      });
+    return { server, endpoint: open(), open, warnings };
+  }
+
+  it("asks again without what is refused, remembers it, and says and counts it", async () => {
+    const { server, endpoint, warnings } = await picky();
+    expect(await endpoint.ask({ ...request, n: 3 })).toEqual(
+      [0, 1, 2].map((i) => ({ text: `answer ${i}`, finished: true, leftOut: ["temperature"] })),
+    );
+    expect(server.requests).toHaveLength(3 + 3);
+    expect(server.requests.slice(3).map(({ body }) => body)).toEqual(
+      [5, 6, 7].map((seed) => ({ model: "toy", messages: request.messages, max_completion_tokens: 16, seed })),
+    );
+    expect(endpoint.usage).toMatchObject({ requests: 6, reshaped: 3, retries: 0, leftOut: ["temperature"] });
+    await endpoint.ask({ ...request, seed: 50 });
+    expect(server.requests).toHaveLength(7);
+    expect(warnings).toHaveLength(3);
+    expect(warnings[0]).toMatch(
+      /model toy: the server does not take max_tokens as asked \(400 .*instead. \[key\]\); max_completion_tokens is sent from now on$/,
+    );
+    expect(warnings[1]).toMatch(/temperature as asked .*sampled at the server's own temperature$/);
+    expect(warnings.join()).not.toContain(KEY);
+  });
+
+  it("a later run finds the answers in the cache without asking at all, and goes on after those that are there", async () => {
+    const cache = requestCache(path.join(temporary, "singly"));
+    let fails = true;
+    const { server, endpoint, open } = await picky({
+      cache: {
+        get: cache.get,
+        set: (key, value) => {
+          if (fails && JSON.stringify(value).includes("answer 2")) throw new Error("disk full");
+          cache.set(key, value);
+        },
+      },
+    });
+    await expect(endpoint.ask({ ...request, n: 3 })).rejects.toThrow("disk full");
+    fails = false;
+    const again = open();
+    const answers = await again.ask({ ...request, n: 3 });
+    expect(answers.map(({ text }) => text)).toEqual(["answer 0", "answer 1", "answer 3"]);
+    expect(again.usage.cached).toBe(2);
+    const sent = server.requests.length;
+    const last = open();
+    expect(await last.ask({ ...request, n: 3 })).toEqual(answers);
+    expect([server.requests.length, last.usage.requests, last.usage.leftOut]).toEqual([sent, 0, ["temperature"]]);
+    for (const file of readdirSync(path.join(temporary, "singly"), { recursive: true, encoding: "utf8" }).filter(
+      (name) => name.endsWith(".json"),
+    ))
+      expect(readFileSync(path.join(temporary, "singly", file), "utf8")).not.toContain(KEY);
+  });
+
+  it("requests that were under way in the old form are asked again too; all that come later have the new one", async () => {
+    const { server, endpoint, warnings } = await picky({ concurrency: 4 });
+    const texts = await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => (await endpoint.ask({ ...request, seed: i }))[0].text),
+    );
+    expect(new Set(texts).size).toBe(12);
+    expect(server.requests.length).toBe(12 + endpoint.usage.reshaped);
+    expect(endpoint.usage.reshaped).toBeLessThanOrEqual(2 * 4);
+    expect(warnings).toHaveLength(2);
+  });
+
+  it.each<[string, Act, "seed" | "top_p"]>([
+    [
+      "422 by FastAPI",
+      {
+        status: 422,
+        body: { detail: [{ loc: ["body", "seed"], msg: "Extra inputs are not permitted", type: "extra_forbidden" }] },
+      },
+      "seed",
+    ],
+    ["text alone", { status: 400, message: "Unrecognized request argument supplied: seed" }, "seed"],
+    ["status 200", { raw: '{"error": {"message": "top_p is not supported", "code": 400}}' }, "top_p"],
+  ])("understands a refusal by %s", async (_, act, field) => {
+    const { server, endpoint } = await scripted([act]);
+    expect(await endpoint.ask({ ...request, topP: 0.9 })).toEqual([
+      { text: "a fox", finished: true, leftOut: [field] },
+    ]);
+    expect(server.requests.map(({ body }) => field in body)).toEqual([true, false]);
+  });
+
+  it("any other 400 is an error at once, in the server's words; so is one that has no other form", async () => {
+    const tooLarge = {
+      message: "max_tokens is too large: 16. This model supports at most 8.",
+      param: "max_tokens",
+      code: "invalid_value",
+    };
+    const { server, endpoint } = await scripted([{ status: 400, body: { error: tooLarge } }]);
+    await expect(endpoint.ask(request)).rejects.toThrow(
+      /400 max_tokens is too large: 16\. This model supports at most 8\.$/,
+    );
+    expect([server.requests.length, endpoint.usage.reshaped]).toEqual([1, 0]);
+    const never = await chatServer(({ body }) => ({
+      status: 400,
+      message: `${"max_tokens" in body ? "max_tokens" : "max_completion_tokens"} is not supported`,
+    }));
+    const hopeless = createChatEndpoint({ baseUrl: never.baseUrl, model: "toy", onWarning: () => undefined });
+    await expect(hopeless.ask(request)).rejects.toThrow(/400 max_completion_tokens is not supported$/);
+    expect(never.requests).toHaveLength(2);
+  });
+});
+
+describe("createChatEndpoint: a signal", () => {
+  it("gives up a request under way, and asks nothing more", async () => {
+    const { server, endpoint } = await scripted(["hang"]);
+    const stop = new AbortController();
+    const asked = endpoint.ask(request, stop.signal);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    stop.abort(new Error("stopped by hand"));
+    await expect(asked).rejects.toThrow("stopped by hand");
+    await expect(endpoint.ask(request, stop.signal)).rejects.toThrow("stopped by hand");
+    expect([server.requests.length, endpoint.usage.retries]).toEqual([1, 0]);
+    expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]); // the place is free again
+  });
+
+  it("ends a wait, the gate's too", async () => {
+    const stop = new AbortController();
+    const server = await chatServer(() => ({ status: 429, headers: { "retry-after": "500" } }));
+    const endpoint = createChatEndpoint({
+      baseUrl: server.baseUrl,
+      model: "toy",
+      concurrency: 1,
+      onRetry: () => setTimeout(() => stop.abort(new Error("enough")), 50),
+    });
+    const before = Date.now();
+    const ends = await Promise.allSettled([1, 2, 3].map((seed) => endpoint.ask({ ...request, seed }, stop.signal)));
+    expect(ends.map((end) => end.status === "rejected" && (end.reason as Error).message)).toEqual([
+      "enough",
+      "enough",
+      "enough",
+    ]);
+    expect(Date.now() - before).toBeLessThan(5000);
+    expect(server.requests.length).toBe(1);
   });
 });
 

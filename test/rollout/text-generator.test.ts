@@ -4,10 +4,11 @@ import { tf } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { loadModel } from "../../lib/model/checkpoint";
 import { forward } from "../../lib/model/forward";
+import type { GenerationConfig } from "../../lib/model/generation-config";
 import type { Message } from "../../lib/processor/chat-template";
 import { collate, modelInputs } from "../../lib/processor/collate";
 import { loadProcessor } from "../../lib/processor/processor";
-import { resolveSampling } from "../../lib/rollout/sampling-defaults";
+import { resolveSampling, type EndTokens, type SamplingRequest } from "../../lib/rollout/sampling-defaults";
 import { createTextGenerator, type GeneratedText, type TextOptions } from "../../lib/rollout/text-generator";
 
 const fixture = path.join(__dirname, "../fixtures/parity/fixture-untied");
@@ -143,6 +144,23 @@ describe("createTextGenerator", () => {
   });
 });
 
+describe("a checkpoint without generation_config.json", () => {
+  it("stops at any token of config.json's list, and without one at the tokenizer's eos_token", async () => {
+    const free = await generate();
+    const stop = free.tokenIds[5];
+    const expected = free.tokenIds.slice(0, free.tokenIds.indexOf(stop) + 1);
+    const { eosTokenId: _, ...silent } = config;
+    const { tokenizer } = processor;
+    for (const [of, by] of [
+      [{ ...silent, eosTokenId: config.videoTokenId, eosTokenIds: [config.videoTokenId, stop] }, processor],
+      [silent, { ...processor, tokenizer: { ...tokenizer, eosTokenId: stop } }],
+    ] as const) {
+      const { tokenIds, finished } = await createTextGenerator(of, by).generate(params, messages, { maxNewTokens: 20 });
+      expect([tokenIds, finished]).toEqual([expected, true]);
+    }
+  });
+});
+
 describe("generateFromPrompts", () => {
   it("a batch answers as each prompt alone does, images of several sizes and none, and leaves no tensor behind", async () => {
     const of = (content: Message["content"]): Message[] => [{ role: "user", content }];
@@ -210,6 +228,18 @@ describe("resolveSampling", () => {
       repetitionPenalty: 1,
       eosTokenIds: [4],
     });
+  });
+  it("ends at the request's tokens, else those of generation_config.json, config.json, the tokenizer", () => {
+    const ends = (request: SamplingRequest, generation: GenerationConfig, of: EndTokens): readonly number[] =>
+      resolveSampling(request, generation, of).eosTokenIds;
+    const config = { eosTokenId: 306, eosTokenIds: [306, 305], tokenizerEosTokenId: 2 };
+    expect(ends({ eosTokenIds: [] }, { eosTokenIds: [9] }, config)).toEqual([]);
+    expect(ends({}, { eosTokenIds: [9] }, config)).toEqual([9]);
+    expect(ends({}, {}, config)).toEqual([306, 305]);
+    expect(ends({}, {}, { eosTokenId: 306, tokenizerEosTokenId: 2 })).toEqual([306]);
+    expect(ends({}, {}, { tokenizerEosTokenId: 2 })).toEqual([2]);
+    expect(ends({}, {}, { tokenizerEosTokenId: 0 })).toEqual([0]);
+    expect(ends({}, {}, { tokenizerEosTokenId: null })).toEqual([]);
   });
   it("is greedy without do_sample and at temperature 0", () => {
     expect(resolveSampling({}, {}, {})).toMatchObject({ greedy: true, topK: 0, eosTokenIds: [] });

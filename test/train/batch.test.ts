@@ -41,6 +41,14 @@ describe("rowBatch", () => {
     disposeTree(batch);
   });
 
+  it("names the row whose tokens, flags or placeholders are wrong", () => {
+    const empty = { inputIds: [], predicted: [], image: null };
+    expect(() => rowBatch([[text], [empty]], config, shape)).toThrow("rowBatch: row 1 has no tokens");
+    expect(() => rowBatch([[text, { ...text, image: toyPlace(0) }]], config, shape)).toThrow(
+      "rowBatch: row 1: ropePositions: the row has placeholders for 0 images and 1 image grids",
+    );
+  });
+
   it("packs rows one after another, each with positions and segments of its own", () => {
     const batch = rowBatch([[withImage, text], [text]], config, { ...shape, lengthBucket: 4, rowsBucket: 3 });
     expect(batch.inputIds.shape).toEqual([3, 12]);

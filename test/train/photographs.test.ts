@@ -203,8 +203,8 @@ describe("RL on photographs", () => {
 
   it("draws the same rollouts however many prompts are read at a time", async () => {
     const settings = { ...toyRl, augmentation: 0 };
-    const all = await sampleGroups(params, bench, prompts, settings, true, 3);
-    const one = await sampleGroups(params, bench, prompts, { ...settings, promptsPerCall: 1 }, true, 3);
+    const all = await sampleGroups(params, bench, prompts, { settings, intra: true, seed: 3 });
+    const one = await sampleGroups(params, bench, prompts, { settings: { ...settings, promptsPerCall: 1 }, intra: true, seed: 3 });
     expect(one.map((group) => group.rollouts.map(({ tokenIds }) => tokenIds))).toEqual(
       all.map((group) => group.rollouts.map(({ tokenIds }) => tokenIds)),
     );
@@ -213,7 +213,7 @@ describe("RL on photographs", () => {
 
   it("scores what was sampled, by the image it was sampled from, as the sampler did", async () => {
     const settings = { ...toyRl, augmentation: 0, conditionOn: "sampled" as const };
-    const groups = await sampleGroups(params, bench, prompts, settings, true, 4);
+    const groups = await sampleGroups(params, bench, prompts, { settings, intra: true, seed: 4 });
     const made = groupRows(groups, bench, settings, 4);
     const images = await made.images();
     const scored = createScoreStep(bench, settings.temperature, false)(params, images, made.rows);
@@ -226,7 +226,7 @@ describe("RL on photographs", () => {
 
   it("needs a negative of the anchor's size", async () => {
     const settings = { ...toyRl, augmentation: 0 };
-    const groups = await sampleGroups(params, bench, [prompt("square", "other", "wide")], settings, true, 4);
+    const groups = await sampleGroups(params, bench, [prompt("square", "other", "wide")], { settings, intra: true, seed: 4 });
     expect(() => groupRows(groups, bench, settings, 1)).toThrow(
       "wide has 1 x 4 x 10 patches, its anchor square 1 x 6 x 6",
     );

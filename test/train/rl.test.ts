@@ -7,7 +7,8 @@ import { deck, type Group, type RlPrompt } from "../../lib/rollout/groups";
 import { initLora } from "../../lib/model/lora";
 import { LORA_DEFAULTS } from "../../lib/model/lora-config";
 import type { RlSettings } from "../../lib/train/settings";
-import { trainRl, type RlLog, type RlMethod } from "../../lib/train/rl";
+import type { RlMethod } from "../../lib/train/methods";
+import { trainRl, type RlLog } from "../../lib/train/rl";
 import { collectGroups, groupRows, sampleGroups } from "../../lib/train/rl-rollouts";
 import { createRlStep, createScoreStep, type RlBatch } from "../../lib/train/rl-step";
 import { trainSft } from "../../lib/train/sft";
@@ -162,7 +163,12 @@ describe("trainRl", () => {
 describe("dynamic sampling", () => {
   const hopeless = prompts.map((p) => ({ ...p, groundTruth: "zebra" }));
   const collect = (settings: Partial<RlSettings>, from: RlPrompt[]) =>
-    collectGroups(params, bench, deck(from, random(1)), { ...toyRl, ...settings }, true, 9);
+    collectGroups(params, bench, {
+      next: deck(from, random(1)),
+      settings: { ...toyRl, ...settings },
+      intra: true,
+      seed: 9,
+    });
 
   it("where no group survives: stops with the counts, keeps all, or skips", async () => {
     await expect(collect({ whenNoGroupSurvives: "stop" }, hopeless)).rejects.toThrow(
@@ -226,7 +232,7 @@ describe("scoring", () => {
   };
 
   it("of a rollout on the image it was sampled from, augmentation included, gives the sampler's log-probs", async () => {
-    const groups = await sampleGroups(params, bench, prompts, settings, true, 3);
+    const groups = await sampleGroups(params, bench, prompts, { settings, intra: true, seed: 3 });
     const { differences, fromPositive } = await scoredBy(groups, "sampled");
     expect(fromPositive.reduce((a, b) => a + b)).toBe(8);
     expect(differences.map((d) => d.length)).toEqual(groups.flatMap((g) => g.rollouts.map((r) => r.tokenIds.length)));
@@ -234,35 +240,30 @@ describe("scoring", () => {
   });
 
   it("on the anchor differs for rollouts from the positive alone; the run's old log-probs are these", async () => {
-    const groups = await sampleGroups(params, bench, prompts, settings, true, 3);
+    const groups = await sampleGroups(params, bench, prompts, { settings, intra: true, seed: 3 });
     const { differences, fromPositive } = await scoredBy(groups, "anchor");
     const of = (flag: number): number[] => differences.filter((_, b) => fromPositive[b] === flag).flat();
     expect(Math.max(...of(0).map(Math.abs))).toBeLessThan(1e-4);
     expect(Math.max(...of(1).map(Math.abs))).toBeGreaterThan(1e-3);
 
     const { log } = await train("tapo", { ...settings, steps: 1, conditionOn: "anchor" }, 8);
-    const { groups: again } = await collectGroups(
-      params,
-      bench,
-      deck(prompts, random(foldIn(8, "rl-deck"))),
+    const { groups: again } = await collectGroups(params, bench, {
+      next: deck(prompts, random(foldIn(8, "rl-deck"))),
       settings,
-      true,
-      foldIn(8, "rl", 0),
-    );
+      intra: true,
+      seed: foldIn(8, "rl", 0),
+    });
     const { differences: gaps, fromPositive: positive } = await scoredBy(again, "anchor");
     const all = gaps.filter((_, b) => positive[b] === 1).flat();
     expect(log[0].conditioningGap).toBeCloseTo(all.reduce((a, b) => a + b) / all.length, 4);
   });
 
   it("splits an uneven n1:n2 in two calls, and a group keeps its order: anchor first", async () => {
-    const [group] = await sampleGroups(
-      params,
-      bench,
-      prompts.slice(0, 1),
-      { ...settings, numGenerations: 5, positiveGenerations: 2 },
-      true,
-      3,
-    );
+    const [group] = await sampleGroups(params, bench, prompts.slice(0, 1), {
+      settings: { ...settings, numGenerations: 5, positiveGenerations: 2 },
+      intra: true,
+      seed: 3,
+    });
     expect(group.rollouts.map((r) => r.source)).toEqual(["anchor", "anchor", "anchor", "positive", "positive"]);
   });
 });
@@ -313,7 +314,7 @@ describe("one update", () => {
     );
   };
   const groups = async (): Promise<Group[]> =>
-    (await sampleGroups(params, bench, prompts, base, true, 3)).filter((g) => g.kept);
+    (await sampleGroups(params, bench, prompts, { settings: base, intra: true, seed: 3 })).filter((g) => g.kept);
 
   it("is not changed by groups that only pad", async () => {
     const [group] = await groups();
@@ -365,7 +366,7 @@ describe("one update", () => {
   );
 
   it("ends fifty compiled updates on recorded rollouts where fifty eager ones end, within 1e-2 of the way", async () => {
-    const recorded = await sampleGroups(params, bench, prompts, base, true, 3);
+    const recorded = await sampleGroups(params, bench, prompts, { settings: base, intra: true, seed: 3 });
     const run = async (eager: boolean): Promise<Record<string, number[]>> => {
       const { batches, tokens } = await parts(recorded, 4, base);
       const step = createRlStep(bench, base, true, { eager });

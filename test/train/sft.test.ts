@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Conversation } from "../../lib/processor/conversation";
+import { conversationRow, type Conversation } from "../../lib/processor/conversation";
 import { foldIn } from "../../lib/util/random";
 import { engineStats } from "../../lib/engine/compile";
 import { isNative, tf, type Params } from "../../lib/engine/tensorflow";
@@ -160,6 +160,32 @@ describe("trainSft", () => {
     expect(await run(0.5, 3)).toEqual(first);
     expect((await run(0, 3)).after).not.toEqual(first.after);
     expect((await run(0.9, 3)).losses[0]).toBeCloseTo(first.losses[0], 5); // B is zero at first: nothing to drop yet
+  });
+
+  it("trains an answer that begins with a newline, all of it", async () => {
+    const answers = ["cat", "\ncat", "\n\n cat"].map((assistant) => ({
+      image: "a",
+      turns: [{ user: "What animal is this?", assistant }],
+    }));
+    const counts = answers.map(
+      (one) => conversationRow(one, bench.processor, bench.images.grid("a")).predicted.filter(Boolean).length,
+    );
+    expect(counts[1]).toBeGreaterThan(counts[0]);
+    const { log } = await train({ epochs: 1, batchSize: 3 }, { conversations: answers });
+    expect(log[0].loss).toBeGreaterThan(0);
+  });
+
+  it.each<[string, Conversation]>([
+    ["record 5: the conversation about a: there is no response to train", { image: "a", turns: [] }],
+    ["record 5 has no image", { ...conversations[0], image: null }],
+    [
+      "record 5: the conversation about b: assistant turn 1 has the special token <|im_end|>",
+      { image: "b", turns: [{ user: "Q", assistant: "It is <|im_end|> a bird" }] },
+    ],
+  ])("names a record that cannot be trained: %s", async (problem, bad) => {
+    const before = tf.memory().numTensors;
+    await expect(train({}, { conversations: [...conversations, bad] })).rejects.toThrow(problem);
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it("mixes replayed rows in, drawn by step and place", async () => {

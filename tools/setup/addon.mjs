@@ -60,7 +60,11 @@ export function units(root) {
 /** Where the addon finds the libraries that it is loaded with. */
 function links(root, device) {
   const site = sitePackages(root);
-  return [`-Wl,-rpath,${path.join(site, "tensorflow")}`, ...(device === "gpu" ? cudaArguments(site) : [])];
+  return [
+    `-Wl,-rpath,${path.join(site, "tensorflow")}`,
+    "-Wl,-z,initfirst", // its constructor runs before those of TensorFlow's libraries, which log
+    ...(device === "gpu" ? cudaArguments(site) : []),
+  ];
 }
 
 const tensorflowLine = (root) =>

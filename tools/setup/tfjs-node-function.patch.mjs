@@ -9,6 +9,9 @@
  * - `inferShapes(bytes: Uint8Array, node: string)`: `{ shape, dtype }[]` of the outputs of a node of a serialized `GraphDef`, as
  *   TensorFlow infers them; a size that it can't tell is -1, a shape of unknown rank null;
  * - `setTensorFloat32(allowed: boolean)`: whether GPUs may multiply float32 in TF32, in TensorFlow's own kernels and in XLA's.
+ * and one that TensorFlow's libraries are loaded after:
+ *
+ * - `SetLogLevel`: `TF_CPP_MIN_LOG_LEVEL` counts from their first message on.
  *
  * `sha256` is that of the file as published: another content is refused, so the patch never lands on code it was not
  * written for. Applied by `applyPatch` to a copy; the package in node_modules stays as npm installed it.
@@ -244,6 +247,22 @@ void TFJSBackend::SetTensorFloat32(napi_env env, napi_value allowed) {
       path: "binding/tfjs_binding.cc",
       sha256: "352e096779ac9c9cfe0648ea887e8991828375e2b11955b4e220b7ab5b9fb690",
       insertions: [
+        {
+          before: "namespace tfnodejs {\n",
+          text: `#include <cstdlib>
+#include "absl/base/log_severity.h"
+#include "absl/log/globals.h"
+
+// TF_CPP_MIN_LOG_LEVEL for what TensorFlow logs while its libraries are loaded, which it does before it reads the variable itself.
+// The addon is linked with \`-z initfirst\`, so this runs before any of their constructors.
+__attribute__((constructor)) static void SetLogLevel() {
+  const char *level = std::getenv("TF_CPP_MIN_LOG_LEVEL");
+  if (level != nullptr && level[0] >= '1' && level[0] <= '3' && level[1] == 0)
+    absl::SetMinLogLevel(static_cast<absl::LogSeverityAtLeast>(level[0] - '0'));
+}
+
+`,
+        },
         {
           before: "static napi_value LoadSavedModel(napi_env env, napi_callback_info info) {\n",
           text: `// The arguments of a call, \`argc\` of them, and the backend; null where

@@ -4,9 +4,7 @@ import { drawingFile } from "./cache";
 import { readEmojiFgvr, type EmojiFgvrFiles } from "./load";
 import { dataFolder } from "./paths";
 import { repositoryRoot } from "../../util/root";
-import { evaluationRows, type EvaluationRequest } from "./rows";
-import { fewShotExamples, triplets } from "./triplets";
-import type { Concept, DesignerRole, Domain, Drawing, EmojiTriplet, EvaluationRow, FewShotExample, Style, StyleInfo } from "./types"; // prettier-ignore
+import type { Concept, DesignerRole, Domain, Drawing, Style, StyleInfo } from "./types";
 
 /** A concept that is a sub-category of the benchmark. */
 export type Subcategory = Concept & { readonly domain: Domain; readonly split: "seen" | "unseen" };
@@ -78,21 +76,6 @@ export class EmojiFgvr {
       .hardNegatives.map((other) => this.concept(other) as Subcategory)
       .filter((other) => (split ?? other.split) === other.split)
       .slice(0, limit);
-  }
-
-  /** Four images for each seen sub-category. */
-  fewShotExamples(): FewShotExample[] {
-    return fewShotExamples(this);
-  }
-
-  /** One triplet for each few-shot image. */
-  triplets(seed: number): EmojiTriplet[] {
-    return triplets(this, seed);
-  }
-
-  /** Evaluation questions on the dev or the test designers' drawings. */
-  evaluationRows(request: EvaluationRequest): EvaluationRow[] {
-    return evaluationRows(this, request);
   }
 }
 

@@ -7,17 +7,7 @@ export { ensureDrawings } from "./cache";
 export { loadImage, loadImages } from "./image";
 export { COLOR_WORDS, SHAPE_WORDS, foreground, measure, type Measurement, type Subject } from "./measure";
 export { IMAGE_SIZE } from "./render";
-export { closedOptions, domainQuestion, type EvaluationRequest } from "./rows";
+export { domainQuestion } from "./domain-question";
+export { emojiBenchmark } from "./as-benchmark";
 export { colorOverlap, jaccard, similarity } from "./similarity";
-export type {
-  Concept,
-  DesignerRole,
-  Domain,
-  Drawing,
-  EmojiTriplet,
-  EvaluationRow,
-  FewShotExample,
-  RgbImage,
-  Style,
-  StyleInfo,
-} from "./types";
+export type { Concept, DesignerRole, Domain, Drawing, RgbImage, Style, StyleInfo } from "./types";

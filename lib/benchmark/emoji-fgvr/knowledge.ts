@@ -1,5 +1,9 @@
 /** From Emoji-FGVR to what its concepts look like and may be taken for (`Knowledge`): measured pixels and committed words. */
-import { domainQuestion, loadImages, measure, type Concept, type EmojiFgvr } from ".";
+import type { EmojiFgvr } from "./benchmark";
+import { domainQuestion } from "./domain-question";
+import { loadImages } from "./image";
+import { measure } from "./measure";
+import type { Concept } from "./types";
 
 /** What is known about one concept, as text. */
 export interface Knowledge {

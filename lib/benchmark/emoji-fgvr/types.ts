@@ -51,33 +51,6 @@ export interface Drawing {
   readonly path: string;
 }
 
-/** A training image of a seen sub-category. */
-export interface FewShotExample extends Drawing {
-  readonly conceptId: string;
-  readonly domain: Domain;
-}
-
-/** An anchor, a positive by another designer, a negative of the most similar other seen sub-category. */
-export interface EmojiTriplet {
-  readonly anchor: FewShotExample;
-  readonly positive: FewShotExample;
-  readonly negative: FewShotExample;
-}
-
-/** One evaluation question, in the fields of the prediction files. */
-export interface EvaluationRow {
-  readonly image_path: string;
-  readonly question: string;
-  /** closed world: four names, one of them true, shuffled; absent in the open world */
-  readonly options?: string[];
-  readonly ground_truth: string;
-  readonly domain: Domain;
-  readonly split: "seen" | "unseen";
-  readonly setting: "closed" | "open";
-  readonly designer: string;
-  readonly concept_id: string;
-}
-
 /** An image in memory: `data` holds height x width x 3 bytes (RGB, 0-255), row by row. */
 export interface RgbImage {
   readonly data: Uint8Array;

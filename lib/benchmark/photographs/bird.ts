@@ -1,12 +1,14 @@
 /** CUB-200-2011: `images.txt`, `image_class_labels.txt`, `train_test_split.txt`, `classes.txt`; `images/NNN.Class/*.jpg`. */
 import * as path from "node:path";
-import { collectImages, findBase, joined, readPairs, titleCase, type Valued } from "./paths";
+import { findBase, imageFolder } from "./layouts";
+import { collectImages, joined, readPairs, titleCase, type Valued } from "./paths";
 import type { RowReader } from "./row-reader";
 import type { ImageSet } from "./types";
 
 /** Reads the set. Names as in the released Stage-1 file: `190.Red_cockaded_Woodpecker` is `Red Cockaded Woodpecker`. @throws Error naming file and line */
 export function readBird(root: string, rows: RowReader): ImageSet {
-  const base = findBase(root, "image_class_labels.txt", ["CUB_200_2011"]);
+  const { base } = findBase(root, "bird");
+  const folder = imageFolder(root, base, "images");
   const file = (name: string): string => path.join(root, base, name);
   const classes = readPairs(file("classes.txt"), /^(\d+)\s+\d+\.(\S+)$/, "a class number and NNN.Class_name", rows);
   const labels = readPairs(
@@ -34,7 +36,7 @@ export function readBird(root: string, rows: RowReader): ImageSet {
     return {
       ...place,
       where,
-      path: joined(base, "images", value),
+      path: joined(folder, value),
       name: titleCase(name.value),
       portion: training.value === "1" ? ("train" as const) : ("test" as const),
     };

@@ -2,18 +2,19 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import sharp from "sharp";
-import { isSetName, readFolders, readImageSet } from "./index";
-import { SETS } from "./catalog";
+import { isPublishedName, isSetName, type SetName } from "../../formats/set-names";
+import { factsOf, SETS, whereToGet, type PublishedFacts } from "./catalog";
 import type { BadRow, OnBadRow } from "../../util/lines";
 import { forEachAtOnce } from "../../util/parallel";
+import { readAnySet } from "./open";
 import { resolveImage } from "./paths";
 import { linkReleased } from "./questions";
+import { readImageSet } from "./read";
 import { readReleased, releasedFile } from "./released";
-import { splitSubcategories, type SubcategorySplit } from "./splits";
+import { splitOf, type SubcategorySplit } from "./splits";
 import { PORTIONS, type ImageSet, type Portion } from "./types";
-import type { SetName } from "../../formats/set-names";
 
-/** Counts of one portion: images that are there, that the annotation files list, and that the publisher states (null: not one of the six). */
+/** Counts of one portion: images that are there, that the annotation files list, and that the publisher states (null: not a published set). */
 export interface PortionCount {
   found: number;
   listed: number;
@@ -41,10 +42,10 @@ export interface SetReport {
   set: string;
   title: string;
   root: string;
-  /** Where to get it: null where the set is none of the six. */
-  source: { publisher: string; page: string; url: string; unpack: string } | null;
+  /** Where to get it: null where it is no published set. */
+  source: Pick<PublishedFacts, "publisher" | "page" | "url" | "unpack" | "how"> | null;
   status: "absent" | "broken" | "incomplete" | "whole";
-  /** Why the annotation files cannot be read. */
+  /** Why the annotation files cannot be read; of an absent set how to get it, where its page alone is not enough. */
   problem: string | null;
   /** Rows of them that were skipped. */
   badRows: readonly BadRow[];
@@ -54,7 +55,10 @@ export interface SetReport {
   unreadable: BadImage[];
   duplicates: string[][];
   leaks: string[][];
-  split: { source: SubcategorySplit["source"]; seen: SideReport; unseen: SideReport } | null;
+  /** How many sub-categories are seen and unseen, and which rule says so; null where the set cannot be read. */
+  division: { source: string; seen: number; unseen: number } | null;
+  /** Of the paper's six sets: the same against the paper's table. */
+  split: { source: string; seen: SideReport; unseen: SideReport } | null;
 }
 
 const emptyPortions = (): Record<Portion, PortionCount> => ({
@@ -134,16 +138,12 @@ function findDuplicates(
   groups.sort((a, b) => a[0] - b[0]);
   const has = (group: number[], test: boolean): boolean =>
     group.some((i) => (set.images[i].portion === "test") === test);
-  const paths = (group: number[]): string[] => group.map((i) => set.images[i].path);
-  return {
-    duplicates: groups.map(paths),
-    leaks: groups.filter((group) => has(group, true) && has(group, false)).map(paths),
-  };
+  const duplicates = groups.map((group) => group.map((i) => set.images[i].path));
+  return { duplicates, leaks: duplicates.filter((_, i) => has(groups[i], true) && has(groups[i], false)) }; // the same lists
 }
 
-/** The set's two sides. @throws Error where the released files and the set do not agree on the names */
-function splitReport(set: ImageSet, name: SetName): SetReport["split"] {
-  const split = splitSubcategories(name, set.names);
+/** The two sides of one of the six sets, against the paper and the released rows. */
+function splitReport(set: ImageSet, name: SetName, split: SubcategorySplit): SetReport["split"] {
   const { paper } = SETS[name];
   const side = (of: "seen" | "unseen"): SideReport => {
     const members = new Set(split[of]);
@@ -169,9 +169,40 @@ function splitReport(set: ImageSet, name: SetName): SetReport["split"] {
   return { source: split.source, seen: side("seen"), unseen: side("unseen") };
 }
 
+/** A report with nothing found yet. */
+function emptyReport(name: string, root: string): SetReport {
+  const portions = emptyPortions();
+  return {
+    set: name,
+    title: name,
+    root,
+    source: null,
+    status: "absent",
+    problem: null,
+    badRows: [],
+    subcategories: { listed: 0, published: null },
+    portions,
+    missing: [],
+    unreadable: [],
+    duplicates: [],
+    leaks: [],
+    division: null,
+    split: null,
+  };
+}
+
+/** Puts what is published about a set into its report. */
+function addFacts(report: SetReport, { title, subcategories, published, ...facts }: PublishedFacts): void {
+  const { publisher, page, url, unpack, how } = facts;
+  report.title = title;
+  report.source = { publisher, page, url, unpack, how };
+  report.subcategories.published = subcategories;
+  for (const portion of PORTIONS) report.portions[portion].published = published[portion];
+}
+
 /**
- * Checks an image set: one of the six by its name, any other as a folder per class. Nothing is thrown for what is wrong with
- * the set: it is in the report.
+ * Checks an image set: a published one by its name, any other folder by its layout, or as a folder per class. Nothing is
+ * thrown for what is wrong with the set: it is in the report.
  * @param root the set's folder
  * @param options.decode reads every image to its last pixel; its header alone unless given
  * @param options.onBadRow `stop` (default): a bad row of an annotation file makes the set broken; `skip`: it is left out and listed
@@ -181,31 +212,21 @@ export async function checkImageSet(
   root: string,
   options: { decode?: boolean; onBadRow?: OnBadRow } = {},
 ): Promise<SetReport> {
-  const facts = isSetName(name) ? SETS[name] : null;
-  const portions = emptyPortions();
-  if (facts) for (const portion of PORTIONS) portions[portion].published = facts.published[portion];
-  const report: SetReport = {
-    set: name,
-    title: facts?.title ?? name,
-    root,
-    source: facts && { publisher: facts.publisher, page: facts.page, url: facts.url, unpack: facts.unpack },
-    status: "absent",
-    problem: null,
-    badRows: [],
-    subcategories: { listed: 0, published: facts?.subcategories ?? null },
-    portions,
-    missing: [],
-    unreadable: [],
-    duplicates: [],
-    leaks: [],
-    split: null,
-  };
-  if (!existsSync(root)) return report;
+  const report = emptyReport(name, root);
+  const { portions } = report;
+  if (isPublishedName(name)) addFacts(report, factsOf(name));
+  if (!existsSync(root)) {
+    if (isPublishedName(name) && factsOf(name).how !== null) report.problem = whereToGet(name);
+    return report;
+  }
   let set: ImageSet;
   try {
-    set = isSetName(name) ? readImageSet(name, root, options.onBadRow) : readFolders(root, { name });
+    set = isPublishedName(name) ? readImageSet(name, root, options.onBadRow) : readAnySet(root, options.onBadRow, name);
+    if (!isPublishedName(name) && isPublishedName(set.name)) addFacts(report, factsOf(set.name));
     report.badRows = set.skipped;
-    report.split = isSetName(name) ? splitReport(set, name) : null;
+    const split = splitOf(set);
+    report.division = { source: split.source, seen: split.seen.length, unseen: split.unseen.length };
+    report.split = isSetName(set.name) ? splitReport(set, set.name, split) : null;
   } catch (error) {
     return { ...report, status: "broken", problem: (error as Error).message };
   }

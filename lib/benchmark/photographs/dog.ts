@@ -1,16 +1,18 @@
 /** Stanford Dogs: `train_list.mat`, `test_list.mat` (file_list, labels; in `lists/` or the root); `Images/nNNNNNNNN-name/*.jpg`. */
 import * as path from "node:path";
+import { findBase, imageFolder } from "./layouts";
 import { cells, numbers, text, variable, whole } from "./mat-fields";
-import { collectImages, findBase, joined, titleCase } from "./paths";
+import { collectImages, joined, titleCase } from "./paths";
 import { elements, type Place, type RowReader } from "./row-reader";
 import type { ImageSet, SetImage } from "./types";
 
 /** Reads the set. Names as in the released Stage-1 file: `n02098105-soft-coated_wheaten_terrier` is `Soft Coated Wheaten Terrier`. @throws Error naming file and element */
 export function readDog(root: string, rows: RowReader): ImageSet {
-  const base = findBase(root, "train_list.mat", ["lists"]);
+  const { base, annotations } = findBase(root, "dog");
+  const folder = imageFolder(root, base, "Images");
   const byLabel = new Map<number, string>();
   const list = (name: string, portion: "train" | "test"): (SetImage & Place)[] => {
-    const file = path.join(root, base, name);
+    const file = path.join(root, annotations, name);
     const files = cells(variable(file, "file_list"), `${file}, file_list`);
     const labels = numbers(variable(file, "labels"), `${file}, labels`);
     if (labels.length !== files.length) throw new Error(`${file}: ${files.length} files and ${labels.length} labels`);
@@ -23,7 +25,7 @@ export function readDog(root: string, rows: RowReader): ImageSet {
       const before = byLabel.get(labels[i]) ?? breed;
       if (before !== breed) throw new Error(`${where}: label ${labels[i]} for ${breed}, elsewhere for ${before}`);
       byLabel.set(labels[i], breed);
-      return { path: joined("Images", image), name: breed, portion, ...place, where };
+      return { path: joined(folder, image), name: breed, portion, ...place, where };
     });
   };
   const images = collectImages([...list("train_list.mat", "train"), ...list("test_list.mat", "test")], rows);

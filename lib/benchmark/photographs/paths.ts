@@ -32,19 +32,9 @@ export function resolveImage(root: string, relative: string): string | null {
   return real;
 }
 
-/**
- * The folder below `root` that holds `marker`: the root itself, or the folder that the publisher's archive unpacks to.
- * @returns relative to the root, "" for the root itself
- * @throws Error naming what was looked for
- */
-export function findBase(root: string, marker: string, folders: readonly string[]): string {
-  const found = ["", ...folders].find((folder) => existsSync(path.join(root, folder, marker)));
-  if (found === undefined)
-    throw new Error(
-      `${root}: no ${marker}${folders.length > 0 ? `, nor in ${folders.join(", ")}` : ""}; unpack the publisher's files there`,
-    );
-  return found;
-}
+/** Whether a file or folder is none of the set's: hidden, or left there by an operating system or an archive program. */
+export const isClutter = (name: string): boolean =>
+  name.startsWith(".") || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
 
 /** `a/b` of parts, empty ones left out. */
 export const joined = (...parts: string[]): string => parts.filter((part) => part !== "").join("/");
@@ -103,11 +93,15 @@ export function collectImages(entries: Iterable<SetImage & Place>, rows: RowRead
   });
 }
 
-/** `standard_poodle` as the released files spell it: `Standard Poodle`. */
+/** `standard_poodle` as the released files spell it: `Standard Poodle`; in Unicode NFC. */
 export function titleCase(text: string): string {
   return text
+    .normalize("NFC")
     .split(/[\s_-]+/)
     .filter((word) => word !== "")
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join(" ");
 }
+
+/** A class's name from its folder's: `_` read as a space, in Unicode NFC (a Mac's folders are decomposed). */
+export const folderName = (name: string): string => name.normalize("NFC").replace(/_/g, " ").trim();

@@ -1,15 +1,17 @@
 /** Oxford-IIIT Pet: `annotations/{list,trainval,test}.txt` with lines `Abyssinian_100 1 1 1`; `images/*.jpg`. */
 import * as path from "node:path";
-import { collectImages, fields, findBase, joined, readLines, titleCase, type Line } from "./paths";
+import { findBase, imageFolder } from "./layouts";
+import { collectImages, fields, joined, readLines, titleCase, type Line } from "./paths";
 import type { RowReader } from "./row-reader";
 import type { ImageSet } from "./types";
 
 /** Reads the set; `trainval` is the training portion. Names: `american_bulldog_203` is `American Bulldog`. @throws Error naming file and line */
 export function readPet(root: string, rows: RowReader): ImageSet {
-  const base = findBase(root, "annotations/list.txt", ["oxford-iiit-pet"]);
+  const { base, annotations } = findBase(root, "pet");
+  const folder = imageFolder(root, base, "images");
   const read = (name: string): (Line & { id: string; label: string })[] =>
     rows.map(
-      readLines(path.join(root, base, "annotations", name), rows).filter(({ text }) => !text.startsWith("#")),
+      readLines(path.join(root, annotations, name), rows).filter(({ text }) => !text.startsWith("#")),
       (line) => {
         const [id, label] = fields(line, /^(\S+)\s+(\d+)\s+[12]\s+\d+$/, "image, class, species and breed");
         return { ...line, id, label };
@@ -29,7 +31,7 @@ export function readPet(root: string, rows: RowReader): ImageSet {
     rows.map(read(portion === "train" ? "trainval.txt" : "test.txt"), ({ id, label, where, ...place }) => {
       if (listed.get(id) !== label)
         throw new Error(`${where}: ${id} has class ${label}, in list.txt ${listed.get(id) ?? "it is missing"}`);
-      return { path: joined(base, "images", `${id}.jpg`), name: breeds.get(label)!, portion, ...place, where };
+      return { path: joined(folder, `${id}.jpg`), name: breeds.get(label)!, portion, ...place, where };
     }),
   );
   return {

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { foldIn, random } from "../../util/random";
 import { repositoryRoot } from "../../util/root";
 import { badRows, numberedLines, parseLine, readBytes, type BadRow, type OnBadRow } from "../../util/lines";
+import { plainName } from "../../formats/names";
 import { checkedPath } from "./paths";
 import type { SetName } from "../../formats/set-names";
 
@@ -21,6 +22,8 @@ export interface ReleasedFile {
   lines: number[];
   skipped: BadRow[];
 }
+
+export { namesContain, plainName } from "../../formats/names";
 
 export type OptionOrder = "shuffled" | "released";
 
@@ -66,7 +69,8 @@ export function readReleased(file: string, onBadRow: OnBadRow = "stop"): Release
       const before = first.get(image_path);
       if (before === undefined) {
         first.set(image_path, line);
-        rows.push({ image_path, question, ground_truth, options });
+        const composed = options.map((option) => option.normalize("NFC"));
+        rows.push({ image_path, question, ground_truth: ground_truth.normalize("NFC"), options: composed });
         lines.push(line);
       } else reason = `image ${image_path} stands in line ${before} already`;
     }
@@ -78,14 +82,6 @@ export function readReleased(file: string, onBadRow: OnBadRow = "stop"): Release
 /** The committed file of a set and split, absolute; it need not exist. */
 export function releasedFile(name: SetName, split: "seen" | "unseen"): string {
   return path.join(repositoryRoot(), "data/released/eval", `${name}_${split}.jsonl`);
-}
-
-/** Lower case, `_` read as a space: as scoring compares names. */
-export const plainName = (name: string): string => name.toLowerCase().replace(/_/g, " ").trim();
-
-/** Whether one of two different names contains the other: an answer with the longer one would count as the shorter. */
-export function namesContain(a: string, b: string): boolean {
-  return plainName(a).includes(plainName(b)) || plainName(b).includes(plainName(a));
 }
 
 /** What a file of rows is like. */

@@ -5,8 +5,8 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { stage1Set } from "../../formats/stage1";
-import { readImageSet } from "./index";
 import { resolveImage } from "./paths";
+import { readImageSet } from "./read";
 import type { SetName } from "../../formats/set-names";
 
 /** A record's image as a file, or why there is none. */

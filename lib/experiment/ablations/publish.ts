@@ -1,12 +1,11 @@
 /** The ablation study as files: `ablations.csv`, its figure, and a figure for each family. */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import * as path from "node:path";
 import * as aq from "arquero";
 import { ablationFigure, ablationOverviewFigure } from "../../report/figures-ablations";
-import { publishFolder } from "../publish";
+import { publishedFile, publishFolder, type RunHome } from "../publish";
 import { saveFigures, type FigureFile } from "../../report/static-figures";
-import { hashSettings, provenance } from "../run";
+import { hashSettings, provenance } from "../identity";
 import type { Settings } from "../settings";
 import { finishedVariants, type Role } from "./run";
 import { ablationTable, type AblationRow } from "./table";
@@ -19,13 +18,17 @@ const fileName = (role: Role): string => (role === "dev" ? "ablations" : "ablati
 function studySettings(settings: Settings, role: Role): string {
   const hash = createHash("sha256");
   for (const variant of chooseVariants(settings))
-    hash.update(`${variant.name} ${hashSettings(variantSettings(settings, variant, settings.seed, role))}\n`);
+    hash.update(`${variant.name} ${hashSettings(variantSettings(settings, variant, { seed: settings.seed, role }))}\n`);
   return hash.digest("hex");
 }
 
 /** Figures of a table: every variant against TAPO, and each family of which two members are there. */
-export function ablationFigures(settings: Settings, role: Role, table: readonly AblationRow[]): FigureFile[] {
-  const { code, data } = provenance(settings);
+export function ablationFigures(
+  { settings, benchmark }: RunHome,
+  role: Role,
+  table: readonly AblationRow[],
+): FigureFile[] {
+  const { code, data } = provenance(settings, benchmark.fingerprint);
   const source = { code, data, settings: studySettings(settings, role) };
   const families = FAMILIES.flatMap(({ name, title, members }): FigureFile[] => {
     const rows = members.flatMap(({ variant }) => table.filter((row) => row.variant === variant));
@@ -43,7 +46,7 @@ export function ablationFigures(settings: Settings, role: Role, table: readonly 
   return [
     {
       name: fileName(role),
-      figure: ablationOverviewFigure(table, `Variants against TAPO, ${role} drawings`),
+      figure: ablationOverviewFigure(table, `Variants against TAPO, ${role} images`),
       rows: table,
       provenance: source,
     },
@@ -53,13 +56,13 @@ export function ablationFigures(settings: Settings, role: Role, table: readonly 
 
 /** Writes table and figures of what is finished under this code, data and settings; returns the table. */
 export async function publishAblations(
-  settings: Settings,
+  home: RunHome,
   role: Role,
 ): Promise<{ table: AblationRow[]; outdated: number; folder: string }> {
-  const { results, outdated } = finishedVariants(settings, role);
+  const { results, outdated } = finishedVariants(home, role);
   const table = ablationTable(results);
-  const folder = publishFolder(settings);
-  if (table.length > 0) await saveFigures(ablationFigures(settings, role, table), folder);
+  const folder = publishFolder(home.settings);
+  if (table.length > 0) await saveFigures(ablationFigures(home, role, table), folder);
   return { table, outdated, folder };
 }
 
@@ -67,16 +70,17 @@ export async function publishAblations(
  * The published table of a run; null where there is none. `current`: whether this code, data and settings made it.
  */
 export function readAblations(
-  settings: Settings,
+  { settings, benchmark }: RunHome,
   role: Role = "dev",
 ): { table: AblationRow[]; current: boolean } | null {
-  const file = path.join(publishFolder(settings), fileName(role));
-  if (!existsSync(`${file}.csv`) || !existsSync(`${file}.stamp.json`)) return null;
+  const csv = publishedFile(settings, `${fileName(role)}.csv`);
+  const file = csv?.slice(0, -".csv".length);
+  if (file === undefined || !existsSync(`${file}.stamp.json`)) return null;
   const table = (
     aq.fromCSV(readFileSync(`${file}.csv`, "utf8"), { parse: { seeds: String } }).objects() as AblationRow[]
   ).map((row) => ({ ...row }));
   const stamp = JSON.parse(readFileSync(`${file}.stamp.json`, "utf8")) as Record<string, string>;
-  const { code, data } = provenance(settings);
+  const { code, data } = provenance(settings, benchmark.fingerprint);
   return {
     table,
     current: stamp.code === code && stamp.data === data && stamp.settings === studySettings(settings, role),

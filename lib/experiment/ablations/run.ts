@@ -10,9 +10,15 @@ import * as path from "node:path";
 import { engineStats, releaseTraces, type TraceStats } from "../../engine/compile";
 import { disposeTree } from "../../engine/tree";
 import type { PredictionRow } from "../../eval/rows";
-import { evaluate, sftModel, type Experiment, type OnProgress } from "../experiment";
+import { METHODS } from "../../train/methods";
+import { evaluate } from "../evaluate";
+import { hashSettings, provenance, type Provenance } from "../identity";
 import { readManifest, writeManifest } from "../manifest";
-import { hashSettings, provenance, runFolder } from "../run";
+import { variantOf } from "../open";
+import type { RunHome } from "../publish";
+import { sftModel } from "../sft";
+import type { Watch } from "../stage";
+import type { Experiment } from "../types";
 import { readJsonl } from "../../util/files";
 import type { Settings } from "../settings";
 import { chooseVariants, variantSettings, type Variant } from "./variants";
@@ -21,14 +27,13 @@ import { chooseVariants, variantSettings, type Variant } from "./variants";
 export type Role = Settings["eval"]["role"];
 
 /** What a sweep is told. */
-export interface SweepOptions {
+export interface SweepOptions extends Watch {
   variants: readonly Variant[];
   seeds: readonly number[];
   /** `test` only once every choice is made. */
   role: Role;
   /** Called before each variant, and before the SFT model of a seed: what comes, how many variants are done, of how many. */
   onStart?: (what: string, index: number, total: number) => void;
-  onProgress?: OnProgress;
 }
 
 /** Predictions of one variant and seed, and the seconds its steps of Stage 2 took (null: no such stage). */
@@ -44,20 +49,23 @@ const seedFolder = ({ folder, settings }: Experiment, seed: number): string =>
 const variantFolder = (run: string, role: Role, variant: Variant, seed: number): string =>
   path.join(run, "ablations", role, variant.name, `seed-${seed}`);
 const ROLES: readonly Role[] = ["dev", "test"];
-const NO_SFT_MODEL = ["base", "base-cot", "sft-direct"];
 
-/** The experiment of one variant and seed, on the same workbench. Models are taken from the seed's folder where they have its stamp. */
-export function variantExperiment(experiment: Experiment, variant: Variant, seed: number, role: Role): Experiment {
-  return {
-    ...experiment,
-    settings: variantSettings(experiment.settings, variant, seed, role),
+/** The experiment of one variant and seed, on the same workbench. Models are taken from the seed's folder where they have its identity. */
+export function variantExperiment(
+  experiment: Experiment,
+  variant: Variant,
+  { seed, role }: { seed: number; role: Role },
+): Experiment {
+  const elsewhere = ROLES.filter((other) => other !== role);
+  return variantOf(experiment, {
+    settings: variantSettings(experiment.settings, variant, { seed, role }),
     folder: variantFolder(experiment.folder, role, variant, seed),
     sources: [
       seedFolder(experiment, seed),
-      ...ROLES.filter((other) => other !== role).map((other) => variantFolder(experiment.folder, other, variant, seed)),
+      ...elsewhere.map((other) => variantFolder(experiment.folder, other, variant, seed)),
     ],
     label: variant.name,
-  };
+  });
 }
 
 /** Seconds that the logged steps of a variant took. */
@@ -70,7 +78,7 @@ function trainingSeconds(of: Experiment, variant: Variant): number | null {
 }
 
 /** Whether a variant's manifest is of this code, data and these settings. */
-function isCurrent(folder: string, source: { code: string; data: string }, settings: Settings): boolean {
+function isCurrent(folder: string, source: Provenance, settings: Settings): boolean {
   const known = readManifest(folder)?.provenance;
   return known?.code === source.code && known.data === source.data && known.settings === hashSettings(settings);
 }
@@ -79,14 +87,13 @@ function isCurrent(folder: string, source: { code: string; data: string }, setti
 async function runVariant(
   experiment: Experiment,
   variant: Variant,
-  seed: number,
-  { role, onProgress }: SweepOptions,
+  options: SweepOptions & { seed: number },
 ): Promise<void> {
-  const own = variantExperiment(experiment, variant, seed, role);
-  const rows = await evaluate(own, variant.method, onProgress);
-  if (isCurrent(own.folder, provenance(own.settings), own.settings)) return;
+  const own = variantExperiment(experiment, variant, options);
+  const rows = await evaluate(own, variant.method, options);
+  if (isCurrent(own.folder, provenance(own.settings, own.benchmark.fingerprint), own.settings)) return;
   const { name, method, set } = variant;
-  writeManifest(own.folder, own.settings, {
+  writeManifest(own, {
     variant: name,
     method,
     set,
@@ -101,20 +108,23 @@ async function runVariant(
  * @throws Error as training does; what was finished before stays on disk
  */
 export async function runSweep(experiment: Experiment, options: SweepOptions): Promise<void> {
-  const { variants, seeds, onProgress } = options;
+  const { variants, seeds } = options;
   let index = 0;
   const start = (what: string): void => options.onStart?.(what, index, variants.length * seeds.length);
   for (const seed of seeds) {
-    const first = { ...experiment, settings: { ...experiment.settings, seed }, folder: seedFolder(experiment, seed) };
-    if (variants.some(({ method }) => !NO_SFT_MODEL.includes(method))) {
+    const first = variantOf(experiment, {
+      settings: { ...experiment.settings, seed },
+      folder: seedFolder(experiment, seed),
+    });
+    if (variants.some(({ method }) => method === "sft" || METHODS[method].stage === "rl")) {
       start(`SFT model, seed ${seed}`);
-      disposeTree((await sftModel(first, "sft", onProgress)).params);
+      disposeTree((await sftModel(first, "sft", options)).params);
     }
     for (const variant of variants) {
       start(`${variant.name}, seed ${seed}`);
       const before = new Map(engineStats().map((stats) => [stats, stats.calls]));
       const isIdle = (stats: TraceStats): boolean => before.get(stats) === stats.calls;
-      await runVariant(experiment, variant, seed, options);
+      await runVariant(experiment, variant, { ...options, seed });
       if (!engineStats().every(isIdle)) releaseTraces(isIdle); // all idle: the variant was on disk
       index++;
     }
@@ -125,11 +135,13 @@ export async function runSweep(experiment: Experiment, options: SweepOptions): P
  * What a run's finished variants left, without a model: those of this code, data and the run's settings.
  * @returns in the order of `VARIANTS`, by seed; `outdated` counts variants on disk that other code, data or settings made
  */
-export function finishedVariants(settings: Settings, role: Role): { results: VariantResult[]; outdated: number } {
+export function finishedVariants(
+  { settings, benchmark, folder: run }: RunHome,
+  role: Role,
+): { results: VariantResult[]; outdated: number } {
   const results: VariantResult[] = [];
   let outdated = 0;
-  const source = provenance(settings);
-  const run = runFolder(settings);
+  const source = provenance(settings, benchmark.fingerprint);
   for (const variant of chooseVariants(settings)) {
     const folder = path.join(run, "ablations", role, variant.name);
     const seeds = existsSync(folder)
@@ -142,7 +154,7 @@ export function finishedVariants(settings: Settings, role: Role): { results: Var
       const own = variantFolder(run, role, variant, seed);
       const file = path.join(own, "predictions", `${variant.name}.jsonl`);
       if (!existsSync(file) || !readManifest(own)) continue; // under way
-      if (isCurrent(own, source, variantSettings(settings, variant, seed, role)))
+      if (isCurrent(own, source, variantSettings(settings, variant, { seed, role })))
         results.push({
           variant,
           seed,

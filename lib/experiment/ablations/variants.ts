@@ -1,5 +1,5 @@
-/** The variants of the ablation study: each is a method of the shipped experiment with some settings changed. */
-import type { Method } from "../experiment";
+/** The variants of the ablation study: each is a method of the experiment with some settings changed. */
+import { METHOD_NAMES, type Method } from "../../train/methods";
 import { changeSettings, type Settings } from "../settings";
 
 /** One training, under a name of its own. */
@@ -20,17 +20,6 @@ export interface Family {
 
 /** What every variant is compared with: the shipped TAPO, and the SFT model that all of them start from. */
 export const REFERENCES = ["tapo", "sft"] as const;
-
-const METHOD_NAMES = [
-  "base",
-  "base-cot",
-  "sft-direct",
-  "sft",
-  "cls-rl",
-  "tapo",
-  "tapo-no-intra",
-  "tapo-no-inter",
-] as const satisfies readonly Method[];
 
 /** n2 of the sweep over n1:n2 at ten rollouts; 10:0 and 5:5 are `tapo-no-intra` and `tapo`. */
 const POSITIVE_GENERATIONS = [1, 2, 3, 4, 6, 7, 8, 9];
@@ -143,8 +132,7 @@ function has(settings: Settings, { set }: Variant): boolean {
 export function variantSettings(
   settings: Settings,
   { set }: Variant,
-  seed: number,
-  role: Settings["eval"]["role"],
+  { seed, role }: { seed: number; role: Settings["eval"]["role"] },
 ): Settings {
   return changeSettings(settings, [...set, `seed=${seed}`, `eval.role=${role}`]);
 }

@@ -1,51 +1,43 @@
 /**
  * The contrastive baseline on the shipped data, the paper's "MLLM against CLIP" in small: two towers trained from nothing on the
  * pre-training pairs of the base (`clip-base`), then continued on the few-shot images of SFT (`clip-fewshot`), and evaluated on
- * the same rows. Stages as in `experiment.ts`: loaded where saved under the same code, data and settings.
+ * the same questions. Its stages are loaded where they were saved under the same code, data and settings.
  */
-import { createHash } from "node:crypto";
 import * as path from "node:path";
-import { IMAGE_SIZE, loadImage } from "../../benchmark/emoji-fgvr";
+import { assertTrainable, fewShotImages } from "../../benchmark/roles";
+import type { Extras, SquareImages } from "../../benchmark/types";
 import { countPairs, drawPairs, nameCaption, type PairCounts } from "./pairs";
 import type { Pair } from "../../train/contrastive";
-import { compile } from "../../engine/compile";
 import { foldIn, random } from "../../util/random";
-import { tf, type Params, type Tensor } from "../../engine/tensorflow";
+import type { Params } from "../../engine/tensorflow";
 import { disposeTree } from "../../engine/tree";
 import { chooseNames } from "../../eval/choose";
 import type { PredictionRow } from "../../eval/rows";
-import {
-  assertTrainable,
-  evaluationRows,
-  modelFolder,
-  trainedConcepts,
-  type Experiment,
-  type OnProgress,
-} from "../experiment";
-import { isFresh, stageStamp, stampFile } from "../stamp";
+import { BASELINE_METHODS, type BaselineMethod } from "../../train/methods";
+import { trained } from "../cot";
+import { evaluationQuestions } from "../evaluate";
+import { placesOf } from "../models";
+import { modelFolder } from "../run";
+import { runStage, type Watch } from "../stage";
+import type { Experiment } from "../types";
 import type { ContrastiveLoss } from "../../loss/contrastive";
 import {
   contrastiveConfig,
-  embedPooled,
-  embedTexts,
   initContrastive,
   loadContrastive,
-  pooledFeatures,
   saveContrastive,
-  textInputs,
   type ContrastiveConfig,
-  type TextInputs,
 } from "../../model/contrastive";
-import { visionInputs, visionPlan, type Grid, type VisionInputs } from "../../model/vision-plan";
 import { processorFiles } from "../../processor/processor";
-import { readJsonl, writeJsonl, writeText } from "../../util/files";
-import { toPatches } from "../../train/augment";
+import { throwIfAborted } from "../../util/abort";
+import { createEmbedder } from "./embedder";
+import { readJsonl, writeJsonl } from "../../util/files";
 import { trainContrastive, type ContrastiveLog, type ContrastiveRun } from "../../train/contrastive";
-import { loadImageBank, type ImageBank } from "../../train/images";
+import { loadImageBank } from "../../train/images";
 
 /** The two rows of the table. */
-export const CONTRASTIVE_METHODS = ["clip-base", "clip-fewshot"] as const;
-export type ContrastiveMethod = (typeof CONTRASTIVE_METHODS)[number];
+export const CONTRASTIVE_METHODS = BASELINE_METHODS;
+export type ContrastiveMethod = BaselineMethod;
 
 /** Numbers of the two stages: those of the base's pre-training (`pretrain`) and of SFT where they have one. */
 export interface ContrastiveRecipe {
@@ -85,36 +77,48 @@ export interface ContrastiveModel {
   log: ContrastiveLog[];
 }
 
+/**
+ * What the baseline trains on.
+ * @throws Error where the benchmark has no image-text pairs of its own, with what is missing
+ */
+export function pairSource({ benchmark }: Pick<Experiment, "benchmark">): { extras: Extras; squares: SquareImages } {
+  const { extras, squares } = benchmark;
+  if (!extras || !squares)
+    throw new Error(
+      `contrastive: ${benchmark.name} has no image-text pairs of a base's pre-training, and no square images; emoji-fgvr has both. ` +
+        "`zero-shot` compares with a published CLIP or SigLIP on any benchmark",
+    );
+  return { extras, squares };
+}
+
 /** The pairs that training may draw from. */
-export function pairCounts({ knowledge }: Experiment): PairCounts {
-  return countPairs(knowledge);
+export function pairCounts(experiment: Pick<Experiment, "benchmark">): PairCounts {
+  return countPairs(pairSource(experiment).extras.knowledge);
 }
 
 /** Few-shot pairs of the seen sub-categories a run trains on: every image with its name. */
-export function fewShotPairs(experiment: Experiment): Pair[] {
+export function fewShotPairs(experiment: Pick<Experiment, "benchmark" | "settings">): Pair[] {
   const { benchmark } = experiment;
-  const concepts = trainedConcepts(experiment);
-  const pairs = benchmark
-    .fewShotExamples()
-    .filter((e) => concepts.has(e.conceptId))
-    .map((e): Pair => ({
-      image: e.path,
-      conceptId: e.conceptId,
-      caption: nameCaption(benchmark.concept(e.conceptId).name),
-    }));
+  const pairs = fewShotImages(benchmark, trained(experiment)).map(({ id, subcategory }): Pair => ({
+    image: id,
+    conceptId: subcategory.id,
+    caption: nameCaption(subcategory.name),
+  }));
   assertTrainable(
-    experiment,
+    benchmark,
     pairs.map((pair) => pair.image),
   );
   return pairs;
 }
 
-/** Drawings of the pre-training designers, of every concept. @throws Error where one belongs to another role */
-export function pretrainingImages({ benchmark, knowledge }: Pick<Experiment, "benchmark" | "knowledge">): string[] {
-  const allowed = new Set(benchmark.concepts.flatMap((c) => benchmark.drawings(c, "pretraining").map((d) => d.path)));
-  const images = knowledge.flatMap((k) => k.drawings.map((d) => d.path));
-  const foreign = images.find((image) => !allowed.has(image));
-  if (foreign !== undefined) throw new Error(`${foreign}: is no drawing of a pre-training designer`);
+/** Images of pre-training, of every concept. @throws Error where one has a role in the benchmark */
+export function pretrainingImages(experiment: Pick<Experiment, "benchmark">): string[] {
+  const images = [...pairSource(experiment).extras.pretrainingImages];
+  for (const role of ["fewshot", "dev", "test"] as const) {
+    const taken = new Set(experiment.benchmark.images(role).map(({ id }) => id));
+    const foreign = images.find((image) => taken.has(image));
+    if (foreign !== undefined) throw new Error(`${foreign}: is a ${role} image, not one of pre-training`);
+  }
   return images;
 }
 
@@ -134,215 +138,177 @@ export function fewShotBatch(
   return [...chosen.values(), ...others];
 }
 
-function stamp(experiment: Experiment, name: ContrastiveMethod, recipe: ContrastiveRecipe): string {
-  const { fewshotLearningRate: _, ...first } = recipe;
-  const parts =
-    name === "clip-base"
-      ? [stageStamp(experiment, name, []), first]
-      : [stageStamp(experiment, name, ["cot", "sft"]), recipe];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
-}
-
-async function loadOrTrain(
+/** A model of the baseline as a stage: loaded, or trained and saved. */
+function loadOrTrain(
   experiment: Experiment,
-  name: ContrastiveMethod,
-  recipe: ContrastiveRecipe,
+  { name, recipe }: { name: ContrastiveMethod; recipe: ContrastiveRecipe },
   train: () => Promise<ContrastiveModel>,
 ): Promise<ContrastiveModel> {
-  const folder = modelFolder(experiment, name === "clip-base" ? "contrastive" : "contrastive-fewshot");
-  const logFile = path.join(experiment.folder, "logs", `${name}.jsonl`);
-  const wanted = stamp(experiment, name, recipe);
-  if (isFresh(folder, wanted)) return { ...loadContrastive(folder), log: readJsonl<ContrastiveLog>(logFile) };
-  const result = await train();
-  writeJsonl(logFile, result.log);
-  saveContrastive(folder, result.config, result.params, processorFiles(experiment.settings.model));
-  writeText(stampFile(folder), wanted);
-  return result;
+  const places = placesOf(experiment.folder, name);
+  const { fewshotLearningRate: _, ...first } = recipe;
+  return runStage(experiment, {
+    name,
+    target: path.join("models", name),
+    settings: name === "clip-base" ? [] : ["cot", "sft"],
+    inputs: name === "clip-base" ? first : recipe,
+    load: (from) => {
+      const there = placesOf(from, name);
+      return { ...loadContrastive(there.model), log: readJsonl<ContrastiveLog>(there.log) };
+    },
+    make: async () => {
+      const result = await train();
+      writeJsonl(places.log, result.log);
+      saveContrastive(places.model, result.config, result.params, processorFiles(modelFolder(experiment.settings)));
+      return result;
+    },
+  });
 }
 
-const flags = ({ benchmark }: Experiment): ((id: string) => boolean) => {
-  const isFlag = new Set(benchmark.concepts.filter((c) => c.kind === "flag").map((c) => c.id));
-  return (id) => isFlag.has(id);
-};
-
-/** Trains, or loads, one of the two models. */
-export async function contrastiveModel(
-  experiment: Experiment,
-  method: ContrastiveMethod,
-  recipe: ContrastiveRecipe = contrastiveRecipe,
-  onProgress?: OnProgress,
-): Promise<ContrastiveModel> {
-  const { settings, bench, knowledge, bf16 } = experiment;
-  const replayed = {
-    images: Math.min(recipe.images, knowledge.length),
-    named: recipe.named,
-    evaluatedWeight: recipe.evaluatedWeight,
-  };
-  const isFlag = flags(experiment);
-  const common = {
+/** What both stages share. */
+function commonRun(experiment: Experiment, method: ContrastiveMethod, { recipe, watch }: BaselineOptions) {
+  const { settings, bench, bf16 } = experiment;
+  const { onProgress } = watch;
+  return {
     processor: bench.processor,
     loss: recipe.loss,
     maxGradNorm: 1,
     bf16,
     seed: foldIn(settings.seed, method),
-    onStep: (entry: ContrastiveLog, total: number) =>
-      onProgress?.(
-        entry.step,
-        total,
-        `loss ${entry.loss.toFixed(3)}, own text first ${(100 * entry.matched).toFixed(0)} %`,
-      ),
+    onStep: async (entry: ContrastiveLog, total: number) => {
+      const note = `loss ${entry.loss.toFixed(3)}, own text first ${(100 * entry.matched).toFixed(0)} %`;
+      await onProgress?.(entry.step, total, note);
+      throwIfAborted(watch.signal);
+    },
   } satisfies Partial<ContrastiveRun>;
-  return loadOrTrain(experiment, method, recipe, async () => {
-    const replayBank = pretrainingImages(experiment);
-    if (method === "clip-base") {
-      const config = contrastiveConfig(bench.config);
-      const initial = initContrastive(config, settings.seed);
-      const bank = await loadImageBank(replayBank, IMAGE_SIZE, loadImage);
-      try {
-        const result = await trainContrastive(initial, {
-          ...common,
-          config,
-          bank,
-          steps: recipe.steps,
-          learningRate: recipe.learningRate,
-          visionLearningRateScale: 0.5,
-          weightDecay: recipe.weightDecay,
-          warmupSteps: Math.min(100, recipe.steps),
-          augmentation: recipe.augmentation,
-          mayMirror: (id) => !isFlag(id),
-          auxiliary: { weight: recipe.auxiliaryWeight, concepts: knowledge.map((k) => k.id) },
-          pairs: (step) => drawPairs(knowledge, replayed, foldIn(settings.seed, "pairs", step)),
-        });
-        return { config, ...result };
-      } finally {
-        disposeTree(initial);
-        bank.dispose();
-      }
-    }
-    const { config, params: initial } = await contrastiveModel(experiment, "clip-base", recipe, onProgress);
-    const examples = fewShotPairs(experiment);
-    const bank = await loadImageBank([...replayBank, ...examples.map((pair) => pair.image)], IMAGE_SIZE, loadImage);
-    const { sft } = settings;
-    const own = Math.min(sft.batchSize - sft.replayRows, new Set(examples.map((pair) => pair.conceptId)).size);
-    try {
-      const result = await trainContrastive(initial, {
-        ...common,
-        config,
-        bank,
-        steps: sft.epochs * Math.ceil(examples.length / own),
-        learningRate: recipe.fewshotLearningRate,
-        visionLearningRateScale: sft.visionLearningRateScale,
-        weightDecay: sft.weightDecay,
-        warmupSteps: sft.warmupSteps,
-        augmentation: sft.augmentation,
-        mayMirror: () => false,
-        auxiliary: null,
-        pairs: (step) =>
-          fewShotBatch(
-            examples,
-            (seed) => drawPairs(knowledge, { ...replayed, named: replayed.images }, seed),
-            { own, replay: sft.replayRows },
-            foldIn(settings.seed, "few-shot", step),
-          ),
-      });
-      return { config, ...result };
-    } finally {
-      disposeTree(initial);
-      bank.dispose();
-    }
-  });
+}
+
+/** How many pairs of pre-training are in a batch. */
+const replayed = (recipe: ContrastiveRecipe, concepts: number) => ({
+  images: Math.min(recipe.images, concepts),
+  named: recipe.named,
+  evaluatedWeight: recipe.evaluatedWeight,
+});
+
+/** The first stage, from nothing, on the pairs that the base was pre-trained on. */
+async function trainBase(experiment: Experiment, options: BaselineOptions): Promise<ContrastiveModel> {
+  const { settings, bench } = experiment;
+  const { recipe } = options;
+  const { extras, squares } = pairSource(experiment);
+  const { knowledge } = extras;
+  const isFlag = new Set(knowledge.filter(({ kind }) => kind === "flag").map(({ id }) => id));
+  const config = contrastiveConfig(bench.config);
+  const initial = initContrastive(config, settings.seed);
+  const bank = await loadImageBank(pretrainingImages(experiment), squares.size, squares.load);
+  try {
+    const result = await trainContrastive(initial, {
+      ...commonRun(experiment, "clip-base", options),
+      config,
+      bank,
+      steps: recipe.steps,
+      learningRate: recipe.learningRate,
+      visionLearningRateScale: 0.5,
+      weightDecay: recipe.weightDecay,
+      warmupSteps: Math.min(100, recipe.steps),
+      augmentation: recipe.augmentation,
+      mayMirror: (id) => !isFlag.has(id),
+      auxiliary: { weight: recipe.auxiliaryWeight, concepts: knowledge.map((k) => k.id) },
+      pairs: (step) => drawPairs(knowledge, replayed(recipe, knowledge.length), foldIn(settings.seed, "pairs", step)),
+    });
+    return { config, ...result };
+  } finally {
+    disposeTree(initial);
+    bank.dispose();
+  }
+}
+
+/** The second stage, on the few-shot images. */
+async function trainFewShot(experiment: Experiment, options: BaselineOptions): Promise<ContrastiveModel> {
+  const { settings } = experiment;
+  const { recipe } = options;
+  const { extras, squares } = pairSource(experiment);
+  const { config, params: initial } = await contrastiveModel(experiment, "clip-base", options);
+  const examples = fewShotPairs(experiment);
+  const images = [...pretrainingImages(experiment), ...examples.map((pair) => pair.image)];
+  const bank = await loadImageBank(images, squares.size, squares.load);
+  const { sft } = settings;
+  const own = Math.min(sft.batchSize - sft.replayRows, new Set(examples.map((pair) => pair.conceptId)).size);
+  const batch = replayed(recipe, extras.knowledge.length);
+  try {
+    const result = await trainContrastive(initial, {
+      ...commonRun(experiment, "clip-fewshot", options),
+      config,
+      bank,
+      steps: sft.epochs * Math.ceil(examples.length / own),
+      learningRate: recipe.fewshotLearningRate,
+      visionLearningRateScale: sft.visionLearningRateScale,
+      weightDecay: sft.weightDecay,
+      warmupSteps: sft.warmupSteps,
+      augmentation: sft.augmentation,
+      mayMirror: () => false,
+      auxiliary: null,
+      pairs: (step) =>
+        fewShotBatch(
+          examples,
+          (seed) => drawPairs(extras.knowledge, { ...batch, named: batch.images }, seed),
+          { own, replay: sft.replayRows },
+          foldIn(settings.seed, "few-shot", step),
+        ),
+    });
+    return { config, ...result };
+  } finally {
+    disposeTree(initial);
+    bank.dispose();
+  }
+}
+
+/** What a baseline is told. */
+export interface BaselineOptions {
+  recipe: ContrastiveRecipe;
+  watch: Watch;
+}
+
+/** Trains, or loads, one of the two models. @throws Error where the benchmark has not what it needs */
+export function contrastiveModel(
+  experiment: Experiment,
+  method: ContrastiveMethod,
+  options: BaselineOptions,
+): Promise<ContrastiveModel> {
+  const train = method === "clip-base" ? trainBase : trainFewShot;
+  return loadOrTrain(experiment, { name: method, recipe: options.recipe }, () => train(experiment, options));
 }
 
 /** Where the baselines' predictions are, beside those of the main job, which stay as they are. */
 export const baselineFolder = ({ folder }: Pick<Experiment, "folder">): string => path.join(folder, "baselines");
 
-/** Embeddings of images and texts on the host, in batches of equal size. */
-export function createEmbedder(
-  { config, params }: Pick<ContrastiveModel, "config" | "params">,
-  { processor }: Pick<Experiment["bench"], "processor">,
-  bank: ImageBank,
-  batchSize = 64,
-) {
-  const side = bank.size / processor.imageConfig.patchSize;
-  const encode = compile(
-    (p: Params, images: Tensor, ids: Tensor, plan: VisionInputs) =>
-      embedPooled(
-        p,
-        pooledFeatures(
-          p,
-          config.towers,
-          toPatches(tf.gather(images, ids as tf.Tensor1D), processor.imageConfig),
-          plan,
-          batchSize,
-        ),
-      ),
-    { name: "contrastive.images" },
-  );
-  const read = compile((p: Params, texts: TextInputs) => embedTexts(p, config, texts), { name: "contrastive.texts" });
-  /** Keyed vectors; the last batch is filled with its last item. */
-  const batched = (keys: readonly string[], embed: (batch: readonly string[]) => Tensor): Map<string, Float32Array> => {
-    const out = new Map<string, Float32Array>();
-    for (let start = 0; start < keys.length; start += batchSize) {
-      const rows = embed(Array.from({ length: batchSize }, (_, i) => keys[Math.min(start + i, keys.length - 1)]));
-      const values = rows.dataSync() as Float32Array;
-      keys
-        .slice(start, start + batchSize)
-        .forEach((key, i) => out.set(key, values.slice(i * config.projectionDim, (i + 1) * config.projectionDim)));
-      rows.dispose();
-    }
-    return out;
-  };
-  return {
-    images: (paths: readonly string[]): Map<string, Float32Array> => {
-      const plan = visionInputs(visionPlan(config.towers, new Array<Grid>(batchSize).fill([1, side, side])));
-      const out = batched([...new Set(paths)], (batch) => {
-        const ids = tf.tensor1d(
-          batch.map((image) => bank.indexOf(image)),
-          "int32",
-        );
-        const rows = encode(params, bank.images, ids, plan);
-        ids.dispose();
-        return rows;
-      });
-      disposeTree(plan);
-      return out;
-    },
-    names: (names: readonly string[]): Map<string, Float32Array> =>
-      batched([...new Set(names)], (batch) => {
-        const texts = textInputs(batch.map(nameCaption), config, (text) => processor.tokenizer.encode(text));
-        const rows = read(params, texts);
-        disposeTree(texts);
-        return rows;
-      }),
-  };
-}
-
-/** Predictions of a contrastive model on the rows of every other method (`baselines/<method>.jsonl`). */
-export async function evaluateContrastive(
+/** Predictions of a contrastive model on the questions of every other method (`baselines/<method>.jsonl`). */
+export function evaluateContrastive(
   experiment: Experiment,
   method: ContrastiveMethod,
-  recipe: ContrastiveRecipe = contrastiveRecipe,
-  onProgress?: OnProgress,
+  options: BaselineOptions,
 ): Promise<PredictionRow[]> {
-  const { bench, benchmark, settings } = experiment;
-  const file = path.join(baselineFolder(experiment), `${method}.jsonl`);
-  const wanted = createHash("sha256")
-    .update(JSON.stringify([stamp(experiment, method, recipe), stageStamp(experiment, `evaluate ${method}`, ["eval"])]))
-    .digest("hex");
-  if (isFresh(file, wanted)) return readJsonl<PredictionRow>(file);
-  const model = await contrastiveModel(experiment, method, recipe, onProgress);
-  const rows = evaluationRows(experiment);
-  const paths = rows.map((row) => row.image_path);
-  const bank = await loadImageBank(paths, IMAGE_SIZE, loadImage);
-  const embed = createEmbedder(model, bench, bank);
-  const predictions = chooseNames(
-    rows,
-    { images: embed.images(paths), names: embed.names(benchmark.subcategories().map((c) => c.name)) },
-    { method, seed: settings.seed, namesOfDomain: (domain) => benchmark.subcategories({ domain }).map((c) => c.name) },
-  );
-  disposeTree(model.params);
-  bank.dispose();
-  writeJsonl(file, predictions);
-  writeText(stampFile(file), wanted);
-  return predictions;
+  const { bench, benchmark, settings, folder } = experiment;
+  const target = path.join("baselines", `${method}.jsonl`);
+  const { squares } = pairSource(experiment);
+  return runStage(experiment, {
+    name: `evaluate ${method}`,
+    target,
+    settings: ["cot", "sft", "eval"],
+    inputs: options.recipe,
+    load: (from) => readJsonl<PredictionRow>(path.join(from, target)),
+    make: async () => {
+      const model = await contrastiveModel(experiment, method, options);
+      const { questions } = await evaluationQuestions(experiment);
+      const paths = questions.map((question) => question.image_path);
+      const bank = await loadImageBank(paths, squares.size, squares.load);
+      const embed = createEmbedder(model, bench, bank);
+      const namesOfDomain = (domain: string): string[] => benchmark.subcategories({ domain }).map(({ name }) => name);
+      const names = embed.names(benchmark.subcategories().map(({ name }) => name));
+      const table = { images: embed.images(paths), names };
+      const rows = chooseNames(questions, table, { method, seed: settings.seed, namesOfDomain });
+      disposeTree(model.params);
+      bank.dispose();
+      writeJsonl(path.join(folder, target), rows);
+      return rows;
+    },
+  });
 }

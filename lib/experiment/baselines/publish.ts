@@ -4,12 +4,12 @@ import * as path from "node:path";
 import * as aq from "arquero";
 import { overview } from "../../eval/overview";
 import { readPredictions, type PredictionRow } from "../../eval/rows";
-import { provenance, runFolder } from "../run";
+import { provenance } from "../identity";
+import { runFolder } from "../run";
 import type { Settings } from "../settings";
 import { methodBarsFigure } from "../../report/figures";
-import { methodRows, publishFolder } from "../publish";
+import { methodRows, publishedFile, publishFolder, type RunHome } from "../publish";
 import { saveFigures } from "../../report/static-figures";
-import { repositoryRoot } from "../../util/root";
 import type { TableRow } from "../../report/tables";
 
 /** A run's rows of a kind (`predictions`, `baselines`); none where the folder is missing or empty. */
@@ -21,10 +21,13 @@ export async function readRunRows(
   return existsSync(folder) ? (await readPredictions(folder)).rows : [];
 }
 
-/** The lines of a CSV that the run `main` published (`figures/<name>.csv`); null where it has not. */
-export function readPublished(name: "contrastive" | "probes"): TableRow[] | null {
-  const file = path.join(repositoryRoot(), "figures", `${name}.csv`);
-  return existsSync(file) ? (aq.fromCSV(readFileSync(file, "utf8")).objects() as TableRow[]) : null;
+/**
+ * The lines of a CSV that a run published, or (of the run `main`) that is committed in `figures/`; null where there is
+ * none.
+ */
+export function readPublished(settings: Pick<Settings, "run">, name: "contrastive" | "probes"): TableRow[] | null {
+  const file = publishedFile(settings, `${name}.csv`);
+  return file === null ? null : (aq.fromCSV(readFileSync(file, "utf8")).objects() as TableRow[]);
 }
 
 /**
@@ -32,7 +35,7 @@ export function readPublished(name: "contrastive" | "probes"): TableRow[] | null
  * @returns the CSV's path
  * @throws Error where the run has no baselines
  */
-export async function publishContrastive(settings: Settings): Promise<string> {
+export async function publishContrastive({ settings, benchmark }: RunHome): Promise<string> {
   const baselines = await readRunRows(settings, "baselines");
   if (baselines.length === 0)
     throw new Error(
@@ -45,7 +48,7 @@ export async function publishContrastive(settings: Settings): Promise<string> {
         name: "contrastive",
         figure: methodBarsFigure(methods),
         rows: methodRows(methods),
-        provenance: provenance(settings),
+        provenance: provenance(settings, benchmark.fingerprint),
       },
     ],
     publishFolder(settings),

@@ -167,7 +167,9 @@ describe("files that are not as published", () => {
     expect(() => readImageSet("pet", path.join(folder, "none"))).toThrow(
       /Oxford-IIIT Pet is not at .*none; get it from Visual Geometry Group/,
     );
-    expect(() => readImageSet("dog", folder)).toThrow(/no train_list\.mat, nor in lists/);
+    expect(() => readImageSet("dog", writeTree(path.join(folder, "no-dog"), { "a.txt": "" }))).toThrow(
+      /no train_list\.mat, nor in lists, a folder or two below; unpack the publisher's files there/,
+    );
   });
 });
 

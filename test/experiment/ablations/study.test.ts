@@ -14,14 +14,21 @@ import {
   type Variant,
   type VariantResult,
 } from "../../../lib/experiment/ablations";
+import { emojiBenchmark, loadEmojiFgvr } from "../../../lib/benchmark/emoji-fgvr";
 import type { PredictionRow } from "../../../lib/eval/rows";
 import { writeManifest } from "../../../lib/experiment/manifest";
+import type { RunHome } from "../../../lib/experiment/publish";
 import { runFolder } from "../../../lib/experiment/run";
 import { writeJsonl } from "../../../lib/util/files";
 import { loadSettings } from "../../../lib/experiment/settings";
 
 const settings = loadSettings({ scale: "smoke", run: `ablation-test-${process.pid}`, environment: {} });
 const folder = runFolder(settings);
+const home: RunHome = { settings, folder, benchmark: emojiBenchmark(loadEmojiFgvr(), []) };
+/** The same run under other settings. */
+const changed: RunHome = { ...home, settings: { ...settings, rl: { ...settings.rl, steps: 99 } } };
+/** The same settings on other data. */
+const otherData: RunHome = { ...home, benchmark: { ...home.benchmark, fingerprint: "other" } };
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const named = (name: string): Variant => VARIANTS.find((variant) => variant.name === name)!;
@@ -100,7 +107,7 @@ describe("ablationTable", () => {
   });
 
   it("is drawn in a figure of all, and one of each family with two members", () => {
-    const figures = ablationFigures(settings, "dev", table);
+    const figures = ablationFigures(home, "dev", table);
     expect(figures.map(({ name }) => name)).toEqual([
       "ablations",
       "ablations-methods",
@@ -113,7 +120,7 @@ describe("ablationTable", () => {
     expect((kl.layout.xaxis as { ticktext: string[] }).ticktext).toEqual(["0", "0.01"]);
     expect((kl.data[0].y as number[]).map((y) => y.toFixed(6))).toEqual(["80.000000", "60.000000"]);
     for (const { provenance } of figures) expect(provenance).toEqual(figures[0].provenance);
-    expect(ablationFigures(settings, "test", table)[0].provenance.settings).not.toBe(figures[0].provenance.settings);
+    expect(ablationFigures(home, "test", table)[0].provenance.settings).not.toBe(figures[0].provenance.settings);
   });
 });
 
@@ -121,7 +128,8 @@ describe("what a sweep left", () => {
   const leave = (name: string, seed: number, right: number): string => {
     const own = path.join(folder, "ablations/dev", name, `seed-${seed}`);
     writeJsonl(path.join(own, "predictions", `${name}.jsonl`), rows(name, seed, right));
-    writeManifest(own, variantSettings(settings, named(name), seed, "dev"), { seconds: 4 });
+    const ownSettings = variantSettings(settings, named(name), { seed, role: "dev" });
+    writeManifest({ ...home, settings: ownSettings, folder: own }, { seconds: 4 });
     return own;
   };
 
@@ -129,7 +137,7 @@ describe("what a sweep left", () => {
     leave("tapo", 1, 3);
     leave("tapo", 0, 3);
     leave("sft", 0, 2);
-    const { results, outdated } = finishedVariants(settings, "dev");
+    const { results, outdated } = finishedVariants(home, "dev");
     expect(results.map(({ variant, seed, seconds }) => [variant.name, seed, seconds])).toEqual([
       ["sft", 0, 4],
       ["tapo", 0, 4],
@@ -137,34 +145,36 @@ describe("what a sweep left", () => {
     ]);
     expect(results[0].rows).toEqual(rows("sft", 0, 2));
     expect(outdated).toBe(0);
-    expect(finishedVariants({ ...settings, rl: { ...settings.rl, steps: 99 } }, "dev")).toEqual({
+    expect(finishedVariants(changed, "dev")).toEqual({
       results: [],
       outdated: 3,
     });
-    expect(finishedVariants(settings, "test").results).toEqual([]);
+    expect(finishedVariants(otherData, "dev")).toEqual({ results: [], outdated: 3 });
+    expect(finishedVariants(home, "test").results).toEqual([]);
   });
 
   it("is left out where it is unfinished, and named where a manifest is broken", () => {
     rmSync(path.join(leave("tapo", 0, 3), "predictions"), { recursive: true });
     const own = leave("kl-0", 0, 3);
     rmSync(path.join(own, "manifest.json"));
-    expect(finishedVariants(settings, "dev")).toEqual({ results: [], outdated: 0 });
+    expect(finishedVariants(home, "dev")).toEqual({ results: [], outdated: 0 });
     writeFileSync(path.join(own, "manifest.json"), "{");
-    expect(() => finishedVariants(settings, "dev")).toThrow(/kl-0.seed-0.manifest\.json: no valid JSON/);
+    expect(() => finishedVariants(home, "dev")).toThrow(/kl-0.seed-0.manifest\.json: no valid JSON/);
   });
 
   it("is published with a stamp, and read back as it was", async () => {
     leave("tapo", 0, 3);
     leave("kl-0", 0, 4);
-    expect(readAblations(settings)).toBeNull();
-    const { table, folder: target } = await publishAblations(settings, "dev");
+    expect(readAblations(home)).toBeNull();
+    const { table, folder: target } = await publishAblations(home, "dev");
     expect(target).toBe(path.join(folder, "figures"));
     expect(existsSync(path.join(target, "ablations.svg"))).toBe(true);
     expect(readFileSync(path.join(target, "ablations.csv"), "utf8").trimEnd().split("\n")).toHaveLength(
       1 + table.length,
     );
-    expect(readAblations(settings)).toEqual({ table, current: true });
-    expect(readAblations({ ...settings, rl: { ...settings.rl, steps: 99 } })).toMatchObject({ current: false });
-    expect(readAblations(settings, "test")).toBeNull();
+    expect(readAblations(home)).toEqual({ table, current: true });
+    expect(readAblations(changed)).toMatchObject({ current: false });
+    expect(readAblations(otherData)).toMatchObject({ current: false });
+    expect(readAblations(home, "test")).toBeNull();
   });
 });

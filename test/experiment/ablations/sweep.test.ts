@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { finishedVariants, runSweep, VARIANTS, type SweepOptions } from "../../../lib/experiment/ablations";
 import { engineStats } from "../../../lib/engine/compile";
 import { isNative, tf } from "../../../lib/engine/tensorflow";
-import { openExperiment } from "../../../lib/experiment/experiment";
+import { evaluate } from "../../../lib/experiment/evaluate";
+import { openExperiment } from "../../../lib/experiment/open";
 import { runFolder } from "../../../lib/experiment/run";
 import { loadSettings } from "../../../lib/experiment/settings";
 
@@ -63,7 +64,14 @@ describe.skipIf(!isNative)("runSweep", () => {
 
     const model = path.join(folder, "models/sft/model.safetensors");
     const own = path.join(folder, "ablations/dev/kl-0/seed-0");
-    expect(readdirSync(own).sort()).toEqual(["logs", "manifest.json", "models", "predictions", "tensorboard"]);
+    expect(readdirSync(own).sort()).toEqual([
+      "logs",
+      "manifest.json",
+      "models",
+      "predictions",
+      "split.json",
+      "tensorboard",
+    ]);
     expect(readdirSync(path.join(own, "models"))).toEqual(["tapo", "tapo.stamp"]); // no SFT model of its own
     expect(readFileSync(path.join(own, "models/tapo/README.md"), "utf8")).toContain(
       "# TAPO, variant kl-0, run sweep-test-",
@@ -97,7 +105,7 @@ describe.skipIf(!isNative)("runSweep", () => {
 
     await runSweep(experiment, options(["base", "sft"], [1]));
     expect(existsSync(path.join(folder, "seeds/1/models/sft/model.safetensors"))).toBe(true);
-    const { results, outdated } = finishedVariants(settings, "dev");
+    const { results, outdated } = finishedVariants(experiment, "dev");
     expect(
       results.map(({ variant, seed, rows }) => [
         variant.name,
@@ -116,4 +124,17 @@ describe.skipIf(!isNative)("runSweep", () => {
     experiment.close();
     expect(tf.memory().numTensors).toBe(0);
   }, 180_000);
+
+  it("has in its table a variant whose predictions the run itself has already", async () => {
+    const experiment = await openExperiment(settings);
+    try {
+      const rows = await evaluate(experiment, "base");
+      await runSweep(experiment, { variants: VARIANTS.filter(({ name }) => name === "base"), seeds: [0], role: "dev" });
+      const { results } = finishedVariants(experiment, "dev");
+      const own = results.find(({ variant, seed }) => variant.name === "base" && seed === 0);
+      expect(own?.rows).toEqual(rows);
+    } finally {
+      experiment.close();
+    }
+  }, 120_000);
 });

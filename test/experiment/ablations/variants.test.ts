@@ -7,7 +7,7 @@ import {
   variantSettings,
   type Variant,
 } from "../../../lib/experiment/ablations/variants";
-import { METHODS } from "../../../lib/eval/rows";
+import { METHOD_NAMES as METHODS } from "../../../lib/train/methods";
 import { loadSettings, type Settings } from "../../../lib/experiment/settings";
 
 const settings = loadSettings({ environment: {} });
@@ -24,15 +24,20 @@ describe("the table of variants", () => {
   it("has settings that all exist, but those of variants that are left out", () => {
     const missing = VARIANTS.filter((variant) => !known.includes(variant)).map(({ name }) => name);
     expect(["rationales" in settings.cot ? [] : ["sft-shuffled-rationales"]]).toContainEqual(missing);
-    for (const variant of known) expect(() => variantSettings(settings, variant, 0, "dev"), variant.name).not.toThrow();
+    for (const variant of known)
+      expect(() => variantSettings(settings, variant, { seed: 0, role: "dev" }), variant.name).not.toThrow();
   });
 
   it("changes something in each that is not a shipped method, and no two are the same", () => {
-    const keys = known.map((variant) => JSON.stringify([variant.method, variantSettings(settings, variant, 0, "dev")]));
+    const keys = known.map((variant) =>
+      JSON.stringify([variant.method, variantSettings(settings, variant, { seed: 0, role: "dev" })]),
+    );
     expect(new Set(keys).size).toBe(known.length);
-    const shipped = JSON.stringify(variantSettings(settings, named("tapo"), 0, "dev"));
+    const shipped = JSON.stringify(variantSettings(settings, named("tapo"), { seed: 0, role: "dev" }));
     for (const variant of known.filter(({ set }) => set.length > 0))
-      expect(JSON.stringify(variantSettings(settings, variant, 0, "dev")), variant.name).not.toBe(shipped);
+      expect(JSON.stringify(variantSettings(settings, variant, { seed: 0, role: "dev" })), variant.name).not.toBe(
+        shipped,
+      );
   });
 
   it("has families of known variants, in one of which TAPO stands at its own settings", () => {
@@ -54,12 +59,15 @@ describe("the table of variants", () => {
       "1:9",
     ]);
     for (const { variant, label } of ratio.members.slice(1)) {
-      const { numGenerations, positiveGenerations } = variantSettings(settings, named(variant), 0, "dev").rl;
+      const { numGenerations, positiveGenerations } = variantSettings(settings, named(variant), {
+        seed: 0,
+        role: "dev",
+      }).rl;
       expect(`${numGenerations - positiveGenerations}:${positiveGenerations}`).toBe(label);
     }
     const kl = FAMILIES.find(({ name }) => name === "kl")!;
     for (const { variant, label } of kl.members)
-      expect(variantSettings(settings, named(variant), 0, "dev").rl.klCoefficient).toBe(Number(label));
+      expect(variantSettings(settings, named(variant), { seed: 0, role: "dev" }).rl.klCoefficient).toBe(Number(label));
   });
 });
 
@@ -80,7 +88,7 @@ describe("chooseVariants", () => {
 });
 
 it("variantSettings changes seed, role and what the variant sets, and nothing else", () => {
-  const changed = variantSettings(settings, named("n1-7-n2-3"), 5, "dev");
+  const changed = variantSettings(settings, named("n1-7-n2-3"), { seed: 5, role: "dev" });
   const expected: Settings = {
     ...settings,
     seed: 5,

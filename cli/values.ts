@@ -1,0 +1,85 @@
+/** Values on the command line: every parser of an option's or argument's text, with what it expects in words. */
+import { InvalidArgumentError } from "@commander-js/extra-typings";
+
+/** A command line that cannot be run as it is; the message is followed by where the command's help is. */
+export class UsageError extends Error {}
+
+/** Which numbers an option takes. */
+export interface NumberRange {
+  whole?: boolean;
+  /** Smallest value. */
+  least?: number;
+  /** Values are greater than this. */
+  above?: number;
+  /** Largest value. */
+  most?: number;
+}
+
+/** A range in words: "a whole number of at least 1". */
+export function describeRange({ whole, least, above, most }: NumberRange): string {
+  const bounds = [
+    ...(least === undefined ? [] : [`of at least ${least}`]),
+    ...(above === undefined ? [] : [`above ${above}`]),
+    ...(most === undefined ? [] : [`of at most ${most}`]),
+  ];
+  return [`a ${whole ? "whole " : ""}number`, bounds.join(" and ")].filter((part) => part !== "").join(" ");
+}
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The number that a text says. @throws InvalidArgumentError with the range in words */
+export function parseNumber(text: string, range: NumberRange = {}): number {
+  const value = DECIMAL.test(text.trim()) ? Number(text) : NaN;
+  const { whole = false, least = -Infinity, above = -Infinity, most = Infinity } = range;
+  const fits = Number.isFinite(value) && value >= least && value > above && value <= most;
+  if (!fits || (whole && !Number.isSafeInteger(value)))
+    throw new InvalidArgumentError(`expected ${describeRange(range)}`);
+  return value;
+}
+
+/** Different whole numbers, separated by commas. @throws InvalidArgumentError */
+export function parseSeeds(text: string): number[] {
+  const seeds = text.split(",").map((part) => (/^\d{1,9}$/.test(part.trim()) ? Number(part) : NaN));
+  if (seeds.some(Number.isNaN) || new Set(seeds).size !== seeds.length)
+    throw new InvalidArgumentError("expected different whole numbers, separated by commas");
+  return seeds;
+}
+
+/** Names, separated by commas. @throws InvalidArgumentError where there is none */
+export function parseNames(text: string): string[] {
+  const names = text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  if (names.length === 0) throw new InvalidArgumentError("expected names, separated by commas");
+  return names;
+}
+
+/** A word that can be (part of) a file's name. @throws InvalidArgumentError */
+export function parseWord(text: string): string {
+  if (!/^\w[\w.-]*$/.test(text)) throw new InvalidArgumentError("expected letters, digits, -, _ and . only");
+  return text;
+}
+
+/** The name of a run, which is that of its folder in `data/runs`: the rule of `lib/experiment/settings.ts`. @throws InvalidArgumentError */
+export function parseRunName(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(text))
+    throw new InvalidArgumentError("expected letters, digits, - and _ only, at most 64");
+  return text;
+}
+
+/** One `NAME=VALUE` more. @throws InvalidArgumentError */
+export function collectSetting(text: string, before: string[] | undefined): string[] {
+  if (!/^[A-Za-z][\w.]*\s*=/.test(text))
+    throw new InvalidArgumentError("expected NAME=VALUE, a setting (a benchmark is chosen by --benchmark)");
+  return collect(text, before);
+}
+
+/** One value more of an option that can be repeated. */
+export const collect = (text: string, before: string[] | undefined): string[] => [...(before ?? []), text];
+
+/** Words as a sentence has them: "a, b or c". */
+export function orOf(words: readonly string[]): string {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
+}

@@ -1,0 +1,151 @@
+/** Evaluation: a method's answers to the benchmark's questions, seen and unseen, closed and open world. */
+import { rmSync } from "node:fs";
+import * as path from "node:path";
+import { limited, questionsOf } from "../benchmark/questions";
+import type { Question, QuestionSet } from "../benchmark/types";
+import type { Params } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import { benchAnswerer } from "../eval/bench-answerer";
+import { controlled, type ImageControl } from "../eval/controls";
+import { manifestFile } from "../eval/prediction-log";
+import type { PredictionRow } from "../eval/rows";
+import { runEvaluation } from "../eval/runner";
+import { loadModel } from "../model/checkpoint";
+import { METHODS, type Method, type RlMethod, type SftMethod } from "../train/methods";
+import type { Workbench } from "../train/workbench";
+import { readJsonl, writeJsonl } from "../util/files";
+import { foldIn } from "../util/random";
+import { limitsOf, openImages } from "./images";
+import { modelFolder } from "./run";
+import { rlModel } from "./rl";
+import type { Settings } from "./settings";
+import { sftModel } from "./sft";
+import { runStage, type Watch } from "./stage";
+import type { Experiment } from "./types";
+
+/** Parameters of a method; the caller disposes them. */
+export async function methodParams(experiment: Experiment, method: Method, watch: Watch = {}): Promise<Params> {
+  const { stage } = METHODS[method];
+  if (stage === "base") return loadModel(modelFolder(experiment.settings), { dtype: "auto" }).params;
+  if (stage === "sft") return (await sftModel(experiment, method as SftMethod, watch)).params;
+  return (await rlModel(experiment, method as RlMethod, watch)).params;
+}
+
+/** Groups of settings that a method's model depends on. */
+export function methodSettings(method: Method): (keyof Settings)[] {
+  const { stage } = METHODS[method];
+  if (stage === "base") return [];
+  const sft: (keyof Settings)[] = ["cot", "sft", "lora", "teacher", "teacherModel", "onBadRow"];
+  return stage === "sft"
+    ? sft
+    : ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"];
+}
+
+/** The questions of both worlds; the same for every method. */
+export async function evaluationQuestions(experiment: Experiment): Promise<QuestionSet> {
+  const { benchmark, settings } = experiment;
+  const { role, optionOrder, questions: source, limit } = settings.eval;
+  const neighbours = await experiment.neighbours();
+  const seed = foldIn(settings.seed, "evaluation");
+  const sets = (["closed", "open"] as const).map((setting) => {
+    const request = { setting, role, optionOrder, source, seed, onBadRow: settings.onBadRow };
+    const { questions, ...set } = questionsOf(benchmark, neighbours, request);
+    return { ...set, questions: limited(questions, limit, settings.seed) };
+  });
+  return {
+    name: benchmark.name,
+    questions: sets.flatMap((set) => set.questions),
+    skipped: sets.flatMap((set) => set.skipped),
+  };
+}
+
+/**
+ * The bench of an evaluation, and the questions with what cannot be read noted.
+ * @param options.anyImages the questions are not about the benchmark's own images
+ */
+export async function evaluationBench(
+  experiment: Experiment,
+  questions: readonly Question[],
+  { anyImages = false }: { anyImages?: boolean } = {},
+): Promise<{ bench: Workbench; questions: Question[] }> {
+  const { benchmark, bench, settings } = experiment;
+  if (benchmark.squares && !anyImages) return { bench, questions: [...questions] };
+  const sources = new Map<string, string>();
+  for (const { image_path, image, shown } of questions) {
+    if (image !== null) sources.set(image_path, image);
+    if (shown?.image) sources.set(shown.image_path, shown.image);
+  }
+  const bad = new Map<string, string>();
+  const { images } = await openImages(bench.processor, sources, {
+    limits: limitsOf(settings.eval),
+    alpha: "white", // the release's evaluation puts transparency on white
+    onBadImage: (name, reason) => void bad.set(name, reason),
+  });
+  const noted = questions.map((question) => {
+    const missing = bad.get(question.image_path);
+    return missing === undefined ? question : { ...question, image: null, missing };
+  });
+  return { bench: bench.withImages(images), questions: noted };
+}
+
+/**
+ * Predictions of a method (`predictions/<method>.jsonl`), or of a control (`controls/<method>-<control>.jsonl`). An
+ * evaluation that was ended goes on with the rows that are missing.
+ */
+export function evaluate(
+  experiment: Experiment,
+  method: Method,
+  { onProgress, signal, control = "own" }: Watch & { control?: ImageControl } = {},
+): Promise<PredictionRow[]> {
+  const { settings, folder, prompts, generationConfig, say } = experiment;
+  const named = experiment.label ?? method;
+  const name = control === "own" ? named : `${named}-${control}-image${control === "none" ? "" : "s"}`;
+  const target = path.join(control === "own" ? "predictions" : "controls", `${name}.jsonl`);
+  const file = path.join(folder, target);
+  const { repetitionPenalty, maxNewTokens, batchSize } = settings.eval;
+  return runStage(experiment, {
+    name: `evaluate ${name}`,
+    target,
+    settings: [...methodSettings(method), "similarity", "eval"],
+    load: (from) => readJsonl<PredictionRow>(path.join(from, target)),
+    make: async (identity) => {
+      const set = await evaluationQuestions(experiment);
+      const asked = controlled(set.questions, control);
+      const { bench, questions } = await evaluationBench(experiment, asked);
+      const params = await methodParams(experiment, method, { onProgress, signal });
+      const penalty = repetitionPenalty > 0 ? repetitionPenalty : generationConfig.repetitionPenalty;
+      const generation = experiment.benchmark.squares ? {} : { ...generationConfig, repetitionPenalty: penalty };
+      const answerer = benchAnswerer(params, bench, {
+        identity: { stage: identity },
+        seed: settings.seed,
+        maxNewTokens,
+        batchSize,
+        generation,
+      });
+      const partial = path.join(folder, `${target}.${identity.slice(0, 12)}.partial`);
+      try {
+        const { rows, skipped } = await runEvaluation({ ...set, questions }, answerer, {
+          out: partial,
+          method: name,
+          seed: settings.seed,
+          prompts,
+          reason: METHODS[method].reasons,
+          maxNewTokens,
+          onBadRow: settings.onBadRow,
+          signal,
+          onProgress: (done, total) => onProgress?.(done, total, "rows answered"),
+        });
+        for (const { where, reason } of skipped) say(`${where}: left out: ${reason}`);
+        writeJsonl(
+          file,
+          rows.map(({ row: _, ...prediction }) => prediction),
+        );
+        rmSync(partial, { force: true });
+        rmSync(manifestFile(partial), { force: true });
+        return readJsonl<PredictionRow>(file);
+      } finally {
+        disposeTree(params);
+      }
+    },
+  });
+}

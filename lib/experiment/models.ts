@@ -1,0 +1,153 @@
+/** Where a run's trained models are: a whole model, or an adapter in PEFT's form beside the base. */
+import { existsSync, rmSync } from "node:fs";
+import * as path from "node:path";
+import type { Params } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import { loadAdapter, saveAdapter } from "../model/adapter";
+import { loadModel, saveModel } from "../model/checkpoint";
+import { initLora, mergeLora, splitAdapter } from "../model/lora";
+import { LORA_DEFAULTS, type LoraConfig } from "../model/lora-config";
+import { processorFiles } from "../processor/processor";
+import { withScalarLog } from "../report/scalar-log";
+import type { Checkpointing } from "../train/training-state";
+import { readJsonl, writeJsonl, writeText } from "../util/files";
+import { foldIn } from "../util/random";
+import { modelCard } from "./model-card";
+import { modelFolder } from "./run";
+import type { Settings } from "./settings";
+import { runStage, type Stage } from "./stage";
+import type { Experiment } from "./types";
+
+/** What training leaves. The caller disposes the parameters. */
+export interface Trained<Log> {
+  params: Params;
+  log: Log[];
+}
+
+/** Where a method's files are in a run's folder. */
+export const placesOf = (folder: string, method: string) => ({
+  model: path.join(folder, "models", method),
+  adapter: path.join(folder, "adapters", method),
+  log: path.join(folder, "logs", `${method}.jsonl`),
+  /** Of a training under way; by identity, so that changed settings begin anew. */
+  checkpoint: (identity: string) => path.join(folder, "checkpoints", `${method}-${identity.slice(0, 12)}`),
+});
+
+/** The adapter's configuration under a run's settings; null where the whole model is trained. */
+export function loraConfig({ lora, model }: Pick<Settings, "lora" | "model">): LoraConfig | null {
+  if (lora.rank === 0) return null;
+  const targetModules = lora.layers === "all" ? "all-linear" : LORA_DEFAULTS.targetModules;
+  return { ...LORA_DEFAULTS, rank: lora.rank, alpha: lora.alpha, targetModules, baseModel: model };
+}
+
+/** What Stage 1 trains: the base, with a fresh adapter where the settings ask for one. It is the caller's. */
+export function startOfTraining(experiment: Experiment): Params {
+  const lora = loraConfig(experiment.settings);
+  const fresh = lora ? initLora(experiment.config, lora, foldIn(experiment.settings.seed, "lora")) : {};
+  return { ...experiment.takeBase(), ...fresh };
+}
+
+/** A merged copy of a model is saved beside its adapter up to this size; above, the base and the adapter are it. */
+const MERGED_BYTES = 2 ** 30;
+
+const countOf = (params: Params): number => Object.values(params).reduce((n, { size }) => n + size, 0);
+
+/** Saves a whole model, or an adapter and, of a small model, the two merged. `params` stay the caller's. */
+function save(experiment: Experiment, method: string, params: Params, card: string): void {
+  const { config, bench, folder, settings } = experiment;
+  const places = placesOf(folder, method);
+  const lora = loraConfig(settings);
+  if (lora) {
+    saveAdapter(places.adapter, { config, lora, params: splitAdapter(params).adapter });
+    writeText(path.join(places.adapter, "README.md"), card);
+  }
+  if (lora && 4 * countOf(params) > MERGED_BYTES) return;
+  const plain = lora ? mergeLora(params) : params;
+  const files = { ...processorFiles(modelFolder(settings)), "README.md": card };
+  const generationConfig = { ...experiment.generationConfig, eosTokenIds: bench.eosTokenIds, doSample: false };
+  try {
+    saveModel(places.model, { config, params: plain, generationConfig, files });
+  } finally {
+    if (lora) disposeTree(plain);
+  }
+}
+
+/** Loads what `save` wrote: the model, or the base with the adapter beside it, so that Stage 2 goes on training it. */
+function load<Log>(experiment: Experiment, folder: string, method: string): Trained<Log> {
+  const places = placesOf(folder, method);
+  const log = readJsonl<Log>(places.log);
+  if (!loraConfig(experiment.settings)) return { params: loadModel(places.model).params, log };
+  const { params } = loadAdapter(places.adapter, experiment.config);
+  return { params: { ...experiment.takeBase(), ...params }, log };
+}
+
+/** Where a trained model of a method is, for other tools: its directory, or its adapter's. */
+export function resultFolder({ folder, settings }: Pick<Experiment, "folder" | "settings">, method: string): string {
+  const places = placesOf(folder, method);
+  return existsSync(places.model) || !loraConfig(settings) ? places.model : places.adapter;
+}
+
+/** What a training is told by its stage. */
+export interface TrainingContext<Log> {
+  /** Where the training is saved as it goes. */
+  checkpointing: Checkpointing;
+  /** Notes a logged step. */
+  write(log: Log): void;
+}
+
+/** What is trained, as its stage. */
+export interface Training<Log> {
+  method: string;
+  settings: readonly (keyof Settings)[];
+  inputs?: unknown;
+  saveSteps: number;
+  /** Whose images it is trained on, in words, for the model card. */
+  images: string;
+  train(context: TrainingContext<Log>): Promise<Trained<Log>>;
+}
+
+/**
+ * A method's model: loaded, or trained and saved. A training that was ended goes on from its last checkpoint, and ends
+ * as it would have.
+ * @throws Error as the training does
+ */
+export function trainedModel<Log extends { step: number }>(
+  experiment: Experiment,
+  training: Training<Log>,
+): Promise<Trained<Log>> {
+  const { settings, folder, label, benchmark } = experiment;
+  const { method } = training;
+  const places = placesOf(folder, method);
+  const target = loraConfig(settings) ? path.join("adapters", method) : path.join("models", method);
+  const stage: Stage<Trained<Log>> = {
+    name: method,
+    target,
+    settings: training.settings,
+    inputs: training.inputs,
+    load: (from) => load<Log>(experiment, from, method),
+    make: async (identity) => {
+      const checkpointing = { folder: places.checkpoint(identity), everySteps: training.saveSteps, identity };
+      const name = `${label ?? method}, seed ${settings.seed}`;
+      const scalars = { folder, stage: method, run: settings.run, name, config: { ...settings } };
+      const result = await withScalarLog<Log, Trained<Log>>(scalars, (write) =>
+        training.train({ checkpointing, write }),
+      );
+      const card = modelCard({
+        method,
+        variant: label,
+        settings,
+        stamp: identity,
+        data: benchmark.fingerprint,
+        benchmark: benchmark.title,
+        parameters: countOf(result.params),
+        images: training.images,
+        steps: result.log.length,
+      });
+      save(experiment, method, result.params, card);
+      writeJsonl(places.log, result.log);
+      rmSync(places.checkpoint(identity), { recursive: true, force: true });
+      return result;
+    },
+  };
+  return runStage(experiment, stage);
+}

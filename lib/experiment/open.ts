@@ -1,0 +1,118 @@
+/** An open experiment: a benchmark, a base model and the settings that name both. What notebooks and command line share. */
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { openBenchmark } from "../benchmark/open";
+import { paperPrompts, tinyPrompts } from "../benchmark/prompts";
+import type { Neighbours } from "../benchmark/triplets";
+import type { Benchmark } from "../benchmark/types";
+import { useBf16 } from "../engine/precision";
+import { isNative, nativeLoadError, type Params } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import { loadConfig, loadModel } from "../model/checkpoint";
+import type { ModelConfig } from "../model/config";
+import { loadProcessor } from "../processor/processor";
+import { noImages } from "../train/images";
+import { createWorkbench, squareWorkbench, type Workbench } from "../train/workbench";
+import { repositoryRoot } from "../util/root";
+import { withoutNativeEngine } from "./estimate";
+import { modelFolder, runFolder } from "./run";
+import type { Settings } from "./settings";
+import { openNeighbours } from "./similarity";
+import type { Experiment } from "./types";
+
+/** How weights are held: an adapter is trained beside weights as they are stored, a whole model in float32. */
+export const weightsOf = ({ lora }: Pick<Settings, "lora">): "auto" | "float32" => (lora.rank > 0 ? "auto" : "float32");
+
+/** @throws Error where the directory is no checkpoint, with where one comes from */
+function checkModel(model: string): void {
+  if (existsSync(path.join(model, "config.json"))) return;
+  const name = /Qwen2\.5-VL-\w+-Instruct/.exec(model)?.[0];
+  const from = name ? `get ${name} from Hugging Face (Qwen/${name}) into that folder` : "name a checkpoint directory";
+  throw new Error(`model ${model}: no config.json there; ${from}, or set model=DIR`);
+}
+
+/** The bench: on the squares of a benchmark that has them, else without images until a stage knows its own. */
+async function openBench(settings: Settings, benchmark: Benchmark, config: ModelConfig): Promise<Workbench> {
+  const processor = loadProcessor(modelFolder(settings));
+  const { squares, extras } = benchmark;
+  if (!squares) return createWorkbench({ config, processor, images: noImages, bf16: useBf16(settings.precision) });
+  const roles = [...new Set(["fewshot", "dev", settings.eval.role] as const)];
+  const ids = benchmark
+    .subcategories()
+    .flatMap((subcategory) => roles.flatMap((role) => benchmark.images(role, subcategory).map(({ id }) => id)));
+  const replayed = extras?.knowledge.filter((known) => known.evaluated) ?? [];
+  const paths = [...ids, ...replayed.flatMap(({ drawings }) => drawings.map((drawing) => drawing.path))];
+  return squareWorkbench({ config, processor, paths, imageSize: squares.size, loadImage: squares.load });
+}
+
+/** The benchmark that the settings name, without a model. */
+export function benchmarkOf(settings: Settings): Promise<Benchmark> {
+  return openBenchmark({
+    benchmark: settings.benchmark,
+    sets: path.resolve(repositoryRoot(), settings.sets),
+    shots: settings.shots,
+    seed: settings.seed,
+    onBadRow: settings.onBadRow,
+  });
+}
+
+/** Opens what the settings name. @throws Error naming what is missing or does not fit, and what to do */
+export async function openExperiment(
+  settings: Settings,
+  options: { say?: Experiment["say"] } = {},
+): Promise<Experiment> {
+  const model = modelFolder(settings);
+  checkModel(model);
+  if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
+  const benchmark = await benchmarkOf(settings);
+  const { config, generationConfig } = loadConfig(model);
+  const bench = await openBench(settings, benchmark, config);
+  return experimentOf({ settings, benchmark, config, generationConfig, bench, say: options.say ?? console.log });
+}
+
+type Parts = Pick<Experiment, "settings" | "benchmark" | "config" | "generationConfig" | "bench" | "say">;
+
+function experimentOf(parts: Parts): Experiment {
+  const { settings, bench } = parts;
+  let base: Params | null = null;
+  let neighbours: Promise<Neighbours> | null = null;
+  const load = (): Params => loadModel(modelFolder(settings), { dtype: weightsOf(settings) }).params;
+  const experiment: Experiment = {
+    ...parts,
+    bf16: useBf16(settings.precision),
+    folder: runFolder(settings),
+    prompts: settings.prompts === "paper" ? paperPrompts : tinyPrompts,
+    neighbours: () => (neighbours ??= openNeighbours(experiment)),
+    get base() {
+      return (base ??= load());
+    },
+    takeBase: () => {
+      const taken = base ?? load();
+      base = null;
+      return taken;
+    },
+    close: () => {
+      if (base) disposeTree(base);
+      base = null;
+      bench.dispose();
+    },
+  };
+  return experiment;
+}
+
+/**
+ * The same experiment under other settings, in a folder of its own: benchmark, bench and model are shared. Spreading an
+ * experiment would copy its base; this does not.
+ */
+export function variantOf(
+  experiment: Experiment,
+  change: { settings: Settings; folder: string; sources?: readonly string[]; label?: string },
+): Experiment {
+  const derived: Experiment = Object.create(experiment, {
+    settings: { value: change.settings, enumerable: true },
+    folder: { value: change.folder, enumerable: true },
+    sources: { value: change.sources, enumerable: true },
+    label: { value: change.label, enumerable: true },
+  }) as Experiment;
+  return derived;
+}

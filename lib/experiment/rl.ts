@@ -1,0 +1,192 @@
+/** Stage 2: one RL method, from the Stage-1 model. */
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { closedOptions } from "../benchmark/options";
+import { assertTrainable, fewShotImages } from "../benchmark/roles";
+import { drawTriplets, type Triplet } from "../benchmark/triplets";
+import { disposeTree } from "../engine/tree";
+import type { Params } from "../engine/tensorflow";
+import { loadAdapter } from "../model/adapter";
+import { loadModel } from "../model/checkpoint";
+import { hasLoraDropout, withoutLoraDropout } from "../model/lora";
+import type { RlPrompt } from "../rollout/groups";
+import type { RlMethod } from "../train/methods";
+import { trainRl, type RlLog } from "../train/rl";
+import type { Workbench } from "../train/workbench";
+import { foldIn, random } from "../util/random";
+import { repositoryRoot } from "../util/root";
+import { trained } from "./cot";
+import { limitsOf, openImages, type ImageSizes, type ImageSource, type ImageSources } from "./images";
+import { assertFits } from "./memory";
+import { loraConfig, startOfTraining, trainedModel, type Trained } from "./models";
+import { rlPhases } from "./plan";
+import { sftModel } from "./sft";
+import type { Watch } from "./stage";
+import { promptsOfFile } from "./triplet-files";
+import type { Experiment } from "./types";
+
+/** An image at another one's size: a group's images share one place in the prompt. */
+const likeName = (id: string, like: string): string => `${id} at the size of ${like}`;
+
+/** Triplets of the images that the run trains on; negatives may be any seen sub-category's. */
+export async function tripletsOf(experiment: Experiment): Promise<Triplet[]> {
+  const { benchmark, settings } = experiment;
+  const own = new Set(trained(experiment).map(({ id }) => id));
+  const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" })).filter(
+    ({ file }) => file !== null,
+  );
+  const triplets = drawTriplets(images, await experiment.neighbours(), foldIn(settings.seed, "triplets"));
+  return triplets.filter(({ anchor }) => own.has(anchor.subcategory.id));
+}
+
+/** What Stage 2 trains on: prompts, and where their images are. */
+async function trainingPrompts(experiment: Experiment): Promise<{ prompts: RlPrompt[]; images: ImageSources | null }> {
+  const { benchmark, settings } = experiment;
+  if (settings.triplets !== "own") {
+    if (benchmark.squares)
+      throw new Error(
+        `triplets=${settings.triplets}: ${benchmark.name} is of equal squares in one tensor; its triplets are its own`,
+      );
+    return promptsOfFile(experiment);
+  }
+  const triplets = await tripletsOf(experiment);
+  assertTrainable(
+    benchmark,
+    triplets.flatMap(({ anchor, positive, negative }) => [anchor.id, positive.id, negative.id]),
+  );
+  return { prompts: await rlPrompts(experiment), images: benchmark.squares ? null : tripletImages(triplets) };
+}
+
+/** Stage-2 prompts: every few-shot image as anchor, twice, each with an open or a closed question (`rl.openShare`). */
+export async function rlPrompts(experiment: Experiment): Promise<RlPrompt[]> {
+  const { benchmark, settings, prompts } = experiment;
+  const neighbours = await experiment.neighbours();
+  const named = (id: string, anchor: string): string => (benchmark.squares ? id : likeName(id, anchor));
+  return (await tripletsOf(experiment)).flatMap(({ anchor, positive, negative }, i) =>
+    [0, 1].map((turn): RlPrompt => {
+      const r = random(foldIn(settings.seed, "rl-prompt", i, turn));
+      const truth = anchor.subcategory;
+      const options = r.uniform() < settings.rl.openShare ? null : closedOptions(truth, neighbours, r.integer(2 ** 31));
+      const question = benchmark.question(truth.domain);
+      const problem = options ? `${question} Options: ${options.join(", ")}.` : question;
+      return {
+        anchor: anchor.id,
+        positive: named(positive.id, anchor.id),
+        negative: named(negative.id, anchor.id),
+        user: settings.prompts === "paper" ? prompts.stage2(problem) : prompts.reason(question, options ?? undefined),
+        groundTruth: truth.name,
+        options,
+        domainNames: benchmark.subcategories({ domain: truth.domain }).map(({ name }) => name),
+      };
+    }),
+  );
+}
+
+/** Images of triplets of photographs; positives and negatives have their anchor's size. */
+function tripletImages(triplets: readonly Triplet[]): ImageSources {
+  const sources = new Map<string, ImageSource>();
+  for (const { anchor, positive, negative } of triplets) {
+    sources.set(anchor.id, anchor.file!);
+    for (const other of [positive, negative])
+      sources.set(likeName(other.id, anchor.id), { file: other.file!, like: anchor.file! });
+  }
+  return sources;
+}
+
+/** The bench of Stage 2 on some images; on the benchmark's squares where there are none. */
+async function benchOn(
+  { bench, settings }: Experiment,
+  sources: ImageSources | null,
+): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
+  if (!sources) return { bench, largest: null };
+  const { images, largest } = await openImages(bench.processor, sources, { limits: limitsOf(settings.rl) });
+  return { bench: bench.withImages(images), largest };
+}
+
+/** The bench of Stage 2, on the run's own triplets. */
+export async function rlBench(experiment: Experiment): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
+  return benchOn(experiment, experiment.benchmark.squares ? null : tripletImages(await tripletsOf(experiment)));
+}
+
+/** The policy that Stage 2 starts from; the caller's. @throws Error where `start` names no checkpoint and no adapter */
+async function startingPolicy(experiment: Experiment, watch: Watch): Promise<Params> {
+  const { settings, config } = experiment;
+  if (settings.start === "sft") return (await sftModel(experiment, "sft", watch)).params;
+  if (settings.start === "base") return startOfTraining(experiment);
+  const folder = path.resolve(repositoryRoot(), settings.start);
+  if (existsSync(path.join(folder, "adapter_config.json"))) {
+    const { params } = loadAdapter(folder, config);
+    return { ...experiment.takeBase(), ...params };
+  }
+  if (existsSync(path.join(folder, "config.json"))) return loadModel(folder).params;
+  throw new Error(
+    `start=${settings.start}: expected sft, base, or a directory with config.json or adapter_config.json`,
+  );
+}
+
+/** An adapter without its dropout, under which log-probs would be of no policy; the dropout's tensors are disposed. */
+export function withoutDropout(params: Params): Params {
+  if (!hasLoraDropout(params)) return params;
+  const kept = withoutLoraDropout(params);
+  const dropped = Object.entries(params).filter(([name]) => !(name in kept));
+  disposeTree(dropped.map(([, tensor]) => tensor));
+  return kept;
+}
+
+/** Tokens of a problem with its format instruction and template, about. */
+const TEXT_TOKENS = 128;
+
+/** How a step went, in a few words. */
+export const rlNote = ({ reward, format, kept }: RlLog): string =>
+  `reward ${reward.toFixed(3)}, format ${format.toFixed(2)}, kept ${(100 * kept).toFixed(0)} %`;
+
+/** @throws Error where no step had an update: the weights are those of Stage 1 */
+export function assertUpdated(method: string, log: readonly RlLog[]): void {
+  if (log.some(({ groups }) => groups > 0)) return;
+  throw new Error(
+    `${method}: no step of ${log.length} had an update, since dynamic sampling kept no group: every group was all right or all wrong. ` +
+      "rl.whenNoGroupSurvives=keep-all, more rl.maxGenerationBatches, easier prompts (rl.openShare=0) or a better Stage-1 model give it something to learn",
+  );
+}
+
+/** A Stage-2 model; the caller disposes its parameters. @throws Error naming what is wrong, or where nothing was learnt */
+export function rlModel(
+  experiment: Experiment,
+  method: RlMethod,
+  { onProgress, signal, onLog }: Watch & { onLog?: (log: RlLog) => void } = {},
+): Promise<Trained<RlLog>> {
+  const { settings, config, benchmark } = experiment;
+  return trainedModel<RlLog>(experiment, {
+    method,
+    settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"],
+    saveSteps: settings.rl.saveSteps,
+    images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
+    train: async ({ checkpointing, write }) => {
+      const { prompts, images } = await trainingPrompts(experiment);
+      const { bench, largest } = await benchOn(experiment, images);
+      if (largest) {
+        const promptTokens = largest.imageTokens + TEXT_TOKENS;
+        const sizes = { promptTokens, responseTokens: settings.rl.maxNewTokens, imagePatches: largest.imagePatches };
+        assertFits(experiment, rlPhases(config, settings, loraConfig(settings), sizes));
+      }
+      const initial = await startingPolicy(experiment, { onProgress, signal });
+      const result = await trainRl(withoutDropout(initial), bench, settings.rl, {
+        method,
+        prompts,
+        seed: foldIn(settings.seed, "rl"),
+        bf16: experiment.bf16,
+        checkpointing,
+        donateInitial: true,
+        signal,
+        onPhase: (note, step, total) => onProgress?.(step, total, note),
+        onStep: async (log, total) => {
+          write(log);
+          onLog?.(log);
+          await onProgress?.(log.step, total, rlNote(log));
+        },
+      });
+      assertUpdated(method, result.log);
+      return result;
+    },
+  });
+}

@@ -1,0 +1,149 @@
+/** Stage 1: supervised fine-tuning on rationales (`sft`), or on the bare answers to the same questions (`sft-direct`). */
+import { assertTrainable } from "../benchmark/roles";
+import type { Benchmark } from "../benchmark/types";
+import type { CotRecord } from "../cot/build";
+import { namedDrawings, namingConversations } from "../cot/corpus";
+import type { SftRecord } from "../formats/sharegpt";
+import { conversationRow, type Conversation } from "../processor/conversation";
+import type { SftMethod } from "../train/methods";
+import { trainSft, type SftLog } from "../train/sft";
+import type { Workbench } from "../train/workbench";
+import { foldIn, random } from "../util/random";
+import { cotData, trained } from "./cot";
+import { limitsOf, openImages, type ImageSizes } from "./images";
+import { assertFits } from "./memory";
+import { loraConfig, startOfTraining, trainedModel, type Trained } from "./models";
+import { sftPhases } from "./plan";
+import type { Watch } from "./stage";
+import type { CotResult, Experiment } from "./types";
+
+/** A record as a dialogue, with its system message. */
+export const conversationOf = ({ system, image, user, assistant }: SftRecord): Conversation => ({
+  ...(system === null ? {} : { system }),
+  image,
+  turns: [{ user, assistant }],
+});
+
+/** Draws pre-training rows, which a tiny base is shown again beside the records. */
+function replayOf({ extras }: Benchmark, reasons: boolean): (seed: number) => Conversation {
+  if (!extras)
+    throw new Error(
+      "sft.replayRows is for the shipped base on Emoji-FGVR, whose pre-training rows they are; set sft.replayRows=0",
+    );
+  const evaluated = extras.knowledge.filter((known) => known.evaluated);
+  return (seed) => {
+    const r = random(seed);
+    const truth = r.choice(evaluated);
+    const { rationale, direct } = namingConversations(truth, r.choice(namedDrawings(truth)), r);
+    return reasons ? rationale : { ...direct, turns: direct.turns.slice(0, 1) };
+  };
+}
+
+/** The bench of the stage, on its records' images. */
+async function openBench(
+  experiment: Experiment,
+  data: CotResult,
+): Promise<{ bench: Workbench; largest: ImageSizes | null; names: string }> {
+  const { benchmark, bench, settings } = experiment;
+  const names = [...new Set(data.records.map(({ record }) => record.image))];
+  const title = benchmark.title;
+  const subcategories = new Set(data.records.map(({ concept }) => concept)).size;
+  if (benchmark.squares) {
+    const images = `few-shot images of ${trained(experiment).length} sub-categories of ${title}`;
+    return { bench, largest: null, names: images };
+  }
+  const own = new Map(benchmark.images("fewshot").map(({ id, file }) => [id, file]));
+  const sources = new Map(
+    names.map((name) => {
+      const file = data.files.get(name) ?? own.get(name);
+      if (!file) throw new Error(`${name}: the image is missing; \`data check\` says what else is`);
+      return [name, file] as const;
+    }),
+  );
+  const { images, largest } = await openImages(bench.processor, sources, { limits: limitsOf(settings.sft) });
+  const words = `${names.length} images of ${subcategories} sub-categories of ${title}`;
+  return { bench: bench.withImages(images), largest, names: words };
+}
+
+/** The records that fit `sft.maxLength`. @throws Error under `stop` at one that is longer, with its tokens */
+function fitting(
+  { settings, say }: Experiment,
+  bench: Workbench,
+  conversations: readonly Conversation[],
+): { kept: Conversation[]; longest: number } {
+  const { maxLength } = settings.sft;
+  let longest = 0;
+  const kept = conversations.filter((conversation, i) => {
+    const row = conversationRow(conversation, bench.processor, bench.images.grid(conversation.image!));
+    const tokens = row.inputIds.length;
+    if (tokens <= maxLength) {
+      longest = Math.max(longest, tokens);
+      return true;
+    }
+    const what = `record ${i} (${conversation.image}) has ${tokens} tokens, more than sft.maxLength=${maxLength}`;
+    if (settings.onBadRow === "stop")
+      throw new Error(`${what}; raise it, lower sft.maxPixels, or leave such records out (onBadRow=skip)`);
+    say(`${what}; left out`);
+    return false;
+  });
+  return { kept, longest };
+}
+
+/** Training images must be trainable ones; files of records from elsewhere were checked when they were read. */
+function checkImages({ benchmark }: Experiment, data: CotResult): void {
+  const own = data.records.map(({ record }) => record.image).filter((image) => !data.files.has(image));
+  assertTrainable(benchmark, own);
+}
+
+const recordOf = (method: SftMethod, { record, direct }: CotRecord): SftRecord => (method === "sft" ? record : direct);
+
+/** A Stage-1 model; the caller disposes its parameters. @throws Error naming the record, image or setting that is wrong */
+export function sftModel(
+  experiment: Experiment,
+  method: SftMethod,
+  { onProgress, signal }: Watch = {},
+): Promise<Trained<SftLog>> {
+  const { settings, benchmark, config } = experiment;
+  return trainedModel<SftLog>(experiment, {
+    method,
+    settings: ["cot", "sft", "lora", "teacher", "teacherModel", "onBadRow"],
+    saveSteps: settings.sft.saveSteps,
+    images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
+    train: async ({ checkpointing, write }) => {
+      const data = await cotData(experiment, { onProgress, signal });
+      if (data.records.length === 0)
+        throw new Error(
+          "SFT: no record was kept (cot/data-card.json says why); a teacher that knows more, or sft-direct on answer-only records, has some",
+        );
+      checkImages(experiment, data);
+      const { bench, largest } = await openBench(experiment, data);
+      const { kept, longest } = fitting(
+        experiment,
+        bench,
+        data.records.map((one) => conversationOf(recordOf(method, one))),
+      );
+      if (largest) {
+        const promptTokens = largest.imageTokens;
+        const sizes = {
+          promptTokens,
+          responseTokens: Math.max(0, longest - promptTokens),
+          imagePatches: largest.imagePatches,
+        };
+        assertFits(experiment, sftPhases(config, settings, loraConfig(settings), sizes));
+      }
+      return trainSft(startOfTraining(experiment), bench, settings.sft, {
+        conversations: kept,
+        replay: settings.sft.replayRows > 0 ? replayOf(benchmark, method === "sft") : undefined,
+        seed: foldIn(settings.seed, "sft"),
+        bf16: experiment.bf16,
+        checkpointing,
+        donateInitial: true,
+        signal,
+        onStep: (log, total) => {
+          write(log);
+          return onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`);
+        },
+      });
+    },
+  });
+}

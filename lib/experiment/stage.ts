@@ -1,0 +1,95 @@
+/**
+ * The one way to load or make: a stage's result is taken from disk where one of its identity is there, and made, saved
+ * and stamped otherwise.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import { writeText } from "../util/files";
+import type { Benchmark } from "../benchmark/types";
+import { acquireLock } from "../util/lock";
+import { stageIdentity } from "./identity";
+import type { Settings } from "./settings";
+
+/** Called with progress of a stage: done of total, and a short note. */
+export type OnProgress = (done: number, total: number, note: string) => void | Promise<void>;
+
+/** How a long call is watched and stopped. */
+export interface Watch {
+  onProgress?: OnProgress;
+  /** Stops the call after the step under way; what is saved stays, and the same call goes on from there. */
+  signal?: AbortSignal;
+}
+
+/** What a stage needs of an experiment. */
+export interface StageHome {
+  settings: Settings;
+  benchmark: Benchmark;
+  bf16: boolean;
+  /** Absolute: the run's. */
+  folder: string;
+  /** Folders of other runs, whose results are taken where they have the identity asked for. */
+  sources?: readonly string[];
+}
+
+/** One step of an experiment. */
+export interface Stage<T> {
+  name: string;
+  /** What is stamped: a file or folder below the run's. */
+  target: string;
+  /** Groups of settings that it reads. */
+  settings: readonly (keyof Settings)[];
+  /** What else it depends on, as JSON. */
+  inputs?: unknown;
+  /** Reads a result. @param folder of the run that has it */
+  load(folder: string): T | Promise<T>;
+  /** Makes and saves it in the experiment's own folder. */
+  make(identity: string): Promise<T>;
+}
+
+const stampFile = (target: string): string => `${target}.stamp`;
+
+/** Whether a target of this identity is there. */
+export function isFresh(target: string, identity: string): boolean {
+  return existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === identity;
+}
+
+/** Identity of a stage in an experiment. */
+export function identityOf<T>({ settings, benchmark, bf16 }: StageHome, stage: Stage<T>): string {
+  const source = { settings, data: benchmark.fingerprint, bf16 };
+  return stageIdentity(source, { stage: stage.name, parts: stage.settings, inputs: stage.inputs });
+}
+
+/** Which sub-categories a run takes as seen, written beside its results. */
+function writeSplit({ benchmark, folder }: StageHome): void {
+  const names = (split: "seen" | "unseen"): string[] => benchmark.subcategories({ split }).map(({ id }) => id);
+  const split = {
+    benchmark: benchmark.name,
+    source: benchmark.splitSource,
+    seen: names("seen"),
+    unseen: names("unseen"),
+  };
+  writeText(path.join(folder, "split.json"), `${JSON.stringify(split, null, 1)}\n`);
+}
+
+/**
+ * Loads a stage's result, or makes it. Two processes do not make the same target at once.
+ * @throws Error as `make` does; what was there before stays
+ */
+export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> {
+  const identity = identityOf(home, stage);
+  const fresh = (): string | undefined =>
+    [home.folder, ...(home.sources ?? [])].find((folder) => isFresh(path.join(folder, stage.target), identity));
+  const found = fresh();
+  if (found !== undefined) return stage.load(found);
+  const target = path.join(home.folder, stage.target);
+  mkdirSync(path.dirname(target), { recursive: true });
+  const lock = acquireLock(target);
+  try {
+    writeSplit(home);
+    const made = await stage.make(identity);
+    writeText(stampFile(target), identity);
+    return made;
+  } finally {
+    lock.release();
+  }
+}

@@ -1,0 +1,38 @@
+/** Node's `fetch` as endpoints need it: no limit of its own below the caller's, and word of where a request was sent on to. */
+
+/** Where Node keeps the connections of its `fetch`, whose class is to be had nowhere else. */
+const CONNECTIONS = Symbol.for("undici.globalDispatcher.1");
+/** Node gives up waiting for an answer's beginning, or its next bytes, after this. */
+const OWN_LIMIT_MS = 300_000;
+const MARGIN_MS = 60_000;
+
+type Connections = new (limits: { headersTimeout: number; bodyTimeout: number }) => object;
+
+/** Connections that wait `timeoutMs` and longer; null where Node's own do, or where they are somebody else's (a proxy's). */
+async function patientConnections(timeoutMs: number): Promise<object | null> {
+  const limit = timeoutMs + MARGIN_MS;
+  if (limit < OWN_LIMIT_MS) return null;
+  await fetch("data:,"); // they are made with the first request
+  const own = (globalThis as Record<symbol, unknown>)[CONNECTIONS] as object | undefined;
+  if (own?.constructor.name !== "Agent") return null;
+  return new (own.constructor as Connections)({ headersTimeout: limit, bodyTimeout: limit });
+}
+
+/**
+ * A `fetch` that leaves the deadline to its caller.
+ * @param timeoutMs the caller's deadline
+ * @param onRedirect hears where a request ended that was sent on to another host; a key is not shown to it
+ */
+export function endpointFetch(timeoutMs: number, onRedirect: (to: string) => void): typeof fetch {
+  let connections: Promise<object | null> | null = null;
+  return async (input, init) => {
+    const dispatcher = await (connections ??= patientConnections(timeoutMs));
+    const response = await fetch(input, dispatcher === null ? init : ({ ...init, dispatcher } as RequestInit));
+    if (response.redirected) {
+      const asked = new URL(input instanceof Request ? input.url : input);
+      const { origin, pathname } = new URL(response.url);
+      if (origin !== asked.origin) onRedirect(`${origin}${pathname}`);
+    }
+    return response;
+  };
+}
