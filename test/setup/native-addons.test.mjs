@@ -3,9 +3,9 @@ import os from "node:os";
 import path from "node:path";
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { compilerArguments } from "../../tools/setup/objects.mjs";
+import { buildAddon, compilerArguments } from "../../tools/setup/objects.mjs";
 import { OPTIONAL_SETS, wantedSets } from "../../tools/setup/processor.mjs";
-import { imageAddonStep, instructionSetsStep, kernelsStep } from "../../tools/setup/native-addons.mjs";
+import { imageAddonStep, instructionSetsStep, kernelsStep, opsStep } from "../../tools/setup/native-addons.mjs";
 
 const root = path.join(import.meta.dirname, "../..");
 let clone;
@@ -126,6 +126,32 @@ describe("an addon's step", () => {
   });
 });
 
+describe("an addon's libraries", () => {
+  it("are loaded with it from where it is told, though none is there when it is linked", async () => {
+    const root = clone;
+    fs.writeFileSync(
+      path.join(clone, "use.cc"),
+      'extern "C" int given(); extern "C" int twice() { return 2 * given(); }\n',
+    );
+    const unit = { name: "use", sources: ["use.cc"], headers: [], flags: ["-fPIC"], depends: [], cost: 1 };
+    const output = path.join(clone, "use.so");
+    const links = [`-Wl,-rpath,${clone}/libraries`];
+    const log = context.log("use");
+    await buildAddon({ root, folder: "objects", units: [unit], needs: ["libgiven.so.2"], links, output, log });
+    const file = (name, text) => fs.writeFileSync(path.join(clone, name), text);
+    file("given.cc", 'extern "C" int given() { return 21; }\n');
+    file("versions", "tensorflow { *; };\n"); // TensorFlow's symbols have such a version
+    file("main.cc", '#include <cstdio>\nextern "C" int twice();\nint main() { std::printf("%d", twice()); }\n');
+    fs.mkdirSync(path.join(clone, "libraries"));
+    const compiler = (...args) => expect(spawnSync("g++", args, { cwd: clone, encoding: "utf8" }).stderr).toBe("");
+    const versioned = ["-Wl,-soname,libgiven.so.2", "-Wl,--version-script,versions"];
+    compiler("-shared", "-fPIC", "given.cc", ...versioned, "-o", "libraries/libgiven.so.2");
+    compiler("main.cc", output, "-Wl,--allow-shlib-undefined", "-o", "main");
+    expect(spawnSync(path.join(clone, "main"), { encoding: "utf8" }).stdout).toBe("42");
+    expect(fs.readdirSync(path.join(clone, "objects")).filter((name) => !name.endsWith(".o"))).toEqual([]);
+  });
+});
+
 describe("units of the kernels", () => {
   it("are every source once; what needs TensorFlow's headers is one of them", () => {
     const units = kernelsStep.units(root, OPTIONAL_SETS);
@@ -211,6 +237,20 @@ describe("units of the kernels", () => {
     expect(instructionSetsStep.isDone(context)).toBe(true);
     kernel("avx2.cc", "int two() { return 3; }\n");
     expect(instructionSetsStep.isDone(context)).toBe(false);
+  });
+
+  it("of TensorFlow are one compilation, of several files", async () => {
+    const kernel = (name, text) => fs.writeFileSync(path.join(clone, "native/kernels", name), text);
+    fs.mkdirSync(path.join(clone, "native/kernels"));
+    kernel("one-ops.cc", '#include "common.h"\nint one() { return COMMON; }\n');
+    kernel("two-ops.cc", '#include "common.h"\nint two() { return one(); }\n');
+    kernel("common.h", "#pragma once\nconstexpr int COMMON = 1;\n");
+    await opsStep.run(context);
+    expect(compiled("kernels")).toEqual(["ops"]);
+    expect(opsStep.isDone(context)).toBe(true);
+    expect(fs.readdirSync(path.join(clone, ".setup/kernels/objects"))).toHaveLength(1);
+    kernel("common.h", "#pragma once\nconstexpr int COMMON = 2;\n");
+    expect(opsStep.isDone(context)).toBe(false);
   });
 });
 

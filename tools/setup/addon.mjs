@@ -57,16 +57,11 @@ export function units(root) {
   }));
 }
 
-/** Arguments of the linker. */
-export function libraries(root, device) {
+/** Where the addon finds the libraries that it is loaded with. */
+function links(root, device) {
   const site = sitePackages(root);
-  const tensorflow = path.join(site, "tensorflow");
   return [
-    "-L",
-    tensorflow,
-    "-l:libtensorflow_cc.so.2",
-    "-l:libtensorflow_framework.so.2",
-    `-Wl,-rpath,${tensorflow}`,
+    `-Wl,-rpath,${path.join(site, "tensorflow")}`,
     "-Wl,-z,initfirst", // its constructor runs before those of TensorFlow's libraries, which log
     ...(device === "gpu" ? cudaArguments(site) : []),
   ];
@@ -116,7 +111,8 @@ export const addonStep = {
       root,
       folder: ".setup/addon/objects",
       units: units(root),
-      libraries: libraries(root, device),
+      needs: ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"],
+      links: links(root, device),
       output: addonFile(root),
       log: file,
     });

@@ -47,15 +47,6 @@ const ops = (root) => [
   path.join(path.relative(root, tensorflow(root)), "include"),
 ];
 
-/** The libraries of the wheel. */
-const libraries = (root) => [
-  "-L",
-  tensorflow(root),
-  "-l:libtensorflow_cc.so.2",
-  "-l:libtensorflow_framework.so.2",
-  `-Wl,-rpath,${tensorflow(root)}`,
-];
-
 /** Files of `native/<name>`, relative to the clone: those that are compiled, and those that they include. */
 function filesOf(root, name) {
   const all = fs.readdirSync(path.join(root, "native", name)).sort();
@@ -109,35 +100,32 @@ function setUnits(root, sets) {
   });
 }
 
-/** Those that need them: all ops as one file, and what Node loads. */
+/** All ops of TensorFlow, as one file: they need its headers, which come with Python's packages. */
 function opUnits(root) {
   const { sources, headers } = filesOf(root, "kernels");
-  const versions = packages(root);
-  const opSources = sources.filter((source) => baseName(source).endsWith("-ops"));
-  const all = {
-    name: "ops",
-    sources: opSources,
-    headers,
-    flags: [...KERNELS, ...ops(root)],
-    depends: [versions.tensorflow],
-    cost: 20,
-  };
-  const addon = sources.filter((source) => baseName(source) === "addon");
-  return [
-    ...(opSources.length > 0 ? [all] : []),
-    ...addon.map((source) => unitOf(source, headers, { flags: [...KERNELS, ...NODE], depends: [versions.node] })),
-  ];
+  const own = sources.filter((source) => baseName(source).endsWith("-ops"));
+  const flags = [...KERNELS, ...ops(root)];
+  const unit = { name: "ops", sources: own, headers, flags, depends: [packages(root).tensorflow], cost: 20 };
+  return own.length > 0 ? [unit] : [];
+}
+
+/** What Node loads: it needs npm's packages. */
+function nodeUnits(root) {
+  const { sources, headers } = filesOf(root, "kernels");
+  const own = sources.filter((source) => baseName(source) === "addon");
+  const depends = [packages(root).node];
+  return own.map((source) => unitOf(source, headers, { flags: [...KERNELS, ...NODE], depends }));
 }
 
 /**
  * A step that builds `native/<name>` into `.setup/<name>/<name>.node`.
  *
  * @param {{title: string, name: string, after: string[], units: (root: string) => import("./objects.mjs").Unit[],
- *   links?: (root: string) => string[], depends?: (root: string) => string[], parts?: () => string[]}} options `links`:
- *   arguments of the linker; `depends`: what its result depends on, besides the files of the folder and the code of
+ *   needs?: string[], links?: (root: string) => string[], depends?: (root: string) => string[], parts?: () => string[]}} options `needs`:
+ *   libraries that it is loaded with; `links`: more arguments of the linker; `depends`: what its result depends on, besides the files of the folder and the code of
  *   set-up; `parts`: what must be in it, where it may hold more
  */
-function addonStep({ title, name, after, units, links = () => [], depends = () => [], parts = () => [] }) {
+function addonStep({ title, name, after, units, needs = [], links = () => [], depends = () => [], parts = () => [] }) {
   const folder = `.setup/${name}/objects`;
   const addonFile = (root) => path.join(root, `.setup/${name}/${name}.node`);
   const stampFile = (root) => path.join(root, `.setup/${name}/stamp.json`);
@@ -162,7 +150,7 @@ function addonStep({ title, name, after, units, links = () => [], depends = () =
     },
     async run({ root, log }) {
       const output = addonFile(root);
-      await buildAddon({ root, folder, units: units(root), libraries: links(root), output, log: log(name) });
+      await buildAddon({ root, folder, units: units(root), needs, links: links(root), output, log: log(name) });
       writeFile(stampFile(root), JSON.stringify({ inputs: inputs(root), parts: parts() }));
     },
   };
@@ -173,21 +161,32 @@ export const imageAddonStep = addonStep({ title: "image addon", name: "image", a
 export const kernelsStep = addonStep({
   title: "kernels",
   name: "kernels",
-  after: ["npm", "python", "instruction-sets"],
-  units: (root, sets = wantedSets()) => [...setUnits(root, sets), ...opUnits(root)],
+  after: ["npm", "instruction-sets", "ops"],
+  units: (root, sets = wantedSets()) => [...setUnits(root, sets), ...opUnits(root), ...nodeUnits(root)],
   parts: () => wantedSets(),
-  links: libraries,
+  needs: ["libtensorflow_framework.so.2"],
+  links: (root) => [`-Wl,-rpath,${tensorflow(root)}`],
   depends: (root) => [sitePackages(root) || "", packages(root).tensorflow],
 });
 
-/** Most of the kernels' code needs no package: it is compiled while packages are installed. */
-export const instructionSetsStep = {
-  name: "instruction-sets",
-  title: "kernels' instruction sets",
+/** A step that compiles some of the kernels before all that the others need is there. */
+const earlyStep = ({ title, name, after, units }) => ({
+  name,
+  title,
+  after,
   isDone: (context) =>
     kernelsStep.isDone(context) ||
-    setUnits(context.root, wantedSets()).every((unit) => isCompiled(context.root, kernelsStep.folder, unit)),
+    units(context.root).every((unit) => isCompiled(context.root, kernelsStep.folder, unit)),
   async run({ root, log }) {
-    await compileAll({ root, folder: kernelsStep.folder, units: setUnits(root, wantedSets()), log: log("kernels") });
+    await compileAll({ root, folder: kernelsStep.folder, units: units(root), log: log("kernels") });
   },
-};
+});
+
+export const instructionSetsStep = earlyStep({
+  title: "kernels' instruction sets",
+  name: "instruction-sets",
+  after: [],
+  units: (root) => setUnits(root, wantedSets()),
+});
+
+export const opsStep = earlyStep({ title: "kernels' ops", name: "ops", after: ["python"], units: opUnits });
