@@ -53,7 +53,7 @@ async function observations(experiment: Experiment, watch: Watch): Promise<Obser
     target: path.join("cot", "observations.jsonl"),
     settings: ["cot"],
     load: (from) => readJsonl<Stored<Observation>>(path.join(from, "cot", "observations.jsonl")).map(fromStored),
-    make: async (identity) => {
+    make: async (identity, beforeSaving) => {
       const partial = path.join(folder, "cot", `observations-${identity.slice(0, 16)}.partial.jsonl`);
       const known = existsSync(partial) ? readJsonl<Stored<Observation>>(partial).map(fromStored) : [];
       mkdirSync(path.dirname(partial), { recursive: true });
@@ -77,6 +77,7 @@ async function observations(experiment: Experiment, watch: Watch): Promise<Obser
           throwIfAborted(watch.signal);
         },
       });
+      beforeSaving();
       writeText(file, made.map((one) => `${JSON.stringify(toStored(one))}\n`).join(""));
       return made;
     },

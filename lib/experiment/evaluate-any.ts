@@ -1,4 +1,5 @@
 /** Evaluation of anything that answers: a checkpoint, an adapter or an endpoint, on a benchmark or a file of questions. */
+import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { questionsOf, questionsOfFile } from "../benchmark/questions";
 import type { QuestionSet, Split } from "../benchmark/types";
@@ -84,6 +85,10 @@ export async function evaluateModel(
   const { settings, config, generationConfig, bf16, benchmark } = experiment;
   const { maxNewTokens, batchSize, repetitionPenalty } = settings.eval;
   const { bench, questions: asked } = await evaluationBench(experiment, questions.questions, { anyImages });
+  if (adapter !== undefined && !existsSync(path.join(path.resolve(adapter), "adapter_config.json")))
+    throw new Error(
+      `--adapter ${adapter}: no adapter_config.json there; name a folder of PEFT's files, such as sft and rl leave in a run's adapters/ with --set lora.rank=16`,
+    );
   const { params: base } = loadModel(modelFolder(settings), { dtype: "auto" });
   let params = base;
   try {

@@ -35,7 +35,7 @@ export async function methodParams(experiment: Experiment, method: Method, watch
 export function methodSettings(method: Method): (keyof Settings)[] {
   const { stage } = METHODS[method];
   if (stage === "base") return [];
-  const sft: (keyof Settings)[] = ["cot", "sft", "lora", "teacher", "teacherModel", "onBadRow"];
+  const sft: (keyof Settings)[] = ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"];
   return stage === "sft"
     ? sft
     : ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"];
@@ -106,9 +106,9 @@ export function evaluate(
   return runStage(experiment, {
     name: `evaluate ${name}`,
     target,
-    settings: [...methodSettings(method), "similarity", "eval"],
+    settings: [...new Set<keyof Settings>([...methodSettings(method), "similarity", "eval"])],
     load: (from) => readJsonl<PredictionRow>(path.join(from, target)),
-    make: async (identity) => {
+    make: async (identity, beforeSaving) => {
       const set = await evaluationQuestions(experiment);
       const asked = controlled(set.questions, control);
       const { bench, questions } = await evaluationBench(experiment, asked);
@@ -136,6 +136,7 @@ export function evaluate(
           onProgress: (done, total) => onProgress?.(done, total, "rows answered"),
         });
         for (const { where, reason } of skipped) say(`${where}: left out: ${reason}`);
+        beforeSaving();
         writeJsonl(
           file,
           rows.map(({ row: _, ...prediction }) => prediction),

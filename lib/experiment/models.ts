@@ -125,7 +125,7 @@ export function trainedModel<Log extends { step: number }>(
     settings: training.settings,
     inputs: training.inputs,
     load: (from) => load<Log>(experiment, from, method),
-    make: async (identity) => {
+    make: async (identity, beforeSaving) => {
       const checkpointing = { folder: places.checkpoint(identity), everySteps: training.saveSteps, identity };
       const name = `${label ?? method}, seed ${settings.seed}`;
       const scalars = { folder, stage: method, run: settings.run, name, config: { ...settings } };
@@ -143,8 +143,9 @@ export function trainedModel<Log extends { step: number }>(
         images: training.images,
         steps: result.log.length,
       });
-      save(experiment, method, result.params, card);
+      beforeSaving();
       writeJsonl(places.log, result.log);
+      save(experiment, method, result.params, card);
       rmSync(places.checkpoint(identity), { recursive: true, force: true });
       return result;
     },

@@ -106,7 +106,7 @@ export function sftModel(
   const { settings, benchmark, config } = experiment;
   return trainedModel<SftLog>(experiment, {
     method,
-    settings: ["cot", "sft", "lora", "teacher", "teacherModel", "onBadRow"],
+    settings: ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"],
     saveSteps: settings.sft.saveSteps,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     train: async ({ checkpointing, write }) => {

@@ -52,13 +52,14 @@ function vectorsOf(experiment: Experiment, { onProgress }: Watch): Promise<Map<s
     settings: [],
     inputs: own ? "model" : fingerprint(path.resolve(repositoryRoot(), settings.similarity)),
     load: (from) => read(path.join(from, "similarity.json")),
-    make: async () => {
+    make: async (_, beforeSaving) => {
       const images = embeddable(experiment);
       const { embed, close } = await openEmbedder(experiment);
       try {
         const files = images.map(({ file }) => file);
         const vectors = await embed(files, (done, total) => void onProgress?.(done, total, "images embedded"));
         const file = path.join(folder, "similarity.json");
+        beforeSaving();
         writeText(file, `${JSON.stringify(Object.fromEntries(meanVectors(images, vectors)))}\n`);
         return read(file);
       } finally {

@@ -2,7 +2,7 @@
  * The one way to load or make: a stage's result is taken from disk where one of its identity is there, and made, saved
  * and stamped otherwise.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { writeText } from "../util/files";
 import type { Benchmark } from "../benchmark/types";
@@ -42,8 +42,11 @@ export interface Stage<T> {
   inputs?: unknown;
   /** Reads a result. @param folder of the run that has it */
   load(folder: string): T | Promise<T>;
-  /** Makes and saves it in the experiment's own folder. */
-  make(identity: string): Promise<T>;
+  /**
+   * Makes and saves it in the experiment's own folder. It calls `beforeSaving` before the first write to the target, so that
+   * a process that ends half-way through leaves no stamp of the old result at the new one.
+   */
+  make(identity: string, beforeSaving: () => void): Promise<T>;
 }
 
 const stampFile = (target: string): string => `${target}.stamp`;
@@ -85,8 +88,10 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
   mkdirSync(path.dirname(target), { recursive: true });
   const lock = acquireLock(target);
   try {
+    const meanwhile = fresh(); // another process may have made it before this one had the lock
+    if (meanwhile !== undefined) return await stage.load(meanwhile);
     writeSplit(home);
-    const made = await stage.make(identity);
+    const made = await stage.make(identity, () => rmSync(stampFile(target), { force: true }));
     writeText(stampFile(target), identity);
     return made;
   } finally {

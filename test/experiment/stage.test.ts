@@ -171,12 +171,27 @@ describe("runStage", () => {
     expect(await runStage(home(), counting({ inputs: "new" }))).not.toBe(before);
   });
 
+  it("leaves no stamp of the old result at a new one whose making ended half-way through", async () => {
+    const before = await runStage(home(), counting());
+    const halfway = counting({
+      inputs: "new",
+      make: (_, beforeSaving) => {
+        beforeSaving();
+        writeFileSync(file, "half");
+        return Promise.reject(new Error("ended"));
+      },
+    });
+    await expect(runStage(home(), halfway)).rejects.toThrow("ended");
+    expect(await runStage(home(), counting())).not.toBe("half");
+    expect(readFileSync(file, "utf8")).not.toBe(before);
+  });
+
   it("holds the lock while it makes, and gives the stage its identity", async () => {
     let [locked, given] = [false, ""];
     const stage = counting({
-      make: (identity) => {
+      make: (identity, beforeSaving) => {
         [locked, given] = [existsSync(lockFile(file)), identity];
-        return counting().make(identity);
+        return counting().make(identity, beforeSaving);
       },
     });
     await runStage(home(), stage);

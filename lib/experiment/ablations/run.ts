@@ -19,7 +19,7 @@ import type { RunHome } from "../publish";
 import { sftModel } from "../sft";
 import type { Watch } from "../stage";
 import type { Experiment } from "../types";
-import { readJsonl } from "../../util/files";
+import { readJsonl, writeJsonl } from "../../util/files";
 import type { Settings } from "../settings";
 import { chooseVariants, variantSettings, type Variant } from "./variants";
 
@@ -93,6 +93,8 @@ async function runVariant(
   const rows = await evaluate(own, variant.method, options);
   if (isCurrent(own.folder, provenance(own.settings, own.benchmark.fingerprint), own.settings)) return;
   const { name, method, set } = variant;
+  // a variant that is the run itself was asked there; the table reads every variant's own folder
+  writeJsonl(path.join(own.folder, "predictions", `${name}.jsonl`), rows);
   writeManifest(own, {
     variant: name,
     method,

@@ -155,8 +155,9 @@ function loadOrTrain(
       const there = placesOf(from, name);
       return { ...loadContrastive(there.model), log: readJsonl<ContrastiveLog>(there.log) };
     },
-    make: async () => {
+    make: async (_, beforeSaving) => {
       const result = await train();
+      beforeSaving();
       writeJsonl(places.log, result.log);
       saveContrastive(places.model, result.config, result.params, processorFiles(modelFolder(experiment.settings)));
       return result;
@@ -295,7 +296,7 @@ export function evaluateContrastive(
     settings: ["cot", "sft", "eval"],
     inputs: options.recipe,
     load: (from) => readJsonl<PredictionRow>(path.join(from, target)),
-    make: async () => {
+    make: async (_, beforeSaving) => {
       const model = await contrastiveModel(experiment, method, options);
       const { questions } = await evaluationQuestions(experiment);
       const paths = questions.map((question) => question.image_path);
@@ -307,6 +308,7 @@ export function evaluateContrastive(
       const rows = chooseNames(questions, table, { method, seed: settings.seed, namesOfDomain });
       disposeTree(model.params);
       bank.dispose();
+      beforeSaving();
       writeJsonl(path.join(folder, target), rows);
       return rows;
     },
