@@ -37,7 +37,7 @@ export function openImageSet(
   const found = nameOrFolder === "" ? undefined : places.find((place) => existsSync(place));
   if (found === undefined)
     throw new Error(
-      `no image set ${JSON.stringify(nameOrFolder)}: neither a set's name (${PUBLISHED_NAMES.join(", ")}), ` +
+      `no benchmark ${JSON.stringify(nameOrFolder)}: neither emoji-fgvr, nor a set's name (${PUBLISHED_NAMES.join(", ")}), ` +
         `nor a folder in ${setsFolder}, nor the path of a folder`,
     );
   if (!statSync(found).isDirectory())

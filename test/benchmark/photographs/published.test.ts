@@ -189,9 +189,11 @@ describe("folders that are not as the publisher's", () => {
     expect(detectSet(own)).toBeNull();
     expect(detectSet(path.join(folder, "nowhere"))).toBeNull();
     expect(() => detectSet(sets)).toThrow(/holds 7 image sets \(aircraft, .*\); give the folder of one of them/);
-    expect(() => openImageSet("nowhere", { setsFolder: sets })).toThrow(/no image set "nowhere": neither a set's name/);
+    expect(() => openImageSet("nowhere", { setsFolder: sets })).toThrow(
+      /no benchmark "nowhere": neither emoji-fgvr, nor a set's name/,
+    );
     expect(() => openImageSet(path.join(own, "a/1.jpg"))).toThrow(/1\.jpg: a file; an image set is a folder/);
-    expect(() => openImageSet("")).toThrow(/no image set ""/);
+    expect(() => openImageSet("")).toThrow(/no benchmark ""/);
   });
 
   it("a leak is one of the duplicates, and is counted once", async () => {
