@@ -22,12 +22,14 @@ describe("fineR1", () => {
     vi.spyOn(console, "log").mockImplementation((text: string) => void said.push(text));
     await fineR1("plan", "--scale", "two words");
     expect(said[0]).toBe("$ npm run -s fine-r1 -- plan --scale 'two words'");
-    expect(said[1]).toMatch(
-      /^plan: --scale is "two words"; expected smoke, default or paper; see fine-r1 plan --help\n\(exit code 1\)$/,
-    );
+    expect(said.slice(1)).toEqual([
+      'plan: --scale is "two words"; expected smoke, default or paper; see fine-r1 plan --help',
+      "(exit code 1)",
+    ]);
+    said.length = 0;
     await fineR1("help");
-    expect(said[3]).toMatch(/^Usage: fine-r1 COMMAND/);
-    expect(said[3]).not.toMatch(/exit code/);
+    expect(said[1]).toMatch(/^Usage: fine-r1 COMMAND/);
+    expect(said.at(-1)).not.toMatch(/exit code/);
   });
 
   it("leaves out TensorFlow's start-up lines and the place of this clone", () => {
