@@ -27,6 +27,10 @@ function sideLine(name: string, side: SideReport): string {
   return `  ${name}: ${side.subcategories} sub-categories (paper ${side.paperSubcategories}), ${side.testImages} test images (paper ${side.paperTestImages})${rows}`;
 }
 
+/** A set that is not there, in a line of the overview. */
+const absentLine = ({ set, title, source }: SetReport): string =>
+  `${set}: ${title}: absent${source ? `; "${source.page}", ${source.url}` : ""}`;
+
 /** A report for people. */
 export function describeReport(report: SetReport): string {
   const { source, problem, badRows, portions, subcategories, missing, unreadable, duplicates, leaks, division, split } =
@@ -110,8 +114,11 @@ export async function check({ sets, decode, onBadRow, json }: CheckOptions, set?
   for (const { name, root } of setsOf(sets, set)) {
     const report = await checkImageSet(name, root, { decode, onBadRow });
     reports.push(report);
-    if (!json) process.stdout.write(`${describeReport(report)}\n\n`);
+    const isShort = set === undefined && report.status === "absent";
+    if (!json) process.stdout.write(`${isShort ? absentLine(report) : `${describeReport(report)}\n`}\n`);
   }
+  if (!json && set === undefined && reports.some(({ status }) => status === "absent"))
+    process.stdout.write("How to get one of them, and where to put it: data check NAME\n");
   if (json) process.stdout.write(`${JSON.stringify(snakeCase(reports), null, 1)}\n`);
   return reports.every((report) => report.status === "whole") ? 0 : 2;
 }

@@ -88,6 +88,7 @@ export { describeExperiment, watched } from "./experiment/describe";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
+export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries } from "./report/progress";

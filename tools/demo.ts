@@ -9,16 +9,14 @@ import { tripletsOf } from "../lib/experiment/rl";
 import { loadSettings } from "../lib/experiment/settings";
 import { scoreResponse, type RlPrompt } from "../lib/rollout/groups";
 import { generateText } from "../lib/train/generate-text";
+import { escapeHtml } from "../lib/util/escape-html";
 import { writeText } from "../lib/util/files";
 import { foldIn, random } from "../lib/util/random";
 import { root } from "./environment";
 
-const escape = (text: string): string =>
-  text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
-
 /** A picture in the page itself, with its caption as alternative text. */
 const picture = (file: string, caption: string): string =>
-  `<figure><img width="128" height="128" alt="${escape(caption)}" src="data:image/png;base64,${readFileSync(file).toString("base64")}"><figcaption>${escape(caption)}</figcaption></figure>`;
+  `<figure><img width="128" height="128" alt="${escapeHtml(caption)}" src="data:image/png;base64,${readFileSync(file).toString("base64")}"><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
 
 const page = (sections: readonly (readonly [title: string, html: string])[]): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Fine-R1 in one page</title>
@@ -26,7 +24,7 @@ const page = (sections: readonly (readonly [title: string, html: string])[]): st
 figure{display:inline-block;margin:0 1rem 0 0;text-align:center}img{image-rendering:pixelated;border:1px solid #ccc}
 pre{white-space:pre-wrap;background:#f4f4f4;padding:.7rem}</style></head><body>
 <h1>Fine-R1 in one page</h1>
-${sections.map(([title, html]) => `<h2>${escape(title)}</h2>\n${html}`).join("\n")}
+${sections.map(([title, html]) => `<h2>${escapeHtml(title)}</h2>\n${html}`).join("\n")}
 </body></html>
 `;
 
@@ -69,10 +67,10 @@ triplet    anchor ${name}; positive ${positive.subcategory.name} by ${positive.s
   writeText(
     out,
     page([
-      ["An image and a question", `${picture(anchor.file!, `truth: ${name}`)}<p>${escape(question)}</p>`],
-      ["A rationale", `<pre>${escape(think)}</pre>`],
-      ["An answer", `<pre>${escape(answer)}</pre>`],
-      ["A reward", `<p>${escape(rewardText)}</p>`],
+      ["An image and a question", `${picture(anchor.file!, `truth: ${name}`)}<p>${escapeHtml(question)}</p>`],
+      ["A rationale", `<pre>${escapeHtml(think)}</pre>`],
+      ["An answer", `<pre>${escapeHtml(answer)}</pre>`],
+      ["A reward", `<p>${escapeHtml(rewardText)}</p>`],
       [
         "A triplet: anchor, positive, negative",
         picture(anchor.file!, name) +

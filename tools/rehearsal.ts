@@ -13,7 +13,8 @@ import { performance } from "node:perf_hooks";
 import sharp from "sharp";
 import { writeSharegpt } from "../lib/formats/sharegpt";
 import { publishedPreprocessorJson } from "../lib/model/published";
-import { writeText } from "../lib/util/files";
+import { parameterCount } from "../lib/model/shapes";
+import { readJsonObject, writeText } from "../lib/util/files";
 import { random } from "../lib/util/random";
 import { root } from "./environment";
 import { exampleResponse } from "./example-records";
@@ -24,6 +25,8 @@ const MODEL = path.join(FOLDER, "model");
 const PICTURES = path.join(FOLDER, "pictures");
 const RECORDS = path.join(FOLDER, "records.json");
 const TOKENIZER = path.join(root, "test/fixtures/parity/qwen2.5-tokenizer/model");
+/** Where Qwen2.5-VL's own chat template is: Qwen2.5's, which comes with the tokenizer, has no images. */
+const TEMPLATE = path.join(root, "test/fixtures/parity/fixture-tied/model/tokenizer_config.json");
 /** The most that a stage may hold, GiB. */
 const LIMIT_GIB = 20;
 
@@ -90,12 +93,13 @@ async function writeData(): Promise<void> {
   writeSharegpt(RECORDS, [{ system: null, user: "What is this?", assistant, image }]);
 }
 
-/** The checkpoint: random weights, the published tokenizer's files (with part of its vocabulary), the published limits. */
-function writeCheckpoint(): number {
-  const parameters = writeBigCheckpoint(MODEL, CONFIG_3B, 1);
+/** The checkpoint: random weights, the published tokenizer's files (with part of its vocabulary), template and limits. */
+function writeCheckpoint(): void {
+  writeBigCheckpoint(MODEL, CONFIG_3B, 1);
   for (const file of fs.readdirSync(TOKENIZER)) fs.copyFileSync(path.join(TOKENIZER, file), path.join(MODEL, file));
+  const { chat_template } = readJsonObject(TEMPLATE);
+  writeText(path.join(MODEL, "chat_template.json"), `${JSON.stringify({ chat_template })}\n`);
   writeText(path.join(MODEL, "preprocessor_config.json"), `${JSON.stringify(publishedPreprocessorJson)}\n`);
-  return parameters;
 }
 
 /** What a stage's process reports. */
@@ -131,8 +135,8 @@ async function main(): Promise<void> {
   const begun = performance.now();
   fs.rmSync(path.join(root, "data/runs/rehearsal"), { recursive: true, force: true });
   await writeData();
-  const weights = path.join(MODEL, "model.safetensors.index.json");
-  const parameters = fs.existsSync(weights) ? 3754622976 : writeCheckpoint();
+  if (!fs.existsSync(path.join(MODEL, "preprocessor_config.json"))) writeCheckpoint();
+  const parameters = parameterCount(CONFIG_3B);
   console.log(
     `checkpoint of ${(parameters / 1e9).toFixed(2)} billion parameters: ${Math.round((performance.now() - begun) / 1000)} s`,
   );

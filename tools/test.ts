@@ -1,6 +1,7 @@
 /**
- * `npm test`: types, lint, import order, format, unit tests, and every notebook at `smoke` scale through the real kernel. The whole output of
- * each goes to .setup/test/; what failed is shown, then one screen of summary with "N passed, N failed" as its last line.
+ * `npm test`: types, lint, import order, format, unit tests, and every notebook at `smoke` scale through the real kernel.
+ * Checks that use one core run two at a time. The whole output of each goes to .setup/test/; what failed is shown, then
+ * one screen of summary with "N passed, N failed" as its last line.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -11,6 +12,7 @@ import { openBenchmark } from "../lib/benchmark/open";
 import { writeSharegpt } from "../lib/formats/sharegpt";
 import { root } from "./environment";
 import { exampleRecords } from "./example-records";
+import { longOutputs } from "./notebooks/long-outputs";
 import { allNotebooks, runNotebook } from "./notebooks/run";
 import { clock, ProgressLines } from "./notebooks/progress-lines";
 
@@ -106,15 +108,32 @@ async function checkUnits(): Promise<Omit<CheckResult, "milliseconds">> {
   return { name: "unit", passed: report.numPassedTests, failed: failed + stray, details };
 }
 
-async function checkNotebooks(): Promise<Omit<CheckResult, "milliseconds">> {
-  const files = allNotebooks();
-  const failures: string[] = [];
+/** Two kernels that each use both cores slow one another down. */
+const ONE_CORE = { TF_NUM_INTRAOP_THREADS: "1" };
+
+/** Runs notebooks at `smoke` scale; one fails where a cell fails or prints pages of text. */
+async function checkRun(
+  name: string,
+  files: string[],
+  run: string,
+  environment: Record<string, string> = {},
+): Promise<Omit<CheckResult, "milliseconds">> {
+  // two checks share the terminal: whole lines only
+  const lines = new ProgressLines({ write: (text) => process.stdout.write(text) });
+  const details: string[] = [];
   for (const file of files) {
-    const result = await runNotebook(file, { scale: "smoke", run: "test" });
-    if (!result.ok) failures.push(`${path.relative(root, file)}: see above`);
+    const result = await runNotebook(
+      file,
+      { scale: "smoke", run, environment: { ...ONE_CORE, ...environment } },
+      lines,
+    );
+    const problems = result.ok && result.path !== null ? longOutputs(result.path) : ["see above"];
+    if (problems.length > 0) details.push(`${path.relative(root, file)}: ${problems.join("; ")}`);
   }
-  return { name: "notebooks", passed: files.length - failures.length, failed: failures.length, details: failures };
+  return { name, passed: files.length - details.length, failed: details.length, details };
 }
+
+const checkNotebooks = (): Promise<Omit<CheckResult, "milliseconds">> => checkRun("notebooks", allNotebooks(), "test");
 
 /**
  * SFT, TAPO and the benchmark on what is no drawing: a small image set of JPEGs of unequal sizes, and the checkpoint of the parity
@@ -129,14 +148,8 @@ async function checkPhotographs(): Promise<Omit<CheckResult, "milliseconds">> {
     writeSharegpt(records, exampleRecords(await openBenchmark({ benchmark: set })));
     // its answers are noise, so that no group holds right and wrong ones
     const rest = `model=${model},teacher=${records},rl.whenNoGroupSurvives=keep-all`;
-    const environment = { FINE_R1_SET: `benchmark=${set},${rest}` };
     const files = allNotebooks().filter((file) => /^0[2-4]-/.test(path.basename(file)));
-    const failures: string[] = [];
-    for (const file of files) {
-      const result = await runNotebook(file, { scale: "smoke", run: "test-photographs", environment });
-      if (!result.ok) failures.push(`${path.relative(root, file)}: see above`);
-    }
-    return { name: "photographs", passed: files.length - failures.length, failed: failures.length, details: failures };
+    return await checkRun("photographs", files, "test-photographs", { FINE_R1_SET: `benchmark=${set},${rest}` });
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -144,46 +157,41 @@ async function checkPhotographs(): Promise<Omit<CheckResult, "milliseconds">> {
 
 /** Without the native engine `smoke` must run as well, on tfjs's JavaScript backend: generation and CoT construction. */
 async function checkJavaScriptEngine(): Promise<Omit<CheckResult, "milliseconds">> {
-  const file = allNotebooks().find((notebook) => path.basename(notebook).startsWith("01-"));
-  if (file === undefined) throw new Error("notebooks/01-*.ipynb is missing");
-  const { ok } = await runNotebook(file, { scale: "smoke", run: "test-js", environment: { FINE_R1_ENGINE: "js" } });
-  return {
-    name: "js engine",
-    passed: ok ? 1 : 0,
-    failed: ok ? 0 : 1,
-    details: ok ? [] : [`${path.relative(root, file)}: see above`],
-  };
+  const files = allNotebooks().filter((file) => path.basename(file).startsWith("01-"));
+  if (files.length === 0) throw new Error("notebooks/01-*.ipynb is missing");
+  return await checkRun("js engine", files, "test-js", { FINE_R1_ENGINE: "js" });
 }
 
 async function main(): Promise<void> {
   const begun = Date.now();
   fs.mkdirSync(logFolder, { recursive: true });
   const results: CheckResult[] = [];
-  const lines = new ProgressLines();
-  const check = async (
-    title: string,
-    work: () => Promise<Omit<CheckResult, "milliseconds">>,
-    hasOwnLines = false,
-  ): Promise<void> => {
+  const check = async (work: () => Promise<Omit<CheckResult, "milliseconds">>): Promise<void> => {
     const started = Date.now();
-    if (!hasOwnLines) lines.start(title, "");
     const result = await work();
-    if (!hasOwnLines) lines.end(result.failed > 0 ? "FAILED" : "ok");
-    results.push({ ...result, milliseconds: Date.now() - started });
+    const milliseconds = Date.now() - started;
+    results.push({ ...result, milliseconds });
+    console.log(`${result.name.padEnd(12)} ${result.failed > 0 ? "FAILED" : "ok"}  ${clock(milliseconds)}`);
   };
-  await check("types    ", () => checkTool("types", [bin("typescript/bin/tsc"), "-p", "."]));
-  await check("lint     ", () => checkTool("lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"]));
-  await check("imports  ", () =>
-    checkTool("imports", [
-      bin("dependency-cruiser/bin/dependency-cruise.mjs"),
-      ...["lib", "cli", "tools", "--config", ".dependency-cruiser.cjs"],
-    ]),
+  /** Lanes run side by side, the checks of a lane one after the other. */
+  const sideBySide = async (...lanes: (() => Promise<Omit<CheckResult, "milliseconds">>)[][]): Promise<void> => {
+    await Promise.all(
+      lanes.map(async (lane) => {
+        for (const work of lane) await check(work);
+      }),
+    );
+  };
+  const cruise = ["lib", "cli", "tools", "--config", ".dependency-cruiser.cjs"];
+  await sideBySide(
+    [() => checkTool("lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"])],
+    [
+      () => checkTool("types", [bin("typescript/bin/tsc"), "-p", "."]),
+      () => checkTool("format", [bin("prettier/bin/prettier.cjs"), "--check", "."]),
+      () => checkTool("imports", [bin("dependency-cruiser/bin/dependency-cruise.mjs"), ...cruise]),
+    ],
   );
-  await check("format   ", () => checkTool("format", [bin("prettier/bin/prettier.cjs"), "--check", "."]));
-  await check("unit     ", checkUnits);
-  await check("notebooks", checkNotebooks, true);
-  await check("photographs", checkPhotographs, true);
-  await check("js engine", checkJavaScriptEngine, true);
+  await check(checkUnits);
+  await sideBySide([checkNotebooks], [checkJavaScriptEngine, checkPhotographs]);
 
   for (const { name, failed, details } of results) {
     if (failed > 0) console.log(`\n── ${name}: failed (.setup/test/${name}.log)\n${details.slice(0, 60).join("\n")}`);

@@ -1,6 +1,7 @@
 /** Several images in one PNG, with captions. */
 import sharp from "sharp";
 import { reasonOf, uprightImage } from "../processor/image-decode";
+import { escapeHtml } from "../util/escape-html";
 
 export interface ImageStripOptions {
   /** One per image, drawn below it. */
@@ -13,8 +14,6 @@ export interface ImageStripOptions {
 
 const GAP = 8;
 const LINE = 14;
-
-const escapeXml = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 /** Breaks a caption into at most three lines of about `width` pixels (7 a character). */
 export function wrapCaption(caption: string, width: number): string[] {
@@ -73,7 +72,7 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
   const texts = wrapped.flatMap((lines, i) => {
     const [left, top] = place(i);
     return lines.map(
-      (line, k) => `<text x="${left + size / 2}" y="${top + size + 2 + (k + 1) * LINE - 3}">${escapeXml(line)}</text>`,
+      (line, k) => `<text x="${left + size / 2}" y="${top + size + 2 + (k + 1) * LINE - 3}">${escapeHtml(line)}</text>`,
     );
   });
   const layer = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><g font-family="DejaVu Sans, Liberation Sans, Arial, sans-serif" font-size="11" fill="#222" text-anchor="middle">${texts.join("")}</g></svg>`;

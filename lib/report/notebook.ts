@@ -1,5 +1,6 @@
 /** What cells show: figures, images, tables and text. Outside a notebook the text form is printed. */
 import { currentKernel, type MimeBundle } from "./kernel";
+import { escapeHtml } from "../util/escape-html";
 import { imageStrip, type ImageStripOptions } from "./image-strip";
 
 /** Shows a bundle; its `text/plain` is what appears where nothing richer can. */
@@ -137,8 +138,6 @@ function isNumericColumn(texts: readonly string[]): boolean {
   const written = texts.filter((text) => text !== "");
   return written.some((text) => /\d/.test(text)) && written.every((text) => NUMERIC.test(text));
 }
-
-const escapeHtml = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 /** A table as aligned text and as HTML; numbers to the right. */
 export function renderTable(

@@ -126,6 +126,9 @@ describe("data check", () => {
     ]);
     expect(reports[0].problem).toMatch(/images_variant_train\.txt, line 1: "x"/);
     expect(reports[1].source?.url).toMatch(/^https:/);
+    const { out } = await capture(run, ["check", "--sets", root]);
+    expect(out).toMatch(/\nbird: CUB-200-2011: absent; "Caltech.*", https:.*\ncar: /);
+    expect(out).toMatch(/own: .*whole[\s\S]*How to get one of them, and where to put it: data check NAME\n$/);
   });
 
   it("a bad row of an annotation file: broken by file and line, or left out and listed", async () => {

@@ -3,46 +3,11 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { toBfloat16 } from "../../lib/model/half";
 import { configToJson, type ModelConfig } from "../../lib/model/config";
+import { publishedConfig } from "../../lib/model/published";
 import { paramShapes } from "../../lib/model/shapes";
 
 /** The published configuration of Qwen2.5-VL-3B-Instruct. */
-export const CONFIG_3B: ModelConfig = {
-  text: {
-    vocabSize: 151936,
-    hiddenSize: 2048,
-    intermediateSize: 11008,
-    numHiddenLayers: 36,
-    numAttentionHeads: 16,
-    numKeyValueHeads: 2,
-    headDim: 128,
-    rmsNormEps: 1e-6,
-    ropeTheta: 1e6,
-    mropeSection: [16, 24, 24],
-    maxPositionEmbeddings: 128000,
-    initializerRange: 0.02,
-  },
-  vision: {
-    depth: 32,
-    hiddenSize: 1280,
-    intermediateSize: 3420,
-    numHeads: 16,
-    inChannels: 3,
-    patchSize: 14,
-    temporalPatchSize: 2,
-    spatialMergeSize: 2,
-    windowSize: 112,
-    fullattBlockIndexes: [7, 15, 23, 31],
-    outHiddenSize: 2048,
-    tokensPerSecond: 2,
-  },
-  tieWordEmbeddings: true,
-  imageTokenId: 151655,
-  videoTokenId: 151656,
-  visionStartTokenId: 151652,
-  visionEndTokenId: 151653,
-  bosTokenId: 151643,
-  eosTokenId: 151645,
-};
+export const CONFIG_3B: ModelConfig = publishedConfig("Qwen2.5-VL-3B-Instruct");
 
 const SHARD = 2 ** 31;
 
