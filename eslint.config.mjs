@@ -19,6 +19,8 @@ export default tseslint.config(
         { argsIgnorePattern: "^_", varsIgnorePattern: "^_", destructuredArrayIgnorePattern: "^_" },
       ],
       eqeqeq: "error",
+      // Prettier breaks code at 120 columns and leaves comments alone.
+      "max-len": ["error", { code: 1000, comments: 120, ignoreUrls: true }],
     },
   },
   {

@@ -21,7 +21,10 @@ const recipeOf = ({ steps, loss, fewshotRate }: ContrastiveOptions): Contrastive
   fewshotLearningRate: fewshotRate ?? contrastiveRecipe.fewshotLearningRate,
 });
 
-/** Prints the counts of pairs and the table; the predictions are in `data/runs/<run>/baselines`, for `table --baselines`. */
+/**
+ * Prints the counts of pairs and the table; the predictions are in `data/runs/<run>/baselines`, for
+ * `table --baselines`.
+ */
 export function run(options: ContrastiveOptions): Promise<number> {
   const recipe = recipeOf(options);
   return withExperiment(settingsOf(options), "contrastive", async (experiment, watch) => {

@@ -83,7 +83,10 @@ export async function rows({ onBadRow, decode, json }: RowsOptions, file: string
   return report.skipped > 0 || report.rows === 0 ? 2 : 0;
 }
 
-/** The sets to look at, with their folders: `set`; else all published ones and any other folder in `sets`. @throws Error */
+/**
+ * The sets to look at, with their folders: `set`; else all published ones and any other folder in `sets`.
+ * @throws Error
+ */
 function setsOf(sets: string | undefined, set: string | undefined): { name: string; root: string }[] {
   if (sets !== undefined && !existsSync(sets)) throw new Error(`--sets ${sets}: no such folder`);
   const base = path.resolve(sets ?? setsFolder());
@@ -105,9 +108,10 @@ function setsOf(sets: string | undefined, set: string | undefined): { name: stri
 }
 
 /**
- * A set without a reader of its own is read as a folder per class. `--decode` reads every image whole, which takes minutes a set; without it
- * an image that is cut off after its header passes.
- * @returns exit code: 0 where every set asked for is whole; 2 where a set is absent, broken or incomplete, or rows are bad
+ * A set without a reader of its own is read as a folder per class. `--decode` reads every image whole, which takes
+ * minutes a set; without it an image that is cut off after its header passes.
+ * @returns exit code: 0 where every set asked for is whole; 2 where a set is absent, broken or incomplete, or rows are
+ * bad
  */
 export async function check({ sets, decode, onBadRow, json }: CheckOptions, set?: string): Promise<number> {
   const reports: SetReport[] = [];

@@ -75,7 +75,10 @@ function report(options: EvaluateOptions, out: string, { rows, resumed, dropped,
   return skipped.length > 0 ? 2 : 0;
 }
 
-/** @returns exit code: 0 where every row has its answer; 2 where rows were skipped @throws Error where an option, the benchmark or the model is bad */
+/**
+ * @returns exit code: 0 where every row has its answer; 2 where rows were skipped
+ * @throws Error where an option, the benchmark or the model is bad
+ */
 export async function run(options: EvaluateOptions): Promise<number> {
   const { endpoint, adapter, benchmark, images, split, question } = options;
   const settings = evaluationSettings(options);

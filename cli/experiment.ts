@@ -1,4 +1,7 @@
-/** From a command's options to an open experiment: the settings that notebooks read, chosen by options of the same names. */
+/**
+ * From a command's options to an open experiment: the settings that notebooks read, chosen by options of the same
+ * names.
+ */
 import { openExperiment } from "../lib/experiment/open";
 import { loadSettings, type Settings } from "../lib/experiment/settings";
 import type { Watch } from "../lib/experiment/stage";

@@ -17,7 +17,8 @@ function messagesOf({ system, prompt, image: images }: GenerateOptions): Message
 }
 
 /**
- * Streams the response's text; `--json` prints `{prompt_token_ids, image_grid_thw, token_ids, log_probs, text}` on one line instead.
+ * Streams the response's text; `--json` prints `{prompt_token_ids, image_grid_thw, token_ids, log_probs, text}` on one
+ * line instead.
  * @returns exit code 0
  * @throws Error where the checkpoint, an image or an option is bad
  */

@@ -1,4 +1,6 @@
-/** `gpu-check`: the engine's tests, the parity fixtures and a few benches on a GPU, and a report (docs/gpu-report.json). */
+/**
+ * `gpu-check`: the engine's tests, the parity fixtures and a few benches on a GPU, and a report (docs/gpu-report.json).
+ */
 import "./grow-gpu-memory"; // before TensorFlow: this process stays while the tests run in others
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
@@ -12,7 +14,9 @@ import { setUp } from "../test/bench/ours/train-step";
 import { root } from "../tools/environment";
 import { print } from "./output";
 
-/** What is run, in order, with TF32 off and TensorFlow's deterministic kernels, since some say "the same numbers again". */
+/**
+ * What is run, in order, with TF32 off and TensorFlow's deterministic kernels, since some say "the same numbers again".
+ */
 const CHECKS: { name: string; files: string[] }[] = [
   { name: "engine", files: ["test/engine", "test/loss"] },
   { name: "parity", files: ["test/model", "test/processor"] },
@@ -46,7 +50,10 @@ function product(n: number, bf16: boolean, exact: Tensor | null): { tflops: numb
   return { tflops: (2 * n ** 3) / (best * 1e9), result, error };
 }
 
-/** Milliseconds of a training step of the benchmark's `train-step`, the least of some runs of ten, by precision and compiler. */
+/**
+ * Milliseconds of a training step of the benchmark's `train-step`, the least of some runs of ten, by precision and
+ * compiler.
+ */
 export async function stepMilliseconds(
   variants = ["f32", "f32,xla", "bf16", "bf16,xla"],
   runs = 5,

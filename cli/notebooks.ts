@@ -9,7 +9,10 @@ import { UsageError } from "./values";
 
 const nameOf = (file: string): string => path.basename(file, ".ipynb");
 
-/** A notebook by its file, or by its name in `notebooks/`, with or without the suffix. @throws UsageError with the names there are */
+/**
+ * A notebook by its file, or by its name in `notebooks/`, with or without the suffix.
+ * @throws UsageError with the names there are
+ */
 export function findNotebook(name: string, all: readonly string[] = allNotebooks()): string {
   if (fs.existsSync(name) && fs.statSync(name).isFile()) return name;
   const found = all.find((file) => nameOf(file) === nameOf(name) && path.dirname(name) === ".");

@@ -1,6 +1,6 @@
 /**
- * Options that several commands share, each declared once: same name, same meaning, same range everywhere. Options are made anew at
- * each call, since the program that takes them holds their values.
+ * Options that several commands share, each declared once: same name, same meaning, same range everywhere. Options are
+ * made anew at each call, since the program that takes them holds their values.
  */
 import { Option, type Command, type OptionValues } from "@commander-js/extra-typings";
 import type { Precision } from "../lib/engine/precision";
@@ -8,7 +8,10 @@ import type { Scale } from "../lib/experiment/settings";
 import type { OnBadRow } from "../lib/util/lines";
 import { collect, collectSetting, describeRange, parseNumber, parseRunName, type NumberRange } from "./values";
 
-/** Scales of settings. Here and below, literals stand for lists of modules that load TensorFlow: help must not wait for it. */
+/**
+ * Scales of settings. Here and below, literals stand for lists of modules that load TensorFlow: help must not wait for
+ * it.
+ */
 export const SCALES = ["smoke", "default", "paper"] as const satisfies readonly Scale[];
 export const FLOAT_TYPES = ["auto", "float32", "bfloat16"] as const satisfies readonly Precision[];
 const ON_BAD_ROW = ["stop", "skip"] as const satisfies readonly OnBadRow[];

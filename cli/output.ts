@@ -11,7 +11,10 @@ export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
 const snake = (key: string): string => key.replace(/[a-z\d](?=[A-Z])/g, "$&_").toLowerCase();
 
-/** A report with the keys of its fields in snake_case, at every depth. For reports whose keys are all fields: names of data are no keys of it. */
+/**
+ * A report with the keys of its fields in snake_case, at every depth. For reports whose keys are all fields: names of
+ * data are no keys of it.
+ */
 export function snakeCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCase);
   if (value === null || typeof value !== "object") return value;

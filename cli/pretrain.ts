@@ -45,7 +45,10 @@ import { print } from "./output";
 /** Every number of the pre-training run. */
 const recipe = {
   vocabSize: 3072,
-  /** Images a step; the first `named` of them come with a rationale and a direct answer, the others with questions on what is to be seen. */
+  /**
+   * Images a step; the first `named` of them come with a rationale and a direct answer, the others with questions on
+   * what is to be seen.
+   */
   images: 80,
   named: 32,
   texts: 12,

@@ -11,7 +11,10 @@ import { run as mainJob } from "./run";
 
 const MAIN = { scale: "default", run: "main", set: [] as string[] } as const;
 
-/** What is published: the main job, and beside it what `figures/` has already, which follows its code too. @returns exit code */
+/**
+ * What is published: the main job, and beside it what `figures/` has already, which follows its code too.
+ * @returns exit code
+ */
 async function make(figures: string): Promise<number> {
   const job = await mainJob({ ...MAIN, verbose: false }, []);
   if (job !== 0) return job;

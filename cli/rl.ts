@@ -6,7 +6,10 @@ import type { RlOptions } from "./commands/rl";
 import { settingsOf, withExperiment } from "./experiment";
 import { print, printJson } from "./output";
 
-/** @returns exit code: 0; 2 where rows or records were left out @throws Error where something is bad, or nothing was learnt */
+/**
+ * @returns exit code: 0; 2 where rows or records were left out
+ * @throws Error where something is bad, or nothing was learnt
+ */
 export function run(options: RlOptions): Promise<number> {
   const { method, start, triplets } = options;
   const chosen = Object.entries({ start, triplets }).flatMap(([name, value]) => (value ? [`${name}=${value}`] : []));

@@ -21,7 +21,10 @@ async function readNames(file: string): Promise<string[]> {
 
 const percent = (x: number): string => `${(100 * x).toFixed(2)} %`;
 
-/** Scores for people; in the closed world with the always-first policy and accuracy by the truth's position. Lines end in a newline. */
+/**
+ * Scores for people; in the closed world with the always-first policy and accuracy by the truth's position. Lines end
+ * in a newline.
+ */
 export function describeScores(
   title: string,
   rows: readonly ScorableRow[],
@@ -45,7 +48,8 @@ export function describeScores(
 /**
  * `--json` prints `{n, skipped, substring, exact, listing}` (fractions of n) on one line; otherwise a few lines for
  * people, with the always-first policy and accuracy by the truth's position where rows have options. `--similarity DIR`
- * adds the mean semantic similarity (open world; a directory with SigLIP's text tower). Bad lines go to stderr with file and line.
+ * adds the mean semantic similarity (open world; a directory with SigLIP's text tower). Bad lines go to stderr with
+ * file and line.
  * @returns exit code: 0; 2 where lines were skipped; 1 where no row could be scored
  * @throws Error where a file cannot be read
  */

@@ -6,7 +6,10 @@ import type { SftOptions } from "./commands/sft";
 import { settingsOf, withExperiment } from "./experiment";
 import { print, printJson } from "./output";
 
-/** @returns exit code: 0; 2 where records were left out @throws Error where an option, a record, an image or the model is bad */
+/**
+ * @returns exit code: 0; 2 where records were left out
+ * @throws Error where an option, a record, an image or the model is bad
+ */
 export function run(options: SftOptions): Promise<number> {
   const { method } = options;
   return withExperiment(settingsOf(options), method, async (experiment, watch) => {

@@ -1,11 +1,16 @@
-/** `--similarity DIR` of `score` and `table`: the column where a text tower is at hand, else the reason why there is none. */
+/**
+ * `--similarity DIR` of `score` and `table`: the column where a text tower is at hand, else the reason why there is
+ * none.
+ */
 import { openTowers } from "../lib/eval/onnx";
 import { compareMethods } from "../lib/train/methods";
 import type { PredictionRow, ScorableRow } from "../lib/eval/rows";
 import { meanSimilarity, semanticSimilarities } from "../lib/eval/similarity";
 import type { TableRow } from "../lib/report/tables";
 
-/** Similarities of open-world rows, or null with the reason on stderr: a missing model leaves out a column, not a table. */
+/**
+ * Similarities of open-world rows, or null with the reason on stderr: a missing model leaves out a column, not a table.
+ */
 export async function similaritiesOrReason(dir: string, rows: readonly ScorableRow[]): Promise<number[] | null> {
   if (rows.length === 0) {
     process.stderr.write("similarity left out: there are no open-world rows\n");

@@ -24,7 +24,10 @@ function placesOf({ run: name, predictions, out, baselines }: TableOptions): { d
   };
 }
 
-/** Predictions of the folder, with those of `baselines` beside it where asked. @throws Error under `stop` where a line is bad, or where there is no row */
+/**
+ * Predictions of the folder, with those of `baselines` beside it where asked.
+ * @throws Error under `stop` where a line is bad, or where there is no row
+ */
 async function read(directory: string, { baselines, onBadRow }: TableOptions): Promise<Predictions> {
   const beside = path.join(path.dirname(path.resolve(directory)), "baselines");
   const parts = [await readPredictions(directory), ...(baselines ? [await readPredictions(beside)] : [])];
@@ -68,7 +71,8 @@ async function describe(options: TableOptions, { rows, files, skipped }: Predict
 }
 
 /**
- * Prints methods x (closed seen, closed unseen, open seen, open unseen, mean) with intervals, and writes the CSV. `--csv` prints the CSV instead.
+ * Prints methods x (closed seen, closed unseen, open seen, open unseen, mean) with intervals, and writes the CSV.
+ * `--csv` prints the CSV instead.
  * @returns exit code 0
  * @throws Error, with nothing written, where a line cannot be used (unless it is to be skipped) or nothing is there
  */

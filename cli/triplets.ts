@@ -7,7 +7,10 @@ import type { TripletsOptions } from "./commands/triplets";
 import { settingsOf, withExperiment } from "./experiment";
 import { note, print, printJson } from "./output";
 
-/** @returns exit code: 0; 2 where images were left out @throws Error where the file is there already, or no row can be made */
+/**
+ * @returns exit code: 0; 2 where images were left out
+ * @throws Error where the file is there already, or no row can be made
+ */
 export function run(options: TripletsOptions): Promise<number> {
   return withExperiment(settingsOf(options), "triplets", async (experiment) => {
     const out = path.resolve(options.out ?? path.join(experiment.folder, "triplets.parquet"));

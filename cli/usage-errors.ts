@@ -2,7 +2,10 @@
 import type { CommanderError, CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { orOf, UsageError } from "./values";
 
-/** An option of an earlier version: what it is called now. Where `now` is given, it concerns only commands that have that option. */
+/**
+ * An option of an earlier version: what it is called now. Where `now` is given, it concerns only commands that have
+ * that option.
+ */
 interface Renamed {
   old: string;
   now?: string;
@@ -52,8 +55,8 @@ function renamed(command: CommandUnknownOpts, flag: string): Renamed | undefined
 }
 
 /**
- * Looks at the options before they are read: one that is unknown is said before one that is missing, and an option is not taken
- * for the value of another.
+ * Looks at the options before they are read: one that is unknown is said before one that is missing, and an option is
+ * not taken for the value of another.
  * @throws UsageError @throws CommanderError
  */
 export function checkOptions(command: CommandUnknownOpts, args: readonly string[]): void {

@@ -61,7 +61,10 @@ export function parseWord(text: string): string {
   return text;
 }
 
-/** The name of a run, which is that of its folder in `data/runs`: the rule of `lib/experiment/settings.ts`. @throws InvalidArgumentError */
+/**
+ * The name of a run, which is that of its folder in `data/runs`: the rule of `lib/experiment/settings.ts`.
+ * @throws InvalidArgumentError
+ */
 export function parseRunName(text: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(text))
     throw new InvalidArgumentError("expected letters, digits, - and _ only, at most 64");

@@ -1,4 +1,7 @@
-/** `zero-shot`: a CLIP or SigLIP model from a local ONNX directory on any set, to a predictions file that `score` and `table` read. */
+/**
+ * `zero-shot`: a CLIP or SigLIP model from a local ONNX directory on any set, to a predictions file that `score` and
+ * `table` read.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import * as path from "node:path";

@@ -49,7 +49,9 @@ class StrayErrors {
   }
 }
 
-/** What is wrong with a cell's types, with places; those in its first line are counted without what was put before it. */
+/**
+ * What is wrong with a cell's types, with places; those in its first line are counted without what was put before it.
+ */
 function describeDiagnostics(diagnostics, firstColumn) {
   const lines = diagnostics.map(({ fileName, start, messageText }) => {
     const shift = start.line === 0 && !fileName ? firstColumn : 0;

@@ -12,7 +12,10 @@ class CellSyntaxError extends Error {
 
 const spaces = (text) => text.replace(/[^\r\n]/g, " ");
 
-/** `export` stands before `import`'s six letters too: `export { a } from "m"` brings in what `import { a } from "m"` does. */
+/**
+ * `export` stands before `import`'s six letters too: `export { a } from "m"` brings in what `import { a } from "m"`
+ * does.
+ */
 function reexported(ts, statement, sourceFile) {
   const start = statement.getStart(sourceFile);
   const { exportClause } = statement;
@@ -77,7 +80,9 @@ function withoutExports(ts, code) {
   return text;
 }
 
-/** tslab takes `await` for an identifier where it is followed by "(" or stands in `for await`, unless one stood before. */
+/**
+ * tslab takes `await` for an identifier where it is followed by "(" or stands in `for await`, unless one stood before.
+ */
 function withAwait(code) {
   return /\bawait\b/.test(code) ? `await 0;${code}` : code;
 }

@@ -20,7 +20,10 @@ class CheckedFiles {
     this.version = version;
   }
 
-  /** One name for everything that the result of a check depends on: the files' texts, the compiler, its options, packages. */
+  /**
+   * One name for everything that the result of a check depends on: the files' texts, the compiler, its options,
+   * packages.
+   */
   key(program, files, isCell) {
     const hash = createHash("sha256").update(JSON.stringify([this.version, program.getCompilerOptions()]));
     if (fs.existsSync(this.lock)) hash.update(fs.readFileSync(this.lock));

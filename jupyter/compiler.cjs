@@ -34,8 +34,8 @@ function separateTimers(host) {
 
 /**
  * tslab checks every imported file again with every cell (two seconds for lib/), and asks whether declarations could be
- * written of it. Here the cell is checked each time, what it imports until nothing is wrong and again once a file changed;
- * another kernel may have found that already.
+ * written of it. Here the cell is checked each time, what it imports until nothing is wrong and again once a file
+ * changed; another kernel may have found that already.
  */
 function checkImportsOnce(ts, checked) {
   let clean = new Set(); // the compiler keeps a file's object until its text changes
@@ -71,8 +71,8 @@ function importMeanings(ts, checker, cell) {
 }
 
 /**
- * Imported files are turned into JavaScript by esbuild, in a tenth of the compiler's time; cells by the compiler with the
- * transformer of cell-output.cjs. What is made is left in `compiled`.
+ * Imported files are turned into JavaScript by esbuild, in a tenth of the compiler's time; cells by the compiler with
+ * the transformer of cell-output.cjs. What is made is left in `compiled`.
  */
 function emitWith(ts, { rootDir, outDir }, compiled) {
   function emitImported(file, write) {

@@ -65,8 +65,8 @@ function splitDeclarations(ts, text, imports) {
 }
 
 /**
- * Earlier declarations with those of a new cell. A name that is declared again is the new one's; where only its value or
- * only its type is declared again, the other stays, as `any` where the old statement declared both.
+ * Earlier declarations with those of a new cell. A name that is declared again is the new one's; where only its value
+ * or only its type is declared again, the other stays, as `any` where the old statement declared both.
  */
 function mergeDeclarations(earlier, fresh) {
   const again = new Map();

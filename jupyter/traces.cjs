@@ -1,4 +1,6 @@
-/** What is said of an error: its trace in lines of the cell and of TypeScript files, without the kernel's own frames. */
+/**
+ * What is said of an error: its trace in lines of the cell and of TypeScript files, without the kernel's own frames.
+ */
 "use strict";
 const { SourceMap } = require("node:module");
 const util = require("node:util");

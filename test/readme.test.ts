@@ -1,4 +1,7 @@
-/** What the repository shows must be what its code made: generated tables, figures' stamps, links, names of files and scripts. */
+/**
+ * What the repository shows must be what its code made: generated tables, figures' stamps, links, names of files and
+ * scripts.
+ */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import * as path from "node:path";
@@ -45,8 +48,8 @@ describe("what the repository shows", () => {
   const names = all.filter((name) => !ownRuns.test(name));
 
   /**
-   * Where figures are of an earlier code, docs/log.md must name it (the first twelve characters of its hash) and say why its
-   * results still hold, or that they don't.
+   * Where figures are of an earlier code, docs/log.md must name it (the first twelve characters of its hash) and say
+   * why its results still hold, or that they don't.
    */
   it("has figures of this code, settings and data (npm run refresh makes them anew), or the log says of which", async () => {
     expect(names.length).toBeGreaterThanOrEqual(6);

@@ -1,4 +1,7 @@
-/** Records in the form that a teacher's have, for checks of a model that knows nothing: no rationale says more than a name. */
+/**
+ * Records in the form that a teacher's have, for checks of a model that knows nothing: no rationale says more than a
+ * name.
+ */
 import { fewShotImages } from "../lib/benchmark/roles";
 import type { Benchmark } from "../lib/benchmark/types";
 import type { SftRecord } from "../lib/formats/sharegpt";

@@ -1,6 +1,7 @@
 /**
  * Peak memory of a training step, measured and as `lib/model/memory-plan.ts` foresees it: `npm run measure-memory`.
- * Each case runs in a process of its own; what is counted is the highest resident set after TensorFlow has started. Writes docs/memory.json.
+ * Each case runs in a process of its own; what is counted is the highest resident set after TensorFlow has started.
+ * Writes docs/memory.json.
  */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -135,7 +136,10 @@ function measure({ config, rows, text, scored, recompute, parts = 1 }: Case): vo
   process.stdout.write(String(1024 * process.resourceUsage().maxRSS - start));
 }
 
-/** Without TensorFlow's pool of large blocks, and with freed blocks given back at once: what is in use, not what is kept. */
+/**
+ * Without TensorFlow's pool of large blocks, and with freed blocks given back at once: what is in use, not what is
+ * kept.
+ */
 const NO_POOL = { TF_ENABLE_ONEDNN_OPTS: "0", MALLOC_MMAP_THRESHOLD_: "1000000" };
 
 const index = process.argv[2];

@@ -93,7 +93,9 @@ async function writeData(): Promise<void> {
   writeSharegpt(RECORDS, [{ system: null, user: "What is this?", assistant, image }]);
 }
 
-/** The checkpoint: random weights, the published tokenizer's files (with part of its vocabulary), template and limits. */
+/**
+ * The checkpoint: random weights, the published tokenizer's files (with part of its vocabulary), template and limits.
+ */
 function writeCheckpoint(): void {
   writeBigCheckpoint(MODEL, CONFIG_3B, 1);
   for (const file of fs.readdirSync(TOKENIZER)) fs.copyFileSync(path.join(TOKENIZER, file), path.join(MODEL, file));

@@ -1,7 +1,7 @@
 /**
- * `npm test`: types, lint, import order, format, unit tests, and every notebook at `smoke` scale through the real kernel.
- * Checks that use one core run two at a time. The whole output of each goes to .setup/test/; what failed is shown, then
- * one screen of summary with "N passed, N failed" as its last line.
+ * `npm test`: types, lint, import order, format, unit tests, and every notebook at `smoke` scale through the real
+ * kernel. Checks that use one core run two at a time. The whole output of each goes to .setup/test/; what failed is
+ * shown, then one screen of summary with "N passed, N failed" as its last line.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -136,8 +136,9 @@ async function checkRun(
 const checkNotebooks = (): Promise<Omit<CheckResult, "milliseconds">> => checkRun("notebooks", allNotebooks(), "test");
 
 /**
- * SFT, TAPO and the benchmark on what is no drawing: a small image set of JPEGs of unequal sizes, and the checkpoint of the parity
- * fixture with Qwen2.5-VL's tokenizer classes. The code that a real model goes through is thereby run at every check.
+ * SFT, TAPO and the benchmark on what is no drawing: a small image set of JPEGs of unequal sizes, and the checkpoint of
+ * the parity fixture with Qwen2.5-VL's tokenizer classes. The code that a real model goes through is thereby run at
+ * every check.
  */
 async function checkPhotographs(): Promise<Omit<CheckResult, "milliseconds">> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-photographs-"));
@@ -155,7 +156,9 @@ async function checkPhotographs(): Promise<Omit<CheckResult, "milliseconds">> {
   }
 }
 
-/** Without the native engine `smoke` must run as well, on tfjs's JavaScript backend: generation and CoT construction. */
+/**
+ * Without the native engine `smoke` must run as well, on tfjs's JavaScript backend: generation and CoT construction.
+ */
 async function checkJavaScriptEngine(): Promise<Omit<CheckResult, "milliseconds">> {
   const files = allNotebooks().filter((file) => path.basename(file).startsWith("01-"));
   if (files.length === 0) throw new Error("notebooks/01-*.ipynb is missing");

@@ -1,6 +1,7 @@
 /**
- * What the model is asked. Two sets: the paper's words (Stage 2 and evaluation, `reference/prompts.json` of the release)
- * for real Qwen2.5-VL models, and a short one for the shipped tiny base, whose every prompt token costs CPU time.
+ * What the model is asked. Two sets: the paper's words (Stage 2 and evaluation, `reference/prompts.json` of the
+ * release) for real Qwen2.5-VL models, and a short one for the shipped tiny base, whose every prompt token costs CPU
+ * time.
  */
 
 /** Closed world: four options are given. Open world: the question alone. */
@@ -17,7 +18,10 @@ export interface PromptSet {
   reason(question: string, options?: readonly string[]): string;
   /** Asks for the answer only. */
   direct(question: string, options?: readonly string[]): string;
-  /** The user's turn of a Stage-1 record, with the options of a closed question. @param of.direct its answer comes without reasoning */
+  /**
+   * The user's turn of a Stage-1 record, with the options of a closed question.
+   * @param of.direct its answer comes without reasoning
+   */
   stage1(question: string, of: { options?: readonly string[]; direct: boolean }): string;
   /** Stage-2 layout: problem, blank line, format instruction. */
   stage2(problem: string): string;

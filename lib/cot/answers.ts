@@ -1,4 +1,7 @@
-/** Answer-only records: the question and the bare name, no rationale. They need no teacher, only images whose names are known. */
+/**
+ * Answer-only records: the question and the bare name, no rationale. They need no teacher, only images whose names are
+ * known.
+ */
 import type { PromptSet } from "../benchmark/prompts";
 import type { SftRecord } from "../formats/sharegpt";
 import { formatAnswer } from "./rationale";
@@ -15,7 +18,8 @@ export interface NamedImage {
 }
 
 /**
- * A sharegpt record (`writeSharegpt`) of each image, in order: `prompts.direct` with the question, `<answer> name</answer>`.
+ * A sharegpt record (`writeSharegpt`) of each image, in order: `prompts.direct` with the question,
+ * `<answer> name</answer>`.
  * @throws Error naming the image whose name or question is empty, or whose options lack the name
  */
 export function answerRecords(images: readonly NamedImage[], prompts: PromptSet): SftRecord[] {

@@ -1,6 +1,7 @@
 /**
- * From a teacher's descriptions and beliefs to records: concepts chosen, the four-part rationale written, its prediction
- * checked. The teacher never sees the label: a record whose prediction is wrong is rejected (paper, section 3.1).
+ * From a teacher's descriptions and beliefs to records: concepts chosen, the four-part rationale written, its
+ * prediction checked. The teacher never sees the label: a record whose prediction is wrong is rejected (paper, section
+ * 3.1).
  */
 import { foldIn, random } from "../util/random";
 import { CANDIDATES, orderCandidates } from "./corpus";

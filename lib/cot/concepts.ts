@@ -1,13 +1,13 @@
 /**
- * Which visual concepts to keep (paper, section 3.1: information bottleneck): those most informative of the sub-category
- * and least redundant with the ones already kept.
+ * Which visual concepts to keep (paper, section 3.1: information bottleneck): those most informative of the
+ * sub-category and least redundant with the ones already kept.
  *
  * Estimators, over the descriptions of one domain's images (a description is a set of words):
  * - information of word w about sub-category c: the contribution of c to I(C; W), the specific information
  *   `p log(p/q) + (1-p) log((1-p)/(1-q))` with p = P(w | c), q = P(w) (DeWeese & Meister 1999), nats;
  * - redundancy of w with a kept word s: I(W; S) of the two presence indicators, nats, plug-in estimate;
- * - both with Laplace smoothing; chosen greedily by `information - weight * mean redundancy` (mRMR: Peng, Long & Ding 2005),
- *   the usual tractable form of the bottleneck's trade-off (Tishby, Pereira & Bialek 1999).
+ * - both with Laplace smoothing; chosen greedily by `information - weight * mean redundancy` (mRMR: Peng, Long & Ding
+ *   2005), the usual tractable form of the bottleneck's trade-off (Tishby, Pereira & Bialek 1999).
  */
 
 /** One description of one image. */

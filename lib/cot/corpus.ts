@@ -1,7 +1,7 @@
 /**
- * The pre-training corpus of the tiny base: what stands for web data. Every drawing of a pre-training designer comes with
- * a rationale and with a direct answer, equally often (no prompt style is favoured by construction), and with short
- * questions on what is to be seen; text alone ties names to attributes.
+ * The pre-training corpus of the tiny base: what stands for web data. Every drawing of a pre-training designer comes
+ * with a rationale and with a direct answer, equally often (no prompt style is favoured by construction), and with
+ * short questions on what is to be seen; text alone ties names to attributes.
  */
 import { foldIn, type Random } from "../util/random";
 import type { Knowledge } from "../benchmark/emoji-fgvr/knowledge";
@@ -17,19 +17,24 @@ export interface CorpusOptions {
 }
 
 /**
- * Drawings of a concept that ever come with its name, in rationales and direct answers alike. Others are only described: web
- * data names few of the images that it describes, and a model whose names lag behind its perception has something to
- * deploy by reasoning (the paper's premise, section 1). Infinity names them all.
+ * Drawings of a concept that ever come with its name, in rationales and direct answers alike. Others are only
+ * described: web data names few of the images that it describes, and a model whose names lag behind its perception has
+ * something to deploy by reasoning (the paper's premise, section 1). Infinity names them all.
  */
 export const NAMED_DRAWINGS = 1;
 
-/** The drawings of a concept that pre-training, and its replay, may name: `NAMED_DRAWINGS` from a start that varies by concept. */
+/**
+ * The drawings of a concept that pre-training, and its replay, may name: `NAMED_DRAWINGS` from a start that varies by
+ * concept.
+ */
 export function namedDrawings({ id, drawings }: Knowledge): Knowledge["drawings"] {
   const start = foldIn(0, "named", id) % Math.max(1, drawings.length);
   return [...drawings.slice(start), ...drawings.slice(0, start)].slice(0, NAMED_DRAWINGS);
 }
 
-/** How far descriptions in the corpus differ from the truth: a base that never saw a wrong one trusts its own blindly. */
+/**
+ * How far descriptions in the corpus differ from the truth: a base that never saw a wrong one trusts its own blindly.
+ */
 export interface Corruption {
   /** Probability that the words are another concept's altogether. */
   swap: number;
@@ -90,8 +95,8 @@ export function rationaleText(
 export const CANDIDATES = { closed: 4, open: 3 } as const;
 
 /**
- * Candidates of an open question stand in alphabetical order: their place says nothing about which is right, and a model
- * that continues a sorted list does not name one twice (shuffled lists made the first base repeat its favourite).
+ * Candidates of an open question stand in alphabetical order: their place says nothing about which is right, and a
+ * model that continues a sorted list does not name one twice (shuffled lists made the first base repeat its favourite).
  * Those of a closed question stand as its options do.
  */
 export function orderCandidates<T extends { name: string }>(candidates: readonly T[]): T[] {
@@ -138,7 +143,10 @@ export function perceptionConversation(
   return { image: drawing.path, turns: perceptionTurns(truth, drawing, random, 3) };
 }
 
-/** The two dialogues that tell an image's name, always drawn together: a rationale, and a direct answer with short questions. */
+/**
+ * The two dialogues that tell an image's name, always drawn together: a rationale, and a direct answer with short
+ * questions.
+ */
 export function namingConversations(
   truth: Knowledge,
   drawing: Knowledge["drawings"][number],

@@ -1,4 +1,6 @@
-/** What a strong teacher is asked, and its descriptions as visual concepts: short phrases such as `curved black bill`. */
+/**
+ * What a strong teacher is asked, and its descriptions as visual concepts: short phrases such as `curved black bill`.
+ */
 import { sharesStem } from "../util/stem";
 
 /** Asks for one description. @param kind super-category, such as `bird` */
@@ -29,8 +31,8 @@ const MAX_WORDS = 4;
 const ARTICLES = /^(?:a|an|the|its|has|with)\s+/;
 
 /**
- * The phrases of a description: one a line, or between commas and semicolons; bullets, numbers, bold marks and articles off,
- * `Bill: short` read as `short bill`, in lower case, each once. What has more than four words is no phrase.
+ * The phrases of a description: one a line, or between commas and semicolons; bullets, numbers, bold marks and articles
+ * off, `Bill: short` read as `short bill`, in lower case, each once. What has more than four words is no phrase.
  */
 export function parsePhrases(description: string): string[] {
   const phrases = description.split(/[\n,;]+/).map((piece) => {

@@ -49,7 +49,9 @@ export function formatAnswer(name: string): string {
 const sections =
   /^\s*<think>\s*Analysis:\s*(.*?),\s*(.*?)\.\s*Candidates:\s*(.*?)\.\s*Comparison:\s*(.*?)\.\s*Prediction:\s*(.*?)\.\s*<\/think>\s*<answer>\s*(.*?)\s*<\/answer>\s*$/s;
 
-/** The parts of a rationale as text, without interpreting the comparison; null where a part is missing or out of order. */
+/**
+ * The parts of a rationale as text, without interpreting the comparison; null where a part is missing or out of order.
+ */
 export function parseRationale(text: string): {
   colors: string[];
   concepts: string[];

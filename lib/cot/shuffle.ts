@@ -1,6 +1,6 @@
 /**
- * A control for Stage 1: the same answers to the same questions, but the reasoning of another sub-category before them. If SFT
- * gains as much from these, it is the form that it learns from rationales, not what they say.
+ * A control for Stage 1: the same answers to the same questions, but the reasoning of another sub-category before them.
+ * If SFT gains as much from these, it is the form that it learns from rationales, not what they say.
  */
 import { foldIn, random } from "../util/random";
 import type { CotRecord } from "./build";
@@ -15,9 +15,9 @@ function reasoning({ record }: CotRecord): string {
 }
 
 /**
- * The records in their order, each with the reasoning of another one of its domain and setting: of another sub-category where
- * none has more than half of those records, and always of another record where there are two. Every reasoning is used once;
- * questions, images and answers stay.
+ * The records in their order, each with the reasoning of another one of its domain and setting: of another sub-category
+ * where none has more than half of those records, and always of another record where there are two. Every reasoning is
+ * used once; questions, images and answers stay.
  */
 export function shuffledRationales(
   records: readonly CotRecord[],

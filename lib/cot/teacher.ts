@@ -1,7 +1,7 @@
 /**
  * Stage-1 records by a strong teacher (paper, section 3.1): each image is described several times, the concepts most
- * informative of its sub-category are kept (`concepts.ts`), the teacher reasons from them to a name it is not told, and what
- * is wrong, malformed, too long or said before is rejected.
+ * informative of its sub-category are kept (`concepts.ts`), the teacher reasons from them to a name it is not told, and
+ * what is wrong, malformed, too long or said before is rejected.
  */
 import { foldIn } from "../util/random";
 import { forEachAtOnce } from "../util/parallel";
@@ -46,7 +46,9 @@ export interface CotImage {
   /** Super-category in a word. */
   kind: string;
   question: string;
-  /** Options of a closed question, shuffled, the truth among them: they are its candidates, and are shown in the record. */
+  /**
+   * Options of a closed question, shuffled, the truth among them: they are its candidates, and are shown in the record.
+   */
   options?: readonly string[];
 }
 

@@ -1,4 +1,7 @@
-/** Which of a teacher's rationales are kept: the form, the length, the answer, and none that says what another says already. */
+/**
+ * Which of a teacher's rationales are kept: the form, the length, the answer, and none that says what another says
+ * already.
+ */
 import { stage1Answer, stage1Problems } from "../formats/stage1";
 import { normaliseName } from "../reward/listing";
 
@@ -33,8 +36,9 @@ const words = (text: string): string[] => text.split(/\s+/).filter((word) => wor
 export const wordCount = (text: string): number => words(text).length;
 
 /**
- * A text as names in it are looked for: lower case, letters composed, `_` and white space of any kind as one space, without markdown's
- * marks for bold and code, hyphens and dashes of any kind (U+2011 is what some teachers write) as "-".
+ * A text as names in it are looked for: lower case, letters composed, `_` and white space of any kind as one space,
+ * without markdown's marks for bold and code, hyphens and dashes of any kind (U+2011 is what some teachers write) as
+ * "-".
  */
 export function plainText(text: string): string {
   return normaliseName(text.replace(/\*+|`+|(?<![\p{L}\p{N}])__|__(?![\p{L}\p{N}])/gu, ""))
@@ -44,7 +48,10 @@ export function plainText(text: string): string {
     .trim();
 }
 
-/** A name or an answer that is one, as two are compared: `plainText` without quotes around it, punctuation behind it, an article before it. */
+/**
+ * A name or an answer that is one, as two are compared: `plainText` without quotes around it, punctuation behind it, an
+ * article before it.
+ */
 export function plainAnswer(text: string): string {
   const quotes = /^["'\u201C-\u201F\u00AB\u00BB\u300C\u300D\s]+|["'\u201C-\u201F\u00AB\u00BB\u300C\u300D.,;:!?\s]+$/g;
   return plainText(text)
@@ -80,8 +87,8 @@ export function rejectionOf(
 }
 
 /**
- * A response whose answer is `name` in another spelling (`plainAnswer`: bold, an article, another hyphen) with the name itself in its
- * place: a model trained on it should say what is scored. Any other response is returned as it is.
+ * A response whose answer is `name` in another spelling (`plainAnswer`: bold, an article, another hyphen) with the name
+ * itself in its place: a model trained on it should say what is scored. Any other response is returned as it is.
  */
 export function withPlainAnswer(text: string, name: string): string {
   const answer = stage1Answer(text);
@@ -101,7 +108,10 @@ function runs(text: string): Set<string> {
   return new Set(Array.from({ length: list.length - RUN + 1 }, (_, i) => list.slice(i, i + RUN).join(" ")));
 }
 
-/** Remembers responses; `isNew` says whether none so far shares `share` of its four-word runs (Jaccard), and remembers it then. */
+/**
+ * Remembers responses; `isNew` says whether none so far shares `share` of its four-word runs (Jaccard), and remembers
+ * it then.
+ */
 export function duplicateFilter(share: number): { isNew(text: string): boolean } {
   const known: Set<string>[] = [];
   return {

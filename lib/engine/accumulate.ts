@@ -3,9 +3,9 @@ import { DT, nativeBackend } from "./native";
 import { isNative, tf, type Tensor } from "./tensorflow";
 
 /**
- * `total + x`, written over `total` on the native backend (TensorFlow's InplaceAdd). Only for a `total` that the caller gives up with this call
- * (`donate`), and whose memory is its own: made by `tf.fill` or by this function, not the result of a compiled function, which may be
- * a constant or share its memory with another result.
+ * `total + x`, written over `total` on the native backend (TensorFlow's InplaceAdd). Only for a `total` that the caller
+ * gives up with this call (`donate`), and whose memory is its own: made by `tf.fill` or by this function, not the
+ * result of a compiled function, which may be a constant or share its memory with another result.
  * @param total float32 @param x of the same shape
  */
 export function addInto(total: Tensor, x: Tensor): Tensor {

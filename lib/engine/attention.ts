@@ -17,20 +17,24 @@ export function causalMask(length: number): tf.Tensor2D {
 /** What may be seen, and how keys and values lie. */
 export interface AttentionOptions {
   /**
-   * Added to the scores, [B or 1, Tq or 1, Tk]; carries no gradient. -1e9 (`MASKED`) hides a key. A query that sees no key gets what must
-   * not be used: the kernel gives 0, the composition a mean.
+   * Added to the scores, [B or 1, Tq or 1, Tk]; carries no gradient. -1e9 (`MASKED`) hides a key. A query that sees no
+   * key gets what must not be used: the kernel gives 0, the composition a mean.
    */
   mask?: Tensor | null;
   /** A query sees keys up to its own place. Tq = Tk. */
   causal?: boolean;
   /** Keys and values are [B, kvHeads, Tk, d] (a cache), otherwise [B, Tk, kvHeads, d]. */
   byHead?: boolean;
-  /** Queries and keys are rotated by their positions first: tables as `rotary` takes them, which carry no gradient. Tq = Tk. */
+  /**
+   * Queries and keys are rotated by their positions first: tables as `rotary` takes them, which carry no gradient. Tq =
+   * Tk.
+   */
   rotary?: RotaryTables | null;
 }
 
 /**
- * `softmax(q kᵀ / sqrt(d) + mask) v`, the heads of a group sharing keys and values (Ainslie et al. 2023, arXiv 2305.13245).
+ * `softmax(q kᵀ / sqrt(d) + mask) v`, the heads of a group sharing keys and values (Ainslie et al. 2023, arXiv
+ * 2305.13245).
  * @param q [B, Tq, heads, d]
  * @param k [B, Tk, kvHeads, d], or by head; heads a multiple of kvHeads
  * @param v as k
@@ -105,8 +109,8 @@ function fused(
 }
 
 /**
- * The queries of a group are folded into the time axis, so keys and values aren't repeated. They are scaled before the product: on CPU,
- * Grappler would fuse product, scaling and mask into a slow reference kernel.
+ * The queries of a group are folded into the time axis, so keys and values aren't repeated. They are scaled before the
+ * product: on CPU, Grappler would fuse product, scaling and mask into a slow reference kernel.
  */
 function composed(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, causal: boolean, byHead: boolean): Tensor {
   const [batch, length, heads, size] = q.shape;

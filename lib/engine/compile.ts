@@ -5,9 +5,9 @@
  *     const { loss, params } = step(params0, batch);   // first call with these shapes traces; later ones replay
  *
  * `fn` must be pure: tensors (in nested records and arrays) in, tensors out; numbers, strings and booleans among the
- * arguments are part of what is compiled, so a changed number is a new trace. The arguments stay the caller's, the results
- * become the caller's. Called while another function is traced, it becomes a part of that one, with its options. Without the
- * native addon, `compile` returns `fn` wrapped in `tf.tidy`, and everything still works.
+ * arguments are part of what is compiled, so a changed number is a new trace. The arguments stay the caller's, the
+ * results become the caller's. Called while another function is traced, it becomes a part of that one, with its
+ * options. Without the native addon, `compile` returns `fn` wrapped in `tf.tidy`, and everything still works.
  */
 import { performance } from "node:perf_hooks";
 import { canCompile, DT, isBf16, nativeBackend } from "./native";
@@ -22,7 +22,8 @@ export interface CompileOptions extends TraceOptions {
   name?: string;
   /**
    * Positions of arguments that the call uses up: their tensors are disposed as soon as the results exist (JAX's
-   * `donate_argnums`). TensorFlow holds a call's inputs until it returns, so this shortens their life, not the call's own peak.
+   * `donate_argnums`). TensorFlow holds a call's inputs until it returns, so this shortens their life, not the call's
+   * own peak.
    */
   donate?: readonly number[];
   /** Run `fn` as it is, untraced: for debugging, and for tests of what tracing must not change. */
@@ -34,7 +35,10 @@ export interface TraceStats {
   name: string;
   shapes: string;
   nodes: number;
-  /** Seconds of the first call: tracing, which calls the function once with stand-ins and computes nothing, and the first replay. */
+  /**
+   * Seconds of the first call: tracing, which calls the function once with stand-ins and computes nothing, and the
+   * first replay.
+   */
   traceSeconds: number;
   calls: number;
   /** Seconds spent in later calls, as seen by the caller: kernels may run on behind an asynchronous device. */
@@ -50,8 +54,8 @@ export function engineStats(): readonly TraceStats[] {
 }
 
 /**
- * Forgets the traces that `chosen` picks: TensorFlow drops their functions, and a later call with their shapes traces anew.
- * For a process that goes through many settings, each of which compiles its own steps.
+ * Forgets the traces that `chosen` picks: TensorFlow drops their functions, and a later call with their shapes traces
+ * anew. For a process that goes through many settings, each of which compiles its own steps.
  * @returns how many were forgotten
  */
 export function releaseTraces(chosen: (stats: TraceStats) => boolean): number {

@@ -1,11 +1,14 @@
-/** Dropout whose mask is a pure function of a seed that travels as an argument, so that a compiled step draws anew each time. */
+/**
+ * Dropout whose mask is a pure function of a seed that travels as an argument, so that a compiled step draws anew each
+ * time.
+ */
 import { DT, nativeBackend } from "./native";
 import { foldIn, random } from "../util/random";
 import { isNative, tf, type Tensor } from "./tensorflow";
 
 /**
- * Uniform numbers in [0, 1) of a shape: TensorFlow's counter-based generator (StatelessRandomUniform, Threefry or Philox) on the
- * native backend, `engine/random.ts` on the host elsewhere. The two differ.
+ * Uniform numbers in [0, 1) of a shape: TensorFlow's counter-based generator (StatelessRandomUniform, Threefry or
+ * Philox) on the native backend, `engine/random.ts` on the host elsewhere. The two differ.
  * @param seed int32 [2]
  */
 function statelessUniform(shape: readonly number[], seed: Tensor): Tensor {
@@ -28,7 +31,8 @@ function statelessUniform(shape: readonly number[], seed: Tensor): Tensor {
 }
 
 /**
- * `x` with each value set to 0 with probability `rate`, the others divided by `1 - rate` (inverted dropout, torch.nn.Dropout).
+ * `x` with each value set to 0 with probability `rate`, the others divided by `1 - rate` (inverted dropout,
+ * torch.nn.Dropout).
  * @param rate scalar in [0, 1)
  * @param seed int32 [2]; the same seed, name and shape give the same mask
  * @param name what the draw is for: other names, and other shapes, draw otherwise

@@ -1,6 +1,7 @@
 /**
- * Sums that a kernel takes in: `FineR1Add` of a product, a SwiGLU layer, the gradient of a norm or of a look-up becomes what that kernel starts from
- * (its input `start`). So a residual, and a gradient that comes from several sides, is not written and read once more.
+ * Sums that a kernel takes in: `FineR1Add` of a product, a SwiGLU layer, the gradient of a norm or of a look-up becomes
+ * what that kernel starts from (its input `start`). So a residual, and a gradient that comes from several sides, is not
+ * written and read once more.
  */
 import { attrValue, type Node } from "./proto";
 
@@ -16,8 +17,8 @@ const isControl = (input: string): boolean => input.startsWith("^");
 const nodeOf = (source: string): string => source.split(":")[0];
 
 /**
- * The same function with fewer sums. A sum goes into the later of its two sides, through reshapes, where that is a kernel which can start from
- * another tensor and nobody else reads that side.
+ * The same function with fewer sums. A sum goes into the later of its two sides, through reshapes, where that is a
+ * kernel which can start from another tensor and nobody else reads that side.
  * @param nodes in an order in which each comes after its inputs
  * @param results where the function's results come from
  */

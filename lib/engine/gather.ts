@@ -1,4 +1,7 @@
-/** Rows taken by index: rearranged, looked up, put in the places of others, packed. One fused kernel each way where there is one. */
+/**
+ * Rows taken by index: rearranged, looked up, put in the places of others, packed. One fused kernel each way where
+ * there is one.
+ */
 import { callKernel, usesKernels } from "./kernels";
 import { isBf16 } from "./native";
 import { withGradient } from "./ops";
@@ -7,7 +10,12 @@ import { tf, type Tensor } from "./tensorflow";
 const hasKernel = (x: Tensor): boolean => usesKernels() && x.dtype === "float32" && x.size > 0 && !isBf16(x);
 const flatRows = (x: Tensor): Tensor => (x.rank === 2 ? x : x.reshape([x.shape[0], -1]));
 
-/** y[i] = x[index[i]]; where that is -1 the row `base[i]`, or zeros. @param x [N, D] @param index int32 [M] @param base [M, D] */
+/**
+ * y[i] = x[index[i]]; where that is -1 the row `base[i]`, or zeros.
+ * @param x [N, D]
+ * @param index int32 [M]
+ * @param base [M, D]
+ */
 const taken = (x: Tensor, index: Tensor, base?: Tensor): Tensor =>
   callKernel("GatherRows", [x, index, base ?? tf.zeros([0])], 1)[0];
 
@@ -97,7 +105,9 @@ export function permuteRows(x: Tensor, index: Tensor, inverse: Tensor): Tensor {
   );
 }
 
-/** Which places of padded rows hold a token, and where it stands among the packed ones. S packed places, N padded ones. */
+/**
+ * Which places of padded rows hold a token, and where it stands among the packed ones. S packed places, N padded ones.
+ */
 export interface Packing {
   /** int32 `[S]`: the padded place of each packed token; 0 for a free one. */
   index: Tensor;
@@ -123,7 +133,11 @@ function move(x: Tensor, to: { index: Tensor; mask: Tensor }, back: { index: Ten
   );
 }
 
-/** The tokens of padded rows, one after another (flash-attention's `unpad_input`). @param x [N, ...] @returns [S, ...], 0 in free places */
+/**
+ * The tokens of padded rows, one after another (flash-attention's `unpad_input`).
+ * @param x [N, ...]
+ * @returns [S, ...], 0 in free places
+ */
 export function packRows(x: Tensor, { index, packed, place, padded }: Packing): Tensor {
   return move(x, { index, mask: packed }, { index: place, mask: padded });
 }

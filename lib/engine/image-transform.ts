@@ -1,4 +1,7 @@
-/** Batched projective image transform: the tfjs op where its kernel exists, TensorFlow's own kernel on the native backend. */
+/**
+ * Batched projective image transform: the tfjs op where its kernel exists, TensorFlow's own kernel on the native
+ * backend.
+ */
 import { DT, nativeBackend } from "./native";
 import { isNative, tf, type Tensor } from "./tensorflow";
 

@@ -1,6 +1,6 @@
 /**
- * Shapes of a kernel's outputs without running it: TensorFlow's own shape functions, asked about a graph of that one node
- * (`TF_GraphImportGraphDef`).
+ * Shapes of a kernel's outputs without running it: TensorFlow's own shape functions, asked about a graph of that one
+ * node (`TF_GraphImportGraphDef`).
  */
 import type { Binding } from "./binding";
 import { attrValue, graphDef, type AttrValue, type Node } from "./proto";
@@ -24,7 +24,8 @@ const SHOWN = 1024;
 
 /**
  * A function that infers outputs; equal questions (layers repeat) are asked once.
- * @throws Error (from that function) as TensorFlow words it where shapes don't fit, and where a result's shape can't be told
+ * @throws Error (from that function) as TensorFlow words it where shapes don't fit, and where a result's shape can't be
+ * told
  */
 export function createInference(
   binding: Binding,

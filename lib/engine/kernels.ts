@@ -1,7 +1,8 @@
 /**
- * Fused kernels for the processor (`native/kernels/`): what a model is made of as one op each, where a composition of TensorFlow's ops
- * goes over memory many times. Set-up builds them; without them, on a GPU, and in functions compiled by XLA, the compositions in
- * `ops.ts`, `attention.ts` and their like run, which are also what tests compare the kernels with.
+ * Fused kernels for the processor (`native/kernels/`): what a model is made of as one op each, where a composition of
+ * TensorFlow's ops goes over memory many times. Set-up builds them; without them, on a GPU, and in functions compiled
+ * by XLA, the compositions in `ops.ts`, `attention.ts` and their like run, which are also what tests compare the
+ * kernels with.
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
@@ -51,7 +52,10 @@ export const usesKernels = (): boolean => loaded.addon !== null && !paused && !r
 /** The same for a kernel that has no gradient, which a gradient that is being taken would find to be 0. */
 export const usesKernelsWithoutGradient = (): boolean => usesKernels() && tf.engine().state.gradientDepth === 0;
 
-/** Whether products of matrices run on a matrix unit: then it takes less time to compute a layer's activations again than to read them. */
+/**
+ * Whether products of matrices run on a matrix unit: then it takes less time to compute a layer's activations again
+ * than to read them.
+ */
 export const hasMatrixUnit = (): boolean => usesKernels() && kernelInstructionSet() === "amx";
 
 /** Runs `run` with TensorFlow's ops alone: what the kernels are compared with. */

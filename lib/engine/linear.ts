@@ -33,8 +33,8 @@ interface Transposed {
 }
 
 /**
- * Product and bias as one kernel (`native/kernels/products.inc`). In a function that is compiled with `bf16` it rounds both matrices where
- * it reads them (`Recorder`).
+ * Product and bias as one kernel (`native/kernels/products.inc`). In a function that is compiled with `bf16` it rounds
+ * both matrices where it reads them (`Recorder`).
  */
 function fused(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const product = (
@@ -74,8 +74,8 @@ function callNative(op: string, inputs: Tensor[], attributes: OpAttribute[]): Te
 }
 
 /**
- * `x · weightᵀ` as TensorFlow's MatMul. tfjs calls BatchMatMul for every product, with two reshapes around it: half the time of a product
- * of few rows, as in a decoding step. The gradient's products are tfjs's own.
+ * `x · weightᵀ` as TensorFlow's MatMul. tfjs calls BatchMatMul for every product, with two reshapes around it: half the
+ * time of a product of few rows, as in a decoding step. The gradient's products are tfjs's own.
  */
 function plainProduct(x: Tensor, weight: Tensor): Tensor {
   return withGradient(

@@ -39,7 +39,10 @@ export function dataTypeNumber(dtype: string): number {
   throw new Error(`data type ${dtype} can't enter a compiled function; use float32, int32 or bool`);
 }
 
-/** The tfjs tensor of a handle. tfjs has no bfloat16: it takes such a tensor for float32, and TensorFlow's type stays noted beside it. */
+/**
+ * The tfjs tensor of a handle. tfjs has no bfloat16: it takes such a tensor for float32, and TensorFlow's type stays
+ * noted beside it.
+ */
 export function tensorOf(handle: TensorHandle): Tensor {
   const backend = nativeBackend();
   if (handle.dtype !== DT.bfloat16) return backend.createOutputTensor(handle);

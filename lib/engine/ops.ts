@@ -1,7 +1,7 @@
 /**
- * The compositions that run hot, each with a gradient written by hand where that saves kernels or memory, and as one fused kernel
- * each way where there is one (`kernels.ts`). Pure functions of tensors: no host reads, no branches on data, so that `compile` can
- * trace them.
+ * The compositions that run hot, each with a gradient written by hand where that saves kernels or memory, and as one
+ * fused kernel each way where there is one (`kernels.ts`). Pure functions of tensors: no host reads, no branches on
+ * data, so that `compile` can trace them.
  */
 import { callKernel, usesKernels } from "./kernels";
 import { tf, type Tensor } from "./tensorflow";

@@ -25,7 +25,10 @@ export interface AdamWState {
   v: Params;
 }
 
-/** Zero moments for every tensor in `params`, made in TensorFlow's memory (`tf.zeros` would make them in JavaScript's first). */
+/**
+ * Zero moments for every tensor in `params`, made in TensorFlow's memory (`tf.zeros` would make them in JavaScript's
+ * first).
+ */
 export function adamWInit(params: Params): AdamWState {
   const zeros = (): Params =>
     Object.fromEntries(Object.entries(params).map(([name, p]) => [name, tf.fill(p.shape, 0)]));
@@ -86,7 +89,11 @@ function stepFactors(
 
 const decays = (p: Tensor): boolean => p.rank >= 2;
 
-/** The tensor `name` after its step. @param m moments with this step's gradient in them @param step scalar, 1 at the first step */
+/**
+ * The tensor `name` after its step.
+ * @param m moments with this step's gradient in them
+ * @param step scalar, 1 at the first step
+ */
 export function adamWStep(
   p: Tensor,
   m: Tensor,
@@ -151,7 +158,8 @@ export function adamWUpdate(
     }
     if (fuses)
       (alike[`${options.learningRateScale?.(name) ?? 1} ${options.weightDecay > 0 && decays(p)}`] ??= []).push(name);
-    // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once. What is fused follows below, in the same places
+    // each tensor's own tidy: traced, and run eagerly, no more than one tensor's steps are there at once. What is fused
+    // follows below, in the same places
     [out.params[name], out.m[name], out.v[name]] = fuses
       ? [p, state.m[name], state.v[name]]
       : tf.tidy(() => composed(name, p, state.m[name], state.v[name], g));

@@ -16,8 +16,9 @@ function processorFlags(): string {
 }
 
 /**
- * Whether matrix products run in bfloat16. An x86 processor without `avx512_bf16` or `amx_bf16` emulates them, more slowly
- * than it computes float32 ones (measured: 2.8 s against 2.2 s a pre-training step; with them 0.85 s against 1.2 s).
+ * Whether matrix products run in bfloat16. An x86 processor without `avx512_bf16` or `amx_bf16` emulates them, more
+ * slowly than it computes float32 ones (measured: 2.8 s against 2.2 s a pre-training step; with them 0.85 s against 1.2
+ * s).
  */
 export function useBf16(precision: Precision, flags = processorFlags(), onGpu = isOnGpu()): boolean {
   if (precision !== "auto") return precision === "bfloat16";
@@ -26,8 +27,8 @@ export function useBf16(precision: Precision, flags = processorFlags(), onGpu = 
 }
 
 /**
- * A float32 tensor held in bfloat16, for matrix products that are computed in it. In compiled functions only: tfjs has no such type, and a
- * result of this kind is of use as an argument of another.
+ * A float32 tensor held in bfloat16, for matrix products that are computed in it. In compiled functions only: tfjs has
+ * no such type, and a result of this kind is of use as an argument of another.
  */
 export function toBf16(x: Tensor): Tensor {
   const backend = nativeBackend();

@@ -46,7 +46,10 @@ function totals(): Map<string, Totals> {
   return byName;
 }
 
-/** Runs `work` and says where its time went. Kernels are awaited inside a call on CPU; on a GPU they may run on behind it. */
+/**
+ * Runs `work` and says where its time went. Kernels are awaited inside a call on CPU; on a GPU they may run on behind
+ * it.
+ */
 export async function profile<T>(work: () => T | Promise<T>): Promise<Profile<T>> {
   const before = totals();
   const start = performance.now();

@@ -61,7 +61,10 @@ function listOf(fill: (list: any) => void): any {
   return list;
 }
 
-/** One node of a function body: inputs are `argument`, or `node:output_arg:index`, and last `^node` for what must have run before. */
+/**
+ * One node of a function body: inputs are `argument`, or `node:output_arg:index`, and last `^node` for what must have
+ * run before.
+ */
 export interface Node {
   name: string;
   op: string;
@@ -69,7 +72,10 @@ export interface Node {
   attributes: Record<string, AttrValue>;
 }
 
-/** A function: `args` and `results` hold TensorFlow's data types by position; `returns[i]` names where result `i` comes from. */
+/**
+ * A function: `args` and `results` hold TensorFlow's data types by position; `returns[i]` names where result `i` comes
+ * from.
+ */
 export interface FunctionSpec {
   name: string;
   args: { name: string; dtype: number }[];

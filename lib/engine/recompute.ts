@@ -1,6 +1,6 @@
 /**
- * Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): a part of the model keeps its inputs alone, and the backward pass
- * computes the part again. Less memory for about a third more computing.
+ * Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): a part of the model keeps its inputs alone, and the
+ * backward pass computes the part again. Less memory for about a third more computing.
  */
 import { runAfter } from "./recorder";
 import { tf, type Tensor } from "./tensorflow";
@@ -18,11 +18,14 @@ function nestedGradients(fn: (inputs: Tensor[]) => Tensor, inputs: Tensor[], dy:
 }
 
 /**
- * `fn(inputs)`, computed again in the backward pass. In a compiled function the second computation waits for `dy`: TensorFlow's
- * optimizer would otherwise merge it with the first, and keep what it was meant to save (as in tf.recompute_grad).
- * @param inputs float32 tensors; every tensor that `fn` reads must be among them, but those that outlive the step (TensorFlow has the others freed by then)
+ * `fn(inputs)`, computed again in the backward pass. In a compiled function the second computation waits for `dy`:
+ * TensorFlow's optimizer would otherwise merge it with the first, and keep what it was meant to save (as in
+ * tf.recompute_grad).
+ * @param inputs float32 tensors; every tensor that `fn` reads must be among them, but those that outlive the step
+ * (TensorFlow has the others freed by then)
  * @param fn pure; called once now and once in the backward pass
- * @param constants tensors of any type that outlive the step and need no gradient (a seed); what `fn` makes of them is made again too
+ * @param constants tensors of any type that outlive the step and need no gradient (a seed); what `fn` makes of them is
+ * made again too
  */
 export function recomputed(
   inputs: Tensor[],

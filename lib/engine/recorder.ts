@@ -12,7 +12,10 @@ export interface RecorderOptions {
   bf16?: boolean;
   /** Compile with XLA (`_XlaMustCompile`). */
   xla?: boolean;
-  /** Large sums of two tensors of one shape, residuals and gradients, by the fused kernel, which shares its threads with the others. */
+  /**
+   * Large sums of two tensors of one shape, residuals and gradients, by the fused kernel, which shares its threads with
+   * the others.
+   */
   fusedAdds?: boolean;
 }
 
@@ -57,7 +60,9 @@ const PRODUCT_KERNELS = new Set(["FineR1MatMul", "FineR1SwiGluMlp", "FineR1SwiGl
 const isLargeSum = ([a, b]: readonly Known[]): boolean =>
   a.dtype === DT.float32 && a.shape.join() === b.shape.join() && a.shape.reduce((n, size) => n * size, 1) >= LARGE_SUM;
 
-/** Records kernel calls as the nodes of a function. Tensors made in it are stand-ins: a negative id, a shape and a type. */
+/**
+ * Records kernel calls as the nodes of a function. Tensors made in it are stand-ins: a negative id, a shape and a type.
+ */
 export class Recorder {
   readonly nodes: Node[] = [];
   private readonly recorded = new Map<number, Recorded>();
@@ -172,8 +177,8 @@ export class Recorder {
   }
 
   /**
-   * Records a call; returns stand-ins for its outputs. Its inputs, and all it says of types, are float32 where a weight is held
-   * in bfloat16.
+   * Records a call; returns stand-ins for its outputs. Its inputs, and all it says of types, are float32 where a weight
+   * is held in bfloat16.
    */
   record(op: string, given: readonly OpAttribute[], inputIds: readonly number[], outputCount: number): TensorHandle[] {
     const asItIs = op === "Reshape" && this.waitsFor.length === 0 ? this.asItIs(inputIds[0], inputIds[1]) : null;
@@ -243,7 +248,8 @@ export class Recorder {
       );
       return inBf16({ name, op, inputs: halves, attributes: { ...attributes, T: attrValue.type(DT.bfloat16) } });
     }
-    // A weight is widened when the kernel's other inputs are there: arguments are there from the start, and all at once would be the whole model.
+    // A weight is widened when the kernel's other inputs are there: arguments are there from the start, and all at once
+    // would be the whole model.
     const others = this.following(sources.filter((_, i) => !isHalf(i)));
     const widened = sources.map((source, i) =>
       isHalf(i) ? this.cast(`${name}_in${i}`, source, DT.bfloat16, DT.float32, others) : source,

@@ -1,7 +1,7 @@
 /**
- * Tensors whose values TensorFlow holds in bfloat16. tfjs has no such data type: to JavaScript they are float32 tensors, and
- * only `compile` reads them, widening each where a kernel uses it (or not at all, in its bfloat16 matrix products).
- * An eager kernel that is handed one fails with TensorFlow's error on the type.
+ * Tensors whose values TensorFlow holds in bfloat16. tfjs has no such data type: to JavaScript they are float32
+ * tensors, and only `compile` reads them, widening each where a kernel uses it (or not at all, in its bfloat16 matrix
+ * products). An eager kernel that is handed one fails with TensorFlow's error on the type.
  */
 import type { OpAttribute } from "./binding";
 import { DT, isBf16, nativeBackend, tensorOf } from "./native";
@@ -17,7 +17,8 @@ const typeAttribute = (name: string, value: number): OpAttribute => ({
 export type HalfType = "F16" | "BF16";
 
 /**
- * A tensor made from stored bytes without widening them in JavaScript. The bytes are copied: `staged` may be used again.
+ * A tensor made from stored bytes without widening them in JavaScript. The bytes are copied: `staged` may be used
+ * again.
  * @param staged of `F32` and `I32` a Float32Array or Int32Array; of halves their bytes
  * @param type how they are stored
  * @param resident keep BF16 as it is; otherwise halves become float32

@@ -5,7 +5,8 @@
  * backend is `tensorflow`; without it the pure JavaScript `cpu` backend of tfjs serves the `smoke` scale.
  */
 process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"; // must be set before TensorFlow loads
-// oneDNN's kernels, which TensorFlow leaves off on x86 processors without AVX-512: a training step takes 10 to 28 % less time with them
+// oneDNN's kernels, which TensorFlow leaves off on x86 processors without AVX-512: a training step takes 10 to 28 %
+// less time with them
 process.env.TF_ENABLE_ONEDNN_OPTS ??= "1";
 
 import { readFileSync } from "node:fs";
@@ -15,7 +16,10 @@ import * as tf from "@tensorflow/tfjs";
 import type { Binding } from "./binding";
 import { repositoryRoot } from "../util/root";
 
-/** Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told (`tools/setup/python.mjs`). */
+/**
+ * Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told
+ * (`tools/setup/python.mjs`).
+ */
 function isForGpu(): boolean {
   if (process.env.FINE_R1_DEVICE) return process.env.FINE_R1_DEVICE === "gpu";
   try {
@@ -28,8 +32,8 @@ function isForGpu(): boolean {
   }
 }
 
-// The fused kernels (`kernels.ts`) share each op among all threads, which wait awake for the next one: ops side by side would take their
-// cores. On a GPU and without the kernels, TensorFlow runs ops side by side as it sees fit.
+// The fused kernels (`kernels.ts`) share each op among all threads, which wait awake for the next one: ops side by side
+// would take their cores. On a GPU and without the kernels, TensorFlow runs ops side by side as it sees fit.
 if (process.env.FINE_R1_KERNELS !== "0" && !isForGpu()) process.env.TF_NUM_INTEROP_THREADS ??= "1";
 
 export { tf };

@@ -1,10 +1,10 @@
 /**
- * Tracing: call a function once with stand-ins for its arguments, record every kernel it asks for, and register the recording
- * as one TensorFlow function. What `tf.function` does in Python, for TypeScript.
+ * Tracing: call a function once with stand-ins for its arguments, record every kernel it asks for, and register the
+ * recording as one TensorFlow function. What `tf.function` does in Python, for TypeScript.
  *
- * The recording is of kernels, not of JavaScript: gradients taken inside (`tf.grads`) are recorded like everything else,
- * JavaScript control flow is unrolled, and anything JavaScript computed becomes a constant. What would be frozen by
- * mistake - a tensor's value read on the host, `Math.random` - throws instead, naming the line that did it.
+ * The recording is of kernels, not of JavaScript: gradients taken inside (`tf.grads`) are recorded like everything
+ * else, JavaScript control flow is unrolled, and anything JavaScript computed becomes a constant. What would be frozen
+ * by mistake - a tensor's value read on the host, `Math.random` - throws instead, naming the line that did it.
  */
 import { fuseSums } from "./fuse";
 import type { Inferred } from "./infer";
@@ -36,10 +36,12 @@ function readIsValidation(): boolean {
 }
 
 /**
- * Traces `fn` and registers the recording. `fn` runs on stand-ins, tensors with a shape and a type but no values: nothing is computed.
+ * Traces `fn` and registers the recording. `fn` runs on stand-ins, tensors with a shape and a type but no values:
+ * nothing is computed.
  * @param args tensors the function takes; their shapes and data types are fixed in the result.
  * @param fn takes stand-ins for `args`, returns the outputs; must be pure.
- * @throws TraceError where `fn` reads a tensor's values or draws from `Math.random`, where shapes don't fit, or where one depends on values
+ * @throws TraceError where `fn` reads a tensor's values or draws from `Math.random`, where shapes don't fit, or where
+ * one depends on values
  */
 export function trace(
   fn: (args: Tensor[]) => Tensor[],

@@ -11,7 +11,10 @@ export type Tree = unknown;
 export interface FlatTree {
   leaves: Tensor[];
   key: string;
-  /** The tensors of a tree of this structure, static leaves too; null where it is another. Much quicker than to flatten it. */
+  /**
+   * The tensors of a tree of this structure, static leaves too; null where it is another. Much quicker than to flatten
+   * it.
+   */
   leavesOf(tree: Tree): Tensor[] | null;
   rebuild(leaves: readonly Tensor[]): unknown;
 }
@@ -31,7 +34,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /**
  * Flattens `tree`. Record keys keep their insertion order.
- * @throws Error naming the path of a leaf that is neither a tensor nor a static value (a function, a class instance, a typed array).
+ * @throws Error naming the path of a leaf that is neither a tensor nor a static value (a function, a class instance, a
+ * typed array).
  */
 export function flatten(tree: Tree): FlatTree {
   const leaves: Tensor[] = [];

@@ -59,8 +59,9 @@ export interface EndpointAnswererOptions {
 const THOUGHTS = "put back as <think>…</think> where the server gives them apart";
 
 /**
- * An endpoint, greedy; as many questions are under way as its concurrency lets through. An image is sent as a data URI. What
- * has no text though there was room for it (an error, a filter, a refusal, nothing) is no answer, and has its reason.
+ * An endpoint, greedy; as many questions are under way as its concurrency lets through. An image is sent as a data URI.
+ * What has no text though there was room for it (an error, a filter, a refusal, nothing) is no answer, and has its
+ * reason.
  */
 export function endpointAnswerer(endpoint: ChatEndpoint, options: EndpointAnswererOptions): Answerer {
   const { maxNewTokens, maxPixels = Infinity, inFlight, baseUrl, signal } = options;

@@ -15,7 +15,10 @@ export interface EmbeddingTable {
   names: ReadonlyMap<string, ArrayLike<number>>;
 }
 
-/** The names a row may be answered with: its options, or every name of its domain (the open world, as a contrastive model can play it). */
+/**
+ * The names a row may be answered with: its options, or every name of its domain (the open world, as a contrastive
+ * model can play it).
+ */
 export function candidateNames(
   row: ChoiceRow,
   namesOfDomain: (domain: string) => readonly string[],

@@ -4,7 +4,9 @@ import type { Question } from "../benchmark/types";
 /** What is shown in place of a question's image. */
 export type ImageControl = "own" | "permuted" | "none";
 
-/** Each question with the image of another sub-category of its domain and split (of any other one, where it has none). */
+/**
+ * Each question with the image of another sub-category of its domain and split (of any other one, where it has none).
+ */
 function permuted(questions: readonly Question[]): Question[] {
   return questions.map((question, i) => {
     const { domain, split, ground_truth } = question;

@@ -1,6 +1,6 @@
 /**
- * Multinomial logistic regression with L2, the linear probe: is something linearly readable from frozen features? Convex, fitted
- * from zero by Nesterov's accelerated gradient at step 1/L, so that it is the same whatever the seed.
+ * Multinomial logistic regression with L2, the linear probe: is something linearly readable from frozen features?
+ * Convex, fitted from zero by Nesterov's accelerated gradient at step 1/L, so that it is the same whatever the seed.
  */
 import { compile } from "../engine/compile";
 import { tf, type Tensor } from "../engine/tensorflow";
@@ -88,7 +88,8 @@ function spectralNorm(x: Tensor): number {
 }
 
 /**
- * Minimises mean cross-entropy + l2/2 |W|² (bias apart). The curvature of softmax is at most 1/2, hence L = λmax/2 + l2.
+ * Minimises mean cross-entropy + l2/2 |W|² (bias apart). The curvature of softmax is at most 1/2, hence L = λmax/2 +
+ * l2.
  * @throws Error without rows, with lists of different lengths, or a label out of range
  */
 export function fitProbe({ features, labels }: Labelled, classes: number, l2: number, iterations = 300): LinearProbe {

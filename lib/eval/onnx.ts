@@ -1,7 +1,7 @@
 /**
- * CLIP and SigLIP from a local directory of ONNX files, through `@huggingface/transformers` (transformers.js). The package brings
- * ONNX Runtime for every platform, 470 MB that nothing else here needs: it is no dependency, `zero-shot --install` puts it into
- * `.onnx`. Nothing is ever downloaded from a hub.
+ * CLIP and SigLIP from a local directory of ONNX files, through `@huggingface/transformers` (transformers.js). The
+ * package brings ONNX Runtime for every platform, 470 MB that nothing else here needs: it is no dependency,
+ * `zero-shot --install` puts it into `.onnx`. Nothing is ever downloaded from a hub.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -93,8 +93,8 @@ export function describeDirectory(dir: string): { kind: "clip" | "siglip"; maxTo
 }
 
 /**
- * Token ids as both models want them: a text that is too long is cut and keeps its end token (transformers.js alone would lose
- * it), CLIP's are padded to the longest, SigLIP's to the full length, since its tower reads the last place.
+ * Token ids as both models want them: a text that is too long is cut and keeps its end token (transformers.js alone
+ * would lose it), CLIP's are padded to the longest, SigLIP's to the full length, since its tower reads the last place.
  */
 export function padTexts(
   ids: readonly (readonly number[])[],
@@ -128,7 +128,8 @@ export interface TowerOptions {
 }
 
 /**
- * Opens `config.json`, `tokenizer.json`, `preprocessor_config.json`, `onnx/text_model.onnx` and `onnx/vision_model.onnx`.
+ * Opens `config.json`, `tokenizer.json`, `preprocessor_config.json`, `onnx/text_model.onnx` and
+ * `onnx/vision_model.onnx`.
  * @throws Error where the package or a file is missing
  */
 export async function openTowers(

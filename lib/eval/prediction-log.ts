@@ -1,6 +1,7 @@
 /**
- * A predictions file that grows row by row and survives a kill: rows are appended whole, a manifest beside the file says what
- * they are answers to, and a last line that was cut off is dropped and answered again. One process writes it at a time.
+ * A predictions file that grows row by row and survives a kill: rows are appended whole, a manifest beside the file
+ * says what they are answers to, and a last line that was cut off is dropped and answered again. One process writes it
+ * at a time.
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";
@@ -92,13 +93,13 @@ function resume(
 }
 
 /**
- * Opens a file of predictions, or begins it, and locks it until `close`: two runs into one file would answer every question
- * twice and leave a file that neither can read.
+ * Opens a file of predictions, or begins it, and locks it until `close`: two runs into one file would answer every
+ * question twice and leave a file that neither can read.
  * @param manifest what the predictions depend on: model, questions, options of generation; plain JSON
  * @param questions how many there are
  * @param restart throws away what is there
- * @throws Error where another run has the file open (with who it is), or the file answers something else (with the first
- *   difference), has no manifest, or has a bad line
+ * @throws Error where another run has the file open (with who it is), or the file answers something else (with the
+ * first difference), has no manifest, or has a bad line
  */
 export function openPredictionLog(
   file: string,

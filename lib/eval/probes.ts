@@ -1,6 +1,6 @@
 /**
- * What a model holds, measured apart from what it answers: frozen features of images, log-probabilities of texts, and short
- * answers on other things than names. Nothing here changes the model.
+ * What a model holds, measured apart from what it answers: frozen features of images, log-probabilities of texts, and
+ * short answers on other things than names. Nothing here changes the model.
  */
 import type { Conversation } from "../processor/conversation";
 import { compile } from "../engine/compile";
@@ -52,7 +52,9 @@ export function probeRow(
   };
 }
 
-/** Frozen features of an image: the mean of its merged vision output, and the last hidden state of a question about it. */
+/**
+ * Frozen features of an image: the mean of its merged vision output, and the last hidden state of a question about it.
+ */
 export interface ImageProbe {
   visual: Float32Array;
   hidden: Float32Array;
@@ -60,7 +62,10 @@ export interface ImageProbe {
 
 /** Functions that look into one model; `dispose` is the caller's own affair with the parameters. */
 export interface Probes {
-  /** @param images of the bench @param questions the user turn asked of each: the hidden state is that of the prompt's last token */
+  /**
+   * @param images of the bench
+   * @param questions the user turn asked of each: the hidden state is that of the prompt's last token
+   */
   features(params: Params, images: readonly string[], questions: readonly string[]): Promise<ImageProbe[]>;
   /** Mean log-probability per predicted token of each dialogue without an image. */
   textLogProbs(params: Params, conversations: readonly Conversation[]): number[];
@@ -74,8 +79,8 @@ export interface Probes {
 }
 
 /**
- * Probes at a bench, in batches of `batchSize` (default 64 equal squares, 1 where images have sizes of their own); the last
- * batch is filled with its last item.
+ * Probes at a bench, in batches of `batchSize` (default 64 equal squares, 1 where images have sizes of their own); the
+ * last batch is filled with its last item.
  */
 export function createProbes(bench: Workbench, batchSize = bench.images.uniform ? 64 : 1): Probes {
   const { config } = bench;

@@ -1,4 +1,6 @@
-/** An evaluation from questions to a predictions file that `score` reads: rows that are finished are never asked again. */
+/**
+ * An evaluation from questions to a predictions file that `score` reads: rows that are finished are never asked again.
+ */
 import type { Question, QuestionSet } from "../benchmark/types";
 import type { OnBadRow } from "../util/lines";
 import type { PromptSet } from "../benchmark/prompts";
@@ -99,8 +101,8 @@ function toAsk(
 
 /**
  * Asks every question that has no row in the file yet.
- * @throws Error under `stop` at a row that can't be answered, where the file answers something else, or where another run
- *   has it open
+ * @throws Error under `stop` at a row that can't be answered, where the file answers something else, or where another
+ * run has it open
  */
 export async function runEvaluation(set: QuestionSet, answerer: Answerer, options: RunOptions): Promise<RunResult> {
   const {

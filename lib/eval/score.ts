@@ -1,4 +1,6 @@
-/** The paper's scoring of one output, to the letter of the released `eval/evaluation.py`, and stricter scores beside it. */
+/**
+ * The paper's scoring of one output, to the letter of the released `eval/evaluation.py`, and stricter scores beside it.
+ */
 import type { BadRow } from "../util/lines";
 import { extractAnswer } from "../reward/extract";
 import { lowerComposed, namesIn, normaliseName } from "../reward/listing";
@@ -51,9 +53,10 @@ function textToInclude(row: ScorableRow, carException: boolean): string {
 }
 
 /**
- * Scores one output; names and answers are compared with letters composed (NFC), which changes no ASCII. Closed world: no answer, or an empty one, is wrong; both sides in lower case, `_` read as a space.
- * Open world: without an answer the whole output counts, and only the truth has its `_` replaced. A car's name of two
- * words or fewer leaves nothing to match, and scores (as in the release). An output of white space alone is wrong.
+ * Scores one output; names and answers are compared with letters composed (NFC), which changes no ASCII. Closed world:
+ * no answer, or an empty one, is wrong; both sides in lower case, `_` read as a space. Open world: without an answer
+ * the whole output counts, and only the truth has its `_` replaced. A car's name of two words or fewer leaves nothing
+ * to match, and scores (as in the release). An output of white space alone is wrong.
  */
 export function scoreRow(row: ScorableRow, setting: Setting, options: ScoreOptions = {}): Score {
   const found = extractAnswer(row.output);

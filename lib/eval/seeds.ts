@@ -1,9 +1,10 @@
 /**
- * Accuracy over several training seeds, with intervals that speak of both: of the seed and of the sub-categories asked for.
+ * Accuracy over several training seeds, with intervals that speak of both: of the seed and of the sub-categories asked
+ * for.
  *
- * A two-level bootstrap: each draw takes seeds with replacement and, independently, sub-categories with replacement, and
- * averages over their crossing (Owen 2007, "The pigeonhole bootstrap"; it errs on the wide side). With one seed it is the
- * bootstrap over sub-categories, and says nothing of another seed. The percentile interval of 2000 draws, 95 %.
+ * A two-level bootstrap: each draw takes seeds with replacement and, independently, sub-categories with replacement,
+ * and averages over their crossing (Owen 2007, "The pigeonhole bootstrap"; it errs on the wide side). With one seed it
+ * is the bootstrap over sub-categories, and says nothing of another seed. The percentile interval of 2000 draws, 95 %.
  */
 import { random } from "../util/random";
 import type { Metric } from "./compare";
@@ -32,7 +33,10 @@ export interface SeedSummary {
 /** Two methods over the seeds that both have: a - b, in the mean of the cells that have rows. */
 export interface SeedDifference extends Interval {
   difference: number;
-  /** Two-sided, of the hypothesis that there is no difference: twice the smaller share of draws at or beyond 0, each with one more (Davison and Hinkley 1997, 4.2.3). */
+  /**
+   * Two-sided, of the hypothesis that there is no difference: twice the smaller share of draws at or beyond 0, each
+   * with one more (Davison and Hinkley 1997, 4.2.3).
+   */
   p: number;
   seeds: number[];
 }
@@ -56,7 +60,10 @@ function bySeed(rows: readonly PredictionRow[], metric: Metric): Map<number, Tal
 
 const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Accuracy of each cell over some sub-categories (indices, repeats allowed): the mean over some seeds' tallies; NaN where empty. */
+/**
+ * Accuracy of each cell over some sub-categories (indices, repeats allowed): the mean over some seeds' tallies; NaN
+ * where empty.
+ */
 function cellMeans(seeds: readonly (readonly Tally[])[], chosen: readonly number[]): number[] {
   const each = seeds.map((all) => accuracies(chosen.map((i) => all[i])));
   return CELLS.map((_, cell) => average(each.map((row) => row[cell]).filter(Number.isFinite)));

@@ -1,4 +1,7 @@
-/** Semantic similarity of open-world answers (paper, section 4.1): SigLIP's text tower says how close an answer is to the truth. */
+/**
+ * Semantic similarity of open-world answers (paper, section 4.1): SigLIP's text tower says how close an answer is to
+ * the truth.
+ */
 import { normaliseName } from "../reward/listing";
 import { dot } from "./choose";
 import { meanAndDeviation, Z95, type Interval } from "./intervals";
@@ -7,15 +10,19 @@ import type { ScorableRow } from "./rows";
 import { scoreRow, superCategory } from "./score";
 
 /**
- * `max(0, (s - s0) / (1 - s0))`: s is the cosine of answer and truth, s0 that of the super-category's word and the truth, so that
- * saying "a bird" to every bird scores 0. Where the word says as much as the truth itself, only an answer that equals it scores.
+ * `max(0, (s - s0) / (1 - s0))`: s is the cosine of answer and truth, s0 that of the super-category's word and the
+ * truth, so that saying "a bird" to every bird scores 0. Where the word says as much as the truth itself, only an
+ * answer that equals it scores.
  */
 export function normalisedSimilarity(s: number, s0: number): number {
   if (s0 >= 1 - 1e-6) return s >= 1 - 1e-6 ? 1 : 0;
   return Math.min(1, Math.max(0, (s - s0) / (1 - s0)));
 }
 
-/** A similarity in [0, 1] for every row; an empty answer has 0. Texts are compared in lower case, `_` read as a space; each is embedded once. */
+/**
+ * A similarity in [0, 1] for every row; an empty answer has 0. Texts are compared in lower case, `_` read as a space;
+ * each is embedded once.
+ */
 export async function semanticSimilarities(
   rows: readonly ScorableRow[],
   towers: Pick<OnnxTowers, "texts">,

@@ -14,7 +14,8 @@ const PLACE = "{}";
 const spoken = (name: string): string => name.replace(/_/g, " ");
 
 /**
- * A vector for each name: the mean over the templates' unit vectors, scaled to length 1 (prompt ensembling, same section).
+ * A vector for each name: the mean over the templates' unit vectors, scaled to length 1 (prompt ensembling, same
+ * section).
  * @throws Error where a template has no place for the name
  */
 export async function nameVectors(
@@ -47,7 +48,10 @@ export interface ZeroShotOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Answers the questions that have an image; those without are given back. An image is read once, whatever asks about it. */
+/**
+ * Answers the questions that have an image; those without are given back. An image is read once, whatever asks about
+ * it.
+ */
 export async function zeroShot(
   towers: Pick<OnnxTowers, "texts" | "images">,
   questions: readonly Question[],

@@ -134,7 +134,10 @@ const NO_USAGE: TeacherUsage = {
   cachedCompletionTokens: 0,
 };
 
-/** Records by a teacher that is asked: the model itself, or an endpoint. Answers are cached, so a run that ended goes on. */
+/**
+ * Records by a teacher that is asked: the model itself, or an endpoint. Answers are cached, so a run that ended goes
+ * on.
+ */
 async function byTeacher(experiment: Experiment, watch: Watch): Promise<CotResult> {
   const { settings, say } = experiment;
   const { cot } = settings;

@@ -1,4 +1,6 @@
-/** Evaluation of anything that answers: a checkpoint, an adapter or an endpoint, on a benchmark or a file of questions. */
+/**
+ * Evaluation of anything that answers: a checkpoint, an adapter or an endpoint, on a benchmark or a file of questions.
+ */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { questionsOf, questionsOfFile } from "../benchmark/questions";

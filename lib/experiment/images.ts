@@ -7,7 +7,10 @@ import { imageGrid } from "../processor/image-size";
 import type { Processor } from "../processor/processor";
 import { photographs, type RunImages } from "../train/images";
 
-/** An image as a stage has it: a file, its bytes, or a file at the size of another one (a triplet's images need one size). */
+/**
+ * An image as a stage has it: a file, its bytes, or a file at the size of another one (a triplet's images need one
+ * size).
+ */
 export type ImageSource = string | Uint8Array | { file: string; like: string };
 
 /** Images by the names that records, prompts and questions give them. */

@@ -1,7 +1,7 @@
 /**
  * The model card, `README.md` beside an exported model: front matter as the Hugging Face Hub reads it
- * (https://huggingface.co/docs/hub/model-cards), then what the model is, what made it, and what it is not for. It depends on
- * code, data and settings only: the same model has the same card.
+ * (https://huggingface.co/docs/hub/model-cards), then what the model is, what made it, and what it is not for. It
+ * depends on code, data and settings only: the same model has the same card.
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";

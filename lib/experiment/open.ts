@@ -1,4 +1,6 @@
-/** An open experiment: a benchmark, a base model and the settings that name both. What notebooks and command line share. */
+/**
+ * An open experiment: a benchmark, a base model and the settings that name both. What notebooks and command line share.
+ */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { openBenchmark } from "../benchmark/open";

@@ -1,4 +1,6 @@
-/** From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained. */
+/**
+ * From a run's saved predictions and logs to its tables and figures: everything is read from disk, nothing is trained.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { overview, type OverviewRow } from "../eval/overview";
@@ -133,7 +135,10 @@ export function readOwnResults(settings: Pick<Settings, "run">): ResultRow[] {
   return resultsFromCsv(readFileSync(file, "utf8"), file);
 }
 
-/** Writes `results.csv`, all figures, the manifest, and results into the models' cards; returns the rows they were made from. */
+/**
+ * Writes `results.csv`, all figures, the manifest, and results into the models' cards; returns the rows they were made
+ * from.
+ */
 export async function publish(home: RunHome): Promise<PredictionRow[]> {
   const { settings, folder } = home;
   const { rows } = existsSync(path.join(folder, "predictions"))

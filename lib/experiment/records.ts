@@ -16,7 +16,10 @@ function answered(record: SftRecord, byName: ReadonlyMap<string, Subcategory>): 
   return byName.get(plainName(answer === "" ? record.assistant : answer));
 }
 
-/** Where records' images are: an image of the benchmark, beside the file, or in the sets' folder as the release names them. */
+/**
+ * Where records' images are: an image of the benchmark, beside the file, or in the sets' folder as the release names
+ * them.
+ */
 function imageFinder(
   { benchmark, settings }: Experiment,
   file: string,
@@ -35,8 +38,8 @@ function imageFinder(
 }
 
 /**
- * The records of `teacher` that are about seen sub-categories of the benchmark. Those about other sets are left out; one
- * about an unseen sub-category, or whose image is a dev or test image, is an error.
+ * The records of `teacher` that are about seen sub-categories of the benchmark. Those about other sets are left out;
+ * one about an unseen sub-category, or whose image is a dev or test image, is an error.
  * @throws Error naming file, line and reason (under `onBadRow=stop`), or where no record is left
  */
 export function readTeacherRecords(experiment: Experiment): CotResult {

@@ -149,7 +149,10 @@ export function assertUpdated(method: string, log: readonly RlLog[]): void {
   );
 }
 
-/** A Stage-2 model; the caller disposes its parameters. @throws Error naming what is wrong, or where nothing was learnt */
+/**
+ * A Stage-2 model; the caller disposes its parameters.
+ * @throws Error naming what is wrong, or where nothing was learnt
+ */
 export function rlModel(
   experiment: Experiment,
   method: RlMethod,

@@ -3,8 +3,8 @@
  * cores) and `paper` (the published setting, for Qwen2.5-VL on a GPU). A scale is a named set of values, no more.
  *
  * The scale comes from `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code:
- * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong values are errors. docs/settings.md
- * lists all of them; it is generated from these declarations.
+ * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong values are errors.
+ * docs/settings.md lists all of them; it is generated from these declarations.
  */
 import { createHash } from "node:crypto";
 import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
@@ -232,8 +232,8 @@ export function changedSettings(settings: Settings): { name: string; value: unkn
 const SLUG = 36;
 
 /**
- * Name of the run of some settings: the scale's own (`main`, `smoke`, `paper`) where nothing is changed, else a readable
- * name and a hash, so that no run replaces another's results.
+ * Name of the run of some settings: the scale's own (`main`, `smoke`, `paper`) where nothing is changed, else a
+ * readable name and a hash, so that no run replaces another's results.
  */
 export function runName(settings: Settings): string {
   const { run } = scaleSettings(settings.scale);
@@ -266,7 +266,10 @@ export interface SettingsSource {
   environment?: Record<string, string | undefined>;
 }
 
-/** What fits other values than the tiny base on its drawings: applied first where a photograph or another model is named. */
+/**
+ * What fits other values than the tiny base on its drawings: applied first where a photograph or another model is
+ * named.
+ */
 function fitting(settings: Settings): Settings {
   const drawings = settings.benchmark === "emoji-fgvr";
   const shipped = settings.model === SHIPPED_BASE;
@@ -283,9 +286,9 @@ const isSet = (assignments: readonly string[], name: string): string | undefined
   assignments.filter((one) => one.slice(0, one.indexOf("=")).trim() === name).pop();
 
 /**
- * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order. Where no
- * scale is named it is `default`, or `paper` for a model that is not the shipped base. A run that no name is given for has
- * that of `runName`.
+ * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order.
+ * Where no scale is named it is `default`, or `paper` for a model that is not the shipped base. A run that no name is
+ * given for has that of `runName`.
  * @throws Error on an unknown scale, name or value, or a run name that is no plain word
  */
 export function loadSettings(source: SettingsSource = {}): Settings {

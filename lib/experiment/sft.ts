@@ -1,4 +1,6 @@
-/** Stage 1: supervised fine-tuning on rationales (`sft`), or on the bare answers to the same questions (`sft-direct`). */
+/**
+ * Stage 1: supervised fine-tuning on rationales (`sft`), or on the bare answers to the same questions (`sft-direct`).
+ */
 import { assertTrainable } from "../benchmark/roles";
 import type { Benchmark } from "../benchmark/types";
 import type { CotRecord } from "../cot/build";
@@ -97,7 +99,10 @@ function checkImages({ benchmark }: Experiment, data: CotResult): void {
 
 const recordOf = (method: SftMethod, { record, direct }: CotRecord): SftRecord => (method === "sft" ? record : direct);
 
-/** A Stage-1 model; the caller disposes its parameters. @throws Error naming the record, image or setting that is wrong */
+/**
+ * A Stage-1 model; the caller disposes its parameters.
+ * @throws Error naming the record, image or setting that is wrong
+ */
 export function sftModel(
   experiment: Experiment,
   method: SftMethod,

@@ -16,7 +16,10 @@ import { repositoryRoot } from "../util/root";
 import type { Experiment } from "./types";
 import { runStage, type Watch } from "./stage";
 
-/** Few-shot images that are there, of seen and unseen sub-categories. @throws Error under `stop` at one that is missing */
+/**
+ * Few-shot images that are there, of seen and unseen sub-categories.
+ * @throws Error under `stop` at one that is missing
+ */
 function embeddable({ benchmark, settings, say }: Experiment): (BenchmarkImage & { file: string })[] {
   return benchmark.images("fewshot").flatMap((image) => {
     if (image.file !== null) return [{ ...image, file: image.file }];

@@ -43,8 +43,8 @@ export interface Stage<T> {
   /** Reads a result. @param folder of the run that has it */
   load(folder: string): T | Promise<T>;
   /**
-   * Makes and saves it in the experiment's own folder. It calls `beforeSaving` before the first write to the target, so that
-   * a process that ends half-way through leaves no stamp of the old result at the new one.
+   * Makes and saves it in the experiment's own folder. It calls `beforeSaving` before the first write to the target, so
+   * that a process that ends half-way through leaves no stamp of the old result at the new one.
    */
   make(identity: string, beforeSaving: () => void): Promise<T>;
 }

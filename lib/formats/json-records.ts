@@ -10,7 +10,10 @@ export interface JsonRecord {
   spoilt: number | null;
 }
 
-/** First and last line of every element of the list that `text` is; the text is JSON, Python's `NaN` and `Infinity` in it or not. */
+/**
+ * First and last line of every element of the list that `text` is; the text is JSON, Python's `NaN` and `Infinity` in
+ * it or not.
+ */
 function elementLines(text: string): [first: number, last: number][] {
   const spans: [number, number][] = [];
   let depth = 0;
@@ -40,7 +43,10 @@ function elementLines(text: string): [first: number, last: number][] {
   return spans;
 }
 
-/** Reads a file that is a JSON list (`parseJson`). @throws Error naming the file where it is missing, no JSON or no list */
+/**
+ * Reads a file that is a JSON list (`parseJson`).
+ * @throws Error naming the file where it is missing, no JSON or no list
+ */
 export function readJsonRecords(file: string): JsonRecord[] {
   let bytes: Buffer;
   let json: unknown;

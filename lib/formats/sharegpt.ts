@@ -71,9 +71,10 @@ function parseImage(images: unknown, field: string): string {
 }
 
 /**
- * Reads one record as LLaMA-Factory takes it: `messages` of `{role: user|assistant|system, content}` or `conversations` of
- * `{from: human|gpt|system, value}`; `images` (or `image`) a list of one path or the path; the system message the first turn or, where
- * there is none, the field `system`; `<image>` once, anywhere in the user's turn: the image stands there.
+ * Reads one record as LLaMA-Factory takes it: `messages` of `{role: user|assistant|system, content}` or `conversations`
+ * of `{from: human|gpt|system, value}`; `images` (or `image`) a list of one path or the path; the system message the
+ * first turn or, where there is none, the field `system`; `<image>` once, anywhere in the user's turn: the image stands
+ * there.
  * @throws Error naming the field
  */
 function parseRecord(value: unknown, specialTokens: readonly string[]): SftRecord {

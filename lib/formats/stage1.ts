@@ -38,8 +38,9 @@ export function tagProblems({ assistant }: Pick<SftRecord, "assistant">): string
 }
 
 /**
- * Reads a file of Stage-1 records: sharegpt JSON whose tags are balanced, whose answers are not empty, and in which no image
- * stands twice with the same question. A part of the rationale that is missing is no reason to refuse a record (`stage1Problems`).
+ * Reads a file of Stage-1 records: sharegpt JSON whose tags are balanced, whose answers are not empty, and in which no
+ * image stands twice with the same question. A part of the rationale that is missing is no reason to refuse a record
+ * (`stage1Problems`).
  * @param onBadRow `stop` (default) throws at the first bad record; `skip` goes on and returns all of them
  * @throws Error naming file, line, record and what is wrong
  */
@@ -58,8 +59,9 @@ export function readStage1(file: string, onBadRow: OnBadRow = "stop", options: S
 }
 
 /**
- * What is wrong with a record; an empty list: nothing. The rationale's headings vary, so its parts are told by words, in their
- * order: text before the candidates (visual analysis), the word "candidate", words of comparison after it, and a prediction.
+ * What is wrong with a record; an empty list: nothing. The rationale's headings vary, so its parts are told by words,
+ * in their order: text before the candidates (visual analysis), the word "candidate", words of comparison after it, and
+ * a prediction.
  */
 export function stage1Problems(record: Pick<SftRecord, "assistant">): string[] {
   const problems = tagProblems(record);

@@ -1,7 +1,8 @@
 /**
- * Stage-2 rows as parquet, in the release's layout: columns `images` (the anchor), `problem` (with its `<image>` marker),
- * `answer`, `image_noisy` (the positive) and `image_aug` (the negative). Images are lists of one struct {bytes, path}, as
- * Hugging Face's `datasets` writes them; the two extra images have the anchor's size. A struct's path is never opened.
+ * Stage-2 rows as parquet, in the release's layout: columns `images` (the anchor), `problem` (with its `<image>`
+ * marker), `answer`, `image_noisy` (the positive) and `image_aug` (the negative). Images are lists of one struct
+ * {bytes, path}, as Hugging Face's `datasets` writes them; the two extra images have the anchor's size. A struct's path
+ * is never opened.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
@@ -47,13 +48,16 @@ async function asPng(image: EncodedImage, size?: { width: number; height: number
   return { bytes: new Uint8Array(await sized.png().toBuffer()), path: image.path };
 }
 
-/** The image as the model sees it: its bytes as they are where it stands upright, else turned by its EXIF orientation, as PNG. */
+/**
+ * The image as the model sees it: its bytes as they are where it stands upright, else turned by its EXIF orientation,
+ * as PNG.
+ */
 export const standUpright = async (image: EncodedImage): Promise<EncodedImage> =>
   (await uprightSize(image.bytes)).turned ? asPng(image) : image;
 
 /**
- * Resizes (bicubic, aspect not kept) to the size of `anchor`, both seen upright; what comes back is upright. The bytes as they are where
- * nothing changes, else PNG.
+ * Resizes (bicubic, aspect not kept) to the size of `anchor`, both seen upright; what comes back is upright. The bytes
+ * as they are where nothing changes, else PNG.
  * @throws Error where one of them is no image
  */
 export async function resizeLike(image: EncodedImage, anchor: EncodedImage): Promise<EncodedImage> {
@@ -61,7 +65,10 @@ export async function resizeLike(image: EncodedImage, anchor: EncodedImage): Pro
   return own.width === wanted.width && own.height === wanted.height ? standUpright(image) : asPng(image, wanted);
 }
 
-/** A row whose images are upright and whose extra images have the anchor's size. @throws Error where an image cannot be decoded */
+/**
+ * A row whose images are upright and whose extra images have the anchor's size.
+ * @throws Error where an image cannot be decoded
+ */
 export async function stage2Row(row: Stage2Row): Promise<Stage2Row> {
   return {
     ...row,
@@ -162,7 +169,9 @@ function parseRow(row: Record<string, unknown>, specialTokens: readonly string[]
   return found as Stage2Row;
 }
 
-/** What is wrong with a row's images: one that cannot be decoded, an extra one of another size than the anchor; or null. */
+/**
+ * What is wrong with a row's images: one that cannot be decoded, an extra one of another size than the anchor; or null.
+ */
 async function imagesProblem(row: Stage2Row): Promise<string | null> {
   const sizes: string[] = [];
   for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
@@ -206,8 +215,8 @@ function fileBuffer(handle: FileHandle, byteLength: number): AsyncBuffer {
 }
 
 /**
- * Decompressors by codec; gzip and brotli by Node, which is faster. An empty page needs none: a column of nulls has one, whose LZ4
- * form (a lone zero byte) `hyparquet-compressors` 1.1.2 refuses.
+ * Decompressors by codec; gzip and brotli by Node, which is faster. An empty page needs none: a column of nulls has
+ * one, whose LZ4 form (a lone zero byte) `hyparquet-compressors` 1.1.2 refuses.
  */
 const COMPRESSORS: Compressors = Object.fromEntries(
   Object.entries({
@@ -230,7 +239,10 @@ async function asParquet<T>(file: string, where: string, read: () => Promise<T>)
   }
 }
 
-/** Objects of the columns of a file, a row group at a time. @throws Error naming the file, where it cannot be read or lacks a column */
+/**
+ * Objects of the columns of a file, a row group at a time.
+ * @throws Error naming the file, where it cannot be read or lacks a column
+ */
 async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[], void, undefined> {
   const handle = await asParquet(file, "", () => open(file, "r"));
   try {
@@ -254,9 +266,10 @@ async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[
 }
 
 /**
- * Reads a file's rows one after another, of any size and under any of parquet's compressions (Snappy, gzip, zstd, brotli, LZ4):
- * one row group is in memory at a time.
- * @param onBad what is done with a row that cannot be used: `stop` (default) throws, a function is told of it and the row left out
+ * Reads a file's rows one after another, of any size and under any of parquet's compressions (Snappy, gzip, zstd,
+ * brotli, LZ4): one row group is in memory at a time.
+ * @param onBad what is done with a row that cannot be used: `stop` (default) throws, a function is told of it and the
+ * row left out
  * @throws Error naming file, row (from 0) and column
  */
 export async function* iterateStage2(

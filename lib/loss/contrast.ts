@@ -13,8 +13,8 @@ export interface ContrastOptions {
 
 /**
  * KL[pi(.|x) || pi(.|x-)] per token by the k3 estimator: d = clamp(logp_neg - logp, +-20), k3 = clamp(exp(d) - d - 1,
- * +-10). TAPO maximises its token mean. As dk3/dlogp = 1 - exp(d) while unclamped, the pull on logp is upwards where the
- * true image makes the token likelier, and the opposite on logp_neg. Outside either clamp the gradient is 0.
+ * +-10). TAPO maximises its token mean. As dk3/dlogp = 1 - exp(d) while unclamped, the pull on logp is upwards where
+ * the true image makes the token likelier, and the opposite on logp_neg. Outside either clamp the gradient is 0.
  *
  * @param logProbs [B, T], on the response's own image
  * @param negativeLogProbs [B, T], the same tokens with x- in place of that image

@@ -6,8 +6,8 @@ export const CONTRASTIVE_LOSSES = ["sigmoid", "softmax"] as const;
 export type ContrastiveLoss = (typeof CONTRASTIVE_LOSSES)[number];
 
 /**
- * Every pair of the batch as its own yes-or-no question, `-1/N Σ_ij log σ(z_ij (t x_i·y_j + b))`, z = 1 on the diagonal and
- * -1 off it (Zhai et al. 2023, "Sigmoid loss for language image pre-training", algorithm 1).
+ * Every pair of the batch as its own yes-or-no question, `-1/N Σ_ij log σ(z_ij (t x_i·y_j + b))`, z = 1 on the diagonal
+ * and -1 off it (Zhai et al. 2023, "Sigmoid loss for language image pre-training", algorithm 1).
  * @param logits `[N,N]` scaled and shifted similarities, images down
  */
 export function sigmoidLoss(logits: Tensor): Tensor {
@@ -19,8 +19,8 @@ export function sigmoidLoss(logits: Tensor): Tensor {
 }
 
 /**
- * The mean of two cross-entropies: which text an image has among the batch's, and which image a text has (InfoNCE; Radford
- * et al. 2021, "Learning transferable visual models from natural language supervision", figure 3).
+ * The mean of two cross-entropies: which text an image has among the batch's, and which image a text has (InfoNCE;
+ * Radford et al. 2021, "Learning transferable visual models from natural language supervision", figure 3).
  * @param logits `[N,N]` scaled similarities, images down; a shift changes nothing
  */
 export function softmaxLoss(logits: Tensor): Tensor {

@@ -9,8 +9,8 @@ export type Average =
    */
   | { kind: "token"; normaliser?: number | tf.Scalar }
   /**
-   * Release: a mean per micro-batch of `size` sequences (4), then over micro-batches. Depends on the split. Where the batch at
-   * hand is one of `parts` equal ones, say so: their losses add up to the mini-batch's.
+   * Release: a mean per micro-batch of `size` sequences (4), then over micro-batches. Depends on the split. Where the
+   * batch at hand is one of `parts` equal ones, say so: their losses add up to the mini-batch's.
    */
   | { kind: "micro-batch"; size: number; parts?: number };
 

@@ -27,8 +27,8 @@ export interface PolicyOptions {
 
 /**
  * r = exp(clamp(logp - logp_old, +-20)); per token max(-A r, -A clip(r, 0.8, 1.28)), and where A < 0 at most -3A; mean
- * over response tokens. Metrics are means over this batch's tokens (scalars): fractions clipped above, below and by the dual clip, mean
- * ratio, and approxKl = mean(logp_old - logp), the release's `ppo_kl`.
+ * over response tokens. Metrics are means over this batch's tokens (scalars): fractions clipped above, below and by the
+ * dual clip, mean ratio, and approxKl = mean(logp_old - logp), the release's `ppo_kl`.
  */
 export function policyLoss(
   batch: PolicyBatch,

@@ -31,9 +31,9 @@ export const TAPO_LOSS: TapoOptions = {
 export const DAPO_LOSS: TapoOptions = { klCoefficient: 0, entropyCoefficient: 0, negativeEntropyCoefficient: 0 };
 
 /**
- * `policy - 0.01 mean(k3) + 0.03 H[pi(.|image)] + 0.03 H[pi(.|x-)]`.
- * Paper: both entropies shape the policy, logp_neg is recomputed at each update and has a gradient. Release
- * (`gradientThroughNegative: false`): logp_neg is a constant, so H[pi(.|x-)] only shifts the number and k3 pulls on logp.
+ * `policy - 0.01 mean(k3) + 0.03 H[pi(.|image)] + 0.03 H[pi(.|x-)]`. Paper: both entropies shape the policy, logp_neg
+ * is recomputed at each update and has a gradient. Release (`gradientThroughNegative: false`): logp_neg is a constant,
+ * so H[pi(.|x-)] only shifts the number and k3 pulls on logp.
  */
 export function tapoLoss(
   batch: TapoBatch,

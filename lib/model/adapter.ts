@@ -13,7 +13,10 @@ import { readHeader, readTensor, writeSafetensors, type ReadOptions, type Safete
 /** A loaded adapter. */
 export interface LoadedAdapter {
   lora: LoraConfig;
-  /** Its tensors under the model's names (`lora.ts`), to be put beside the model's: `{ ...params, ...adapter.params }`. The caller disposes them. */
+  /**
+   * Its tensors under the model's names (`lora.ts`), to be put beside the model's: `{ ...params, ...adapter.params }`.
+   * The caller disposes them.
+   */
   params: Params;
 }
 
@@ -35,8 +38,8 @@ function ownName(stored: string): string | null {
 }
 
 /**
- * The spelling of the names in `adapter_config.json`: that of the file's tensors where it names the same layers with the same ranks, else
- * one that does (of an adapter whose tensors were renamed alone), else that of the tensors.
+ * The spelling of the names in `adapter_config.json`: that of the file's tensors where it names the same layers with
+ * the same ranks, else one that does (of an adapter whose tensors were renamed alone), else that of the tensors.
  */
 function spellingOf({ entries }: SafetensorsHeader, config: ModelConfig, lora: LoraConfig): Spelling {
   const stored = Object.keys(entries).flatMap((name) => STORED.exec(name)?.[1] ?? []);
@@ -59,7 +62,10 @@ function spellingOf({ entries }: SafetensorsHeader, config: ModelConfig, lora: L
   return likely.find(fits) ?? likely[0];
 }
 
-/** Where each tensor of the adapter is. @throws Error naming file, tensor and both shapes where the adapter is for another base */
+/**
+ * Where each tensor of the adapter is.
+ * @throws Error naming file, tensor and both shapes where the adapter is for another base
+ */
 function locate(header: SafetensorsHeader, shapes: Record<string, number[]>): Map<string, string> {
   const { file, entries } = header;
   const places = new Map<string, string>();
@@ -115,9 +121,9 @@ function openAdapter(dir: string, config: ModelConfig): { lora: LoraConfig; head
 export const readAdapterConfig = (dir: string, config: ModelConfig): LoraConfig => openAdapter(dir, config).lora;
 
 /**
- * Loads an adapter for a model, under any of the module names that versions of transformers gave it. The file's tensors say which
- * names `target_modules`, `exclude_modules` and the patterns are written in; where those would name other layers today, the
- * configuration that is returned lists every layer by its current name.
+ * Loads an adapter for a model, under any of the module names that versions of transformers gave it. The file's tensors
+ * say which names `target_modules`, `exclude_modules` and the patterns are written in; where those would name other
+ * layers today, the configuration that is returned lists every layer by its current name.
  * @throws Error naming file, field or tensor, and both shapes; nothing stays loaded then
  */
 export function loadAdapter(dir: string, config: ModelConfig, options: ReadOptions = {}): LoadedAdapter {

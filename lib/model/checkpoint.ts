@@ -127,8 +127,8 @@ export function loadConfig(dir: string): Pick<LoadedModel, "config" | "generatio
 
 /**
  * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time and each straight
- * into TensorFlow's memory; f16 and bf16 become f32, unless `dtype` says that they are held in bfloat16. Names and shapes are
- * checked before any weight is read, NaN and infinite weights while they are (`checkFinite`, default true).
+ * into TensorFlow's memory; f16 and bf16 become f32, unless `dtype` says that they are held in bfloat16. Names and
+ * shapes are checked before any weight is read, NaN and infinite weights while they are (`checkFinite`, default true).
  * @throws Error naming file, tensor and both shapes; nothing stays loaded then
  */
 export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
@@ -159,7 +159,10 @@ export interface SavedModel {
   files?: Record<string, string>;
 }
 
-/** Checks names and shapes of a parameter record against a configuration. @throws Error naming the first that differs */
+/**
+ * Checks names and shapes of a parameter record against a configuration.
+ * @throws Error naming the first that differs
+ */
 export function checkParams(config: ModelConfig, params: Params): void {
   const shapes = paramShapes(config);
   for (const [name, shape] of Object.entries(shapes)) {

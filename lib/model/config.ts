@@ -219,8 +219,8 @@ function specialTokens(file: string, root: Json, nested: Json | null): Partial<M
 }
 
 /**
- * Whether the output layer is the embedding table. transformers goes by the outer value: the one in `text_config` counts only
- * where the outer is absent.
+ * Whether the output layer is the embedding table. transformers goes by the outer value: the one in `text_config`
+ * counts only where the outer is absent.
  */
 function tiedEmbeddings(file: string, root: Json, nested: Json | null): boolean {
   const field = "tie_word_embeddings";

@@ -1,6 +1,7 @@
 /**
  * A small two-tower model, CLIP's form on this project's parts: the vision tower of the tiny base and a causal text
- * tower of decoder layers over the same tokenizer, each pooled, projected and normalised. Nothing of the base's weights is in it.
+ * tower of decoder layers over the same tokenizer, each pooled, projected and normalised. Nothing of the base's weights
+ * is in it.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -22,7 +23,10 @@ import type { VisionInputs } from "./vision-plan";
 
 /** Sizes of the two towers. */
 export interface ContrastiveConfig {
-  /** The vision tower, and the text tower as a decoder of few layers; its embeddings are tied (there is no output layer). */
+  /**
+   * The vision tower, and the text tower as a decoder of few layers; its embeddings are tied (there is no output
+   * layer).
+   */
   towers: ModelConfig;
   /** Dimensions of the shared space. */
   projectionDim: number;

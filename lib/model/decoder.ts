@@ -1,6 +1,6 @@
 /**
- * Qwen2.5-VL's decoder: grouped-query attention with q/k/v biases, M-RoPE, RMSNorm, SwiGLU.
- * How a layer attends is a parameter (`Attend`): training passes `causalAttention`, generation closures over a KV cache.
+ * Qwen2.5-VL's decoder: grouped-query attention with q/k/v biases, M-RoPE, RMSNorm, SwiGLU. How a layer attends is a
+ * parameter (`Attend`): training passes `causalAttention`, generation closures over a KV cache.
  */
 import { attention, causalMask, MASKED, type AttentionOptions } from "../engine/attention";
 import { gatherRows, mergeRows } from "../engine/gather";
@@ -10,12 +10,15 @@ import type { ModelConfig } from "./config";
 import { layerOf, layerWithParts, mlp, param, project } from "./project";
 
 /**
- * Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T, heads * headDim]. In a
- * decoding step all of them are without T.
+ * Attention of one layer: q [B, T, heads, headDim], k and v [B, T, kvHeads, headDim], rotated and unscaled -> [B, T,
+ * heads * headDim]. In a decoding step all of them are without T.
  */
 export interface Attend {
   (q: Tensor, k: Tensor, v: Tensor, reads?: Tensor[]): Tensor;
-  /** Float32 tensors it reads besides, which a layer that is computed again must be given: masks, keys and values of other tokens. */
+  /**
+   * Float32 tensors it reads besides, which a layer that is computed again must be given: masks, keys and values of
+   * other tokens.
+   */
   reads?: Tensor[];
   /** The same of q and k as they were before they were rotated by `tables`, where it rotates them itself. */
   rotating?: (q: Tensor, k: Tensor, v: Tensor, tables: RotaryTables, reads?: Tensor[]) => Tensor;
@@ -46,7 +49,8 @@ export function embedTokens(params: Params, inputIds: Tensor): Tensor {
  * Puts image features in the place of placeholder embeddings.
  * @param embeds [B, T, D]
  * @param features [N, D] of all images
- * @param featureIndex int32 [B, T]: row of `features`, or -1 for text. Several rows of the batch may use the same image.
+ * @param featureIndex int32 [B, T]: row of `features`, or -1 for text. Several rows of the batch may use the same
+ * image.
  */
 export function mergeImageFeatures(embeds: Tensor, features: Tensor, featureIndex: Tensor): Tensor {
   return mergeRows(embeds, features, featureIndex);
@@ -82,7 +86,10 @@ export function causalAttention(): Attend {
   return attendWith(() => ({ causal: true }));
 }
 
-/** Causal self-attention within each of the rows that were packed into one. @param segmentIds int32 [B, T], -1 for padding */
+/**
+ * Causal self-attention within each of the rows that were packed into one.
+ * @param segmentIds int32 [B, T], -1 for padding
+ */
 export function packedAttention(segmentIds: Tensor): Attend {
   const [, length] = segmentIds.shape as [number, number];
   const other = tf.tidy(() =>
@@ -94,8 +101,8 @@ export function packedAttention(segmentIds: Tensor): Attend {
 /**
  * One decoder layer, [B, T, hiddenSize] -> the same.
  * @param attend how this layer attends
- * @param places int32 [S], in the flattened [B * T]: the only ones whose states are asked for, [S, hiddenSize]. The others are read by
- * attention alone, and neither mixed nor fed forward
+ * @param places int32 [S], in the flattened [B * T]: the only ones whose states are asked for, [S, hiddenSize]. The
+ * others are read by attention alone, and neither mixed nor fed forward
  */
 export function decoderLayer(
   params: Params,
@@ -133,7 +140,8 @@ export function decoderLayer(
  * @param positionIds int32 [3, B, T]
  * @param attend the attention of each layer
  * @param recompute keep each layer's inputs alone and compute the layer again in the backward pass
- * @param places int32 [S], in the flattened [B * T]: the only states that are asked for; they outlive the step. Null for all
+ * @param places int32 [S], in the flattened [B * T]: the only states that are asked for; they outlive the step. Null
+ * for all
  * @returns of embeds' shape, or [S, hiddenSize]
  */
 export function decode(
@@ -174,7 +182,10 @@ export interface PromptEnds {
   mask: Tensor;
 }
 
-/** The last layer of `prefill`: keys and values of all tokens, the rest for the last token of each prompt. @returns states [P, hiddenSize], keys and values [P, T, kvHeads, headDim] */
+/**
+ * The last layer of `prefill`: keys and values of all tokens, the rest for the last token of each prompt.
+ * @returns states [P, hiddenSize], keys and values [P, T, kvHeads, headDim]
+ */
 function lastLayer(
   params: Params,
   config: ModelConfig,
@@ -208,8 +219,8 @@ function lastLayer(
 }
 
 /**
- * Prompts as those who go on from them need them: what later tokens attend to, and the states that predict each first one. The last
- * layer computes no other states.
+ * Prompts as those who go on from them need them: what later tokens attend to, and the states that predict each first
+ * one. The last layer computes no other states.
  * @param embeds [P, T, hiddenSize], padded on the right
  * @returns states [P, hiddenSize] of the last tokens; keys and values [P, kvHeads, T, headDim] per layer, rotated
  */
@@ -260,7 +271,10 @@ export function prefill(
   });
 }
 
-/** Logits [..., vocabSize] of hidden states [..., hiddenSize]; with tied embeddings their table is the weight, unless the record has one for the head. */
+/**
+ * Logits [..., vocabSize] of hidden states [..., hiddenSize]; with tied embeddings their table is the weight, unless
+ * the record has one for the head.
+ */
 export function lmHead(params: Params, config: ModelConfig, hidden: Tensor): Tensor {
   const own = params["lm_head.weight"] !== undefined || !config.tieWordEmbeddings;
   return project(own ? params : { "lm_head.weight": param(params, "model.embed_tokens.weight") }, "lm_head", hidden);

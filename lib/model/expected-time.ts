@@ -1,7 +1,7 @@
 /**
- * How long a stage would take on a device, from arithmetic alone: no run has been measured against it. Training is bound by
- * products (6 operations per parameter and token, forward and backward; Kaplan et al. 2020, section 2.1), decoding by reading
- * the weights once a token, whatever the batch.
+ * How long a stage would take on a device, from arithmetic alone: no run has been measured against it. Training is
+ * bound by products (6 operations per parameter and token, forward and backward; Kaplan et al. 2020, section 2.1),
+ * decoding by reading the weights once a token, whatever the batch.
  */
 
 /** A device as its data sheet has it. */
@@ -31,7 +31,10 @@ export interface Assumptions {
 
 export const assumptions: Assumptions = { utilisation: 0.3, bytesPerParameter: 2 };
 
-/** Seconds to train on `tokens` of all rows together; `passes` is 3 for forward and backward (6 operations), 1 for scoring alone. */
+/**
+ * Seconds to train on `tokens` of all rows together; `passes` is 3 for forward and backward (6 operations), 1 for
+ * scoring alone.
+ */
 export function trainingSeconds(
   parameters: number,
   tokens: number,
@@ -42,7 +45,10 @@ export function trainingSeconds(
   return (2 * passes * parameters * tokens) / (device.flops * utilisation);
 }
 
-/** Seconds to read prompts and decode: the larger of arithmetic and of reading the weights, per decoding step of a batch. */
+/**
+ * Seconds to read prompts and decode: the larger of arithmetic and of reading the weights, per decoding step of a
+ * batch.
+ */
 export function generationSeconds(
   parameters: number,
   of: { rows: number; batch: number; promptTokens: number; prompts: number; newTokens: number },

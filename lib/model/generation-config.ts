@@ -15,7 +15,10 @@ export interface GenerationConfig {
 
 const isToken = (x: unknown): x is number => Number.isInteger(x) && (x as number) >= 0;
 
-/** Parses the content of a `generation_config.json`; unknown fields are left alone. @throws Error naming file and field */
+/**
+ * Parses the content of a `generation_config.json`; unknown fields are left alone.
+ * @throws Error naming file and field
+ */
 export function parseGenerationConfig(json: unknown, file = "generation_config.json"): GenerationConfig {
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw new Error(`${file}: expected a JSON object`);

@@ -9,7 +9,10 @@ export interface LoraConfig {
   useRslora: boolean;
   /** Dropout on the adapter's input in SFT; generation, scoring and merging don't use it, RL refuses it. */
   dropout: number;
-  /** Names of modules or endings of them, a regular expression of whole names, or "all-linear" (all but the output layer). */
+  /**
+   * Names of modules or endings of them, a regular expression of whole names, or "all-linear" (all but the output
+   * layer).
+   */
   targetModules: string[] | string;
   /** Modules left out, in the same form. */
   excludeModules: string[] | string | null;

@@ -1,8 +1,8 @@
 /**
- * Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) as further tensors of the parameter record, beside the layer they
- * adapt: `<module>.lora_A.weight` [rank, in], `<module>.lora_B.weight` [out, rank], and the constants `<module>.lora_scaling` and,
- * where something is dropped in training, `<module>.lora_dropout`.
- * `project` (project.ts) adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
+ * Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) as further tensors of the parameter record, beside the layer
+ * they adapt: `<module>.lora_A.weight` [rank, in], `<module>.lora_B.weight` [out, rank], and the constants
+ * `<module>.lora_scaling` and, where something is dropped in training, `<module>.lora_dropout`. `project` (project.ts)
+ * adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
  */
 import { foldIn, random } from "../util/random";
 import { widened } from "../engine/resident";
@@ -45,8 +45,9 @@ const decoderUnder =
     name.startsWith("model.") ? `${prefix}${name.slice("model.".length)}` : name;
 
 /**
- * The spellings that adapters were saved under: of transformers from 4.52 on; of those before, which is that of the published files;
- * with `language_model` outermost; and of adapters made on the model without its output layer, or on the decoder alone.
+ * The spellings that adapters were saved under: of transformers from 4.52 on; of those before, which is that of the
+ * published files; with `language_model` outermost; and of adapters made on the model without its output layer, or on
+ * the decoder alone.
  */
 export const SPELLINGS: readonly Spelling[] = [
   currentName,
@@ -104,9 +105,9 @@ function chosen({ names, isLinear }: Candidates, lora: LoraConfig, spell: (name:
 }
 
 /**
- * The modules that a configuration names where nothing says which spelling it is in. A list of names is read in the current and the
- * published spelling together: no name of one means another module in the other. A pattern is read in the current spelling, and in the
- * published one where that names nothing.
+ * The modules that a configuration names where nothing says which spelling it is in. A list of names is read in the
+ * current and the published spelling together: no name of one means another module in the other. A pattern is read in
+ * the current spelling, and in the published one where that names nothing.
  */
 function chosenUnspelled(all: Candidates, lora: LoraConfig): string[] {
   const either = (name: string): string[] => [currentName(name), name];
@@ -119,7 +120,8 @@ function chosenUnspelled(all: Candidates, lora: LoraConfig): string[] {
 /**
  * The layers that an adapter has, by published name, in the order of the forward pass.
  * @param spelling that of the names in `lora`, where it is known
- * @throws Error where nothing is named, or something that can't be adapted (a convolution, an embedding, a tied output layer)
+ * @throws Error where nothing is named, or something that can't be adapted (a convolution, an embedding, a tied output
+ * layer)
  */
 export function loraModules(config: ModelConfig, lora: LoraConfig, spelling?: Spelling): Record<string, LoraModule> {
   const shapes = paramShapes(config);
@@ -157,8 +159,8 @@ export function loraModules(config: ModelConfig, lora: LoraConfig, spelling?: Sp
 }
 
 /**
- * The same adapter in names that mean the same everywhere: as it is where its names already do, else with every layer's whole current
- * name in `target_modules`, and ranks and alphas by them.
+ * The same adapter in names that mean the same everywhere: as it is where its names already do, else with every layer's
+ * whole current name in `target_modules`, and ranks and alphas by them.
  * @param spelling that of the names in `lora`
  */
 export function respelled(config: ModelConfig, lora: LoraConfig, spelling: Spelling): LoraConfig {
@@ -215,7 +217,10 @@ export const hasLoraDropout = (params: Params): boolean =>
 export const withoutLoraDropout = (params: Params): Params =>
   Object.fromEntries(Object.entries(params).filter(([name]) => !name.endsWith(".lora_dropout")));
 
-/** The seed of one part of one training step as a tensor for `LORA_SEED`, int32 [2]; null where nothing is dropped. The caller disposes it. */
+/**
+ * The seed of one part of one training step as a tensor for `LORA_SEED`, int32 [2]; null where nothing is dropped. The
+ * caller disposes it.
+ */
 export function loraSeed(params: Params, seed: number): Tensor | null {
   return hasLoraDropout(params) ? tf.tensor1d([foldIn(seed, "lora-dropout") | 0, 0], "int32") : null;
 }
@@ -253,9 +258,9 @@ export function splitAdapter(params: Params): { base: Params; adapter: Params } 
 }
 
 /**
- * The model with its adapter merged, `W + scaling · B · A`, under the names of a plain model.
- * All tensors are new handles that the caller disposes; `params` stays as it is. Of a base held in bfloat16 the merged layers are
- * float32, the others stay as they are.
+ * The model with its adapter merged, `W + scaling · B · A`, under the names of a plain model. All tensors are new
+ * handles that the caller disposes; `params` stays as it is. Of a base held in bfloat16 the merged layers are float32,
+ * the others stay as they are.
  * @throws Error where an adapted layer is missing or has another shape
  */
 export function mergeLora(params: Params): Params {

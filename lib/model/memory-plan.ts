@@ -1,6 +1,7 @@
 /**
  * What a run needs in memory, from shapes alone. Parameters and weights' gradients are exact; activations are what the
- * backward pass keeps in float32, counted per layer. `npm run measure-memory` compares with what a step takes (docs/memory.json).
+ * backward pass keeps in float32, counted per layer. `npm run measure-memory` compares with what a step takes
+ * (docs/memory.json).
  */
 import type { ModelConfig } from "./config";
 import { loraModules } from "./lora";
@@ -47,7 +48,11 @@ export interface ParameterCounts {
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** Counts parameters. @param lora the adapter that is trained in place of the model, or null @param visionTrained whether the vision tower learns */
+/**
+ * Counts parameters.
+ * @param lora the adapter that is trained in place of the model, or null
+ * @param visionTrained whether the vision tower learns
+ */
 export function parameterCounts(config: ModelConfig, lora: LoraConfig | null, visionTrained: boolean): ParameterCounts {
   const counts = { model: 0, adapter: 0, trained: 0 };
   const learns = (name: string): boolean => visionTrained || !name.startsWith("visual.");
@@ -63,8 +68,8 @@ export function parameterCounts(config: ModelConfig, lora: LoraConfig | null, vi
 }
 
 /**
- * Floats that the backward pass of one decoder row of `tokens` keeps: per layer and token two norms (each its input scaled
- * and its output), q, k, v, the attention's output and probabilities, four of the MLP's width.
+ * Floats that the backward pass of one decoder row of `tokens` keeps: per layer and token two norms (each its input
+ * scaled and its output), q, k, v, the attention's output and probabilities, four of the MLP's width.
  * @param attended tokens that each attends to, where there are others before the row's own
  */
 export function decoderActivations({ text }: ModelConfig, tokens: number, attended = tokens): number {
@@ -93,19 +98,25 @@ const phase = (name: string, items: PlanItem[]): Phase => ({
   bytes: items.reduce((total, item) => total + item.bytes, 0),
 });
 
-/** Measured on CPU (docs/memory.json): TensorFlow's pool of large blocks keeps a share beyond what is in use, and functions and threads take some. */
+/**
+ * Measured on CPU (docs/memory.json): TensorFlow's pool of large blocks keeps a share beyond what is in use, and
+ * functions and threads take some.
+ */
 const POOL_SHARE = 0.25;
 const ENGINE = 2 ** 27;
 
 /** Places whose logits are made at once under gradient checkpointing (`lib/train/state-log-probs.ts`). */
 export const LOGITS_AT_ONCE = 1024;
 
-/** Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, a group's moments and parameters are made one after the other. */
+/**
+ * Bytes of parameters that are updated at once (`lib/train/update.ts`); where a run trains more, a group's moments and
+ * parameters are made one after the other.
+ */
 export const UPDATE_GROUP = 2 ** 25;
 
 /**
- * A training step. Updated as a whole, new parameters and moments are there before the old ones are disposed; in groups, each tensor
- * of the largest group has a new one and what it is made from beside it.
+ * A training step. Updated as a whole, new parameters and moments are there before the old ones are disposed; in
+ * groups, each tensor of the largest group has a new one and what it is made from beside it.
  * @param passes forward passes with gradient over each row (2 where the negative's log-probs are recomputed)
  * @param recompute gradient checkpointing: a layer keeps its input, and one layer at a time its activations
  */

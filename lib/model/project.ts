@@ -8,7 +8,10 @@ import { recomputed } from "../engine/recompute";
 import { swigluMlp, type LinearLayer } from "../engine/swiglu-mlp";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 
-/** A step's seed of LoRA's dropout among its parameters: int32 [2]. Without it nothing is dropped: scoring, sampling, evaluation. */
+/**
+ * A step's seed of LoRA's dropout among its parameters: int32 [2]. Without it nothing is dropped: scoring, sampling,
+ * evaluation.
+ */
 export const LORA_SEED = "lora_seed";
 
 /** The parameter `name`. @throws Error when it is missing */
@@ -24,9 +27,9 @@ const layerNamed = (params: Params, name: string): LinearLayer => ({
 });
 
 /**
- * The linear layer `name`: `${name}.weight` [out, in], `${name}.bias` [out] where there is one, and where the record holds
- * an adapter of it (lora.ts) `+ scaling · B · A · x`. Where the record holds a seed of the step (`lora_seed`) and the layer's
- * `lora_dropout`, values of that x are dropped.
+ * The linear layer `name`: `${name}.weight` [out, in], `${name}.bias` [out] where there is one, and where the record
+ * holds an adapter of it (lora.ts) `+ scaling · B · A · x`. Where the record holds a seed of the step (`lora_seed`) and
+ * the layer's `lora_dropout`, values of that x are dropped.
  */
 export function project(params: Params, name: string, x: Tensor): Tensor {
   const { weight, bias } = layerNamed(params, name);
@@ -43,8 +46,8 @@ export function project(params: Params, name: string, x: Tensor): Tensor {
 }
 
 /**
- * The linear layer `name`, its output in `parts` equal parts. Parts of the weight are multiplied one by one where that costs nothing: they
- * lie as they are, while parts of the output, and of its gradient, would be copied.
+ * The linear layer `name`, its output in `parts` equal parts. Parts of the weight are multiplied one by one where that
+ * costs nothing: they lie as they are, while parts of the output, and of its gradient, would be copied.
  */
 export function projectInParts(params: Params, name: string, x: Tensor, parts: number): Tensor[] {
   const { weight, bias } = layerNamed(params, name);
@@ -66,8 +69,9 @@ export function mlp(params: Params, name: string, x: Tensor): Tensor {
 }
 
 /**
- * A layer whose parameters have names that begin with `prefix`, and whose other inputs that need gradients are `inputs`.
- * With `recompute` it keeps those alone and is computed again in the backward pass, with the same values dropped.
+ * A layer whose parameters have names that begin with `prefix`, and whose other inputs that need gradients are
+ * `inputs`. With `recompute` it keeps those alone and is computed again in the backward pass, with the same values
+ * dropped.
  */
 export function layerOf(
   params: Params,
@@ -86,7 +90,10 @@ export function layerOf(
   return recomputed([...inputs, ...names.map((name) => params[name])], layer, seed);
 }
 
-/** `layerOf` for a layer of several results, of the given shapes: what is computed again has one, in which they lie end to end. */
+/**
+ * `layerOf` for a layer of several results, of the given shapes: what is computed again has one, in which they lie end
+ * to end.
+ */
 export function layerWithParts(
   params: Params,
   prefix: string,

@@ -1,4 +1,7 @@
-/** The published Qwen2.5-VL checkpoints that the paper starts from, as far as shapes go: for plans before anything is downloaded. */
+/**
+ * The published Qwen2.5-VL checkpoints that the paper starts from, as far as shapes go: for plans before anything is
+ * downloaded.
+ */
 import { parseConfig, type ModelConfig } from "./config";
 
 /** Names under which they are published (by `Qwen`, on Hugging Face). */

@@ -58,8 +58,8 @@ function parseEntry(file: string, name: string, value: unknown, dataStart: numbe
 }
 
 /**
- * The tensors have to cover the data without overlap, gap or rest, as the safetensors library asks for: bytes of no tensor mean that
- * the file was half overwritten, or put together wrongly.
+ * The tensors have to cover the data without overlap, gap or rest, as the safetensors library asks for: bytes of no
+ * tensor mean that the file was half overwritten, or put together wrongly.
  * @throws Error naming the tensors on either side, and the bytes
  */
 function checkCoverage(file: string, entries: Record<string, TensorEntry>, dataStart: number, fileSize: number): void {
@@ -80,8 +80,8 @@ function checkCoverage(file: string, entries: Record<string, TensorEntry>, dataS
 
 /**
  * Reads and checks a header.
- * @throws Error naming file and tensor: truncated file, header larger than the file, unknown dtype, overlapping offsets, bytes of no
- * tensor, a Git LFS pointer in the file's place
+ * @throws Error naming file and tensor: truncated file, header larger than the file, unknown dtype, overlapping
+ * offsets, bytes of no tensor, a Git LFS pointer in the file's place
  */
 export function readHeader(file: string): SafetensorsHeader {
   const fd = fs.openSync(file, "r");
@@ -117,14 +117,20 @@ export function readHeader(file: string): SafetensorsHeader {
   }
 }
 
-/** How weights are held: all in float32, all in bfloat16 (rounded where they are stored wider), or `auto`: in bfloat16 what is stored so. */
+/**
+ * How weights are held: all in float32, all in bfloat16 (rounded where they are stored wider), or `auto`: in bfloat16
+ * what is stored so.
+ */
 export type WeightType = "float32" | "bfloat16" | "auto";
 
 /** Options of reading. */
 export interface ReadOptions {
   /** Refuse NaN and infinite values (default true). Without the check a big file is read a little faster. */
   checkFinite?: boolean;
-  /** How weights are held; default float32. Bfloat16 needs the native engine and `compile` (engine/resident.ts); `auto` does without where they are not there. */
+  /**
+   * How weights are held; default float32. Bfloat16 needs the native engine and `compile` (engine/resident.ts); `auto`
+   * does without where they are not there.
+   */
   dtype?: WeightType;
 }
 
@@ -197,7 +203,8 @@ export function readValues(
 }
 
 /**
- * One tensor; the caller disposes it. It is in TensorFlow's memory when this returns, and in JavaScript's only as the bytes in `staging`.
+ * One tensor; the caller disposes it. It is in TensorFlow's memory when this returns, and in JavaScript's only as the
+ * bytes in `staging`.
  * @throws Error where a value is not finite, or bfloat16 is asked for and the engine can't hold it
  */
 export function readTensor(

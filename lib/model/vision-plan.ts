@@ -32,7 +32,9 @@ export interface SegmentPlan {
   count: number;
   /** The longest segment, patches. */
   length: number;
-  /** null when all segments have `length` patches; else for each place of [count, length] the patch (0 where padded). */
+  /**
+   * null when all segments have `length` patches; else for each place of [count, length] the patch (0 where padded).
+   */
   index: Int32Array | null;
   /** null as above; else each patch's place. */
   inverse: Int32Array | null;
@@ -76,8 +78,8 @@ export interface VisionInputs {
 }
 
 /**
- * Sizes of a plan. Batches of other images share a compiled function where their plans are padded to one shape: patches that
- * belong to no image are computed, read by none, and passed over by every index into the features.
+ * Sizes of a plan. Batches of other images share a compiled function where their plans are padded to one shape: patches
+ * that belong to no image are computed, read by none, and passed over by every index into the features.
  */
 export interface VisionShape {
   /** Patches of all images. */

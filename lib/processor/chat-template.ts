@@ -33,7 +33,10 @@ export function chatTemplate(source: string): ChatTemplate {
   return (messages, addGenerationPrompt) => template.render({ messages, add_generation_prompt: addGenerationPrompt });
 }
 
-/** The template of a field `chat_template`: a text, or a list of named ones, of which `default` is meant. @throws Error naming file and names */
+/**
+ * The template of a field `chat_template`: a text, or a list of named ones, of which `default` is meant.
+ * @throws Error naming file and names
+ */
 function templateOf(field: unknown, file: string): string | null {
   if (field === undefined || field === null) return null;
   if (typeof field === "string") return field;

@@ -6,7 +6,10 @@ import { ropePositions } from "../model/positions";
 import { visionInputs, visionPlan, type Grid } from "../model/vision-plan";
 import type { ProcessedImage } from "./image-processor";
 
-/** One row: its tokens with expanded placeholders, and its images in order. Rows that use the same image object share its features. */
+/**
+ * One row: its tokens with expanded placeholders, and its images in order. Rows that use the same image object share
+ * its features.
+ */
 export interface Row {
   inputIds: ArrayLike<number>;
   images: readonly ProcessedImage[];

@@ -28,7 +28,10 @@ export interface ConversationRow {
 
 /** Options of the assistant's mask. */
 export interface MaskOptions {
-  /** Also the newline after `<|im_end|>`, as TRL's template for Qwen2.5-VL and LLaMA-Factory's have it; no response is ever sampled that far. Default false. */
+  /**
+   * Also the newline after `<|im_end|>`, as TRL's template for Qwen2.5-VL and LLaMA-Factory's have it; no response is
+   * ever sampled that far. Default false.
+   */
   newline?: boolean;
 }
 
@@ -39,7 +42,9 @@ export const TINY_TEMPLATE =
   "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}" +
   "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-/** The first user turn of a conversation with an image: the text, the image where the marker stands or else in front. */
+/**
+ * The first user turn of a conversation with an image: the text, the image where the marker stands or else in front.
+ */
 function withImage(user: string, image: string): ContentPart[] {
   const [before, after] = user.includes(IMAGE_MARKER) ? user.split(IMAGE_MARKER) : ["", user];
   const text = (value: string): ContentPart[] => (value === "" ? [] : [{ type: "text", text: value }]);
@@ -81,8 +86,8 @@ function assertPlain({ system, turns }: Conversation, tokens: readonly string[])
 }
 
 /**
- * The rendered conversation, cut where each response begins: the first part ends with the opening of the assistant's first
- * turn, every other one begins with a response. The openings are those that generation is prompted with.
+ * The rendered conversation, cut where each response begins: the first part ends with the opening of the assistant's
+ * first turn, every other one begins with a response. The openings are those that generation is prompted with.
  */
 function responseCuts(messages: readonly Message[], { template }: Processor): string[] {
   const whole = template(messages, false);
@@ -102,12 +107,13 @@ function responseCuts(messages: readonly Message[], { template }: Processor): st
 
 /**
  * Renders, expands and encodes a conversation about at most one image of `grid`; ends with the last predicted token.
- * Prompt and response are encoded apart, cut at the end of each opening of the assistant's turn (`<|im_start|>assistant\n`), as
- * TRL and LLaMA-Factory do: a tokenizer may join the end of the one and the beginning of the other (Qwen's joins two newlines),
- * but a model that generates always finds the prompt's own tokens before its response. A turn ends with the first special token.
+ * Prompt and response are encoded apart, cut at the end of each opening of the assistant's turn
+ * (`<|im_start|>assistant\n`), as TRL and LLaMA-Factory do: a tokenizer may join the end of the one and the beginning
+ * of the other (Qwen's joins two newlines), but a model that generates always finds the prompt's own tokens before its
+ * response. A turn ends with the first special token.
  *
- * A special token written in the conversation's texts (`<|im_end|>` in an answer) is refused: encoded it would end the turn
- * or stand for an image. transformers parses it as the special token all the same.
+ * A special token written in the conversation's texts (`<|im_end|>` in an answer) is refused: encoded it would end the
+ * turn or stand for an image. transformers parses it as the special token all the same.
  * @throws Error naming the image, and the turn with its token; where a response cannot be told from its prompt; where
  * there is no response to train; where markers or placeholders and images differ in number
  */

@@ -1,6 +1,6 @@
 /**
- * The image addon: resizing and cutting into patches in C++ (`native/image/`), on libuv's threads beside sharp's decoding. Set-up builds
- * it; where it is not there, `processImage` gives the same pixels from TypeScript.
+ * The image addon: resizing and cutting into patches in C++ (`native/image/`), on libuv's threads beside sharp's
+ * decoding. Set-up builds it; where it is not there, `processImage` gives the same pixels from TypeScript.
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
@@ -8,7 +8,9 @@ import { repositoryRoot } from "../util/root";
 
 /** What becomes of an image. Sides are from 1 to 2^20. */
 export interface PatchPlan {
-  /** width * height * channels bytes. Not to be transferred to another thread, or written, before the promise settles. */
+  /**
+   * width * height * channels bytes. Not to be transferred to another thread, or written, before the promise settles.
+   */
   pixels: Uint8Array;
   width: number;
   height: number;
@@ -32,7 +34,8 @@ export interface PatchPlan {
 export interface ImageAddon {
   /**
    * `ProcessedImage.pixelValues` of an image, to the bit.
-   * @throws TypeError, at once, naming the field that is missing or wrong; the promise is rejected where memory runs out
+   * @throws TypeError, at once, naming the field that is missing or wrong; the promise is rejected where memory runs
+   * out
    */
   patches(plan: PatchPlan): Promise<Float32Array>;
   /** Gives a result's memory back at once; the array is empty after. */

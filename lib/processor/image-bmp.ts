@@ -1,7 +1,7 @@
 /**
- * Windows bitmaps (BMP), which libvips does not read here: 24 and 32 bits a pixel and palettes of 1, 4 and 8 bits, not compressed, rows
- * upwards or downwards, under the headers from BITMAPINFOHEADER (40 bytes) to BITMAPV5HEADER (124). Colours and alpha as Pillow reads
- * them: the fourth byte is alpha only where the header has a mask for it.
+ * Windows bitmaps (BMP), which libvips does not read here: 24 and 32 bits a pixel and palettes of 1, 4 and 8 bits, not
+ * compressed, rows upwards or downwards, under the headers from BITMAPINFOHEADER (40 bytes) to BITMAPV5HEADER (124).
+ * Colours and alpha as Pillow reads them: the fourth byte is alpha only where the header has a mask for it.
  */
 import type { Pixels } from "./image-pixels";
 
@@ -103,7 +103,10 @@ function lookUpRow(row: Uint8Array, out: Uint8Array, { bits, colours }: Header, 
   }
 }
 
-/** Decodes a BMP. @throws Error where it is truncated, or of a kind that is not supported (16 bits, run lengths, JPEG or PNG inside) */
+/**
+ * Decodes a BMP.
+ * @throws Error where it is truncated, or of a kind that is not supported (16 bits, run lengths, JPEG or PNG inside)
+ */
 export function decodeBmp(bytes: Uint8Array): Pixels {
   const header = readHeader(bytes);
   const { width, height, topDown, bits, start } = header;

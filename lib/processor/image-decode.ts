@@ -1,6 +1,6 @@
 /**
- * Image files to pixels, by sharp where libvips decodes as Pillow does and by this project's code where it does not. Everything that
- * reads an image goes through here, so that what is stored, shown and sent is what the model sees.
+ * Image files to pixels, by sharp where libvips decodes as Pillow does and by this project's code where it does not.
+ * Everything that reads an image goes through here, so that what is stored, shown and sent is what the model sees.
  */
 import { open, readFile } from "node:fs/promises";
 import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp";
@@ -83,10 +83,11 @@ async function decodeBySharp(bytes: Uint8Array): Promise<Pixels> {
 }
 
 /**
- * Decodes an image file or its bytes as Pillow's `exif_transpose` and `convert("RGB")` do, but for alpha, which is kept: EXIF
- * orientation applied, embedded colour profile ignored; CMYK by Pillow's formula (Adobe's inverted JPEGs too); BMP, also under another
- * name. Of 16 bits a channel the upper 8 count, but 16-bit grey without alpha is clipped: values above 255 are white. That loses the
- * picture, and it is what transformers' `load_image` gives the reference; scale such images to 8 bits beforehand.
+ * Decodes an image file or its bytes as Pillow's `exif_transpose` and `convert("RGB")` do, but for alpha, which is
+ * kept: EXIF orientation applied, embedded colour profile ignored; CMYK by Pillow's formula (Adobe's inverted JPEGs
+ * too); BMP, also under another name. Of 16 bits a channel the upper 8 count, but 16-bit grey without alpha is clipped:
+ * values above 255 are white. That loses the picture, and it is what transformers' `load_image` gives the reference;
+ * scale such images to 8 bits beforehand.
  * @throws Error naming the file when it is missing, no image, or truncated
  */
 export function decodeImage(source: string | Uint8Array): Promise<Pixels> {
@@ -135,13 +136,19 @@ export function readImageHeader(source: string | Uint8Array): Promise<ImageHeade
   });
 }
 
-/** Size of an image as the model sees it, from its header. @throws Error naming the file when it is missing or no image */
+/**
+ * Size of an image as the model sees it, from its header.
+ * @throws Error naming the file when it is missing or no image
+ */
 export async function uprightSize(source: string | Uint8Array): Promise<UprightSize> {
   const { width, height, turned } = await readImageHeader(source);
   return { width, height, turned };
 }
 
-/** An image as the model sees it, to go on with in sharp: upright, RGB or RGBA, without profile and EXIF. @throws as `decodeImage` */
+/**
+ * An image as the model sees it, to go on with in sharp: upright, RGB or RGBA, without profile and EXIF.
+ * @throws as `decodeImage`
+ */
 export async function uprightImage(source: string | Uint8Array): Promise<Sharp> {
   const { data, width, height, channels } = await decodeImage(source);
   return sharp(data, { raw: { width, height, channels: channels as 3 | 4 } });

@@ -12,12 +12,15 @@ export interface Pixels {
 }
 
 /**
- * Transparency: `drop` keeps the colour under it (Hugging Face's `load_image`, and the release's RL code), `white` puts the image on
- * white (`qwen_vl_utils`, so the release's evaluation, and vLLM).
+ * Transparency: `drop` keeps the colour under it (Hugging Face's `load_image`, and the release's RL code), `white` puts
+ * the image on white (`qwen_vl_utils`, so the release's evaluation, and vLLM).
  */
 export type AlphaMode = "drop" | "white";
 
-/** Pillow's `alpha_composite` of one channel on white, 7 bits of precision; `paste` with the alpha as a mask gives the same. */
+/**
+ * Pillow's `alpha_composite` of one channel on white, 7 bits of precision; `paste` with the alpha as a mask gives the
+ * same.
+ */
 function onWhite(value: number, alpha: number): number {
   if (alpha === 0) return 255;
   const coefficient = alpha * 128;

@@ -18,8 +18,8 @@ export interface ProcessedImage {
 }
 
 /**
- * Decodes an image file or its bytes to RGB, as `decodeImage` does: EXIF orientation applied, embedded colour profile ignored, 16-bit
- * grey clipped as Pillow clips it.
+ * Decodes an image file or its bytes to RGB, as `decodeImage` does: EXIF orientation applied, embedded colour profile
+ * ignored, 16-bit grey clipped as Pillow clips it.
  * @param alpha what becomes of transparency
  * @throws Error naming the file when it is missing or no image
  */
@@ -78,7 +78,10 @@ function normalisation(config: PreprocessorConfig): Float32Array {
 /** Pixel limits in place of the configuration's (evaluation and training may differ). */
 export type PixelLimits = Partial<Pick<PreprocessorConfig, "minPixels" | "maxPixels">>;
 
-/** How an image is read, where a call differs from the processor: evaluation puts transparency on white, training drops it. */
+/**
+ * How an image is read, where a call differs from the processor: evaluation puts transparency on white, training drops
+ * it.
+ */
 export interface ImageOptions extends PixelLimits {
   /** Default `drop`. */
   alpha?: AlphaMode;
@@ -104,8 +107,8 @@ function checkLength({ width, height, data }: RgbImage): void {
 }
 
 /**
- * Resizes, normalises and cuts an image into patches; a still image fills all `temporalPatchSize` frames of a patch. In TypeScript,
- * at once: the reference. `readImage` does the same on other threads.
+ * Resizes, normalises and cuts an image into patches; a still image fills all `temporalPatchSize` frames of a patch. In
+ * TypeScript, at once: the reference. `readImage` does the same on other threads.
  * @throws Error when the bytes don't fit the size, or one side is more than 200 times the other
  */
 export function processImage(config: PreprocessorConfig, image: RgbImage, limits: PixelLimits = {}): ProcessedImage {
@@ -138,8 +141,8 @@ export function processImage(config: PreprocessorConfig, image: RgbImage, limits
 }
 
 /**
- * An image file, its bytes or its pixels as the model takes it: as `loadImage` and `processImage` give it, to the bit. With the image addon
- * the work is done on libuv's threads, so several images asked for at once run on several cores.
+ * An image file, its bytes or its pixels as the model takes it: as `loadImage` and `processImage` give it, to the bit.
+ * With the image addon the work is done on libuv's threads, so several images asked for at once run on several cores.
  * @param addon null for TypeScript
  * @throws Error naming the file when it is missing or no image; as `processImage`
  */
@@ -177,8 +180,8 @@ export async function readImage(
 }
 
 /**
- * Gives an image's memory back at once; its `pixelValues` are empty after. Without this it is free when V8 collects, which counts this memory
- * and so collects after every third photograph.
+ * Gives an image's memory back at once; its `pixelValues` are empty after. Without this it is free when V8 collects,
+ * which counts this memory and so collects after every third photograph.
  */
 export function disposeImage({ pixelValues }: ProcessedImage, addon: ImageAddon | null = imageAddon()): void {
   addon?.release(pixelValues);

@@ -13,10 +13,10 @@ const TYPES: Readonly<Record<string, string>> = {
 const uriOf = (type: string, bytes: Buffer): string => `data:${type};base64,${bytes.toString("base64")}`;
 
 /**
- * A file as `data:image/…;base64,…`: its bytes as they are where the format is a common one and every server sees the picture that the
- * model here does. One that lies is turned upright, one with more than `maxPixels` made smaller, a transparent one put on white, and
- * CMYK, 16-bit grey and other formats become RGB. What is encoded anew is JPEG of quality 95, or PNG where only transparency was the
- * reason: such pictures are drawings mostly.
+ * A file as `data:image/…;base64,…`: its bytes as they are where the format is a common one and every server sees the
+ * picture that the model here does. One that lies is turned upright, one with more than `maxPixels` made smaller, a
+ * transparent one put on white, and CMYK, 16-bit grey and other formats become RGB. What is encoded anew is JPEG of
+ * quality 95, or PNG where only transparency was the reason: such pictures are drawings mostly.
  * @throws Error naming the file that is missing or no image
  */
 export async function imageDataUri(file: string, maxPixels = Infinity): Promise<string> {

@@ -56,7 +56,10 @@ export function imagesOf(messages: readonly Message[]): string[] {
   });
 }
 
-/** Replaces each placeholder by as many as its image has tokens. @throws Error when placeholders and images differ in number */
+/**
+ * Replaces each placeholder by as many as its image has tokens.
+ * @throws Error when placeholders and images differ in number
+ */
 export function expandImageTokens(
   ids: readonly number[],
   imageTokenId: number,

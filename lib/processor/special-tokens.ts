@@ -1,7 +1,8 @@
 /**
- * A tokenizer's special tokens in text that comes from data. Written in a text they become their ids: `<|im_end|>` would end a
- * turn, `<|image_pad|>` would stand for an image that is not there. transformers does so without a word; here data with one
- * is refused where it is read and where it is encoded, for nobody can mean it and a changed token would be a changed text.
+ * A tokenizer's special tokens in text that comes from data. Written in a text they become their ids: `<|im_end|>`
+ * would end a turn, `<|image_pad|>` would stand for an image that is not there. transformers does so without a word;
+ * here data with one is refused where it is read and where it is encoded, for nobody can mean it and a changed token
+ * would be a changed text.
  */
 import type { Tokenizer } from "./tokenizer";
 

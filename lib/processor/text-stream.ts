@@ -13,8 +13,8 @@ export interface TextStream {
 const REPLACEMENT = "\ufffd";
 
 /**
- * A stream over a byte-level tokenizer. Tokens are held back while their text ends in the replacement character, so every
- * piece ends where a character ends; UTF-8 decodes the same from there on.
+ * A stream over a byte-level tokenizer. Tokens are held back while their text ends in the replacement character, so
+ * every piece ends where a character ends; UTF-8 decodes the same from there on.
  */
 export function textStream(
   tokenizer: Pick<Tokenizer, "decode">,

@@ -11,7 +11,10 @@ const NOISE = /^(WARNING: All log messages before absl|[IW]\d{4} .*(oneDNN|cpu_f
 /** How long a command has to end after an interrupt, in ms, before it is killed. */
 const PATIENCE_MS = 3000;
 
-/** What is shown of a command's output: paths below the repository are relative to it, TensorFlow's start-up lines are left out. */
+/**
+ * What is shown of a command's output: paths below the repository are relative to it, TensorFlow's start-up lines are
+ * left out.
+ */
 export function shownOutput(text: string, root = repositoryRoot()): string {
   return text
     .split("\n")
@@ -65,7 +68,9 @@ export function lineReader(output: OutputLines, root = repositoryRoot()): { take
 
 let displays = 0;
 
-/** The cell, or standard output where there is no notebook: lines are printed, a rewritten one is updated in its place. */
+/**
+ * The cell, or standard output where there is no notebook: lines are printed, a rewritten one is updated in its place.
+ */
 function cellOutput(): OutputLines {
   const kernel = currentKernel();
   let id: string | null = null;

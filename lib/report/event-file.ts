@@ -1,9 +1,9 @@
 /**
- * Scalars as a TensorBoard event file: TFRecords of `tensorflow.Event` messages (tensorflow/core/util/event.proto, example
- * summary.proto). Each step is on disk when `step` returns, so that TensorBoard follows a run.
+ * Scalars as a TensorBoard event file: TFRecords of `tensorflow.Event` messages (tensorflow/core/util/event.proto,
+ * example summary.proto). Each step is on disk when `step` returns, so that TensorBoard follows a run.
  *
- * tfjs-node's own `summaryFileWriter` keeps five tensors and an open file for every folder, without a way to close them, and
- * needs the native engine.
+ * tfjs-node's own `summaryFileWriter` keeps five tensors and an open file for every folder, without a way to close
+ * them, and needs the native engine.
  */
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";

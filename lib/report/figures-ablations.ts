@@ -29,8 +29,8 @@ function bars(rows: readonly AblationCells[], name: string, color: string): Reco
 }
 
 /**
- * One family: a panel for the closed and one for the open world, members along the axis, accuracy (%) on seen and unseen
- * sub-categories with 95 % intervals. Members without a line in the table are left out.
+ * One family: a panel for the closed and one for the open world, members along the axis, accuracy (%) on seen and
+ * unseen sub-categories with 95 % intervals. Members without a line in the table are left out.
  */
 export function ablationFigure(
   title: string,

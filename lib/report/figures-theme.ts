@@ -20,7 +20,9 @@ export function methodStyle(method: string): MethodStyle {
   return { label: method, color: FURTHER[sum % FURTHER.length], symbol: "x" };
 }
 
-/** Nothing of this is in kaleido, which measures text in the wider DejaVu Sans: so no reader's font overruns its room. */
+/**
+ * Nothing of this is in kaleido, which measures text in the wider DejaVu Sans: so no reader's font overruns its room.
+ */
 export const FONT = "Helvetica Neue, Arial, Helvetica, sans-serif";
 export const INK = "#222222";
 const GRID = "#e6e6e6";

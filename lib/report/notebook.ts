@@ -129,7 +129,9 @@ function columnFormat(values: readonly unknown[], most: number): (value: unknown
   };
 }
 
-/** Numbers, and what is written as one: `58 %`, `-0.3`, `1,204`, `62.5 ±1.2 [58.1, 66.7]`, `<0.001`; a dash for none. */
+/**
+ * Numbers, and what is written as one: `58 %`, `-0.3`, `1,204`, `62.5 ±1.2 [58.1, 66.7]`, `<0.001`; a dash for none.
+ */
 const NUMERIC =
   /^(?:[-–]|[<>≤≥~≈]?\s*[-+−±]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?\s*%?(?:\s*±\s*\d[\d.]*\s*%?)?(?:\s*\[[-+−\d.,\s%]*\])?)$/i;
 

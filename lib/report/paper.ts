@@ -1,4 +1,7 @@
-/** The paper's two result tables (`data/paper/*.csv`): read, their averages recomputed, and set beside this project's runs. */
+/**
+ * The paper's two result tables (`data/paper/*.csv`): read, their averages recomputed, and set beside this project's
+ * runs.
+ */
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import * as aq from "arquero";
@@ -67,7 +70,8 @@ export interface AverageDifference {
 
 /**
  * Recomputes every average: of a split over its six sets, and `avg` over all twelve cells.
- * @returns those that differ from the printed one by more than `tolerance` points (0.005: as printed, to two places, with a hair for binary rounding)
+ * @returns those that differ from the printed one by more than `tolerance` points (0.005: as printed, to two places,
+ * with a hair for binary rounding)
  */
 export function checkAverages(rows: readonly PaperRow[], tolerance = 0.005): AverageDifference[] {
   const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
@@ -118,7 +122,10 @@ export function paperLong(rows: readonly PaperRow[], setting: Setting): LongCell
   );
 }
 
-/** This project's results in the same form, domains as sets, seeds averaged; `run` names the run that every number is from. */
+/**
+ * This project's results in the same form, domains as sets, seeds averaged; `run` names the run that every number is
+ * from.
+ */
 export function runLong(
   table: readonly ResultRow[],
   of: { run: string; benchmark: string },
@@ -166,7 +173,10 @@ export function pivotSets(cells: readonly LongCell[], of: { setting: Setting; sp
 const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d", "#332288"];
 const SYMBOLS = ["square", "star", "diamond", "circle", "triangle-up", "cross", "x", "pentagon"];
 
-/** Seen against unseen in the paper's manner: one panel per set, a mark per model, a line from seen to unseen. Accuracy in %. */
+/**
+ * Seen against unseen in the paper's manner: one panel per set, a mark per model, a line from seen to unseen. Accuracy
+ * in %.
+ */
 export function paperSeenUnseenFigure(
   cells: readonly LongCell[],
   setting: Setting,

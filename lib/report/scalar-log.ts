@@ -1,4 +1,6 @@
-/** Where a training's logged steps go while it runs: TensorBoard always, Weights & Biases' offline format when asked. */
+/**
+ * Where a training's logged steps go while it runs: TensorBoard always, Weights & Biases' offline format when asked.
+ */
 import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { openEventFile, type ScalarSink } from "./event-file";
@@ -29,8 +31,8 @@ export function scalarsOf(row: object): Record<string, number> {
 }
 
 /**
- * Runs `train`, which gives each logged row to `write`; rows reach the files at once. The files are opened with the first row, so that
- * a training that is refused before it leaves nothing, and closed however it ends.
+ * Runs `train`, which gives each logged row to `write`; rows reach the files at once. The files are opened with the
+ * first row, so that a training that is refused before it leaves nothing, and closed however it ends.
  * @throws Error as `train` does, or where `FINE_R1_WANDB` is neither `offline` nor empty
  */
 export async function withScalarLog<Row extends { step: number }, R>(

@@ -6,7 +6,8 @@ import { show } from "./notebook";
 const LINES = 18;
 
 /**
- * Shows text with its line breaks in a box of at most 18 lines, the rest to scroll. The text is data: its HTML is shown, not run.
+ * Shows text with its line breaks in a box of at most 18 lines, the rest to scroll. The text is data: its HTML is
+ * shown, not run.
  * @param heading one line above the box
  */
 export function showText(text: string, heading = ""): void {

@@ -22,8 +22,8 @@ function kaleidoFolder(root: string): string {
 }
 
 /**
- * The same SVG for the same figure: the random ids plotly gives to clip paths are replaced by a fixed one, and attributes
- * sorted (a browser's first drawing writes some in another order than its later ones).
+ * The same SVG for the same figure: the random ids plotly gives to clip paths are replaced by a fixed one, and
+ * attributes sorted (a browser's first drawing writes some in another order than its later ones).
  */
 export function canonicalSvg(svg: string): string {
   const id = /id="defs-([0-9a-f]+)"/.exec(svg)?.[1];
@@ -118,8 +118,8 @@ async function renderOnce(figures: readonly Figure[], seconds: number): Promise<
 }
 
 /**
- * The figures as SVG text; the size is their layout's `width` and `height` (700 x 500 where it has none). A browser that
- * hangs is ended and started again, three times in all.
+ * The figures as SVG text; the size is their layout's `width` and `height` (700 x 500 where it has none). A browser
+ * that hangs is ended and started again, three times in all.
  * @throws {Error} where kaleido is missing, or refuses a figure, or hangs each time
  */
 export async function renderSvg(figures: readonly Figure[]): Promise<string[]> {

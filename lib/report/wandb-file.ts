@@ -1,6 +1,7 @@
 /**
- * A run in Weights & Biases' offline format, for `wandb sync`: a LevelDB log of `Record` messages (wandb/sdk/internal/datastore.py
- * and wandb_internal.proto of wandb 0.19). Nothing is sent anywhere, and no key is read.
+ * A run in Weights & Biases' offline format, for `wandb sync`: a LevelDB log of `Record` messages
+ * (wandb/sdk/internal/datastore.py and wandb_internal.proto of wandb 0.19). Nothing is sent anywhere, and no key is
+ * read.
  */
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import * as path from "node:path";
@@ -23,8 +24,8 @@ function piece(kind: number, data: Uint8Array): Buffer {
 }
 
 /**
- * A record as it stands at `offset` of a log: pieces that end at block boundaries, zeros where not even a piece's header fits.
- * https://github.com/google/leveldb/blob/main/doc/log_format.md
+ * A record as it stands at `offset` of a log: pieces that end at block boundaries, zeros where not even a piece's
+ * header fits. https://github.com/google/leveldb/blob/main/doc/log_format.md
  */
 export function logRecord(data: Uint8Array, offset: number): Buffer {
   const out: Buffer[] = [];

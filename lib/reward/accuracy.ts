@@ -13,9 +13,10 @@ export interface AccuracyOptions {
 }
 
 /**
- * 1 where the ground truth is contained, case-insensitively and letters composed (NFC), in the first `<answer>...</answer>`, else 0. White space
- * around `<`, `>` and `/` is removed first. With `strict`, longer names are matched first: for the truth "lily", the
- * answer "fire lily" fails, and for "fire lily" the known name "lily" inside it does no harm.
+ * 1 where the ground truth is contained, case-insensitively and letters composed (NFC), in the first
+ * `<answer>...</answer>`, else 0. White space around `<`, `>` and `/` is removed first. With `strict`, longer names are
+ * matched first: for the truth "lily", the answer "fire lily" fails, and for "fire lily" the known name "lily" inside
+ * it does no harm.
  * @throws {Error} when `strict` is set without `names`, or the ground truth is empty
  */
 export function accuracyReward(response: string, groundTruth: string, options: AccuracyOptions = {}): 0 | 1 {

@@ -4,8 +4,8 @@
 const TAKEN = "\u0000";
 
 /**
- * Lower case, composed letters (Unicode's NFC): "é" is one character, whether it was typed so or, as a Mac writes the names
- * of folders, as "e" and an accent. ASCII is only lowered.
+ * Lower case, composed letters (Unicode's NFC): "é" is one character, whether it was typed so or, as a Mac writes the
+ * names of folders, as "e" and an accent. ASCII is only lowered.
  */
 export function lowerComposed(text: string): string {
   return text.toLowerCase().normalize("NFC");

@@ -1,4 +1,7 @@
-/** Attention of a decoding step: to the prompt's cache (one per prompt, shared by its whole group) and to the row's own tokens. */
+/**
+ * Attention of a decoding step: to the prompt's cache (one per prompt, shared by its whole group) and to the row's own
+ * tokens.
+ */
 import { MASKED } from "../engine/attention";
 import { callKernel, usesKernelsWithoutGradient } from "../engine/kernels";
 import { tf, type Tensor } from "../engine/tensorflow";
@@ -18,7 +21,10 @@ export interface DecodeCache {
   /** Finished chunks, `[B,kv,F,hd]` per layer; empty lists before the first chunk is full. */
   pastKeys: LayerTensors;
   pastValues: LayerTensors;
-  /** The chunk being filled, `[B,kv,C,hd]` per layer, zero where nothing is yet. A step uses them up: the kernel writes into them. */
+  /**
+   * The chunk being filled, `[B,kv,C,hd]` per layer, zero where nothing is yet. A step uses them up: the kernel writes
+   * into them.
+   */
   chunkKeys: LayerTensors;
   chunkValues: LayerTensors;
   /** int32 scalar: the slot of this step's token in the chunk. */

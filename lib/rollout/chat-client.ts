@@ -1,6 +1,7 @@
 /**
- * One request to a server of the OpenAI protocol, through the official `openai` client, whose own retries are off: they cover
- * neither a body that is cut off nor one that makes no sense, and count nothing. What goes wrong is told in one form.
+ * One request to a server of the OpenAI protocol, through the official `openai` client, whose own retries are off: they
+ * cover neither a body that is cut off nor one that makes no sense, and count nothing. What goes wrong is told in one
+ * form.
  */
 import OpenAI from "openai";
 import { errorIn, parseReply, ServerError, type ParsedReply } from "./chat-reply";

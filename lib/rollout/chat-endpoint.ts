@@ -1,6 +1,6 @@
 /**
- * A model behind the OpenAI protocol (OpenAI itself, vLLM, SGLang, llama.cpp …): retries, limits, the form that the server
- * takes, and a cache.
+ * A model behind the OpenAI protocol (OpenAI itself, vLLM, SGLang, llama.cpp …): retries, limits, the form that the
+ * server takes, and a cache.
  */
 import { setMaxListeners } from "node:events";
 import { foldIn, random } from "../util/random";
@@ -30,7 +30,10 @@ export interface ChatUsage {
   cachedCompletionTokens: number;
   /** Answers, cached ones too, whose thoughts the server gave apart: put back as `<think>…</think>`. */
   thoughtsPutBack: number;
-  /** Fields that answers, cached ones too, were asked for without, as the server refuses them: `temperature` and the like. */
+  /**
+   * Fields that answers, cached ones too, were asked for without, as the server refuses them: `temperature` and the
+   * like.
+   */
   leftOut: string[];
 }
 
@@ -63,11 +66,11 @@ export interface ChatEndpoint {
   readonly model: string;
   readonly usage: Readonly<ChatUsage>;
   /**
-   * `n` answers, from the cache where it has them; each reply is cached before the next is asked for. An answer without text
-   * has its `problem`, or was cut off at the limit of tokens.
+   * `n` answers, from the cache where it has them; each reply is cached before the next is asked for. An answer without
+   * text has its `problem`, or was cut off at the limit of tokens.
    * @param signal stops asking: requests under way are given up
-   * @throws Error without the key in it: a refusal (400, 401, 403, 404 …) at once, all else after the last attempt; and where
-   *   no answer has text for another reason than the limit of tokens. The signal's reason where it aborts.
+   * @throws Error without the key in it: a refusal (400, 401, 403, 404 …) at once, all else after the last attempt; and
+   * where no answer has text for another reason than the limit of tokens. The signal's reason where it aborts.
    */
   ask(request: ChatRequest, signal?: AbortSignal): Promise<ChatAnswer[]>;
 }
@@ -92,7 +95,8 @@ const isReply = (value: unknown): value is Reply =>
 
 /**
  * Opens an endpoint.
- * @throws Error where the base URL is none or has a password in it, the key can't be one, or a limit is no sensible number
+ * @throws Error where the base URL is none or has a password in it, the key can't be one, or a limit is no sensible
+ * number
  */
 export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
   const {
@@ -213,7 +217,8 @@ export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
   async function askOnce(request: ChatRequest, n: number, round: number, signal?: AbortSignal): Promise<Reply> {
     const body = requestBody(model, request, n, round);
     const key = hashOf({ baseUrl, round, body });
-    // Where several are asked for one at a time: a later run, which does not know that yet, finds each under a key of its own.
+    // Where several are asked for one at a time: a later run, which does not know that yet, finds each under a key of
+    // its own.
     const singleKey = hashOf({ baseUrl, round, of: request.n, body: { ...body, n: 1 } });
     const stored = takeStored(request.n > 1 ? [key, singleKey] : [key]);
     if (stored !== undefined) return stored;

@@ -10,7 +10,10 @@ export interface ChatAnswer {
   problem?: string;
   /** True where the server gave the thoughts apart and they were put back before the content. */
   thoughtsPutBack?: boolean;
-  /** What was asked for and could not be said to this server, which used its own default: `temperature`, `top_p`, `seed`. */
+  /**
+   * What was asked for and could not be said to this server, which used its own default: `temperature`, `top_p`,
+   * `seed`.
+   */
   leftOut?: readonly string[];
 }
 
@@ -31,7 +34,8 @@ export class MalformedAnswer extends Error {}
 /** The server's own error, in its own words. */
 export class ServerError extends Error {
   /**
-   * @param status its code where that is one of HTTP's from 400 to 599, 400 where its words say that asking again is no use
+   * @param status its code where that is one of HTTP's from 400 to 599, 400 where its words say that asking again is no
+   * use
    * @param code its code in words, such as `unsupported_parameter`
    * @param param the field of the request that it is about
    */
@@ -86,8 +90,8 @@ function validationError(detail: readonly unknown[]): ServerError | null {
 }
 
 /**
- * The error in a body, whichever way servers write it: `{error: {message, code, type, param}}`, `{error: "…"}`, vLLM's older
- * `{object: "error", message}`, FastAPI's `{detail}`. Null where there is none.
+ * The error in a body, whichever way servers write it: `{error: {message, code, type, param}}`, `{error: "…"}`, vLLM's
+ * older `{object: "error", message}`, FastAPI's `{detail}`. Null where there is none.
  */
 export function errorIn(body: unknown): ServerError | null {
   if (!isObject(body)) return null;
@@ -164,11 +168,11 @@ function parseChoice(choice: unknown, i: number): ChatAnswer | ServerError {
 }
 
 /**
- * The answers of a body that came with status 200. An answer is finished where it has text and its `finish_reason` is `stop`,
- * `eos`, `eos_token`, `end_turn` or `stop_sequence` (in any case), or null or missing: some servers never give one. What an
- * error broke off is left out, however much text there is of it. Thoughts that a server's reasoning parser took apart
- * (`reasoning_content`, `reasoning`, or parts of the content) are put back as `<think>…</think>` before the content, unless
- * it has a `<think>` of its own.
+ * The answers of a body that came with status 200. An answer is finished where it has text and its `finish_reason` is
+ * `stop`, `eos`, `eos_token`, `end_turn` or `stop_sequence` (in any case), or null or missing: some servers never give
+ * one. What an error broke off is left out, however much text there is of it. Thoughts that a server's reasoning parser
+ * took apart (`reasoning_content`, `reasoning`, or parts of the content) are put back as `<think>…</think>` before the
+ * content, unless it has a `<think>` of its own.
  * @throws ServerError where the body is an error, or an error broke off every answer
  * @throws MalformedAnswer saying what is wrong
  */

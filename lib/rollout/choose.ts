@@ -1,12 +1,16 @@
 /**
- * Choosing the next token inside the compiled decoding step, so that token ids and log-probs come to the host and not rows over
- * the vocabulary. What is chosen is what `sample.ts` chooses for the same numbers, up to rounding. Where the graph can't decide a row
+ * Choosing the next token inside the compiled decoding step, so that token ids and log-probs come to the host and not
+ * rows over the vocabulary. What is chosen is what `sample.ts` chooses for the same numbers, up to rounding. Where the
+ * graph can't decide a row
  * - a draw that is rejected, numbers that are none - it says so, and the host takes that row alone.
  */
 import { callKernel, usesKernelsWithoutGradient } from "../engine/kernels";
 import { tf, type Tensor } from "../engine/tensorflow";
 
-/** What a choice depends on besides the model's output; V is the vocabulary. Tensors so that other values need no other trace. */
+/**
+ * What a choice depends on besides the model's output; V is the vocabulary. Tensors so that other values need no other
+ * trace.
+ */
 export interface ChoiceInputs {
   /** `[rows]`: one number in [0, 1) for each row; not looked at when greedy. */
   uniform: Tensor;
@@ -34,7 +38,10 @@ export interface LogitsInputs {
 /** Halvings of the range of scores in which the nucleus ends: about the resolution of a float32. */
 const HALVINGS = 24;
 
-/** Width of the blocks in which an inverse CDF is looked up: a divisor of the vocabulary where there is one of a handy size. */
+/**
+ * Width of the blocks in which an inverse CDF is looked up: a divisor of the vocabulary where there is one of a handy
+ * size.
+ */
 function blockWidth(vocabulary: number): number {
   for (const width of [128, 64, 32, 48, 96, 100, 50, 40, 25]) if (vocabulary % width === 0) return width;
   return 64;
@@ -46,15 +53,18 @@ function at(x: Tensor, index: Tensor): Tensor {
   return tf.gather(tf.reshape(x, [-1]), tf.add(tf.range(0, rows * size, size, "int32"), index) as tf.Tensor1D);
 }
 
-/** How many leading values of each row's running sum are at most `target` `[rows,1]`: int32 `[rows]`, at most the last place. */
+/**
+ * How many leading values of each row's running sum are at most `target` `[rows,1]`: int32 `[rows]`, at most the last
+ * place.
+ */
 function place(sums: Tensor, target: Tensor): Tensor {
   const count = tf.sum(tf.cast(tf.lessEqual(sums, target), "float32"), 1);
   return tf.cast(tf.minimum(count, sums.shape[1]! - 1), "int32");
 }
 
 /**
- * Inverse CDF in the order of token ids: the first token whose running sum of weights exceeds `target`. Sums of blocks first, then
- * within one block, which reads the row once and keeps rounding small.
+ * Inverse CDF in the order of token ids: the first token whose running sum of weights exceeds `target`. Sums of blocks
+ * first, then within one block, which reads the row once and keeps rounding small.
  * @param weights `[rows,V]`, not negative @param target `[rows,1]`
  */
 function inverseCdf(weights: Tensor, target: Tensor): Tensor {
@@ -86,8 +96,9 @@ const choice = (token: Tensor, logProb: Tensor, decided: Tensor): Tensor =>
   tf.stack([tf.cast(token, "float32"), logProb, tf.cast(decided, "float32")]);
 
 /**
- * `sampleToken` with one attempt. A row is not decided where the draw falls on a banned token or outside the nucleus: one in a hundred
- * at `topP` 0.99. Renormalising instead would need the nucleus' edge, and that many passes over the vocabulary.
+ * `sampleToken` with one attempt. A row is not decided where the draw falls on a banned token or outside the nucleus:
+ * one in a hundred at `topP` 0.99. Renormalising instead would need the nucleus' edge, and that many passes over the
+ * vocabulary.
  * @param probabilities `[rows,V]`, the tempered full softmax
  */
 function chooseFromProbabilities(probabilities: Tensor, { uniform, banned, greedy, topP }: ChoiceInputs): Tensor {
@@ -179,7 +190,8 @@ export function temperedSoftmax(logits: Tensor, temperature: Tensor): Tensor {
 /**
  * `perLine` tokens a line, one for each row, from probabilities (`logits: null`) or from logits.
  * @param scores `[lines,V]`
- * @returns `[3,rows]`: token ids, log-probs, and 1 where the graph has decided; elsewhere the host has to choose with the same number
+ * @returns `[3,rows]`: token ids, log-probs, and 1 where the graph has decided; elsewhere the host has to choose with
+ * the same number
  */
 export function choose(scores: Tensor, inputs: ChoiceInputs, perLine = 1): Tensor {
   const { uniform, banned, greedy, topP, logits } = inputs;

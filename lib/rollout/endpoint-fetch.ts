@@ -1,4 +1,7 @@
-/** Node's `fetch` as endpoints need it: no limit of its own below the caller's, and word of where a request was sent on to. */
+/**
+ * Node's `fetch` as endpoints need it: no limit of its own below the caller's, and word of where a request was sent on
+ * to.
+ */
 
 /** Where Node keeps the connections of its `fetch`, whose class is to be had nowhere else. */
 const CONNECTIONS = Symbol.for("undici.globalDispatcher.1");
@@ -8,7 +11,10 @@ const MARGIN_MS = 60_000;
 
 type Connections = new (limits: { headersTimeout: number; bodyTimeout: number }) => object;
 
-/** Connections that wait `timeoutMs` and longer; null where Node's own do, or where they are somebody else's (a proxy's). */
+/**
+ * Connections that wait `timeoutMs` and longer; null where Node's own do, or where they are somebody else's (a
+ * proxy's).
+ */
 async function patientConnections(timeoutMs: number): Promise<object | null> {
   const limit = timeoutMs + MARGIN_MS;
   if (limit < OWN_LIMIT_MS) return null;

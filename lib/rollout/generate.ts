@@ -1,8 +1,8 @@
 /**
- * Generation: the prompts are read once (prefill), each prompt's cache is shared by its group of samples, and tokens are
- * produced one compiled call at a time. A row's own keys and values live in chunks: only the chunk being filled is
- * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`). The next token is
- * chosen in the same call (`choose.ts`), or on the host from its row of the vocabulary (`sample.ts`).
+ * Generation: the prompts are read once (prefill), each prompt's cache is shared by its group of samples, and tokens
+ * are produced one compiled call at a time. A row's own keys and values live in chunks: only the chunk being filled is
+ * rewritten each step; full chunks are joined to the past, and there rows that ended leave the batch (`slots.ts`). The
+ * next token is chosen in the same call (`choose.ts`), or on the host from its row of the vocabulary (`sample.ts`).
  */
 import { compile, type CompileOptions } from "../engine/compile";
 import { canCompile } from "../engine/native";
@@ -33,9 +33,9 @@ export interface Generator {
 /** Options of a generator. */
 export interface GeneratorOptions extends CompileOptions {
   /**
-   * Where tokens are chosen: in the compiled step, so that ids and log-probs alone come to the host, or on the host from the step's
-   * scores. The same seed gives the same tokens, up to rounding. Default: `graph` where functions are compiled, `host` on tfjs's
-   * JavaScript backend (docs/log.md, 2026-11-25, has the times).
+   * Where tokens are chosen: in the compiled step, so that ids and log-probs alone come to the host, or on the host
+   * from the step's scores. The same seed gives the same tokens, up to rounding. Default: `graph` where functions are
+   * compiled, `host` on tfjs's JavaScript backend (docs/log.md, 2026-11-25, has the times).
    */
   sampling?: "graph" | "host";
 }
@@ -74,8 +74,8 @@ export function createGenerator(
   const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim, vocabSize: vocabulary } = config.text;
 
   /**
-   * Probabilities of the next token (its logits where there is no temperature), `[lines,V]`, and what is chosen of them for
-   * `perLine` rows each.
+   * Probabilities of the next token (its logits where there is no temperature), `[lines,V]`, and what is chosen of them
+   * for `perLine` rows each.
    * @param newly int32 `[rows]`: tokens that count as seen from now on
    */
   const next = (

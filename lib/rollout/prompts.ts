@@ -75,7 +75,9 @@ export function promptBatch(prompts: readonly PromptRow[]): PromptBatch {
   };
 }
 
-/** Position of the first token after a prompt: one past its largest, whichever axis that is on (M-RoPE's "rope delta"). */
+/**
+ * Position of the first token after a prompt: one past its largest, whichever axis that is on (M-RoPE's "rope delta").
+ */
 export function nextPosition({ positionIds }: PromptRow): number {
   return Math.max(...positionIds.map((axis) => axis.reduce((a, b) => Math.max(a, b), -1))) + 1;
 }

@@ -1,4 +1,6 @@
-/** Answers on disk, one file a request under the SHA-256 of the request: what was paid for once is not asked for again. */
+/**
+ * Answers on disk, one file a request under the SHA-256 of the request: what was paid for once is not asked for again.
+ */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
@@ -7,7 +9,10 @@ const FORMAT = 1;
 
 /** A cache of JSON values. */
 export interface RequestCache {
-  /** The value under a key (`hashOf` the request), or null: none is there, or what is there is no whole file of this cache. */
+  /**
+   * The value under a key (`hashOf` the request), or null: none is there, or what is there is no whole file of this
+   * cache.
+   */
   get(key: string): unknown;
   /** Stores a value, written whole or not at all. */
   set(key: string, value: unknown): void;

@@ -1,6 +1,6 @@
 /**
- * The form in which an endpoint takes a request. All have the protocol, but some models want `max_completion_tokens`, and some
- * servers refuse `temperature`, `top_p`, `seed` or several answers at once; they say so in a 400.
+ * The form in which an endpoint takes a request. All have the protocol, but some models want `max_completion_tokens`,
+ * and some servers refuse `temperature`, `top_p`, `seed` or several answers at once; they say so in a 400.
  */
 import type OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
@@ -84,7 +84,10 @@ const ONE_CHOICE =
 
 const QUOTE = "[`'\"‘’“”]";
 
-/** Where a text names a field; -1 where it does not. `n` is a letter of prose too: it stands in quotes or as a field does. */
+/**
+ * Where a text names a field; -1 where it does not. `n` is a letter of prose too: it stands in quotes or as a field
+ * does.
+ */
 function placeOf(text: string, field: FormField): number {
   if (field !== "n") return text.search(new RegExp(`(?<![\\w-])${field}(?![\\w-])`));
   return text.search(
@@ -95,8 +98,8 @@ function placeOf(text: string, field: FormField): number {
 }
 
 /**
- * The field that a refusal is about, where the request can be made without it; null for every other refusal, such as a value
- * that is too large.
+ * The field that a refusal is about, where the request can be made without it; null for every other refusal, such as a
+ * value that is too large.
  * @param sent the request that was refused
  */
 export function refusedField(

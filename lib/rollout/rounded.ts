@@ -1,6 +1,6 @@
 /**
- * Weights rounded to bfloat16 once for a `generate` call whose products are computed in it: a decoding step has few rows, and reading
- * its weights in float32 to round them takes as long as multiplying by them.
+ * Weights rounded to bfloat16 once for a `generate` call whose products are computed in it: a decoding step has few
+ * rows, and reading its weights in float32 to round them takes as long as multiplying by them.
  */
 import { compile, type CompileOptions } from "../engine/compile";
 import { canCompile, isBf16 } from "../engine/native";

@@ -7,8 +7,8 @@ const bare = (name: string): string => name.trim().toLowerCase().split("/").filt
 const ADDITION = /^(?:[-@_]?(?:\d{4}-\d\d-\d\d|\d{3,8}|v\d+(?:\.\d+)*|latest)|:[\w.-]+)?$/;
 
 /**
- * `gpt-4o` is `gpt-4o-2024-08-06`, `Qwen/Qwen2.5-VL-7B-Instruct` is a folder of that name; `gpt-4o` is not `gpt-4o-mini`, and
- * `qwen2.5vl:3b` not `qwen2.5vl:7b`.
+ * `gpt-4o` is `gpt-4o-2024-08-06`, `Qwen/Qwen2.5-VL-7B-Instruct` is a folder of that name; `gpt-4o` is not
+ * `gpt-4o-mini`, and `qwen2.5vl:3b` not `qwen2.5vl:7b`.
  */
 export function isSameModel(asked: string, answered: string): boolean {
   const [a, b] = [bare(asked), bare(answered)].map((name) => name.replace(/-latest$/, ""));

@@ -1,7 +1,8 @@
 /**
- * Drawing the next token on the host, from probabilities that the model returned: what `choose.ts` does in the graph is measured
- * against this, and rows that it leaves undecided are drawn here. Walking a cumulative sum touches half the row once and needs
- * no sort, since a token is outside the nucleus only if all tokens more probable than it already hold `topP`.
+ * Drawing the next token on the host, from probabilities that the model returned: what `choose.ts` does in the graph is
+ * measured against this, and rows that it leaves undecided are drawn here. Walking a cumulative sum touches half the
+ * row once and needs no sort, since a token is outside the nucleus only if all tokens more probable than it already
+ * hold `topP`.
  */
 
 /** How tokens are drawn. */
@@ -14,7 +15,10 @@ export interface SamplingOptions {
   greedy: boolean;
 }
 
-/** Whether `token` belongs to the nucleus: the tokens more probable than it hold less than `topP` (Holtzman et al. 2020). */
+/**
+ * Whether `token` belongs to the nucleus: the tokens more probable than it hold less than `topP` (Holtzman et al.
+ * 2020).
+ */
 function inNucleus(probabilities: Float32Array, start: number, size: number, token: number, topP: number): boolean {
   const p = probabilities[start + token];
   if (topP >= 1 || p > 1 - topP) return true; // the mass outside the nucleus is at most 1 - topP
@@ -75,7 +79,10 @@ export interface LogitsOptions extends SamplingOptions {
   temperature: number;
   /** Only the k most probable tokens; 0 for all. */
   topK: number;
-  /** Divides the positive logits of seen tokens and multiplies their negative ones (Keskar et al. 2019, section 4.1); 1 for none. */
+  /**
+   * Divides the positive logits of seen tokens and multiplies their negative ones (Keskar et al. 2019, section 4.1); 1
+   * for none.
+   */
   repetitionPenalty: number;
 }
 

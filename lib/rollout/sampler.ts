@@ -1,4 +1,7 @@
-/** The tokens of one `generate` call: what the compiled step chooses with, what it has chosen, and the choices left to the host. */
+/**
+ * The tokens of one `generate` call: what the compiled step chooses with, what it has chosen, and the choices left to
+ * the host.
+ */
 import { foldIn, random } from "../util/random";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { disposeTree, takeRows } from "../engine/tree";
@@ -23,7 +26,10 @@ export interface Sampler {
   isOpen(row: number): boolean;
   /** Draws the numbers of the next step. @param rows rollout in each slot, -1 where idle */
   begin(rows: readonly number[]): ChoiceInputs | null;
-  /** Gives each open row its token, uses up `scored`, and returns how many stay open. @param line the slot's line of the scores */
+  /**
+   * Gives each open row its token, uses up `scored`, and returns how many stay open.
+   * @param line the slot's line of the scores
+   */
   take(scored: Scored, line: (slot: number) => number): number;
   /** Slots are packed anew: `from` says which old slot each new one was. */
   pack(from: readonly number[]): void;

@@ -46,9 +46,9 @@ function check(field: string, value: number, ok: boolean, expected: string): voi
 }
 
 /**
- * Fills a request from `generation_config.json`. Sampled where the caller gives a temperature above 0, or gives none and
- * the checkpoint has `do_sample`; else greedy, which heeds the repetition penalty but not temperature, top-k and top-p.
- * End tokens are the request's, else those of `generation_config.json`, of `config.json`, of the tokenizer.
+ * Fills a request from `generation_config.json`. Sampled where the caller gives a temperature above 0, or gives none
+ * and the checkpoint has `do_sample`; else greedy, which heeds the repetition penalty but not temperature, top-k and
+ * top-p. End tokens are the request's, else those of `generation_config.json`, of `config.json`, of the tokenizer.
  * @throws Error naming the field that is out of range
  */
 export function resolveSampling(

@@ -1,6 +1,6 @@
 /**
- * Slots of a decoding batch. Rows that ended leave the batch: the open ones are packed anew, a few rows to each entry of the
- * prompt cache, so that a prompt with many open rows takes several entries and one with none takes no more.
+ * Slots of a decoding batch. Rows that ended leave the batch: the open ones are packed anew, a few rows to each entry
+ * of the prompt cache, so that a prompt with many open rows takes several entries and one with none takes no more.
  */
 
 /** P entries of the prompt cache, each serving `perEntry` consecutive slots. */
@@ -12,7 +12,10 @@ export interface Slots {
   rows: readonly number[];
 }
 
-/** What an entry of the prompt cache costs, in slots: its keys and values are read once a step however few rows it serves. */
+/**
+ * What an entry of the prompt cache costs, in slots: its keys and values are read once a step however few rows it
+ * serves.
+ */
 const ENTRY_COST = 0.4;
 /** Packing is worth its gathers (and a new shape's trace) only below this share of the present cost. */
 const WORTHWHILE = 0.8;

@@ -1,4 +1,6 @@
-/** Chat messages with images of any size in, text out: the general way through processor, vision tower and generator. */
+/**
+ * Chat messages with images of any size in, text out: the general way through processor, vision tower and generator.
+ */
 import { compile, type CompileOptions } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
@@ -45,7 +47,10 @@ export interface TextGenerator {
   generate(params: Params, messages: readonly Message[], options: TextOptions): Promise<GeneratedText>;
   /** The same from a prompt that is tokenized already. */
   generateFromPrompt(params: Params, prompt: TokenizedPrompt, options: TextOptions): GeneratedText;
-  /** Answers several prompts in one decoding batch, in order. A sampled response depends on its place in the batch; `onText` hears of the first alone. */
+  /**
+   * Answers several prompts in one decoding batch, in order. A sampled response depends on its place in the batch;
+   * `onText` hears of the first alone.
+   */
   generateFromPrompts(params: Params, prompts: readonly TokenizedPrompt[], options: TextOptions): GeneratedText[];
 }
 
@@ -55,7 +60,10 @@ export type TokenizedPrompt = Pick<Prompt, "inputIds" | "images">;
 /** Feature rows of a batch are padded to a multiple of this, so that few shapes are compiled. */
 const FEATURE_BUCKET = 64;
 
-/** The prompt as the generator takes it, with the features of its images `[N, hiddenSize]` (one row of zeros without images). */
+/**
+ * The prompt as the generator takes it, with the features of its images `[N, hiddenSize]` (one row of zeros without
+ * images).
+ */
 function readPrompt(
   config: ModelConfig,
   prompt: TokenizedPrompt,
@@ -104,7 +112,10 @@ function readPrompts(
   return { rows, features };
 }
 
-/** A generator of text for `config`; its compiled functions are kept by shape. @param options `bf16`: matrix products in bfloat16 */
+/**
+ * A generator of text for `config`; its compiled functions are kept by shape.
+ * @param options `bf16`: matrix products in bfloat16
+ */
 export function createTextGenerator(
   config: ModelConfig,
   processor: Processor,

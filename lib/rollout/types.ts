@@ -18,7 +18,10 @@ export interface Rollout {
   sampleIndex: number;
   /** Produced tokens, the end token included where it was produced. */
   tokenIds: number[];
-  /** Log-probabilities of those tokens under the tempered full softmax (before penalty, top-k, top-p and bans), or the model's own (`logProbsOf`). */
+  /**
+   * Log-probabilities of those tokens under the tempered full softmax (before penalty, top-k, top-p and bans), or the
+   * model's own (`logProbsOf`).
+   */
   logProbs: number[];
   /** Whether an end token was produced within the limit. */
   finished: boolean;

@@ -55,8 +55,8 @@ function positionsOf(name: string, make: () => RowPositions): RowPositions {
 /**
  * Pads on the right.
  * @param packed the training rows of each row of the batch; several stand one after another and do not see each other
- * @throws Error naming the row that is empty, predicts its first token, has flags of another number than tokens, or placeholders that are
- * not its image's
+ * @throws Error naming the row that is empty, predicts its first token, has flags of another number than tokens, or
+ * placeholders that are not its image's
  */
 export function rowBatch(
   packed: readonly (readonly TrainingRow[])[],

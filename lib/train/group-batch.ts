@@ -1,6 +1,6 @@
 /**
- * Responses that share their prompts, as tensors: a group's prompt stands in the batch once, however many responses it has,
- * and the responses' tokens stand one after another, so that only attention meets padding.
+ * Responses that share their prompts, as tensors: a group's prompt stands in the batch once, however many responses it
+ * has, and the responses' tokens stand one after another, so that only attention meets padding.
  */
 import { roundedUp } from "../engine/buckets";
 import type { Packing } from "../engine/gather";
@@ -17,7 +17,10 @@ export interface GroupRow {
   scored: boolean;
 }
 
-/** P prompts and B responses of up to R tokens; S places for the tokens that the model reads: all of a response but its last. */
+/**
+ * P prompts and B responses of up to R tokens; S places for the tokens that the model reads: all of a response but its
+ * last.
+ */
 export interface GroupBatch {
   prompts: PromptBatch;
   /** int32 `[B]`: the prompt of each response. */

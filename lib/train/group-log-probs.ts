@@ -1,7 +1,8 @@
 /**
- * Log-probabilities of responses whose prompts are shared: each prompt passes the model once, its keys and values serve all
- * of its responses, and gradients flow back through them. The same numbers as whole rows (causal attention never looks
- * ahead), for about half the tokens in a group of ten. The responses' tokens are packed everywhere but in attention.
+ * Log-probabilities of responses whose prompts are shared: each prompt passes the model once, its keys and values serve
+ * all of its responses, and gradients flow back through them. The same numbers as whole rows (causal attention never
+ * looks ahead), for about half the tokens in a group of ten. The responses' tokens are packed everywhere but in
+ * attention.
  */
 import { attention, causalMask } from "../engine/attention";
 import { gatherRows, packRows, padRows } from "../engine/gather";

@@ -1,4 +1,7 @@
-/** The images of a run: equal squares in one tensor, which may be augmented, or photographs of any size, read as they are needed. */
+/**
+ * The images of a run: equal squares in one tensor, which may be augmented, or photographs of any size, read as they
+ * are needed.
+ */
 import { compile } from "../engine/compile";
 import { tf, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";

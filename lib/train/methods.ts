@@ -1,4 +1,6 @@
-/** The one table of methods: what each is called, how it is drawn, which stage makes it and with which augmentations. */
+/**
+ * The one table of methods: what each is called, how it is drawn, which stage makes it and with which augmentations.
+ */
 
 /** What a method's model comes from: nothing (the base), Stage 1, Stage 2, or a baseline of its own. */
 export type MethodStage = "base" | "sft" | "rl" | "baseline";

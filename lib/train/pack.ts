@@ -1,8 +1,8 @@
 /** Packing: several short rows in one, so that little is computed for padding. */
 
 /**
- * Indices of `lengths` in bins of at most `capacity`: best fit, longest first (TRL's "bfd"). A length above the capacity has a bin
- * of its own. Bins and the indices in each are in a fixed order, so equal lengths give equal bins.
+ * Indices of `lengths` in bins of at most `capacity`: best fit, longest first (TRL's "bfd"). A length above the
+ * capacity has a bin of its own. Bins and the indices in each are in a fixed order, so equal lengths give equal bins.
  */
 export function packLengths(lengths: readonly number[], capacity: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a] || a - b);

@@ -1,7 +1,7 @@
 /**
- * One pre-training step of the tiny base. It is ordinary next-token training on dialogues about images, with one addition:
- * a linear head on the mean image feature that names the concept (weight `auxiliaryWeight`), which stands for the vision
- * tower's own pre-training and is thrown away afterwards.
+ * One pre-training step of the tiny base. It is ordinary next-token training on dialogues about images, with one
+ * addition: a linear head on the mean image feature that names the concept (weight `auxiliaryWeight`), which stands for
+ * the vision tower's own pre-training and is thrown away afterwards.
  */
 import { compile } from "../engine/compile";
 import { valueAndGradients } from "../engine/gradients";

@@ -175,8 +175,8 @@ export interface GroupRows {
 }
 
 /**
- * Groups for scoring and update. Each group brings three images and its prompt: once with the anchor (paper), or once with
- * each image that it was sampled from (deviation 1).
+ * Groups for scoring and update. Each group brings three images and its prompt: once with the anchor (paper), or once
+ * with each image that it was sampled from (deviation 1).
  * @throws Error where a negative has other patches than its anchor, whose place in the prompt it takes
  */
 export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number): GroupRows {

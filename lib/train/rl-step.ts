@@ -1,6 +1,6 @@
 /**
- * The compiled functions of Stage 2: scoring (log-probs of given responses, no gradient) and one update. The loss itself
- * is `lib/loss/tapo.ts`.
+ * The compiled functions of Stage 2: scoring (log-probs of given responses, no gradient) and one update. The loss
+ * itself is `lib/loss/tapo.ts`.
  */
 import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
@@ -23,7 +23,10 @@ export interface RlBatch {
   negativeFeatureIndex: Tensor;
   /** `[B,R]`, of the policy before the updates of this rollout batch; the sampler's in rows that are `rescored`. */
   oldLogProbs: Tensor;
-  /** `[B]`: 1 where the policy's own log-probs, as the update meets them, are the old ones: ratio 1, and no pass of scoring before the first update. 0 otherwise. */
+  /**
+   * `[B]`: 1 where the policy's own log-probs, as the update meets them, are the old ones: ratio 1, and no pass of
+   * scoring before the first update. 0 otherwise.
+   */
   rescored: Tensor;
   /** `[B]` */
   advantages: Tensor;

@@ -45,7 +45,10 @@ export interface RlLog {
   gradNorm: number | null;
   /** Updates skipped for a gradient norm that is not finite. */
   skipped: number;
-  /** Mean (old - sampler's) log-prob of the first update's tokens sampled from the positive, nats: what conditioning on the anchor changes. */
+  /**
+   * Mean (old - sampler's) log-prob of the first update's tokens sampled from the positive, nats: what conditioning on
+   * the anchor changes.
+   */
   conditioningGap: number | null;
   learningRate: number;
   seconds: number;
@@ -124,8 +127,8 @@ function onAnchor(
 }
 
 /**
- * A mini-batch of `count` groups as `parts` equal parts; the last may hold fewer than `size`, to be padded. Parts without
- * groups are left out.
+ * A mini-batch of `count` groups as `parts` equal parts; the last may hold fewer than `size`, to be padded. Parts
+ * without groups are left out.
  */
 function split(groups: readonly Group[], count: number, parts: number): { part: readonly Group[]; size: number }[] {
   const size = count / parts;
@@ -136,7 +139,8 @@ function split(groups: readonly Group[], count: number, parts: number): { part: 
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
- * @throws Error without prompts, for an adapter with dropout, where what was saved is of another run, and as `collectGroups` does
+ * @throws Error without prompts, for an adapter with dropout, where what was saved is of another run, and as
+ * `collectGroups` does
  */
 export async function trainRl(
   initial: Params,

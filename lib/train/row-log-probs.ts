@@ -6,7 +6,8 @@ import type { RowBatch } from "./batch";
 import { stateLogProbs } from "./state-log-probs";
 
 /**
- * Log-probabilities `[S]` of the scored tokens under the tempered full softmax. The last layer's states and logits are made for scored places only.
+ * Log-probabilities `[S]` of the scored tokens under the tempered full softmax. The last layer's states and logits are
+ * made for scored places only.
  * @param features `[N, hiddenSize]` of the batch's images
  * @param temperature divides the logits
  * @param recompute compute each layer, and the logits, again in the backward pass (gradient checkpointing)

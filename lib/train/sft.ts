@@ -55,7 +55,10 @@ export function optimizerOptions(weightDecay: number, visionLearningRateScale: n
   };
 }
 
-/** Names that a run trains: the adapter where there is one, else all; none of the vision tower where its learning rate is 0. */
+/**
+ * Names that a run trains: the adapter where there is one, else all; none of the vision tower where its learning rate
+ * is 0.
+ */
 export function trainableNames(params: Params, visionLearningRateScale: number): string[] {
   const names = Object.keys(params);
   const trained = names.some(isLora) ? names.filter(isLoraWeight) : names;
@@ -127,8 +130,8 @@ interface PlannedRun {
 }
 
 /**
- * Draws a whole run. Rows are packed into rows as long as the longest: longer packs would waste less and cost more attention
- * (measured: two of the longest in one are 10 % slower).
+ * Draws a whole run. Rows are packed into rows as long as the longest: longer packs would waste less and cost more
+ * attention (measured: two of the longest in one are 10 % slower).
  */
 function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedRun {
   const { conversations, seed } = run;
@@ -190,10 +193,11 @@ function scoredTokens({ packed }: PlannedPart): number {
 }
 
 /**
- * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`). The last batch of an epoch is filled
- * from its beginning. Every batch is drawn before the first, so that all have one shape and one function is compiled.
- * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, where a loss is not
- * finite, or where what was saved is of another run
+ * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
+ * The last batch of an epoch is filled from its beginning. Every batch is drawn before the first, so that all have one
+ * shape and one function is compiled.
+ * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, where a loss is
+ * not finite, or where what was saved is of another run
  */
 export async function trainSft(
   initial: Params,

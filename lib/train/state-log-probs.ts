@@ -1,4 +1,7 @@
-/** From hidden states to the log-probabilities of the tokens that they predict: where a step's largest tensors, the logits, are made. */
+/**
+ * From hidden states to the log-probabilities of the tokens that they predict: where a step's largest tensors, the
+ * logits, are made.
+ */
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { tokenLogProbs } from "../loss/log-probs";
 import type { ModelConfig } from "../model/config";
@@ -10,7 +13,8 @@ import { layerOf } from "../model/project";
  * Log-probabilities `[N]` under the tempered full softmax.
  * @param states `[N, hiddenSize]`
  * @param targets int32 `[N]`; outlives the step
- * @param recompute makes the logits `atOnce` places at a time and again in the backward pass, so that `[N, V]` never stands in memory
+ * @param recompute makes the logits `atOnce` places at a time and again in the backward pass, so that `[N, V]` never
+ * stands in memory
  */
 export function stateLogProbs(
   params: Params,

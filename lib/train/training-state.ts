@@ -1,6 +1,7 @@
 /**
- * A run that is saved as it goes: what is trained, the optimizer's state and the log, so that a run that was killed goes on and
- * ends as it would have. Draws depend on the step (`foldIn`), so nothing else is needed but how many prompts were drawn.
+ * A run that is saved as it goes: what is trained, the optimizer's state and the log, so that a run that was killed
+ * goes on and ends as it would have. Draws depend on the step (`foldIn`), so nothing else is needed but how many
+ * prompts were drawn.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
@@ -38,8 +39,8 @@ const FILES = {
 } as const;
 
 /**
- * Saves after each `everySteps` steps (0: never), but not after the last; `now` saves whenever there is something to go on
- * from. Nothing where `checkpointing` is undefined.
+ * Saves after each `everySteps` steps (0: never), but not after the last; `now` saves whenever there is something to go
+ * on from. Nothing where `checkpointing` is undefined.
  */
 export function saveTrainingState<Log>(
   checkpointing: Checkpointing | undefined,
@@ -66,8 +67,8 @@ export function saveTrainingState<Log>(
 }
 
 /**
- * What was saved, or null where nothing was; the caller disposes parameters and state. Parameters that are not trained are those of
- * `initial`.
+ * What was saved, or null where nothing was; the caller disposes parameters and state. Parameters that are not trained
+ * are those of `initial`.
  * @throws Error where the folder holds another run, or tensors that do not fit `initial`
  */
 export function loadTrainingState<Log>(

@@ -1,8 +1,8 @@
 /**
- * One optimizer update: forward, loss, backward, clipping and AdamW. A mini-batch that comes in one part is one compiled call;
- * in several (gradient accumulation) their gradients are summed first, in place, which changes memory and nothing else. Where the trained
- * parameters are large, the optimizer goes through them a group at a time, first and second moments and parameters one after the
- * other, and gives up old values at once.
+ * One optimizer update: forward, loss, backward, clipping and AdamW. A mini-batch that comes in one part is one
+ * compiled call; in several (gradient accumulation) their gradients are summed first, in place, which changes memory
+ * and nothing else. Where the trained parameters are large, the optimizer goes through them a group at a time, first
+ * and second moments and parameters one after the other, and gives up old values at once.
  */
 import { addInto } from "../engine/accumulate";
 import { compile, type CompileOptions } from "../engine/compile";
@@ -81,7 +81,8 @@ export interface Updated {
 }
 
 /**
- * @param batches the mini-batch's parts that are not empty, at least one, of equal shapes where they shall share a trace
+ * @param batches the mini-batch's parts that are not empty, at least one, of equal shapes where they shall share a
+ * trace
  * @param tokens scored tokens of all parts
  * @param learningRate scalar
  */
@@ -93,7 +94,10 @@ export type Update<B> = (
   learningRate: Tensor,
 ) => Updated;
 
-/** An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the caller's. */
+/**
+ * An update uses up the parameters and the state it is given (they are disposed); its other arguments stay the
+ * caller's.
+ */
 export function createUpdate<B>({
   name,
   loss,
@@ -138,7 +142,9 @@ export function createUpdate<B>({
   const zeros = (params: Params): Params =>
     Object.fromEntries(trainable(params).map((key) => [key, tf.fill(params[key].shape, 0)]));
   const part = compile(differentiate, { ...how, name: `${name}.gradients` });
-  /** `part` with its gradients added to `sums`, each as soon as it is there; uses `sums` up. XLA has no sum in place. */
+  /**
+   * `part` with its gradients added to `sums`, each as soon as it is there; uses `sums` up. XLA has no sum in place.
+   */
   const add = how.xla ? (a: Tensor, b: Tensor): Tensor => tf.add(a, b) : addInto;
   const accumulate = compile(
     (params: Params, batch: B, of: Whole, sums: Params) => {
@@ -162,8 +168,9 @@ export function createUpdate<B>({
     },
     { eager: how.eager, name: `${name}.norm` },
   );
-  // Tensors by position, so that layers of equal shapes share a trace. Moments and parameters are made one after the other, each
-  // giving its old values up: at once there are two blocks of a group's size beside what is held, not three results and their parts.
+  // Tensors by position, so that layers of equal shapes share a trace. Moments and parameters are made one after the
+  // other, each giving its old values up: at once there are two blocks of a group's size beside what is held, not three
+  // results and their parts.
   const kept = (updated: Tensor, old: Tensor, finite: Tensor): Tensor =>
     skipNotFinite ? tf.where(tf.greater(finite, 0), updated, old) : updated;
   const moment =

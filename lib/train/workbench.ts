@@ -39,7 +39,10 @@ export interface Workbench {
   /** Token ids that end a response, and that are never sampled. */
   eosTokenIds: number[];
   bannedTokenIds: number[];
-  /** The shape that a batch of these images is padded to: theirs where all images of the run are alike, else one with some room. */
+  /**
+   * The shape that a batch of these images is padded to: theirs where all images of the run are alike, else one with
+   * some room.
+   */
   shape(paths: readonly string[]): VisionShape;
   /** Patches and plan of images, which must be loaded; the caller disposes both. @param shape default `shape(paths)` */
   batch(paths: readonly string[], augmentBy?: AugmentBy | null, shape?: VisionShape): BatchImages;
@@ -167,7 +170,10 @@ function createPrompts(config: ModelConfig, processor: Processor): Workbench["pr
   };
 }
 
-/** A bench on squares of `imageSize` pixels, all loaded at once. @throws Error where an image is missing or of another size */
+/**
+ * A bench on squares of `imageSize` pixels, all loaded at once.
+ * @throws Error where an image is missing or of another size
+ */
 export async function squareWorkbench(
   options: Omit<WorkbenchOptions, "images"> & {
     paths: readonly string[];

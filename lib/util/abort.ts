@@ -1,6 +1,6 @@
 /**
- * Stopping what runs. In a notebook Jupyter's "Stop" aborts the signal of the running cell; a long loop looks at it once
- * a step:
+ * Stopping what runs. In a notebook Jupyter's "Stop" aborts the signal of the running cell; a long loop looks at it
+ * once a step:
  *
  *   const signal = interruptSignal();
  *   for (const step of steps) {
@@ -38,7 +38,10 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   throw signal.reason instanceof Error ? signal.reason : new Error(`aborted: ${String(signal.reason)}`);
 }
 
-/** Lets timers, messages and interrupts be handled; a few microseconds. It never throws: for loops that save before they end. */
+/**
+ * Lets timers, messages and interrupts be handled; a few microseconds. It never throws: for loops that save before they
+ * end.
+ */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -16,8 +16,8 @@ const outside = (code: string, pattern: string, by: string): string =>
 const IDLE_SPACE = String.raw`(?<![\w"']) (?![-+&|<>=*/:])|(?<![-+&|<>=*/:]) (?![\w"'])`;
 
 /**
- * C++ without comments and idle white space; each directive on a line of its own. Literals stay as they are; raw strings
- * are not used in this project's code.
+ * C++ without comments and idle white space; each directive on a line of its own. Literals stay as they are; raw
+ * strings are not used in this project's code.
  */
 export function plainCpp(source: string): string {
   const bare = outside(source.replace(/\\\r?\n/g, " "), String.raw`//[^\n]*|/\*[\s\S]*?\*/`, " ");

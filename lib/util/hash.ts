@@ -73,9 +73,9 @@ function addContents(hash: Hash, file: string, size: number): void {
 const known = new Map<string, { versions: string; digest: string }>();
 
 /**
- * SHA-256 over the names, sizes and contents of a folder's files; of a file above 16 MiB, 256 blocks spread over it. A symbolic
- * link counts as the file it leads to, as in the snapshots of Hugging Face's cache; folders are left out. Read again in the same
- * process only where a file's size or time of change has changed.
+ * SHA-256 over the names, sizes and contents of a folder's files; of a file above 16 MiB, 256 blocks spread over it. A
+ * symbolic link counts as the file it leads to, as in the snapshots of Hugging Face's cache; folders are left out. Read
+ * again in the same process only where a file's size or time of change has changed.
  * @throws Error naming a link that leads to nothing
  */
 export function fingerprint(folder: string): string {

@@ -80,8 +80,8 @@ function withoutPythonNumbers(text: string): string {
 }
 
 /**
- * `JSON.parse` that also takes what Python's `json.dumps` writes for numbers that JSON lacks, as `json.loads` does: `NaN` is
- * read as null, `Infinity` and `-Infinity` as themselves. In strings they stay text.
+ * `JSON.parse` that also takes what Python's `json.dumps` writes for numbers that JSON lacks, as `json.loads` does:
+ * `NaN` is read as null, `Infinity` and `-Infinity` as themselves. In strings they stay text.
  * @throws SyntaxError where the text is no JSON
  */
 export function parseJson(text: string): unknown {

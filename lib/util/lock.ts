@@ -1,6 +1,6 @@
 /**
- * Exclusive use of a file or folder: a lock file beside it says who holds it. What a dead process left is taken over, as far
- * as that can be told from here: the same host, and no process of that id and start any more.
+ * Exclusive use of a file or folder: a lock file beside it says who holds it. What a dead process left is taken over,
+ * as far as that can be told from here: the same host, and no process of that id and start any more.
  */
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
@@ -140,8 +140,8 @@ function refusal(target: string, file: string, owner: LockOwner | "unreadable"):
 }
 
 /**
- * Takes a dead owner's lock over. Of several that try, one at a time looks (`<lock>.takeover` is theirs to hold), so that none
- * removes the lock of one that was faster.
+ * Takes a dead owner's lock over. Of several that try, one at a time looks (`<lock>.takeover` is theirs to hold), so
+ * that none removes the lock of one that was faster.
  * @returns whether the lock is ours now
  */
 function takeOver(file: string, text: string, dead: LockOwner): boolean {
@@ -167,8 +167,8 @@ const WAIT_MS = 10;
 const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
 
 /**
- * Locks a file or folder, which need not exist, until `release`; the lock file `<target>.lock` stands beside it, its folder is
- * made. A lock whose process is dead (SIGKILL, a crash, a power cut) is taken over with a word.
+ * Locks a file or folder, which need not exist, until `release`; the lock file `<target>.lock` stands beside it, its
+ * folder is made. A lock whose process is dead (SIGKILL, a crash, a power cut) is taken over with a word.
  * @throws Error where another holds it, or this process already: by process, host and start, with what to do
  */
 export function acquireLock(target: string, options: LockOptions = {}): Lock {

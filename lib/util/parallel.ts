@@ -1,8 +1,8 @@
 /** Many small tasks, some at once. */
 
 /**
- * Runs `task` on every item in order of start, at most `atOnce` under way. After the first failure no other starts; those
- * under way are waited for, then the failure is thrown.
+ * Runs `task` on every item in order of start, at most `atOnce` under way. After the first failure no other starts;
+ * those under way are waited for, then the failure is thrown.
  */
 export async function forEachAtOnce<T>(
   items: readonly T[],

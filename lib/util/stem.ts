@@ -59,7 +59,8 @@ function words(name: string): string[] {
 
 /**
  * The first name that has a word sharing a stem with `word`; null where none has. With `compounds: false` a word whose
- * stem is shorter than four letters may stand inside a compound (`cake` in `shortcake`): for tags, which give away less.
+ * stem is shorter than four letters may stand inside a compound (`cake` in `shortcake`): for tags, which give away
+ * less.
  */
 export function sharesStem(
   word: string,

@@ -1,4 +1,7 @@
-/** The benchmark, line by line. What is equal on both sides, and what is not, stands at the head of each file in `ours/`. */
+/**
+ * The benchmark, line by line. What is equal on both sides, and what is not, stands at the head of each file in
+ * `ours/`.
+ */
 import { benchImages } from "./images";
 import type { CaseSpec, Peer, Side } from "./types";
 

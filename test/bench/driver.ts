@@ -115,9 +115,9 @@ async function pair(spec: CaseSpec, side: Side, peer: Peer, rounds: number, best
 }
 
 /**
- * All pairs of a case. The row is that of the least ratio, to whichever peer and in whichever group: each ratio is of runs in turn, so it says
- * more than times of peers that were measured at different minutes.
- * A peer that does not work is kept in `detail` with its error.
+ * All pairs of a case. The row is that of the least ratio, to whichever peer and in whichever group: each ratio is of
+ * runs in turn, so it says more than times of peers that were measured at different minutes. A peer that does not work
+ * is kept in `detail` with its error.
  * @throws Error where our side fails, or no peer of some group works
  */
 export async function measure(

@@ -1,6 +1,7 @@
 /**
- * What the peers run in: `.venv-bench` from `requirements.txt`, and jax-js in `.bench/node_modules`. Neither belongs to the
- * project's own set-up; both are made when the benchmark first asks for them, and skipped when a stamp says they are there.
+ * What the peers run in: `.venv-bench` from `requirements.txt`, and jax-js in `.bench/node_modules`. Neither belongs to
+ * the project's own set-up; both are made when the benchmark first asks for them, and skipped when a stamp says they
+ * are there.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,7 +22,10 @@ const QWEN_TOKENIZER_SHA256 = "c0382117ea329cdf097041132f6d735924b697924d6f6fc39
 
 const sha256 = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
-/** Runs commands one after another with their output in `.bench/<name>.log`. @throws Error of one line, naming the log */
+/**
+ * Runs commands one after another with their output in `.bench/<name>.log`.
+ * @throws Error of one line, naming the log
+ */
 function install(name: string, commands: readonly (readonly string[])[]): void {
   mkdirSync(scratch, { recursive: true });
   const log = path.join(scratch, `${name}.log`);

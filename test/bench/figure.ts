@@ -13,7 +13,10 @@ const LINE = "#0072b2";
 const TICKS = [-3, -2, -1, 0, 1, 2, 3].flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
 const logAxis = { type: "log", tickvals: TICKS, ticktext: TICKS.map(String) };
 
-/** Horizontal bars of peer / ours on a logarithmic axis, one per case and instruction set, with marks at `must` and `aim`. */
+/**
+ * Horizontal bars of peer / ours on a logarithmic axis, one per case and instruction set, with marks at `must` and
+ * `aim`.
+ */
 export function benchFigure(rows: readonly ResultRow[]): Figure {
   const label = (row: ResultRow): string => `<b>${row.name}</b>, ${row.machine.instructions}<br>${row.peer_name}`;
   const order = new Map(cases.map(({ name }, i) => [name, i]));
@@ -118,7 +121,10 @@ export function growthFigure(series: readonly GrowthSeries[]): Figure {
   return { data, layout: layout("How our times grow", 400 * columns + 60, 90 + 270 * lines, { ...axes, annotations }) };
 }
 
-/** Writes `figures/<name>.svg` with its table and stamp: the code's hash, the cases (as settings) and the measured rows (as data). */
+/**
+ * Writes `figures/<name>.svg` with its table and stamp: the code's hash, the cases (as settings) and the measured rows
+ * (as data).
+ */
 export function saveBenchFigure(
   name: "bench" | "bench-growth",
   figure: Figure,

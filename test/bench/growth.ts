@@ -1,4 +1,6 @@
-/** How our times grow with what is asked: `npm run bench -- --growth`. A series is a case at several sizes, ours alone. */
+/**
+ * How our times grow with what is asked: `npm run bench -- --growth`. A series is a case at several sizes, ours alone.
+ */
 import * as path from "node:path";
 import { writeText } from "../../lib/util/files";
 import { median } from "./driver";

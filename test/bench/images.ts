@@ -1,4 +1,7 @@
-/** The 256 images of `image-processing`, made once into `.bench/images`: soft shapes under noise, the same on every machine. */
+/**
+ * The 256 images of `image-processing`, made once into `.bench/images`: soft shapes under noise, the same on every
+ * machine.
+ */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";

@@ -1,4 +1,7 @@
-/** Whether memory stays flat: 500 training steps of the small decoder, the resident set after each. Part of `npm run bench -- --growth`. */
+/**
+ * Whether memory stays flat: 500 training steps of the small decoder, the resident set after each. Part of
+ * `npm run bench -- --growth`.
+ */
 import * as path from "node:path";
 import { writeText } from "../../lib/util/files";
 import { median } from "./driver";

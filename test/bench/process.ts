@@ -40,7 +40,10 @@ export class SideError extends Error {
   }
 }
 
-/** Living workers, each with a folder of its own for torch.compile: empty at first, so that compile times are those of a first run. */
+/**
+ * Living workers, each with a folder of its own for torch.compile: empty at first, so that compile times are those of a
+ * first run.
+ */
 const running = new Map<ChildProcess, string>();
 process.on("exit", () =>
   running.forEach((cache, child) => {
@@ -115,7 +118,10 @@ export class BenchProcess {
     return this.answer<Run>();
   }
 
-  /** Stops the process where it is: threads that spin between runs (OpenMP's, Eigen's) would take time from the other side. */
+  /**
+   * Stops the process where it is: threads that spin between runs (OpenMP's, Eigen's) would take time from the other
+   * side.
+   */
   pause(): void {
     this.child.kill("SIGSTOP");
   }

@@ -90,8 +90,8 @@ export function byInstructions(rows: readonly ResultRow[]): [InstructionSet, Res
 }
 
 /**
- * New rows in place of old ones of their name and instruction set: what a processor without a matrix unit gives says nothing of one with it.
- * By instruction set, then in the order of `names`; rows of other names are dropped.
+ * New rows in place of old ones of their name and instruction set: what a processor without a matrix unit gives says
+ * nothing of one with it. By instruction set, then in the order of `names`; rows of other names are dropped.
  */
 export function mergeRows(
   old: readonly ResultRow[],

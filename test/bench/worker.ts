@@ -1,8 +1,9 @@
 /**
  * One side of a case in a process of its own:
  *
- *     node --import tsx test/bench/worker.ts CASE [VARIANT]      CASE is `ours/CASE`, or `peers/FILE` for a peer that runs on Node
+ *     node --import tsx test/bench/worker.ts CASE [VARIANT]
  *
+ * CASE is `ours/CASE`, or `peers/FILE` for a peer that runs on Node.
  * Sets the case up, runs it once, says so in one JSON line; then one JSON line for each `run` on stdin, until `exit`.
  * Everything else that is printed goes to stderr.
  */

@@ -91,7 +91,8 @@ describe("help", () => {
       for (const { long, flags } of definition.build().options as Option[])
         kinds.set(long!, (kinds.get(long!) ?? new Set()).add(flags));
     const several = [...kinds].filter(([, flags]) => flags.size > 1).map(([name]) => name);
-    // --benchmark takes files too where rows are asked; score takes a file of predictions, table a folder; --similarity of both is a directory only
+    // --benchmark takes files too where rows are asked; score takes a file of predictions, table a folder; --similarity
+    // of both is a directory only
     expect(several.sort()).toEqual(["--benchmark", "--predictions", "--similarity"]);
   });
 });

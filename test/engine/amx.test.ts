@@ -1,6 +1,7 @@
 /**
- * The code for AMX on processors without it: `native/kernels/amx.cc` is compiled with its instructions written out in C++
- * (`test/native/amx-emulation.h`) and compared with the code for AVX-512. With AMX, `kernels.test.ts` runs the real ones.
+ * The code for AMX on processors without it: `native/kernels/amx.cc` is compiled with its instructions written out in
+ * C++ (`test/native/amx-emulation.h`) and compared with the code for AVX-512. With AMX, `kernels.test.ts` runs the real
+ * ones.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";

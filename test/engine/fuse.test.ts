@@ -88,7 +88,8 @@ describe.skipIf(kernelInstructionSet() === null)("sums in compiled functions", (
       Array.from({ length: rows }, (_, i) => (i * 7) % rows),
       "int32",
     );
-    // residuals around a product with a bias and around a SwiGLU layer; a gradient that comes from three products, from a norm and from a look-up
+    // residuals around a product with a bias and around a SwiGLU layer; a gradient that comes from three products, from
+    // a norm and from a look-up
     const block = (x: Tensor, w: Tensor): Tensor => {
       const h = rmsNorm(x, w, 1e-6);
       const mixed = [mixing.weight, gate.weight, up.weight]

@@ -1,6 +1,7 @@
 /**
- * Every part of the model, every loss and the optimizer: compiled equals eager, outputs and gradients within 1e-5 of each
- * tensor's norm (float32), within 1e-4 under XLA, and within 6e-2 with matrix products in bfloat16 (8 bits of mantissa).
+ * Every part of the model, every loss and the optimizer: compiled equals eager, outputs and gradients within 1e-5 of
+ * each tensor's norm (float32), within 1e-4 under XLA, and within 6e-2 with matrix products in bfloat16 (8 bits of
+ * mantissa).
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compile, type CompileOptions } from "../../lib/engine/compile";

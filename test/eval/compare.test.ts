@@ -28,7 +28,8 @@ describe("mcnemar", () => {
   });
 
   it("stays right for many pairs, where 2^-n underflows", () => {
-    // 2400 of 5000: z = (2 x 2400 - 5000 + 1) / sqrt(5000) = -2.8143; two-sided normal with continuity correction 0.00489
+    // 2400 of 5000: z = (2 x 2400 - 5000 + 1) / sqrt(5000) = -2.8143; two-sided normal with continuity correction
+    // 0.00489
     expect(mcnemar(table(0, 2400, 2600, 0)).exact).toBeCloseTo(0.00489, 4);
   });
 
@@ -68,7 +69,8 @@ describe("pairedBootstrap", () => {
 
   it("agrees with the normal interval where pairs are independent", () => {
     const pairs = table(100, 60, 40, 200).map((pair, i) => ({ ...pair, cluster: `x${i}` }));
-    // variance of a difference in {-1, 0, 1}: (100 - 20^2 / 400) / 400 = 0.2475; half width 1.96 sqrt(0.2475 / 400) = 0.04875
+    // variance of a difference in {-1, 0, 1}: (100 - 20^2 / 400) / 400 = 0.2475; half width 1.96 sqrt(0.2475 / 400) =
+    // 0.04875
     const { low, high } = pairedBootstrap(pairs, { draws: 4000 });
     expect((high - low) / 2).toBeCloseTo(0.04875, 2);
   });

@@ -1,4 +1,6 @@
-/** `endpointAnswerer` under `runEvaluation`, on a loopback server: what is stored, what is not, and what a stop leaves. */
+/**
+ * `endpointAnswerer` under `runEvaluation`, on a loopback server: what is stored, what is not, and what a stop leaves.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";

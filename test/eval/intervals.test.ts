@@ -4,7 +4,8 @@ import { meanAndDeviation, quantile, wilson } from "../../lib/eval/intervals";
 
 describe("wilson", () => {
   it("matches published values", () => {
-    // Newcombe (1998), table I, method 3 (score): 81/263 -> 0.2553, 0.3662; 15/148 -> 0.0624, 0.1605; 0/20 -> 0, 0.1611; 1/29 -> 0.0061, 0.1718
+    // Newcombe (1998), table I, method 3 (score): 81/263 -> 0.2553, 0.3662; 15/148 -> 0.0624, 0.1605; 0/20 -> 0,
+    // 0.1611; 1/29 -> 0.0061, 0.1718
     for (const [r, n, low, high] of [
       [81, 263, 0.2553, 0.3662],
       [15, 148, 0.0624, 0.1605],

@@ -61,7 +61,8 @@ describe("seedSummary", () => {
 
   it("with one seed has the spread of the sub-categories, as wide as the binomial's where each has one question", () => {
     const { cells } = seedSummary(world([3], 100, (_, __, i) => i % 2 === 0));
-    // 1.96 sqrt(0.5 x 0.5 / 100) = 0.098; the draws of closed seen take from 200 sub-categories, of which 100 have a question there
+    // 1.96 sqrt(0.5 x 0.5 / 100) = 0.098; the draws of closed seen take from 200 sub-categories, of which 100 have a
+    // question there
     expect((cells[0]!.high - cells[0]!.low) / 2).toBeCloseTo(0.098, 1);
     expect(seedSummary(world([3], 100, (_, __, i) => i % 2 === 0))).toEqual(
       seedSummary(world([3], 100, (_, __, i) => i % 2 === 0).reverse()),

@@ -1,7 +1,7 @@
 /**
- * Stage-2 parquet. `pyarrow.parquet` and `bad-rows.parquet` are pyarrow's (test/fixtures/stage2/make.py). That pyarrow and
- * pandas read what we write was checked in a Python of its own with `make.py --check FILE` (pyarrow 26.0.1, pandas 3.1.1):
- * the schema is that of pyarrow.parquet, and every value came back.
+ * Stage-2 parquet. `pyarrow.parquet` and `bad-rows.parquet` are pyarrow's (test/fixtures/stage2/make.py). That pyarrow
+ * and pandas read what we write was checked in a Python of its own with `make.py --check FILE` (pyarrow 26.0.1, pandas
+ * 3.1.1): the schema is that of pyarrow.parquet, and every value came back.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import * as path from "node:path";

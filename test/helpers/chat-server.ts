@@ -112,8 +112,8 @@ async function perform(what: Act, seen: SeenRequest, response: ServerResponse): 
 }
 
 /**
- * Starts a server on the loopback address; it is closed after the tests of the file. `act` is asked with how many requests
- * came before.
+ * Starts a server on the loopback address; it is closed after the tests of the file. `act` is asked with how many
+ * requests came before.
  */
 export async function chatServer(act: (request: SeenRequest, before: number) => Act): Promise<ChatServer> {
   const requests: SeenRequest[] = [];

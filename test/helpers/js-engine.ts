@@ -1,4 +1,7 @@
-/** A tiny run end to end: greedy generation and three SFT steps with a frozen vision tower; prints what came out as JSON. */
+/**
+ * A tiny run end to end: greedy generation and three SFT steps with a frozen vision tower; prints what came out as
+ * JSON.
+ */
 import { engineStats } from "../../lib/engine/compile";
 import { tf } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";

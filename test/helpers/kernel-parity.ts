@@ -1,6 +1,6 @@
 /**
- * Fused kernels against the compositions they stand for: values and gradients, as relative errors in the norm. Run as a program it
- * prints them, for an instruction set that `FINE_R1_KERNELS` picks.
+ * Fused kernels against the compositions they stand for: values and gradients, as relative errors in the norm. Run as a
+ * program it prints them, for an instruction set that `FINE_R1_KERNELS` picks.
  */
 import { attention, type AttentionOptions } from "../../lib/engine/attention";
 import { gatherRows, mergeRows } from "../../lib/engine/gather";
@@ -95,7 +95,9 @@ function attentions(): Difference[] {
   });
 }
 
-/** Queries and keys that are rotated on the way, by tables of one row, of each place, and of each token of the batch. */
+/**
+ * Queries and keys that are rotated on the way, by tables of one row, of each place, and of each token of the batch.
+ */
 function rotating(): Difference[] {
   return SHAPES.flatMap(([batch, length, heads, kvHeads, size]) => {
     const keys = [batch, length, kvHeads, size];
@@ -123,8 +125,9 @@ function rotating(): Difference[] {
 }
 
 /**
- * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Some go over more than one block; gradients of small weights
- * are summed in slices where there are several threads and thousands of rows; 180 places are multiplied in one piece, 700 in several; rows of 1,024 numbers are packed.
+ * x [..., in], out: sizes that fill tiles of 16 lines by 32 places, and that don't. Some go over more than one block;
+ * gradients of small weights are summed in slices where there are several threads and thousands of rows; 180 places are
+ * multiplied in one piece, 700 in several; rows of 1,024 numbers are packed.
  */
 const LAYERS: [number[], number][] = [
   [[3, 5], 7],
@@ -149,7 +152,10 @@ function layers(): Difference[] {
   });
 }
 
-/** x [..., in], inner, out, which of the layers gate, up and down have a bias, and how large x is: some gates are so far from 0 that the sigmoid is 0 or 1. */
+/**
+ * x [..., in], inner, out, which of the layers gate, up and down have a bias, and how large x is: some gates are so far
+ * from 0 that the sigmoid is 0 or 1.
+ */
 const MLPS: [number[], number, number, boolean[], number?][] = [
   [[5, 7], 11, 3, [true, true, true]],
   [[70, 40], 150, 45, [true, true, true]],

@@ -1,4 +1,7 @@
-/** MATLAB Level 5 MAT-files, little-endian and uncompressed, of what the image sets' files hold: the counterpart of lib/formats/mat.ts. */
+/**
+ * MATLAB Level 5 MAT-files, little-endian and uncompressed, of what the image sets' files hold: the counterpart of
+ * lib/formats/mat.ts.
+ */
 import { writeFileSync } from "node:fs";
 
 /** A row of numbers, a text, a column of cells, or a row of structures with the same fields. */

@@ -1,7 +1,7 @@
 /**
- * Miniatures of the published image sets with real JPEGs: five or six sub-categories a side, six training and three test images a
- * class (and two for validation where the publisher has such a portion). Names and, where there are released rows, the
- * names of test images are theirs, so that split and released questions are found.
+ * Miniatures of the published image sets with real JPEGs: five or six sub-categories a side, six training and three
+ * test images a class (and two for validation where the publisher has such a portion). Names and, where there are
+ * released rows, the names of test images are theirs, so that split and released questions are found.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";

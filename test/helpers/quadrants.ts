@@ -26,7 +26,10 @@ export const lyingQuadrants = async (width: number, height: number): Promise<Buf
     .jpeg({ quality: 100, chromaSubsampling: "4:4:4" })
     .toBuffer();
 
-/** The letters of the corners' colours in RGB pixels: `rgbw` where it stands upright. @param inset pixels from the edges */
+/**
+ * The letters of the corners' colours in RGB pixels: `rgbw` where it stands upright.
+ * @param inset pixels from the edges
+ */
 export function cornersOf(
   { width, height, data }: { width: number; height: number; data: Uint8Array },
   inset = 2,

@@ -43,7 +43,10 @@ function adapterOn(modules: string[], spell: (name: string) => string, change: R
   return dir;
 }
 
-/** The layers that are loaded; saved here and loaded again they are the same, and the configuration of both says the same. */
+/**
+ * The layers that are loaded; saved here and loaded again they are the same, and the configuration of both says the
+ * same.
+ */
 function loadedModules(dir: string): string[] {
   const before = tf.memory().numTensors;
   const loaded = loadAdapter(dir, config);

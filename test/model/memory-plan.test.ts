@@ -12,7 +12,8 @@ import {
 import { parameterCount } from "../../lib/model/shapes";
 import { toyConfig, toyProcessor } from "../helpers/tiny";
 
-// hidden 32, MLP 48, 2 layers, 4 heads of 8, 2 of keys; vision: width 16, MLP 24, 2 blocks, 2 heads, windows of 2 x 2 patches, block 1 full
+// hidden 32, MLP 48, 2 layers, 4 heads of 8, 2 of keys; vision: width 16, MLP 24, 2 blocks, 2 heads, windows of 2 x 2
+// patches, block 1 full
 const config: ModelConfig = toyConfig(toyProcessor());
 const vocab = config.text.vocabSize;
 const bytes = (phase: { items: { name: string; bytes: number }[] }, name: string): number =>

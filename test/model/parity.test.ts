@@ -1,4 +1,7 @@
-/** Hugging Face transformers' numbers, TRL's masks and the published formulas, from fixtures that tools/parity/run.ts --fixtures writes; no Python needed. */
+/**
+ * Hugging Face transformers' numbers, TRL's masks and the published formulas, from fixtures that tools/parity/run.ts
+ * --fixtures writes; no Python needed.
+ */
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";

@@ -1,4 +1,6 @@
-/** What cells share, what they may contain, and what is said of their errors: TypeScript's own rules, cell after cell. */
+/**
+ * What cells share, what they may contain, and what is said of their errors: TypeScript's own rules, cell after cell.
+ */
 import { describe, expect, it } from "vitest";
 import { runInTurn, valueOf } from "./drive";
 

@@ -3,7 +3,10 @@ import { fineR1, lineReader, shownOutput } from "../../lib/report/command";
 
 afterEach(() => void vi.restoreAllMocks());
 
-/** What a reader makes of pieces: `= text` for a line, `~ text` for one that takes the place of the one before, `~|` where it stays. */
+/**
+ * What a reader makes of pieces: `= text` for a line, `~ text` for one that takes the place of the one before, `~|`
+ * where it stays.
+ */
 function read(...chunks: string[]): string[] {
   const said: string[] = [];
   const output = {

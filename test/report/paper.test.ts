@@ -26,7 +26,8 @@ describe("the paper's tables", () => {
   it("reads the committed ones: 18 and 14 models", () => {
     expect([readPaperTable("closed").length, readPaperTable("open").length]).toEqual([18, 14]);
     expect(paperLong(readPaperTable("open"), "open")).toHaveLength(14 * 12);
-    // The overall averages of three lines are means of rounded averages; every other printed average is that of its cells.
+    // The overall averages of three lines are means of rounded averages; every other printed average is that of its
+    // cells.
     const differ = (["closed", "open"] as const).flatMap((setting) =>
       checkAverages(readPaperTable(setting)).map((d) => [setting, d.model, d.column, d.printed, d.recomputed]),
     );

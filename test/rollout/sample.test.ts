@@ -134,7 +134,8 @@ describe("sampleFromLogits", () => {
     expect([...drawn].sort()).toEqual([0, 1, 2]);
   });
   it("top-p is taken after top-k and temperature", () => {
-    // top-3 are logits 3, 2, 1: probabilities 0.665, 0.245, 0.090. 0.9 < 0.665 + 0.245, so two stay; of all five those two hold 0.871 < 0.9.
+    // top-3 are logits 3, 2, 1: probabilities 0.665, 0.245, 0.090. 0.9 < 0.665 + 0.245, so two stay; of all five those
+    // two hold 0.871 < 0.9.
     expectSoftmax(counts({ topK: 3, topP: 0.9 }), [none, 3, none, 2, none]);
     expectSoftmax(counts({ topP: 0.9 }), [1, 3, none, 2, none]);
     // at temperature 0.5 the scores are 6, 4, 2: 0.867 alone exceeds 0.8

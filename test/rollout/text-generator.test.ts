@@ -23,7 +23,10 @@ const generate = (options: Partial<TextOptions> = {}, of = messages): Promise<Ge
   generator.generate(params, of, { maxNewTokens: 20, eosTokenIds: [], ...options });
 afterAll(() => disposeTree(params));
 
-/** Log-softmax of a full forward pass over prompt and response, `[places][vocabulary]`, at the places that predict the response. */
+/**
+ * Log-softmax of a full forward pass over prompt and response, `[places][vocabulary]`, at the places that predict the
+ * response.
+ */
 async function fullLogProbs(of: Message[], tokenIds: number[]): Promise<number[][]> {
   const prompt = await processor.prompt(of);
   const inputs = modelInputs(

@@ -68,7 +68,10 @@ function baseValues(params: Params): Record<string, number[]> {
   return out;
 }
 
-/** Trains a copy of the checkpoint with each way of holding its base: the logs, the trained adapters, and what became of the base. */
+/**
+ * Trains a copy of the checkpoint with each way of holding its base: the logs, the trained adapters, and what became of
+ * the base.
+ */
 async function both<Log>(
   train: (params: Params) => Promise<{ params: Params; log: Log[] }>,
 ): Promise<{ logs: Log[][]; error: number }> {

@@ -1,4 +1,6 @@
-/** A random bf16 checkpoint in the shape of Qwen2.5-VL-3B, written tensor by tensor in shards as the published one is. */
+/**
+ * A random bf16 checkpoint in the shape of Qwen2.5-VL-3B, written tensor by tensor in shards as the published one is.
+ */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { toBfloat16 } from "../../lib/model/half";
@@ -11,7 +13,10 @@ export const CONFIG_3B: ModelConfig = publishedConfig("Qwen2.5-VL-3B-Instruct");
 
 const SHARD = 2 ** 31;
 
-/** 65,536 quantiles of the standard normal distribution (Box and Muller, from a fixed sequence), to be drawn from with equal probability. */
+/**
+ * 65,536 quantiles of the standard normal distribution (Box and Muller, from a fixed sequence), to be drawn from with
+ * equal probability.
+ */
 function normalTable(): Float32Array {
   let state = 12345;
   const uniform = (): number => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) + 0.5) / 2 ** 32;
@@ -22,8 +27,8 @@ function normalTable(): Float32Array {
 }
 
 /**
- * Writes `config.json`, the shards and their index into `dir`. Linear weights are N(0, 1 / in), embeddings N(0, 0.02²), biases
- * N(0, 0.02²), norms 1 + N(0, 0.02²): every part shows in the logits. Equal seeds give equal files.
+ * Writes `config.json`, the shards and their index into `dir`. Linear weights are N(0, 1 / in), embeddings N(0, 0.02²),
+ * biases N(0, 0.02²), norms 1 + N(0, 0.02²): every part shows in the logits. Equal seeds give equal files.
  * @returns number of parameters
  */
 export function writeBigCheckpoint(dir: string, config: ModelConfig, seed: number): number {

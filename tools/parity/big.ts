@@ -1,8 +1,9 @@
 /**
- * A checkpoint of the size of Qwen2.5-VL-3B against Hugging Face transformers: loading, first-token logits, greedy tokens,
- * peak memory and seconds a token. `npm run parity-big [-- --keep]`; FINE_R1_PARITY_PYTHON is a Python with torch and transformers.
- * Both sides run one after the other, each in a process of its own, and compute in float32 from the same bf16 weights;
- * here the weights stay in bf16. Writes docs/parity-big.json; the checkpoint (7.5 GB) is deleted afterwards.
+ * A checkpoint of the size of Qwen2.5-VL-3B against Hugging Face transformers: loading, first-token logits, greedy
+ * tokens, peak memory and seconds a token. `npm run parity-big [-- --keep]`; FINE_R1_PARITY_PYTHON is a Python with
+ * torch and transformers. Both sides run one after the other, each in a process of its own, and compute in float32 from
+ * the same bf16 weights; here the weights stay in bf16. Writes docs/parity-big.json; the checkpoint (7.5 GB) is deleted
+ * afterwards.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";

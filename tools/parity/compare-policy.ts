@@ -1,4 +1,7 @@
-/** Advantages, policy loss, dual clip, k3 and the whole TAPO loss against policy.py's transcription of the published formulas. */
+/**
+ * Advantages, policy loss, dual clip, k3 and the whole TAPO loss against policy.py's transcription of the published
+ * formulas.
+ */
 import * as fs from "node:fs";
 import { tf, type Tensor } from "../../lib/engine/tensorflow";
 import { groupAdvantages } from "../../lib/loss/advantages";
@@ -87,7 +90,10 @@ function compareBatch(of: PolicyCase): Map<string, number> {
   return worst;
 }
 
-/** Runs all batches of a file that policy.py wrote. Values within 1e-5 x max(1, |value|), gradients within 1e-5 of their norm. */
+/**
+ * Runs all batches of a file that policy.py wrote. Values within 1e-5 x max(1, |value|), gradients within 1e-5 of their
+ * norm.
+ */
 export function comparePolicy(file: string): Check[] {
   const { cases } = JSON.parse(fs.readFileSync(file, "utf8")) as { cases: PolicyCase[] };
   const worst = new Map<string, number>();

@@ -75,7 +75,9 @@ function comparePadding(
   });
 }
 
-/** Greedy tokens, compared until the reference's lead is too small to decide. Returns also how many tokens that were. */
+/**
+ * Greedy tokens, compared until the reference's lead is too small to decide. Returns also how many tokens that were.
+ */
 function compareGreedy(
   { model, processor, prompts }: Batch,
   reference: TrainingReference,
@@ -111,7 +113,9 @@ function compareGreedy(
   return { checks, tokens };
 }
 
-/** The loss of every token that is neither padding nor an image's, and its gradients: the functions that SFT compiles. */
+/**
+ * The loss of every token that is neither padding nor an image's, and its gradients: the functions that SFT compiles.
+ */
 function compareGradients(
   { model: { config, params }, host }: Batch,
   reference: TrainingReference,

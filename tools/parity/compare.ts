@@ -1,4 +1,7 @@
-/** The TypeScript side of the parity suite: runs a case made by reference.py and measures how far it is from the reference. */
+/**
+ * The TypeScript side of the parity suite: runs a case made by reference.py and measures how far it is from the
+ * reference.
+ */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { tf } from "../../lib/engine/tensorflow";
@@ -170,7 +173,9 @@ export function compareTokens(dir: string): { strings: number; differing: string
   return { strings: cases.length, differing: differing.map(({ text }) => text) };
 }
 
-/** What differs between transformers' two image processors on a case's images; the one by torchvision resizes otherwise. */
+/**
+ * What differs between transformers' two image processors on a case's images; the one by torchvision resizes otherwise.
+ */
 export function torchvisionNotes(dir: string): string[] {
   const { torchvision } = JSON.parse(fs.readFileSync(path.join(dir, "reference.json"), "utf8")) as {
     torchvision: { images: string[]; largest: number; share: number }[];

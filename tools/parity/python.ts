@@ -1,4 +1,7 @@
-/** Runs the Python scripts of the parity suite, in the benchmark's environment unless `FINE_R1_PARITY_PYTHON` names another. */
+/**
+ * Runs the Python scripts of the parity suite, in the benchmark's environment unless `FINE_R1_PARITY_PYTHON` names
+ * another.
+ */
 import { execFileSync } from "node:child_process";
 import * as path from "node:path";
 import { benchPython, ensurePython } from "../../test/bench/environment";

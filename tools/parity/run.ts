@@ -1,10 +1,10 @@
 /**
- * Parity with Hugging Face transformers, TRL and PEFT, end to end:
- *   npm run parity [-- --only NAME] [-- --fixtures]
- * Builds random-weight models with transformers in a temporary folder and runs both sides on the same directory: prompts,
- * pixels, logits, greedy tokens, loss and gradients; saves each model from TypeScript and has transformers load that; the same
- * with LoRA adapters and PEFT; then the losses of RL against the published formulas, and Qwen2.5's tokenizer on 1,000 strings.
- * Exits 1 where a tolerance is broken. `--fixtures` writes test/fixtures/parity anew from two small models instead.
+ * Parity with Hugging Face transformers, TRL and PEFT, end to end: npm run parity [-- --only NAME] [-- --fixtures]
+ * Builds random-weight models with transformers in a temporary folder and runs both sides on the same directory:
+ * prompts, pixels, logits, greedy tokens, loss and gradients; saves each model from TypeScript and has transformers
+ * load that; the same with LoRA adapters and PEFT; then the losses of RL against the published formulas, and Qwen2.5's
+ * tokenizer on 1,000 strings. Exits 1 where a tolerance is broken. `--fixtures` writes test/fixtures/parity anew from
+ * two small models instead.
  */
 import * as fs from "node:fs";
 import * as os from "node:os";

@@ -13,8 +13,9 @@ const spelled = (text: string): string =>
   Array.from(wordBytes(text.normalize("NFC")), (byte) => BYTE_CHARACTERS[byte]).join("");
 
 /**
- * Copies every n-th string of `from/tokens.json` (written by tokenizer.py) to `to`, with the tokenizer in `from/model`. Only merges whose result
- * stands in one of the strings are kept: no other can ever be applied to them, so their ids are those of the whole tokenizer.
+ * Copies every n-th string of `from/tokens.json` (written by tokenizer.py) to `to`, with the tokenizer in `from/model`.
+ * Only merges whose result stands in one of the strings are kept: no other can ever be applied to them, so their ids
+ * are those of the whole tokenizer.
  */
 export function writeTokenizerFixture(from: string, to: string, every: number): void {
   const cases = (JSON.parse(fs.readFileSync(path.join(from, "tokens.json"), "utf8")) as { text: string }[]).filter(

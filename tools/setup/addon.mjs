@@ -1,8 +1,8 @@
 /**
  * Set-up step: the addon of @tensorflow/tfjs-node-gpu, built against the libraries of the Python wheel of TensorFlow.
  *
- * The package's own installer would download TensorFlow 2.9; the wheel holds the same C interface, 2.21. A patched copy of
- * the sources is compiled; the result is renamed into place, where the package looks for it.
+ * The package's own installer would download TensorFlow 2.9; the wheel holds the same C interface, 2.21. A patched copy
+ * of the sources is compiled; the result is renamed into place, where the package looks for it.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -16,7 +16,9 @@ const packageFolder = (root) => path.join(root, "node_modules", patch.package);
 const addonFile = (root) => path.join(packageFolder(root), "lib/napi-v8/tfjs_binding.node");
 const stampFile = (root) => path.join(packageFolder(root), "lib/napi-v8/fine-r1.json");
 
-/** CUDA libraries which TensorFlow opens by name; a wheel's own search path is not inherited, so the addon names them. */
+/**
+ * CUDA libraries which TensorFlow opens by name; a wheel's own search path is not inherited, so the addon names them.
+ */
 const CUDA_LIBRARIES = /^lib(cudart|cublas|cublasLt|cufft|cusolver|cusparse|cudnn|nccl|cupti|nvJitLink)\.so\.\d+$/;
 
 /** Linker arguments that load pip's `nvidia-*` libraries together with the addon. */

@@ -1,8 +1,8 @@
 /**
  * Set-up steps: this project's own addons (`native/`). Kept apart from the TensorFlow addon: an edit of one rebuilds
  * that one, and what is patched stays what was published. They hold code for several instruction sets and take the best
- * when they are loaded, so they run on any x86-64 processor. The kernels' code for sets that this processor lacks is left
- * out (40 s of compiling); where a clone is used on a processor that has more, set-up adds it there.
+ * when they are loaded, so they run on any x86-64 processor. The kernels' code for sets that this processor lacks is
+ * left out (40 s of compiling); where a clone is used on a processor that has more, set-up adds it there.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -121,9 +121,10 @@ function nodeUnits(root) {
  * A step that builds `native/<name>` into `.setup/<name>/<name>.node`.
  *
  * @param {{title: string, name: string, after: string[], units: (root: string) => import("./objects.mjs").Unit[],
- *   needs?: string[], links?: (root: string) => string[], depends?: (root: string) => string[], parts?: () => string[]}} options `needs`:
- *   libraries that it is loaded with; `links`: more arguments of the linker; `depends`: what its result depends on, besides the files of the folder and the code of
- *   set-up; `parts`: what must be in it, where it may hold more
+ * needs?: string[], links?: (root: string) => string[], depends?: (root: string) => string[], parts?: () => string[]}}
+ * options `needs`: libraries that it is loaded with; `links`: more arguments of the linker; `depends`: what its result
+ * depends on, besides the files of the folder and the code of set-up; `parts`: what must be in it, where it may hold
+ * more
  */
 function addonStep({ title, name, after, units, needs = [], links = () => [], depends = () => [], parts = () => [] }) {
   const folder = `.setup/${name}/objects`;

@@ -1,7 +1,8 @@
 /**
  * Compiles units (one object file each) and links them into an addon. A finished object is kept in the clone and in the
- * user's cache under a hash of all that it was made from, so an interrupted set-up, an edit of another file and a second
- * clone compile only what is new. All paths are relative to the clone: the same inputs give the same object anywhere.
+ * user's cache under a hash of all that it was made from, so an interrupted set-up, an edit of another file and a
+ * second clone compile only what is new. All paths are relative to the clone: the same inputs give the same object
+ * anywhere.
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -101,9 +102,9 @@ export async function compileAll({ root, folder, units, log }) {
 }
 
 /**
- * Arguments that name shared libraries which the addon needs when it is loaded, without reading them: an empty library of
- * each one's name stands in. The linker takes 14 seconds for TensorFlow's 800 MB, and has nothing to do there: what a
- * shared object lacks is looked up when it is loaded.
+ * Arguments that name shared libraries which the addon needs when it is loaded, without reading them: an empty library
+ * of each one's name stands in. The linker takes 14 seconds for TensorFlow's 800 MB, and has nothing to do there: what
+ * a shared object lacks is looked up when it is loaded.
  */
 async function needed({ root, folder, names, log }) {
   const files = names.map((name) => path.join(folder, name));
@@ -115,8 +116,8 @@ async function needed({ root, folder, names, log }) {
 }
 
 /**
- * Compiles units and links them into `output` (absolute), which is replaced when all is done. Objects that are of no use
- * any more are removed, and what a killed set-up left.
+ * Compiles units and links them into `output` (absolute), which is replaced when all is done. Objects that are of no
+ * use any more are removed, and what a killed set-up left.
  *
  * @param {{root: string, folder: string, units: Unit[], needs?: string[], links?: string[], output: string,
  *   log: string}} options `needs`: names of libraries that it is loaded with; `links`: more arguments of the linker

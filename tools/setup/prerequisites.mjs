@@ -73,8 +73,8 @@ export function findPython(probes, env = process.env) {
 }
 
 /**
- * @param {object} wanted what the pending steps need: `root`, `native`, `device`, `python` and `compiler` (whether those
- * steps run), `gigabytes` of free disk
+ * @param {object} wanted what the pending steps need: `root`, `native`, `device`, `python` and `compiler` (whether
+ * those steps run), `gigabytes` of free disk
  * @returns {{problems: string[], python: {command: string, version: string} | null}}
  */
 export function checkPrerequisites(wanted, probes = machine, env = process.env) {

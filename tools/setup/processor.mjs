@@ -3,13 +3,18 @@ import fs from "node:fs";
 
 const AVX512 = ["avx512f", "avx512dq", "avx512vl", "avx512bw", "avx2", "fma"];
 
-/** What a processor must have for the kernels of a set, as native/kernels/kernels.cc asks; amx.cc asks for AMX itself. */
+/**
+ * What a processor must have for the kernels of a set, as native/kernels/kernels.cc asks; amx.cc asks for AMX itself.
+ */
 const NEEDS = { avx2: ["avx2", "fma"], avx512: AVX512, amx: AVX512 };
 
 /** Sets that not every x86-64 processor has. */
 export const OPTIONAL_SETS = Object.keys(NEEDS);
 
-/** The beginning of /proc/cpuinfo, which tells of the first processor; of all of many, it takes a while. Null where there is none. */
+/**
+ * The beginning of /proc/cpuinfo, which tells of the first processor; of all of many, it takes a while. Null where
+ * there is none.
+ */
 function readCpuinfo() {
   try {
     const file = fs.openSync("/proc/cpuinfo", "r");

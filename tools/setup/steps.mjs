@@ -55,7 +55,10 @@ export function tail(file, lines = 15) {
     .join("\n");
 }
 
-/** When a process began, in ticks since the machine did; null where there is none. Tells a process from a later one of the same number. */
+/**
+ * When a process began, in ticks since the machine did; null where there is none. Tells a process from a later one of
+ * the same number.
+ */
 function beginOf(pid) {
   const stat = readText(`/proc/${pid}/stat`);
   // the name in parentheses may hold spaces

@@ -2,14 +2,15 @@
  * Six functions added to the addon of @tensorflow/tfjs-node-gpu, as insertions before exact anchors:
  *
  * - `addFunctionDef(bytes: Uint8Array)`: registers a serialized `FunctionDef`, which `callFunction` can then call;
- * - `callFunction(name: string, inputs: Int32Array, outputCount: number)`: calls it, as `executeOp` would, but takes the inputs' ids in one piece and
- *   returns the first output's id, which those of the others follow, in place of an object for each;
+ * - `callFunction(name: string, inputs: Int32Array, outputCount: number)`: calls it, as `executeOp` would, but takes
+ *   the inputs' ids in one piece and returns the first output's id, which those of the others follow, in place of an
+ *   object for each;
  * - `removeFunction(name: string)`: forgets it;
  * - `getOpList(): Buffer`: the serialized `OpList` of every registered op (argument names and types);
- * - `inferShapes(bytes: Uint8Array, node: string)`: `{ shape, dtype }[]` of the outputs of a node of a serialized `GraphDef`, as
- *   TensorFlow infers them; a size that it can't tell is -1, a shape of unknown rank null;
- * - `setTensorFloat32(allowed: boolean)`: whether GPUs may multiply float32 in TF32, in TensorFlow's own kernels and in XLA's.
- * and one that TensorFlow's libraries are loaded after:
+ * - `inferShapes(bytes: Uint8Array, node: string)`: `{ shape, dtype }[]` of the outputs of a node of a serialized
+ *   `GraphDef`, as TensorFlow infers them; a size that it can't tell is -1, a shape of unknown rank null;
+ * - `setTensorFloat32(allowed: boolean)`: whether GPUs may multiply float32 in TF32, in TensorFlow's own kernels and in
+ *   XLA's. and one that TensorFlow's libraries are loaded after:
  *
  * - `SetLogLevel`: `TF_CPP_MIN_LOG_LEVEL` counts from their first message on.
  *
@@ -253,8 +254,8 @@ void TFJSBackend::SetTensorFloat32(napi_env env, napi_value allowed) {
 #include "absl/base/log_severity.h"
 #include "absl/log/globals.h"
 
-// TF_CPP_MIN_LOG_LEVEL for what TensorFlow logs while its libraries are loaded, which it does before it reads the variable itself.
-// The addon is linked with \`-z initfirst\`, so this runs before any of their constructors.
+// TF_CPP_MIN_LOG_LEVEL for what TensorFlow logs while its libraries are loaded, which it does before it reads the
+// variable itself. The addon is linked with \`-z initfirst\`, so this runs before any of their constructors.
 __attribute__((constructor)) static void SetLogLevel() {
   const char *level = std::getenv("TF_CPP_MIN_LOG_LEVEL");
   if (level != nullptr && level[0] >= '1' && level[0] <= '3' && level[1] == 0)

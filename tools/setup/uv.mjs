@@ -15,7 +15,8 @@ folders = [getattr(ensurepip, "_WHEEL_PKG_DIR", None), os.path.join(os.path.dirn
 print(next(f for folder in folders if folder for f in sorted(glob.glob(os.path.join(folder, "pip-*.whl")))))`;
 
 /**
- * How to run pip for a Python: a module of its own, or else the wheel that ensurepip holds (Debian's python3 has no pip).
+ * How to run pip for a Python: a module of its own, or else the wheel that ensurepip holds (Debian's python3 has no
+ * pip).
  *
  * @returns {NodeJS.ProcessEnv | null} environment in which `python -m pip` runs; null where there is no pip
  */

@@ -69,7 +69,9 @@ export class EmojiFgvr {
       }));
   }
 
-  /** Other sub-categories of the domain, most similar first (`similarity.ts` has the measure), of one split if given. */
+  /**
+   * Other sub-categories of the domain, most similar first (`similarity.ts` has the measure), of one split if given.
+   */
   nearestNegatives(id: string, options: { split?: Concept["split"]; limit?: number } = {}): Subcategory[] {
     const { split, limit = Infinity } = options;
     return this.concept(id)

@@ -1,4 +1,7 @@
-/** From Emoji-FGVR to what its concepts look like and may be taken for (`Knowledge`): measured pixels and committed words. */
+/**
+ * From Emoji-FGVR to what its concepts look like and may be taken for (`Knowledge`): measured pixels and committed
+ * words.
+ */
 import type { EmojiFgvr } from "./benchmark";
 import { domainQuestion } from "./domain-question";
 import { loadImages } from "./image";

@@ -117,8 +117,8 @@ function fillBetween(mask: Uint8Array, width: number, height: number): Uint8Arra
 
 /**
  * A flag's white fields touch its edge and so join the paper. They come back by what is known of every drawing: it is
- * centred, so the mask turned by 180 degrees belongs to it; a flag has no holes; and a drawing reaches its frame (7/8 of
- * the image) on one axis, so that a smaller mask (the disc of Japan) stands in a white cloth of 4:3.
+ * centred, so the mask turned by 180 degrees belongs to it; a flag has no holes; and a drawing reaches its frame (7/8
+ * of the image) on one axis, so that a smaller mask (the disc of Japan) stands in a white cloth of 4:3.
  */
 function flagCloth(mask: Uint8Array, width: number, height: number): Uint8Array {
   const turned = mask.map((on, p) => on | mask[mask.length - 1 - p]);

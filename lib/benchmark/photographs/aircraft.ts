@@ -1,4 +1,7 @@
-/** FGVC-Aircraft (variants): `data/images_variant_{train,val,test}.txt` with lines `0034309 707-320`, `data/images/*.jpg`. */
+/**
+ * FGVC-Aircraft (variants): `data/images_variant_{train,val,test}.txt` with lines `0034309 707-320`,
+ * `data/images/*.jpg`.
+ */
 import * as path from "node:path";
 import { findBase, imageFolder } from "./layouts";
 import { collectImages, fields, joined, readLines } from "./paths";

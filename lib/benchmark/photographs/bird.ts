@@ -1,11 +1,17 @@
-/** CUB-200-2011: `images.txt`, `image_class_labels.txt`, `train_test_split.txt`, `classes.txt`; `images/NNN.Class/*.jpg`. */
+/**
+ * CUB-200-2011: `images.txt`, `image_class_labels.txt`, `train_test_split.txt`, `classes.txt`;
+ * `images/NNN.Class/*.jpg`.
+ */
 import * as path from "node:path";
 import { findBase, imageFolder } from "./layouts";
 import { collectImages, joined, readPairs, titleCase, type Valued } from "./paths";
 import type { RowReader } from "./row-reader";
 import type { ImageSet } from "./types";
 
-/** Reads the set. Names as in the released Stage-1 file: `190.Red_cockaded_Woodpecker` is `Red Cockaded Woodpecker`. @throws Error naming file and line */
+/**
+ * Reads the set. Names as in the released Stage-1 file: `190.Red_cockaded_Woodpecker` is `Red Cockaded Woodpecker`.
+ * @throws Error naming file and line
+ */
 export function readBird(root: string, rows: RowReader): ImageSet {
   const { base } = findBase(root, "bird");
   const folder = imageFolder(root, base, "images");

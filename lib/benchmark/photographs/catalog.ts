@@ -1,4 +1,7 @@
-/** What is known about the published sets: who publishes them, how many images they have, how to ask about them, and the paper's division. */
+/**
+ * What is known about the published sets: who publishes them, how many images they have, how to ask about them, and the
+ * paper's division.
+ */
 import * as path from "node:path";
 import { isPublishedName, isSetName, type PublishedName, type SetName } from "../../formats/set-names";
 import { repositoryRoot } from "../../util/root";
@@ -154,7 +157,10 @@ export interface SetDescription {
   kind(domain: string): string;
 }
 
-/** A set of folders: by its super-categories, which are words of its maker; one that has none has its own name as its domain. */
+/**
+ * A set of folders: by its super-categories, which are words of its maker; one that has none has its own name as its
+ * domain.
+ */
 function folderDescription(name: string): SetDescription {
   const word = (domain: string): string => domain.toLowerCase();
   return {

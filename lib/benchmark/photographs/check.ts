@@ -14,7 +14,10 @@ import { readReleased, releasedFile } from "./released";
 import { splitOf, type SubcategorySplit } from "./splits";
 import { PORTIONS, type ImageSet, type Portion } from "./types";
 
-/** Counts of one portion: images that are there, that the annotation files list, and that the publisher states (null: not a published set). */
+/**
+ * Counts of one portion: images that are there, that the annotation files list, and that the publisher states (null:
+ * not a published set).
+ */
 export interface PortionCount {
   found: number;
   listed: number;
@@ -33,11 +36,16 @@ export interface SideReport {
   testImages: number;
   paperSubcategories: number;
   paperTestImages: number;
-  /** Released rows, how many of their images the set lacks, and how many it has under another name; null without a file. */
+  /**
+   * Released rows, how many of their images the set lacks, and how many it has under another name; null without a file.
+   */
   released: { rows: number; missing: number; disagree: number } | null;
 }
 
-/** The report of one set. Files of one entry of `duplicates` have the same bytes; `leaks` are those with a training and a test image. */
+/**
+ * The report of one set. Files of one entry of `duplicates` have the same bytes; `leaks` are those with a training and
+ * a test image.
+ */
 export interface SetReport {
   set: string;
   title: string;
@@ -201,11 +209,12 @@ function addFacts(report: SetReport, { title, subcategories, published, ...facts
 }
 
 /**
- * Checks an image set: a published one by its name, any other folder by its layout, or as a folder per class. Nothing is
- * thrown for what is wrong with the set: it is in the report.
+ * Checks an image set: a published one by its name, any other folder by its layout, or as a folder per class. Nothing
+ * is thrown for what is wrong with the set: it is in the report.
  * @param root the set's folder
  * @param options.decode reads every image to its last pixel; its header alone unless given
- * @param options.onBadRow `stop` (default): a bad row of an annotation file makes the set broken; `skip`: it is left out and listed
+ * @param options.onBadRow `stop` (default): a bad row of an annotation file makes the set broken; `skip`: it is left
+ * out and listed
  */
 export async function checkImageSet(
   name: string,

@@ -1,4 +1,7 @@
-/** Stanford Dogs: `train_list.mat`, `test_list.mat` (file_list, labels; in `lists/` or the root); `Images/nNNNNNNNN-name/*.jpg`. */
+/**
+ * Stanford Dogs: `train_list.mat`, `test_list.mat` (file_list, labels; in `lists/` or the root);
+ * `Images/nNNNNNNNN-name/*.jpg`.
+ */
 import * as path from "node:path";
 import { findBase, imageFolder } from "./layouts";
 import { cells, numbers, text, variable, whole } from "./mat-fields";
@@ -6,7 +9,11 @@ import { collectImages, joined, titleCase } from "./paths";
 import { elements, type Place, type RowReader } from "./row-reader";
 import type { ImageSet, SetImage } from "./types";
 
-/** Reads the set. Names as in the released Stage-1 file: `n02098105-soft-coated_wheaten_terrier` is `Soft Coated Wheaten Terrier`. @throws Error naming file and element */
+/**
+ * Reads the set. Names as in the released Stage-1 file: `n02098105-soft-coated_wheaten_terrier` is
+ * `Soft Coated Wheaten Terrier`.
+ * @throws Error naming file and element
+ */
 export function readDog(root: string, rows: RowReader): ImageSet {
   const { base, annotations } = findBase(root, "dog");
   const folder = imageFolder(root, base, "Images");

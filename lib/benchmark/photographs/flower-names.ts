@@ -1,7 +1,8 @@
 /**
- * The 102 names of Oxford Flowers-102, label 1 first. The set ships none: they are those of the publisher's category page
- * ("102 Category Flower Dataset", categories), in its labels' order as public loaders have it (TensorFlow Datasets,
- * `oxford_flowers102`), spelt as in the released evaluation rows: 94 of them occur there (as truths or options).
+ * The 102 names of Oxford Flowers-102, label 1 first. The set ships none: they are those of the publisher's category
+ * page ("102 Category Flower Dataset", categories), in its labels' order as public loaders have it (TensorFlow
+ * Datasets, `oxford_flowers102`), spelt as in the released evaluation rows: 94 of them occur there (as truths or
+ * options).
  */
 export const FLOWER_NAMES: readonly string[] = [
   "pink primrose",

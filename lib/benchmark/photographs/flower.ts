@@ -1,4 +1,7 @@
-/** Oxford Flowers-102: `imagelabels.mat` (labels), `setid.mat` (trnid, valid, tstid); `jpg/image_NNNNN.jpg`. The publisher's training portion is `trnid`. */
+/**
+ * Oxford Flowers-102: `imagelabels.mat` (labels), `setid.mat` (trnid, valid, tstid); `jpg/image_NNNNN.jpg`. The
+ * publisher's training portion is `trnid`.
+ */
 import * as path from "node:path";
 import { FLOWER_NAMES } from "./flower-names";
 import { findBase, imageFolder } from "./layouts";
@@ -13,7 +16,10 @@ const IDS: readonly (readonly [string, Portion])[] = [
   ["tstid", "test"],
 ];
 
-/** Reads the set. Its names are those of the labels that its images have: all 102 in the whole set. @throws Error naming file and element */
+/**
+ * Reads the set. Its names are those of the labels that its images have: all 102 in the whole set.
+ * @throws Error naming file and element
+ */
 export function readFlower(root: string, rows: RowReader): ImageSet {
   const { base } = findBase(root, "flower");
   const folder = imageFolder(root, base, "jpg");

@@ -21,7 +21,10 @@ const PORTION_FOLDERS: Readonly<Record<string, Portion>> = {
 export interface FolderOptions {
   /** Name of the set; the folder's name unless given, with `-folder` after it where that is a published set's. */
   name?: string;
-  /** Without `train/` and `test/` folders: the share of each class's images that is for the test, in [0, 1); 0.5 unless given. */
+  /**
+   * Without `train/` and `test/` folders: the share of each class's images that is for the test, in [0, 1); 0.5 unless
+   * given.
+   */
   testShare?: number;
   /** Draws that share, per class. */
   seed?: number;
@@ -71,7 +74,10 @@ function classFolders(root: string, portion: string): ClassFolder[] {
   });
 }
 
-/** The super-category of each class; undefined where there are none. @throws Error where a class has two, or only some have one */
+/**
+ * The super-category of each class; undefined where there are none.
+ * @throws Error where a class has two, or only some have one
+ */
 function groupsOf(root: string, classes: readonly ClassFolder[]): Map<string, Group> | undefined {
   const first = new Map<string, ClassFolder>();
   for (const one of classes) {
@@ -109,8 +115,8 @@ function portionFolders(root: string): { folder: string; portion: Portion | null
 }
 
 /**
- * Reads `root/CLASS/*.jpg` or `root/SUPER/CLASS/*.jpg`, each also below `train`, `val` and `test`. A class's name is its
- * folder's, `_` read as a space. Files that are no images by their ending are passed over. A split file at the root
+ * Reads `root/CLASS/*.jpg` or `root/SUPER/CLASS/*.jpg`, each also below `train`, `val` and `test`. A class's name is
+ * its folder's, `_` read as a space. Files that are no images by their ending are passed over. A split file at the root
  * (`seen.txt`, `unseen.txt`, `split.json`) says what is seen.
  * @throws Error where there is no such folder, no class in it, a class without an image, or a wrong split file
  */

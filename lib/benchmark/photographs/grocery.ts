@@ -1,7 +1,7 @@
 /**
  * Grocery Store Dataset: `classes.csv` (class, number, coarse class, its number, path of the iconic image, …) and
- * `{train,val,test}.txt` with lines `train/Fruit/Apple/Golden-Delicious/Golden-Delicious_001.jpg, 0, 0` (path, class, coarse
- * class), the paths relative to their folder. The super-category is the first folder of the iconic image.
+ * `{train,val,test}.txt` with lines `train/Fruit/Apple/Golden-Delicious/Golden-Delicious_001.jpg, 0, 0` (path, class,
+ * coarse class), the paths relative to their folder. The super-category is the first folder of the iconic image.
  */
 import * as path from "node:path";
 import { findBase } from "./layouts";
@@ -18,7 +18,10 @@ const CLASS = /^([^,]+),(\d+),([^,]+),(\d+),\/?[^,/]+\/([^,/]+)\/[^,]+/;
 
 const readable = (name: string): string => name.normalize("NFC").replace(/[-_]+/g, " ").trim();
 
-/** Reads the set; names as in classes.csv, hyphens read as spaces: `Golden-Delicious` is `Golden Delicious`. @throws Error naming file and line */
+/**
+ * Reads the set; names as in classes.csv, hyphens read as spaces: `Golden-Delicious` is `Golden Delicious`.
+ * @throws Error naming file and line
+ */
 export function readGrocery(root: string, rows: RowReader): ImageSet {
   const { base } = findBase(root, "grocery");
   const file = (name: string): string => path.join(root, base, name);

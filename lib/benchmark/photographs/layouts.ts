@@ -1,6 +1,7 @@
 /**
  * Where the parts of a published layout are. Publishers' archives and their mirrors put the same files below a wrapper
- * folder or two (`fgvc-aircraft-2013b/data`, `dataset/classes.csv`), and some double a folder (`cars_train/cars_train`).
+ * folder or two (`fgvc-aircraft-2013b/data`, `dataset/classes.csv`), and some double a folder
+ * (`cars_train/cars_train`).
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import * as path from "node:path";

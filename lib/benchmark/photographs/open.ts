@@ -21,8 +21,8 @@ export function readAnySet(root: string, onBadRow?: OnBadRow, name?: string): Im
 
 /**
  * Opens an image set.
- * @param nameOrFolder a published set by name (`pet`, `grocery`), which lies in the sets' folder; the name of another folder
- *   there; or a path. Folders are read by their published layout, or as a folder per class.
+ * @param nameOrFolder a published set by name (`pet`, `grocery`), which lies in the sets' folder; the name of another
+ * folder there; or a path. Folders are read by their published layout, or as a folder per class.
  * @param options.setsFolder default `data/sets`
  * @throws Error where there is no such set, with where to get it
  */

@@ -6,7 +6,8 @@ import { rowReader, type Place, type RowReader } from "./row-reader";
 import type { SetImage } from "./types";
 
 /**
- * A relative path of an image, checked: no `..`, no `.`, no empty part, not absolute, no backslash, no control character.
+ * A relative path of an image, checked: no `..`, no `.`, no empty part, not absolute, no backslash, no control
+ * character.
  * @param where file and line, for the error
  */
 export function checkedPath(relative: string, where: string): string {
@@ -22,7 +23,10 @@ export function checkedPath(relative: string, where: string): string {
   return relative;
 }
 
-/** The absolute path of an image, links followed; null where there is none. @throws Error where a link leads out of the root */
+/**
+ * The absolute path of an image, links followed; null where there is none.
+ * @throws Error where a link leads out of the root
+ */
 export function resolveImage(root: string, relative: string): string | null {
   const whole = path.join(root, ...checkedPath(relative, root).split("/"));
   if (!existsSync(whole)) return null;
@@ -32,7 +36,9 @@ export function resolveImage(root: string, relative: string): string | null {
   return real;
 }
 
-/** Whether a file or folder is none of the set's: hidden, or left there by an operating system or an archive program. */
+/**
+ * Whether a file or folder is none of the set's: hidden, or left there by an operating system or an archive program.
+ */
 export const isClutter = (name: string): boolean =>
   name.startsWith(".") || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
 

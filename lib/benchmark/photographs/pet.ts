@@ -5,7 +5,10 @@ import { collectImages, fields, joined, readLines, titleCase, type Line } from "
 import type { RowReader } from "./row-reader";
 import type { ImageSet } from "./types";
 
-/** Reads the set; `trainval` is the training portion. Names: `american_bulldog_203` is `American Bulldog`. @throws Error naming file and line */
+/**
+ * Reads the set; `trainval` is the training portion. Names: `american_bulldog_203` is `American Bulldog`.
+ * @throws Error naming file and line
+ */
 export function readPet(root: string, rows: RowReader): ImageSet {
   const { base, annotations } = findBase(root, "pet");
   const folder = imageFolder(root, base, "images");

@@ -32,7 +32,8 @@ export function releasedQuestions(
 
 /**
  * Finds the image of every released row in the set's test portion, by file name.
- * @returns the images in the order of the rows, null where the set has none, with the rows whose sub-category is another one there
+ * @returns the images in the order of the rows, null where the set has none, with the rows whose sub-category is
+ * another one there
  */
 export function linkReleased(
   set: ImageSet,

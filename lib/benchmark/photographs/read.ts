@@ -27,7 +27,8 @@ const READERS: Readonly<Record<PublishedName, (root: string, rows: RowReader) =>
 /**
  * Reads the annotations of one of the published sets.
  * @param root its folder, or one that holds it; `data/sets/<name>` unless given
- * @param onBadRow `stop` (default) throws at the first bad row of an annotation file; `skip` leaves it out and lists it in `skipped`
+ * @param onBadRow `stop` (default) throws at the first bad row of an annotation file; `skip` leaves it out and lists it
+ * in `skipped`
  * @throws Error where the folder is missing (with where to get the set), or naming file and line
  */
 export function readImageSet(

@@ -1,4 +1,6 @@
-/** The released evaluation rows: JSON Lines of `{image_path, question, options, ground_truth}`, the truth always first. */
+/**
+ * The released evaluation rows: JSON Lines of `{image_path, question, options, ground_truth}`, the truth always first.
+ */
 import * as path from "node:path";
 import { foldIn, random } from "../../util/random";
 import { repositoryRoot } from "../../util/root";
@@ -110,7 +112,9 @@ export function summariseReleased({ rows, skipped }: Pick<ReleasedFile, "rows" |
   };
 }
 
-/** The rows with their options in another order: by a seed per image, or (`released`) as in the file, the truth first. */
+/**
+ * The rows with their options in another order: by a seed per image, or (`released`) as in the file, the truth first.
+ */
 export function orderOptions(rows: readonly ReleasedRow[], order: OptionOrder, seed = 0): ReleasedRow[] {
   return rows.map((row) => ({
     ...row,

@@ -1,4 +1,7 @@
-/** Reading annotation files row by row: a bad row ends the reading with an error that names it, or is left out and reported. */
+/**
+ * Reading annotation files row by row: a bad row ends the reading with an error that names it, or is left out and
+ * reported.
+ */
 import type { BadRow, OnBadRow } from "../../util/lines";
 
 /** Where a row is: file and line, or file, variable and element. */

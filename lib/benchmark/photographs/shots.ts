@@ -1,4 +1,6 @@
-/** Few-shot and development images: seeded samples of the publisher's portions, and the proof that no test image is one. */
+/**
+ * Few-shot and development images: seeded samples of the publisher's portions, and the proof that no test image is one.
+ */
 import { foldIn, random } from "../../util/random";
 import type { ImageSet, Portion, SetImage } from "./types";
 
@@ -23,8 +25,8 @@ function byName(set: ImageSet, portion: Portion): Map<string, SetImage[]> {
 }
 
 /**
- * `count` training images of every seen sub-category, in the order of `seen`. Each sub-category draws from its own seed, so
- * that another one's images change nothing.
+ * `count` training images of every seen sub-category, in the order of `seen`. Each sub-category draws from its own
+ * seed, so that another one's images change nothing.
  * @param options.allowFewer takes what a sub-category has where that is less, be it nothing
  * @throws Error where a sub-category has too few, or a shot is a test image
  */

@@ -3,13 +3,15 @@
  *
  * - `released`: the truths of `<set>_seen.jsonl` and of `<set>_unseen.jsonl` (aircraft, pet);
  * - `complement`: one of the two files is here, and the other side is the rest (car, flower);
- * - `stage-1`: the sub-categories of the released Stage-1 records are seen, since Stage 1 trains on seen ones only; the rest
- *   of the seen side is drawn with seed 0 from the others, up to the paper's count (bird: 86 known of 120; dog: 70 of 72);
+ * - `stage-1`: the sub-categories of the released Stage-1 records are seen, since Stage 1 trains on seen ones only; the
+ *   rest of the seen side is drawn with seed 0 from the others, up to the paper's count (bird: 86 known of 120; dog: 70
+ *   of 72);
  * - `file`: a split file of a folder set says it;
  * - `seeded`: 60 % are drawn with seed 0, from each super-category its share.
  *
- * Under `stage-1` the sides have the paper's number of sub-categories, but not exactly its members or test images. One of the
- * six sets may be here in part: then released names that it lacks are left out, and the rule says of how many it is.
+ * Under `stage-1` the sides have the paper's number of sub-categories, but not exactly its members or test images. One
+ * of the six sets may be here in part: then released names that it lacks are left out, and the rule says of how many it
+ * is.
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
@@ -26,7 +28,10 @@ import type { ImageSet } from "./types";
 export interface SubcategorySplit {
   seen: string[];
   unseen: string[];
-  /** The rule that held: `released`, `complement`, `stage-1`, `file` or `seeded`; of a part of a set also how much of it is here. */
+  /**
+   * The rule that held: `released`, `complement`, `stage-1`, `file` or `seeded`; of a part of a set also how much of it
+   * is here.
+   */
   source: string;
 }
 
@@ -39,13 +44,18 @@ export function stage1File(): string {
   return path.join(repositoryRoot(), "data/released/stage1/Fine-R1-Stage1-data.json");
 }
 
-/** Sub-categories of the released Stage-1 records, from the class folders in their image paths (bird and dog have them). */
+/**
+ * Sub-categories of the released Stage-1 records, from the class folders in their image paths (bird and dog have them).
+ */
 export function stage1Subcategories(name: "bird" | "dog", file = stage1File()): string[] {
   const pattern = name === "bird" ? /^bird_200\/.*\/\d{3}\.([^/]+)\/[^/]+$/ : /^dogs_120\/.*\/n\d{8}-([^/]+)\/[^/]+$/;
   return [...new Set(readSharegpt(file).flatMap(({ image }) => (pattern.exec(image)?.slice(1) ?? []).map(titleCase)))];
 }
 
-/** How many of `total` seen names each super-category gets: its share, the largest remainders rounded up, none left without an unseen one. */
+/**
+ * How many of `total` seen names each super-category gets: its share, the largest remainders rounded up, none left
+ * without an unseen one.
+ */
 function shares(sizes: readonly number[], total: number): number[] {
   const all = sizes.reduce((sum, n) => sum + n, 0);
   const quota = sizes.map((n) => (n * total) / all);
@@ -68,8 +78,8 @@ interface SeededOptions {
 }
 
 /**
- * Draws the seen side of any set: 60 %, `known` first and the others by a seed that depends on the set's name. The order of
- * the names decides nothing.
+ * Draws the seen side of any set: 60 %, `known` first and the others by a seed that depends on the set's name. The
+ * order of the names decides nothing.
  */
 export function seededSplit(setName: string, names: readonly string[], options: SeededOptions = {}): SubcategorySplit {
   const { known = [], seed = SPLIT_SEED, seen: count = Math.max(Math.floor(SEEN_SHARE * names.length), 1) } = options;
@@ -91,7 +101,9 @@ const sides = (names: readonly string[], seen: ReadonlySet<string>, source: stri
   source,
 });
 
-/** `seededSplit` of a set, from each of its super-categories its share: closed questions need unseen ones of the same. */
+/**
+ * `seededSplit` of a set, from each of its super-categories its share: closed questions need unseen ones of the same.
+ */
 function seededSides({ name, names, groups }: ImageSet): SubcategorySplit {
   const of = new Map<string, string[]>();
   for (const one of names) {
@@ -133,7 +145,8 @@ function splitByBoth(set: ImageSet, seen: ReleasedSide, unseen: ReleasedSide): S
 }
 
 /**
- * The other side is the rest, but a name that no released row has can be no more than the published names that none has.
+ * The other side is the rest, but a name that no released row has can be no more than the published names that none
+ * has.
  * @throws Error naming such a class where there are more
  */
 function splitByOne(set: ImageSet & { name: SetName }, is: "seen" | "unseen", side: ReleasedSide): SubcategorySplit {

@@ -1,6 +1,6 @@
 /**
- * Where the images of Stage-1 records are: below a folder as the record says, or - the release's paths are those of its authors'
- * disks - in the published layout of the set that the path names, by file name.
+ * Where the images of Stage-1 records are: below a folder as the record says, or - the release's paths are those of its
+ * authors' disks - in the published layout of the set that the path names, by file name.
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";

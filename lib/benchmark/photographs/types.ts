@@ -32,7 +32,9 @@ export interface ImageSet {
   /** Sub-categories in the publisher's order; folder-per-class sets in alphabetical order. */
   readonly names: readonly string[];
   readonly images: readonly SetImage[];
-  /** One entry a name, of sets that have super-categories; absent where the set is one domain, as each of the six is. */
+  /**
+   * One entry a name, of sets that have super-categories; absent where the set is one domain, as each of the six is.
+   */
   readonly groups?: ReadonlyMap<string, Group>;
   /** Names that a split file says are seen, in the order of `names`; absent without such a file. */
   readonly seen?: readonly string[];

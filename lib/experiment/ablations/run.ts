@@ -1,9 +1,9 @@
 /**
- * Runs variants of the shipped experiment: for every seed one SFT model, from which all variants of that seed start. What
- * is on disk under the same code, data and settings is loaded, so a run that was ended goes on where it stopped.
+ * Runs variants of the shipped experiment: for every seed one SFT model, from which all variants of that seed start.
+ * What is on disk under the same code, data and settings is loaded, so a run that was ended goes on where it stopped.
  *
- * Files: `data/runs/<run>/ablations/<role>/<variant>/seed-<seed>/` holds a variant's model, log, predictions and manifest, and
- * `data/runs/<run>/seeds/<seed>/` the SFT model of a seed that is not the run's own.
+ * Files: `data/runs/<run>/ablations/<role>/<variant>/seed-<seed>/` holds a variant's model, log, predictions and
+ * manifest, and `data/runs/<run>/seeds/<seed>/` the SFT model of a seed that is not the run's own.
  */
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
@@ -32,7 +32,10 @@ export interface SweepOptions extends Watch {
   seeds: readonly number[];
   /** `test` only once every choice is made. */
   role: Role;
-  /** Called before each variant, and before the SFT model of a seed: what comes, how many variants are done, of how many. */
+  /**
+   * Called before each variant, and before the SFT model of a seed: what comes, how many variants are done, of how
+   * many.
+   */
   onStart?: (what: string, index: number, total: number) => void;
 }
 
@@ -50,7 +53,10 @@ const variantFolder = (run: string, role: Role, variant: Variant, seed: number):
   path.join(run, "ablations", role, variant.name, `seed-${seed}`);
 const ROLES: readonly Role[] = ["dev", "test"];
 
-/** The experiment of one variant and seed, on the same workbench. Models are taken from the seed's folder where they have its identity. */
+/**
+ * The experiment of one variant and seed, on the same workbench. Models are taken from the seed's folder where they
+ * have its identity.
+ */
 export function variantExperiment(
   experiment: Experiment,
   variant: Variant,
@@ -105,8 +111,8 @@ async function runVariant(
 }
 
 /**
- * Runs every variant for every seed, seed by seed. Compiled functions that a variant did not call are forgotten after it,
- * so that their number does not grow with the sweep.
+ * Runs every variant for every seed, seed by seed. Compiled functions that a variant did not call are forgotten after
+ * it, so that their number does not grow with the sweep.
  * @throws Error as training does; what was finished before stays on disk
  */
 export async function runSweep(experiment: Experiment, options: SweepOptions): Promise<void> {
@@ -135,7 +141,8 @@ export async function runSweep(experiment: Experiment, options: SweepOptions): P
 
 /**
  * What a run's finished variants left, without a model: those of this code, data and the run's settings.
- * @returns in the order of `VARIANTS`, by seed; `outdated` counts variants on disk that other code, data or settings made
+ * @returns in the order of `VARIANTS`, by seed; `outdated` counts variants on disk that other code, data or settings
+ * made
  */
 export function finishedVariants(
   { settings, benchmark, folder: run }: RunHome,

@@ -8,11 +8,12 @@ import type { VariantResult } from "./run";
 import { REFERENCES } from "./variants";
 
 /**
- * A line: `variant`, `method`, `settings`, `seeds`, `n` (questions of a seed); for each cell (`closed_seen` …) and their plain mean
- * the accuracy over seeds with its two-level bootstrap interval, by text inclusion and, with `exact_` before it, exact match;
- * the difference of the means to each reference over the seeds both have, with interval and bootstrap p, and McNemar's exact p over
- * all questions where that is one seed; shares of outputs that list names, that are in format, and their mean length in tokens;
- * seconds of Stage 2 a seed. Accuracies and shares in [0, 1], rounded to six decimals; null where there is nothing to say.
+ * A line: `variant`, `method`, `settings`, `seeds`, `n` (questions of a seed); for each cell (`closed_seen` …) and
+ * their plain mean the accuracy over seeds with its two-level bootstrap interval, by text inclusion and, with `exact_`
+ * before it, exact match; the difference of the means to each reference over the seeds both have, with interval and
+ * bootstrap p, and McNemar's exact p over all questions where that is one seed; shares of outputs that list names, that
+ * are in format, and their mean length in tokens; seconds of Stage 2 a seed. Accuracies and shares in [0, 1], rounded
+ * to six decimals; null where there is nothing to say.
  */
 export type AblationRow = Record<string, string | number | null>;
 

@@ -138,8 +138,8 @@ export function variantSettings(
 }
 
 /**
- * Variants by their names and the names of families, in the order of the table; all where no name is given. The references come
- * with every choice.
+ * Variants by their names and the names of families, in the order of the table; all where no name is given. The
+ * references come with every choice.
  * @throws Error on a name that is neither
  */
 export function chooseVariants(settings: Settings, only: readonly string[] = []): Variant[] {

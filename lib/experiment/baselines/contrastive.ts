@@ -1,7 +1,8 @@
 /**
- * The contrastive baseline on the shipped data, the paper's "MLLM against CLIP" in small: two towers trained from nothing on the
- * pre-training pairs of the base (`clip-base`), then continued on the few-shot images of SFT (`clip-fewshot`), and evaluated on
- * the same questions. Its stages are loaded where they were saved under the same code, data and settings.
+ * The contrastive baseline on the shipped data, the paper's "MLLM against CLIP" in small: two towers trained from
+ * nothing on the pre-training pairs of the base (`clip-base`), then continued on the few-shot images of SFT
+ * (`clip-fewshot`), and evaluated on the same questions. Its stages are loaded where they were saved under the same
+ * code, data and settings.
  */
 import * as path from "node:path";
 import { assertTrainable, fewShotImages } from "../../benchmark/roles";
@@ -122,7 +123,10 @@ export function pretrainingImages(experiment: Pick<Experiment, "benchmark">): st
   return images;
 }
 
-/** A batch of the few-shot stage: `own` images of distinct sub-categories, then replayed pre-training pairs of other concepts. */
+/**
+ * A batch of the few-shot stage: `own` images of distinct sub-categories, then replayed pre-training pairs of other
+ * concepts.
+ */
 export function fewShotBatch(
   examples: readonly Pair[],
   replay: (seed: number) => readonly Pair[],

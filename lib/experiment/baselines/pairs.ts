@@ -1,6 +1,6 @@
 /**
- * Image-text pairs for the contrastive baseline: the pre-training pairs of the base, and no others. A drawing that the base sees
- * with its name (`namedDrawings`) comes with the name, every other one with its description only.
+ * Image-text pairs for the contrastive baseline: the pre-training pairs of the base, and no others. A drawing that the
+ * base sees with its name (`namedDrawings`) comes with the name, every other one with its description only.
  */
 import { random, type Random } from "../../util/random";
 import { description, namedDrawings } from "../../cot/corpus";
@@ -39,8 +39,8 @@ export interface PairBatch {
 }
 
 /**
- * A batch of pairs of distinct concepts (the same concept twice would be a false negative). Half of the named captions are
- * the name alone, as it is asked for later, half name and description, as the base's rationales have both.
+ * A batch of pairs of distinct concepts (the same concept twice would be a false negative). Half of the named captions
+ * are the name alone, as it is asked for later, half name and description, as the base's rationales have both.
  * @throws Error where there are fewer concepts than pairs
  */
 export function drawPairs(
@@ -65,7 +65,10 @@ export function drawPairs(
   });
 }
 
-/** Distinct elements drawn with probabilities proportional to their weights, in the order drawn (Efraimidis & Spirakis 2006). */
+/**
+ * Distinct elements drawn with probabilities proportional to their weights, in the order drawn (Efraimidis & Spirakis
+ * 2006).
+ */
 export function sampleByWeight<T>(items: readonly T[], count: number, weight: (item: T) => number, r: Random): T[] {
   return items
     .map((item) => ({ item, key: Math.log(1 - r.uniform()) / weight(item) }))

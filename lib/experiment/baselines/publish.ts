@@ -1,4 +1,7 @@
-/** The contrastive baselines beside the project's own methods: read from saved predictions, published as a figure with its table. */
+/**
+ * The contrastive baselines beside the project's own methods: read from saved predictions, published as a figure with
+ * its table.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import * as aq from "arquero";
@@ -31,7 +34,8 @@ export function readPublished(settings: Pick<Settings, "run">, name: "contrastiv
 }
 
 /**
- * Writes `contrastive.svg`, `.csv` and its stamp: the baselines, and the run's methods where their predictions are there.
+ * Writes `contrastive.svg`, `.csv` and its stamp: the baselines, and the run's methods where their predictions are
+ * there.
  * @returns the CSV's path
  * @throws Error where the run has no baselines
  */

@@ -1,6 +1,7 @@
 /**
- * The knowledge-deployment analysis (paper, section 4.4: features and knowledge hardly change in training, their use does):
- * linear probes on frozen features, text-only name knowledge, and short questions other than naming, before and after training.
+ * The knowledge-deployment analysis (paper, section 4.4: features and knowledge hardly change in training, their use
+ * does): linear probes on frozen features, text-only name knowledge, and short questions other than naming, before and
+ * after training.
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";

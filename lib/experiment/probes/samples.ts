@@ -15,7 +15,9 @@ export interface ProbeReport {
   split: string;
 }
 
-/** The images a linear probe is fitted on (few-shot, seen and unseen), and those it is tested on (the evaluated role). */
+/**
+ * The images a linear probe is fitted on (few-shot, seen and unseen), and those it is tested on (the evaluated role).
+ */
 export function probeSamples(
   { benchmark, settings }: Pick<Experiment, "benchmark" | "settings">,
   limit = settings.eval.limit,

@@ -10,7 +10,10 @@ const words = (text: string): string[] =>
     .split(/[^a-z]+/)
     .filter((word) => word !== "");
 
-/** Whether a short answer is right. Colours: the main one comes first; shape: every word; kind: the word; parts: at least half of the true words. */
+/**
+ * Whether a short answer is right. Colours: the main one comes first; shape: every word; kind: the word; parts: at
+ * least half of the true words.
+ */
 export const SHORT_QUESTIONS: readonly {
   user: string;
   probe: string;
@@ -31,8 +34,9 @@ export const SHORT_QUESTIONS: readonly {
 ];
 
 /**
- * Questions that no stage trains on, which the base was pre-trained to answer: what training cost. The base was never taught to
- * count, so counting is not asked. `chance` is the share that the commonest true answer alone would score (0 for parts).
+ * Questions that no stage trains on, which the base was pre-trained to answer: what training cost. The base was never
+ * taught to count, so counting is not asked. `chance` is the share that the commonest true answer alone would score (0
+ * for parts).
  */
 export async function transferProbes(
   method: string,

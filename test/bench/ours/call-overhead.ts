@@ -1,4 +1,7 @@
-/** What one call of a compiled function costs: 1 is added to 16 numbers, 2,000 times in a row, each call on the last one's result. */
+/**
+ * What one call of a compiled function costs: 1 is added to 16 numbers, 2,000 times in a row, each call on the last
+ * one's result.
+ */
 import { compile } from "../../../lib/engine/compile";
 import { tf, type Tensor } from "../../../lib/engine/tensorflow";
 import type { BenchCase } from "../types";

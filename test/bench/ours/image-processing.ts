@@ -1,10 +1,10 @@
 /**
  * 256 images of 224 to 1,000 pixels, 192 JPEG and 64 PNG, from file to `pixel_values`, in batches of 16.
  *
- * Variants: `one` waits for each image, `together` asks for a batch at once as `Processor.prompt` does, so that libuv's threads decode
- * and cut several images at a time; `batches=2` keeps two batches under way, as the peers' `threads` do. Equal on both sides: files, limits,
- * patches (their number is the checksum). The pixels are those of the processor by Pillow to the bit; the one by torchvision differs by
- * some 8-bit steps.
+ * Variants: `one` waits for each image, `together` asks for a batch at once as `Processor.prompt` does, so that libuv's
+ * threads decode and cut several images at a time; `batches=2` keeps two batches under way, as the peers' `threads` do.
+ * Equal on both sides: files, limits, patches (their number is the checksum). The pixels are those of the processor by
+ * Pillow to the bit; the one by torchvision differs by some 8-bit steps.
  */
 import { disposeImage, readImage } from "../../../lib/processor/image-processor";
 import { imageAddonProblem } from "../../../lib/processor/image-addon";

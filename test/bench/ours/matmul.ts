@@ -1,4 +1,7 @@
-/** Twenty products of two 1024 x 1024 matrices, one after another. Equal on both sides: the numbers, the sums of squares. */
+/**
+ * Twenty products of two 1024 x 1024 matrices, one after another. Equal on both sides: the numbers, the sums of
+ * squares.
+ */
 import { compile } from "../../../lib/engine/compile";
 import { tf } from "../../../lib/engine/tensorflow";
 import type { BenchCase } from "../types";

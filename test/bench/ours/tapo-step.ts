@@ -1,13 +1,13 @@
 /**
- * One step of TAPO as `trainRl` runs it: 32 prompts, groups of 10 (5 samples from the anchor, 5 from the positive) of 60 tokens,
- * rewards, then one update on all 320 responses with the negative image's log-probs and their gradient,
- * at once (`a=N`: in N parts; `p=N`: fewer prompts). The loop is the shipped one, held between its steps.
+ * One step of TAPO as `trainRl` runs it: 32 prompts, groups of 10 (5 samples from the anchor, 5 from the positive) of
+ * 60 tokens, rewards, then one update on all 320 responses with the negative image's log-probs and their gradient, at
+ * once (`a=N`: in N parts; `p=N`: fewer prompts). The loop is the shipped one, held between its steps.
  *
- * Against GRPO in TRL: 32 prompts x 10 completions of the same length, rewards, one update on all 320, accumulated over four passes or at once.
- * Equal: weights, questions, anchor images, sampling, how much is generated and trained on, every second response rewarded. Not
- * equal: the peer has no triplets, hence half the images in its rollouts, one forward pass per update instead of
- * two, no augmentation; it tokenizes its prompts and processes its images in every step, as its users do; and it trains on whole
- * rows, where this side reads a group's prompt once.
+ * Against GRPO in TRL: 32 prompts x 10 completions of the same length, rewards, one update on all 320, accumulated over
+ * four passes or at once. Equal: weights, questions, anchor images, sampling, how much is generated and trained on,
+ * every second response rewarded. Not equal: the peer has no triplets, hence half the images in its rollouts, one
+ * forward pass per update instead of two, no augmentation; it tokenizes its prompts and processes its images in every
+ * step, as its users do; and it trains on whole rows, where this side reads a group's prompt once.
  */
 import { foldIn } from "../../../lib/util/random";
 import { trainRl } from "../../../lib/train/rl";

@@ -1,6 +1,6 @@
 /**
- * The small decoder of `train-step` on this project's engine: tied embeddings, rotary positions, RMSNorm, SwiGLU, causal
- * attention, next-token loss, Adam. `peers/train_step.py` and `peers/train-step-jax.mjs` are the same model.
+ * The small decoder of `train-step` on this project's engine: tied embeddings, rotary positions, RMSNorm, SwiGLU,
+ * causal attention, next-token loss, Adam. `peers/train_step.py` and `peers/train-step-jax.mjs` are the same model.
  */
 import { attention } from "../../../lib/engine/attention";
 import { compile, type CompileOptions } from "../../../lib/engine/compile";

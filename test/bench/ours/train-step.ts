@@ -1,9 +1,10 @@
 /**
- * Ten training steps of the small decoder: 2,048 tokens, loss, gradients of all parameters, Adam, the loss read back each step.
+ * Ten training steps of the small decoder: 2,048 tokens, loss, gradients of all parameters, Adam, the loss read back
+ * each step.
  *
- * Variants are words joined by commas: `f32` or `bf16` (matrix products), `xla`, and sizes (`b=32,t=128,d=192,layers=6,steps=2`).
- * Equal on both sides: model, initial weights, data, optimizer; the losses agree. In bf16 both keep parameters and all but matrix
- * products in float32 (the peer by autocast).
+ * Variants are words joined by commas: `f32` or `bf16` (matrix products), `xla`, and sizes
+ * (`b=32,t=128,d=192,layers=6,steps=2`). Equal on both sides: model, initial weights, data, optimizer; the losses
+ * agree. In bf16 both keep parameters and all but matrix products in float32 (the peer by autocast).
  */
 import { adamWInit, type AdamWState } from "../../../lib/engine/optimizer";
 import { tf, type Params } from "../../../lib/engine/tensorflow";

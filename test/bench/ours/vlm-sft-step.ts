@@ -1,10 +1,11 @@
 /**
- * SFT steps on 16 rationales with an image each: vision tower, decoder, loss on the response, gradients of all parameters,
- * clipping, AdamW, loss and norm read back. Five a run: a single one would measure caches that the other side left cold.
+ * SFT steps on 16 rationales with an image each: vision tower, decoder, loss on the response, gradients of all
+ * parameters, clipping, AdamW, loss and norm read back. Five a run: a single one would measure caches that the other
+ * side left cold.
  *
- * Equal on both sides: weights, rows, images, optimizer (betas, decay on matrices only), float32 or bf16 matrix products; the
- * losses of the first steps agree. Not equal: this side packs short rows together, the peer pads
- * them. Both get patches and positions ready made, and leave out the logits of the prompts.
+ * Equal on both sides: weights, rows, images, optimizer (betas, decay on matrices only), float32 or bf16 matrix
+ * products; the losses of the first steps agree. Not equal: this side packs short rows together, the peer pads them.
+ * Both get patches and positions ready made, and leave out the logits of the prompts.
  */
 import { adamWInit } from "../../../lib/engine/optimizer";
 import { tf } from "../../../lib/engine/tensorflow";

@@ -1,10 +1,11 @@
 /**
- * What the model cases share: the experiment on the committed base, and the rows and prompts that both sides work on. The
- * peers ask for theirs here, so that there is one source of them:
+ * What the model cases share: the experiment on the committed base, and the rows and prompts that both sides work on.
+ * The peers ask for theirs here, so that there is one source of them:
  *
  *     node --import tsx test/bench/ours/vlm.ts rows|prompts|triplets COUNT       prints them as JSON
  *
- * Variants are words joined by commas: `f32` or `bf16` (matrix products), `g=N` (samples per prompt), and what a case adds.
+ * Variants are words joined by commas: `f32` or `bf16` (matrix products), `g=N` (samples per prompt), and what a case
+ * adds.
  */
 import { namingConversations } from "../../../lib/cot/corpus";
 import { IMAGE_SIZE, loadImage } from "../../../lib/benchmark/emoji-fgvr";
@@ -64,7 +65,10 @@ export async function prompts(experiment: Experiment, count: number) {
 /** How many parameters. */
 export const parameters = (params: Params): number => Object.values(params).reduce((n, p) => n + p.size, 0);
 
-/** `count` prompts x `group` samples of `NEW_TOKENS` tokens: vision tower, prefill, decoding. The checksum is how many tokens were made. */
+/**
+ * `count` prompts x `group` samples of `NEW_TOKENS` tokens: vision tower, prefill, decoding. The checksum is how many
+ * tokens were made.
+ */
 export async function rolloutCase(
   count: number,
   group: number,

@@ -1,8 +1,9 @@
 /**
  * `train-step` in jax-js: the model of `ours/tiny-gpt.ts` from the same numbers; loss, gradients and Adam in one `jit`.
  *
- * In a browser its Wasm backend uses Web Workers, which Node lacks, so there it runs on one thread. The variant `workers` gives it
- * Node's own threads under the browser's interface, two of them. `.ref` keeps an array that is used again (its rule of ownership).
+ * In a browser its Wasm backend uses Web Workers, which Node lacks, so there it runs on one thread. The variant
+ * `workers` gives it Node's own threads under the browser's interface, two of them. `.ref` keeps an array that is used
+ * again (its rule of ownership).
  */
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";

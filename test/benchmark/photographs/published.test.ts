@@ -1,4 +1,6 @@
-/** Miniatures of all published layouts with real images: found by their marker files, divided, and opened as benchmarks. */
+/**
+ * Miniatures of all published layouts with real images: found by their marker files, divided, and opened as benchmarks.
+ */
 import { cpSync, mkdirSync, renameSync } from "node:fs";
 import * as path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";

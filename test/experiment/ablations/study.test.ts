@@ -82,7 +82,8 @@ describe("ablationTable", () => {
       seconds: 15,
     });
     expect(table[0].seconds).toBeNull();
-    // "seen 0 or seen 1" names two in the open world only, where every truth of the domain is known; a fifth of the open half
+    // "seen 0 or seen 1" names two in the open world only, where every truth of the domain is known; a fifth of the
+    // open half
     expect(table[1].listing).toBe(0.1);
     expect(table[1].mean_low as number).toBeLessThan(0.6);
     expect(table[1].mean_high as number).toBeGreaterThan(0.6);
