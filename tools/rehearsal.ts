@@ -97,7 +97,7 @@ async function writeData(): Promise<void> {
  * The checkpoint: random weights, the published tokenizer's files (with part of its vocabulary), template and limits.
  */
 function writeCheckpoint(): void {
-  writeBigCheckpoint(MODEL, CONFIG_3B, 1);
+  if (!fs.existsSync(path.join(MODEL, "model.safetensors.index.json"))) writeBigCheckpoint(MODEL, CONFIG_3B, 1);
   for (const file of fs.readdirSync(TOKENIZER)) fs.copyFileSync(path.join(TOKENIZER, file), path.join(MODEL, file));
   const { chat_template } = readJsonObject(TEMPLATE);
   writeText(path.join(MODEL, "chat_template.json"), `${JSON.stringify({ chat_template })}\n`);
@@ -137,7 +137,7 @@ async function main(): Promise<void> {
   const begun = performance.now();
   fs.rmSync(path.join(root, "data/runs/rehearsal"), { recursive: true, force: true });
   await writeData();
-  if (!fs.existsSync(path.join(MODEL, "preprocessor_config.json"))) writeCheckpoint();
+  writeCheckpoint();
   const parameters = parameterCount(CONFIG_3B);
   console.log(
     `checkpoint of ${(parameters / 1e9).toFixed(2)} billion parameters: ${Math.round((performance.now() - begun) / 1000)} s`,
