@@ -45,8 +45,11 @@ async function sweep(
       onStart,
       onProgress: (done, total, note) => bars.update(done, note, total),
     });
-  } finally {
     bars.finish();
+  } catch (error) {
+    bars.stop();
+    throw error;
+  } finally {
     experiment.close();
   }
 }

@@ -79,12 +79,16 @@ export async function withOpen<T, E extends Experiment>(
   const bars = progressSeries();
   bars.start(label);
   try {
-    return await work(experiment, {
+    const result = await work(experiment, {
       signal: stop.signal,
       onProgress: (done, total, text) => bars.update(done, text, total),
     });
-  } finally {
     bars.finish();
+    return result;
+  } catch (error) {
+    bars.stop();
+    throw error;
+  } finally {
     process.off("SIGINT", interrupted);
     experiment.close();
   }

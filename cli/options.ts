@@ -90,11 +90,10 @@ export const optionOrder = () =>
   new Option("--option-order <ORDER>", "order of options: by a seed a row, or the truth first as in the released rows")
     .choices(["shuffled", "released"])
     .default("shuffled" as const);
-export const role = () =>
-  new Option("--role <ROLE>", "whose images: dev while something is chosen, test for what is reported").choices([
-    "dev",
-    "test",
-  ]);
+export const role = (unset = "") =>
+  new Option("--role <ROLE>", `whose images: dev while something is chosen, test for what is reported${unset}`).choices(
+    ["dev", "test"],
+  );
 export const shots = (least = 1) => count("--shots <N>", "training images of each sub-category", least).default(4);
 export const similarity = () =>
   new Option(

@@ -56,7 +56,7 @@ export function describeScores(
 export async function run(options: ScoreOptions): Promise<number> {
   const { predictions, setting, carException, json } = options;
   const names = options.names === undefined ? undefined : await readNames(options.names);
-  const { rows, skipped } = await readRows(predictions);
+  const { rows, skipped } = readRows(predictions);
   for (const { file, line, reason } of skipped) note(`${file}, line ${line}: skipped: ${reason}`);
   const foreign = rows.filter((row) => ((row as Partial<PredictionRow>).setting ?? setting) !== setting).length;
   if (foreign > 0)

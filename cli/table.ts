@@ -28,9 +28,9 @@ function placesOf({ run: name, predictions, out, baselines }: TableOptions): { d
  * Predictions of the folder, with those of `baselines` beside it where asked.
  * @throws Error under `stop` where a line is bad, or where there is no row
  */
-async function read(directory: string, { baselines, onBadRow }: TableOptions): Promise<Predictions> {
+function read(directory: string, { baselines, onBadRow }: TableOptions): Predictions {
   const beside = path.join(path.dirname(path.resolve(directory)), "baselines");
-  const parts = [await readPredictions(directory), ...(baselines ? [await readPredictions(beside)] : [])];
+  const parts = [readPredictions(directory), ...(baselines ? [readPredictions(beside)] : [])];
   const rows = parts.flatMap((part) => part.rows);
   const skipped = parts.flatMap((part) => part.skipped);
   for (const { file, line, reason } of skipped) note(`${file}, line ${line}: ${reason}`);
@@ -78,7 +78,7 @@ async function describe(options: TableOptions, { rows, files, skipped }: Predict
  */
 export async function run(options: TableOptions): Promise<number> {
   const { directory, out } = placesOf(options);
-  const predictions = await read(directory, options);
+  const predictions = read(directory, options);
   const csv = resultsToCsv(resultsTable(predictions.rows));
   if (out !== undefined) await writeAtomically(out, csv);
   if (options.csv) {

@@ -20,11 +20,11 @@ export const command = () =>
     .addOption(shared.images())
     .addOption(shared.setting().makeOptionMandatory())
     .addOption(shared.split())
-    .addOption(shared.role().default("test" as const))
+    .addOption(shared.role(" (default: the setting eval.role)"))
     .addOption(shared.optionOrder())
     .addOption(shared.similarity())
     .addOption(shared.question())
-    .addOption(shared.limit())
+    .addOption(shared.count("--limit <N>", "a sample of so many; 0: all (default: the setting eval.limit)", 0))
     .addOption(shared.seed())
     .addOption(
       new Option("--prompts <SET>", "the paper's prompts, or the short ones of the shipped base").choices([
@@ -35,8 +35,16 @@ export const command = () =>
     .addOption(new Option("--direct", "asks for the answer without reasoning").default(false))
     .addOption(shared.maxNewTokens())
     .addOption(shared.count("--batch-size <N>", "rows at a time (default: the setting eval.batchSize)"))
-    .addOption(shared.count("--min-pixels <N>", "pixels of an image, at least; 0: the checkpoint's", 0))
-    .addOption(shared.count("--max-pixels <N>", "pixels of an image, at most; 0: the checkpoint's", 0))
+    .addOption(
+      shared.count(
+        "--min-pixels <N>",
+        "pixels of an image, at least; 0: the checkpoint's (default: eval.minPixels)",
+        0,
+      ),
+    )
+    .addOption(
+      shared.count("--max-pixels <N>", "pixels of an image, at most; 0: the checkpoint's (default: eval.maxPixels)", 0),
+    )
     .addOption(shared.repetitionPenalty())
     .addOption(shared.precision())
     .addOption(shared.scale())

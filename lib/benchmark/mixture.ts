@@ -4,7 +4,7 @@ import type { Benchmark, Subcategory } from "./types";
 
 /**
  * The benchmarks side by side; sub-categories, images and questions in their order.
- * @throws Error where one is of equal squares (which share one tensor), or two have a domain or an image in common
+ * @throws Error where one is of equal squares (which share one tensor), or two have a domain in common
  */
 export function mixture(parts: readonly Benchmark[]): Benchmark {
   if (parts.length === 1) return parts[0];

@@ -1,6 +1,6 @@
 /** Prediction files: JSON Lines, one model output a row, from which every score is computed again without a model. */
-import { promises as fs } from "node:fs";
-import { numberedLines, parseLine, type BadRow } from "../util/lines";
+import { existsSync, readdirSync } from "node:fs";
+import { numberedLines, parseLine, readBytes, type BadRow } from "../util/lines";
 
 /** What scoring needs; other fields of a row are kept and ignored. Field names are those on disk. */
 export interface ScorableRow {
@@ -83,27 +83,18 @@ export function parseRows(
  * Reads any prediction file.
  * @throws {Error} when the file cannot be read
  */
-export async function readRows(file: string): Promise<{ rows: ScorableRow[]; lines: number[]; skipped: BadRow[] }> {
-  let bytes: Buffer;
-  try {
-    bytes = await fs.readFile(file);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new Error(`cannot read ${file}: ${code === "ENOENT" ? "no such file" : String(code)}`);
-  }
-  return parseRows(bytes, file);
+export function readRows(file: string): { rows: ScorableRow[]; lines: number[]; skipped: BadRow[] } {
+  return parseRows(readBytes(file), file);
 }
 
 /**
  * Reads every `*.jsonl` of a run's predictions, in order of their names.
  * @throws {Error} when the directory is missing or holds no such file
  */
-export async function readPredictions(
-  directory: string,
-): Promise<{ rows: PredictionRow[]; skipped: BadRow[]; files: string[] }> {
-  const names = await fs.readdir(directory).catch(() => null);
-  if (names === null) throw new Error(`no directory ${directory}; \`npm start\` makes the predictions of the main run`);
-  const files = names
+export function readPredictions(directory: string): { rows: PredictionRow[]; skipped: BadRow[]; files: string[] } {
+  if (!existsSync(directory))
+    throw new Error(`no directory ${directory}; \`npm start\` makes the predictions of the main run`);
+  const files = readdirSync(directory)
     .filter((name) => name.endsWith(".jsonl"))
     .sort()
     .map((name) => `${directory}/${name}`);
@@ -111,7 +102,7 @@ export async function readPredictions(
   const rows: PredictionRow[] = [];
   const skipped: BadRow[] = [];
   for (const file of files) {
-    const read = await readRows(file);
+    const read = readRows(file);
     skipped.push(...read.skipped);
     read.rows.forEach((row, i) => {
       const reason = missingRunField(row as Partial<PredictionRow>);

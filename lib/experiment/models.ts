@@ -75,6 +75,8 @@ function save(experiment: Experiment, method: string, params: Params, card: stri
 /** Loads what `save` wrote: the model, or the base with the adapter beside it, so that Stage 2 goes on training it. */
 function load<Log>(experiment: Experiment, folder: string, method: string): Trained<Log> {
   const places = placesOf(folder, method);
+  if (!existsSync(places.log))
+    throw new Error(`${places.log}: missing, though its model is there; remove ${places.model} to train it again`);
   const log = readJsonl<Log>(places.log);
   if (!loraConfig(experiment.settings)) return { params: loadModel(places.model).params, log };
   const { params } = loadAdapter(places.adapter, experiment.config);

@@ -142,7 +142,7 @@ export function readOwnResults(settings: Pick<Settings, "run">): ResultRow[] {
 export async function publish(home: RunHome): Promise<PredictionRow[]> {
   const { settings, folder } = home;
   const { rows } = existsSync(path.join(folder, "predictions"))
-    ? await readPredictions(path.join(folder, "predictions"))
+    ? readPredictions(path.join(folder, "predictions"))
     : { rows: [] };
   const target = publishFolder(settings);
   if (rows.length > 0) writeText(path.join(target, "results.csv"), resultsToCsv(resultsTable(rows)));

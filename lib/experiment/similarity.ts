@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
-import { cosineLikeness, meanVectors, nameSimilarity, type Embedder } from "../benchmark/embedding";
+import { cosineLikeness, meanVectors, type Embedder } from "../benchmark/embedding";
 import { rankedNeighbours } from "../benchmark/neighbours";
 import type { Neighbours } from "../benchmark/triplets";
 import type { BenchmarkImage } from "../benchmark/types";
@@ -13,6 +13,7 @@ import { createVisionEmbedder } from "../rollout/vision-embedder";
 import { writeText } from "../util/files";
 import { fingerprint } from "../util/hash";
 import { repositoryRoot } from "../util/root";
+import { nameSimilarity } from "../util/spelling";
 import type { Experiment } from "./types";
 import { runStage, type Watch } from "./stage";
 

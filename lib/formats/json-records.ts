@@ -48,13 +48,12 @@ function elementLines(text: string): [first: number, last: number][] {
  * @throws Error naming the file where it is missing, no JSON or no list
  */
 export function readJsonRecords(file: string): JsonRecord[] {
-  let bytes: Buffer;
+  const bytes = readBytes(file);
   let json: unknown;
   try {
-    bytes = readBytes(file);
     json = parseJson(bytes.toString("utf8").replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new Error(`${file}: can't be read as JSON (${(error as Error).message.split("\n")[0]})`);
+    throw new Error(`${file}: no valid JSON (${(error as Error).message.split("\n")[0]})`);
   }
   if (!Array.isArray(json)) throw new Error(`${file}: expected a JSON list of records`);
   const spans = elementLines(bytes.toString("utf8"));

@@ -4,8 +4,8 @@
  * Written here because no npm package for it is well-kept. Objects, sparse and complex arrays, and the HDF5 files of
  * version 7.3 are refused.
  */
-import { readFileSync } from "node:fs";
 import { inflateSync } from "node:zlib";
+import { readBytes } from "../util/lines";
 
 /** An array of MATLAB; elements in column-major order, as in the file. */
 export type MatValue =
@@ -204,11 +204,5 @@ export function parseMat(bytes: Uint8Array, file: string): Map<string, MatValue>
 
 /** Reads a MAT-file. @throws Error naming the file */
 export function readMat(file: string): Map<string, MatValue> {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
-  }
-  return parseMat(bytes, file);
+  return parseMat(readBytes(file), file);
 }

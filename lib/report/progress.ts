@@ -37,6 +37,8 @@ export interface Progress {
   update(done: number, note?: string, total?: number): void;
   /** Shows the end; the last note stays unless another is given. */
   finish(note?: string): void;
+  /** Shows how far it came, as the last line. */
+  stop(): void;
 }
 
 let displays = 0;
@@ -97,11 +99,12 @@ export function progress(label: string, total: number): Progress {
       note = newNote ?? note;
       draw(true);
     },
+    stop: () => draw(true),
   };
 }
 
 /** Displays one after another: `start` ends the last and begins the next. */
-export function progressSeries(): { start(label: string): void; update: Progress["update"]; finish(): void } {
+export function progressSeries(): { start(label: string): void } & Progress {
   let bar: Progress | null = null;
   return {
     start(label: string): void {
@@ -109,6 +112,7 @@ export function progressSeries(): { start(label: string): void; update: Progress
       bar = progress(label, 1);
     },
     update: (done, note, total) => bar?.update(done, note, total),
-    finish: () => bar?.finish(),
+    finish: (note) => bar?.finish(note),
+    stop: () => bar?.stop(),
   };
 }

@@ -1,5 +1,7 @@
 /** Settings declared once: type, default, check and help of each come from one place. */
 
+import { nameSimilarity } from "./spelling";
+
 /** One setting. */
 export interface Declared<T> {
   readonly default: T;
@@ -70,9 +72,24 @@ export function listed(declarations: Declarations, prefix = ""): { name: string;
   );
 }
 
+/** Trigrams in common from which on a name counts as a slip of the pen. */
+const SLIP = 0.3;
+
+/** The name that was probably meant: spelled alike as a whole, or without its group. */
+function meantName(name: string, all: readonly { name: string }[]): string | undefined {
+  const last = (whole: string): string => whole.slice(whole.lastIndexOf(".") + 1);
+  const alike = (one: string): number => Math.max(nameSimilarity(one, name), nameSimilarity(last(one), last(name)));
+  const [best] = all
+    .map((one) => ({ name: one.name, score: alike(one.name) }))
+    .filter(({ score }) => score >= SLIP)
+    .sort((a, b) => b.score - a.score);
+  return best?.name;
+}
+
 /**
  * The name and the value of `name=value`.
- * @throws Error on an unknown name (with those that begin alike) or a value that is not allowed
+ * @throws Error on an unknown name (with the one that is spelled alike, and those of its group) or a value that is not
+ * allowed
  */
 export function parseAssignment(declarations: Declarations, assignment: string): { name: string; value: unknown } {
   const at = assignment.indexOf("=");
@@ -81,10 +98,13 @@ export function parseAssignment(declarations: Declarations, assignment: string):
   const all = listed(declarations);
   const found = all.find((one) => one.name === name);
   if (!found) {
-    const group = name.includes(".") ? name.slice(0, name.indexOf(".") + 1) : "";
+    const isGroup = all.some((one) => one.name.startsWith(`${name}.`));
+    const group = isGroup ? `${name}.` : name.slice(0, name.indexOf(".") + 1);
     const near = all.filter((one) => (group === "" ? !one.name.includes(".") : one.name.startsWith(group)));
     const known = (near.length > 0 ? near : all).map((one) => one.name).join(", ");
-    throw new Error(`unknown setting ${JSON.stringify(name)}; known here: ${known} (docs/settings.md)`);
+    const meant = isGroup ? undefined : meantName(name, all);
+    const question = meant === undefined ? "known here" : `did you mean ${meant}? Known here`;
+    throw new Error(`unknown setting ${JSON.stringify(name)}; ${question}: ${known} (docs/settings.md)`);
   }
   const value = found.declared.parse(given);
   if (value === null) throw new Error(`setting ${name}=${given}: expected ${found.declared.allowed}`);

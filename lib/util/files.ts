@@ -1,6 +1,7 @@
 /** Small files: written whole or not at all, and JSON Lines. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { fileReason } from "./file-errors";
 import { isLfsPointer, LFS_POINTER } from "./git-lfs";
 
 /** Writes text under a temporary name, then renames. Folders are made. */
@@ -10,14 +11,18 @@ export function writeText(file: string, text: string): void {
   renameSync(`${file}.tmp`, file);
 }
 
-/** Reads a file that is one JSON value. @throws Error naming the file, and why it can't be read */
-export function readJson(file: string): unknown {
-  let text: string;
+/** A file's text. @throws Error naming the file, and why it cannot be read */
+function readTextFile(file: string): string {
   try {
-    text = readFileSync(file, "utf8");
+    return readFileSync(file, "utf8");
   } catch (error) {
-    throw new Error(`${file}: can't be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+    throw new Error(`${file}: cannot be read: ${fileReason(error)}`);
   }
+}
+
+/** Reads a file that is one JSON value. @throws Error naming the file, and why it cannot be read */
+export function readJson(file: string): unknown {
+  const text = readTextFile(file);
   if (isLfsPointer(text)) throw new Error(`${file}: ${LFS_POINTER}`);
   try {
     return JSON.parse(text);
@@ -39,9 +44,9 @@ export function writeJsonl(file: string, rows: readonly unknown[]): void {
   writeText(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 }
 
-/** Reads one JSON value a line. @throws Error naming file and line */
+/** Reads one JSON value a line. @throws Error naming the file, and the line that is no JSON */
 export function readJsonl<T>(file: string): T[] {
-  return readFileSync(file, "utf8")
+  return readTextFile(file)
     .split("\n")
     .flatMap((line, i) => {
       if (line.trim() === "") return [];

@@ -1,5 +1,6 @@
 /** The lines of a UTF-8 file with their numbers, each decoded on its own: one bad line spoils no other. */
 import { readFileSync } from "node:fs";
+import { fileReason } from "./file-errors";
 
 /** A line, trimmed; null where its bytes are not UTF-8. Lines count from 1. */
 export interface NumberedLine {
@@ -42,8 +43,7 @@ export function readBytes(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`${file}: cannot be read (${code ?? "unknown error"})`);
+    throw new Error(`${file}: cannot be read: ${fileReason(error)}`);
   }
 }
 

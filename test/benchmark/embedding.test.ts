@@ -1,14 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { cosineLikeness, meanVectors, nameSimilarity } from "../../lib/benchmark/embedding";
+import { cosineLikeness, meanVectors } from "../../lib/benchmark/embedding";
 import type { BenchmarkImage, Subcategory } from "../../lib/benchmark/types";
-
-describe("nameSimilarity", () => {
-  it("is the share of letter trigrams: `  cat ` and `  car ` share 2 of 6", () => {
-    expect(nameSimilarity("cat", "Car")).toBe(2 / 6); // "  c", " ca" of "cat", "at ", "car", "ar "
-    expect(nameSimilarity("Song_Sparrow", "song sparrow")).toBe(1);
-    expect(nameSimilarity("fox", "wolf")).toBe(0);
-  });
-});
 
 describe("meanVectors and cosineLikeness", () => {
   const [a, b, c] = ["a", "b", "c"].map((id): Subcategory => ({ id, name: id, domain: "d", split: "seen" }));

@@ -1,6 +1,6 @@
 import * as path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { nameSimilarity } from "../../lib/benchmark/embedding";
+import { nameSimilarity } from "../../lib/util/spelling";
 import { mixture } from "../../lib/benchmark/mixture";
 import { rankedNeighbours } from "../../lib/benchmark/neighbours";
 import { openBenchmark } from "../../lib/benchmark/open";

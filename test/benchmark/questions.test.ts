@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { nameSimilarity } from "../../lib/benchmark/embedding";
 import { emojiBenchmark, loadEmojiFgvr } from "../../lib/benchmark/emoji-fgvr";
 import { rankedNeighbours } from "../../lib/benchmark/neighbours";
 import { openBenchmark } from "../../lib/benchmark/open";
@@ -14,6 +13,7 @@ import { askedQuestions } from "../../lib/experiment/evaluate-any";
 import { loadSettings } from "../../lib/experiment/settings";
 import type { Experiment } from "../../lib/experiment/types";
 import { foldIn } from "../../lib/util/random";
+import { nameSimilarity } from "../../lib/util/spelling";
 import { writeMiniature } from "../helpers/miniature-sets";
 import { temporaryFolder } from "./photographs/trees";
 

@@ -273,7 +273,8 @@ describe("values", () => {
     const { options, args } = await read("profile tapo --steps 2 --set rl.steps=1 --set seed=3 --json");
     expect([options, args]).toEqual([{ steps: 2, set: ["rl.steps=1", "seed=3"], json: true }, ["tapo"]]);
     const negative = await read("evaluate --setting open --prompts tiny --question -1 --concurrency 2");
-    expect(negative.options).toMatchObject({ question: "-1", concurrency: 2, role: "test", retries: 6 });
+    expect(negative.options).toMatchObject({ question: "-1", concurrency: 2, retries: 6 });
+    expect(negative.options.role).toBeUndefined(); // the settings say it
     const ablation = await read("ablations --only kl,tapo --seeds 0,2");
     expect(ablation.options).toMatchObject({ only: ["kl", "tapo"], seeds: [0, 2], role: "dev", list: false });
   });

@@ -73,7 +73,7 @@ describe("generate", () => {
     [[...base, "--top-p", "2"], /top-p is "2"; expected a number above 0 and of at most 1/],
     [[...base, "--seed", "0.5"], /--seed is "0\.5"/],
     [[...base, "--image", "none.png"], /none\.png/],
-    [["--model", join(fixture, "images"), ...base.slice(2)], /tokenizer\.json: can't be read/],
+    [["--model", join(fixture, "images"), ...base.slice(2)], /tokenizer\.json: cannot be read/],
   ])("exits 1 on %j", async (args, message) => {
     const { code, out, err } = await capture(run, args);
     expect([code, out]).toEqual([1, ""]);

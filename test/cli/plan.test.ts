@@ -36,7 +36,7 @@ describe("plan", () => {
     [["--scale", "paper"], /--model is missing/],
     [[...model, "--scale", "big"], /--scale is "big"; expected smoke, default or paper/],
     [[...model, "--scale", "paper", "--memory", "x"], /--memory is "x"; expected a number above 0/],
-    [["--model", "nowhere", "--scale", "paper"], /config\.json: can't be read/],
+    [["--model", "nowhere", "--scale", "paper"], /config\.json: cannot be read/],
   ])("exits 1 on %j", async (args, message) => {
     const { code, err } = await capture(run, args);
     expect(code).toBe(1);

@@ -64,7 +64,7 @@ describe("score", () => {
   it.each([
     [["--setting", "open"], /--predictions is missing/],
     [["--predictions", path, "--setting", "half"], /--setting is "half"; expected closed or open/],
-    [["--predictions", join(folder, "none.jsonl"), "--setting", "open"], /cannot read .*none\.jsonl: no such file/],
+    [["--predictions", join(folder, "none.jsonl"), "--setting", "open"], /none\.jsonl: cannot be read: no such file/],
     [["--predictions", path, "--setting", "open", "--wrong"], /--wrong/],
     [["--predictions", file("empty.jsonl", []), "--setting", "open"], /no row could be scored/],
   ])("exits 1 on %j", async (args, message) => {

@@ -55,7 +55,7 @@ describe("loadSettings", () => {
   });
 
   it.each([
-    ["rl.stepz=3", /unknown setting "rl\.stepz"; known here: rl\.steps, rl\.groupsPerStep, /],
+    ["rl.stepz=3", /unknown setting "rl\.stepz"; did you mean rl\.steps\? Known here: rl\.steps, rl\.groupsPerStep, /],
     ["nothing=3", /unknown setting "nothing"; known here: run, seed, benchmark, /],
     ["rl=3", /unknown setting "rl"/],
     ["rx.steps=3", /unknown setting "rx\.steps"/],

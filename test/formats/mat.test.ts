@@ -65,6 +65,6 @@ describe("MAT-files", () => {
         expect((error as Error).message).toMatch(/^x\.mat: /);
       }
     }
-    expect(() => readMat("nowhere.mat")).toThrow("nowhere.mat: cannot be read (ENOENT)");
+    expect(() => readMat("nowhere.mat")).toThrow("nowhere.mat: cannot be read: no such file or folder");
   });
 });

@@ -202,9 +202,9 @@ describe("sharegpt", () => {
   it("names a file that is missing, truncated or no list", () => {
     const at = path.join(folder, "bad.json");
     writeFileSync(at, readFileSync(file, "utf8").slice(0, 60));
-    expect(() => readSharegpt(at)).toThrow(`${at}: can't be read as JSON`);
+    expect(() => readSharegpt(at)).toThrow(`${at}: no valid JSON`);
     writeFileSync(at, "{}");
     expect(() => readSharegpt(at)).toThrow(`${at}: expected a JSON list of records`);
-    expect(() => readSharegpt(path.join(folder, "none.json"))).toThrow(/none\.json: can't be read as JSON \(.*ENOENT/);
+    expect(() => readSharegpt(path.join(folder, "none.json"))).toThrow(/none\.json: cannot be read: no such file or folder/);
   });
 });

@@ -114,7 +114,7 @@ describe("a bad checkpoint is refused, naming file and tensor, and leaves nothin
       "no config",
       "fixture-tied",
       (d) => fs.rmSync(path.join(d, "config.json")),
-      /config\.json: can't be read \(ENOENT\)/,
+      /config\.json: cannot be read: no such file or folder/,
     ],
     [
       "broken JSON",

@@ -63,11 +63,17 @@ describe("parseAssignment", () => {
   ])("refuses %j, saying what is allowed", (assignment, message) => expect(() => of(assignment)).toThrow(message));
 
   it.each([
-    ["rl.stepz=3", 'unknown setting "rl.stepz"; known here: rl.steps, rl.topP, rl.schedule (docs/settings.md)'],
-    ["sed=3", 'unknown setting "sed"; known here: run, model, seed (docs/settings.md)'],
-    ["rl=3", 'unknown setting "rl"; known here: run, model, seed'],
-    ["steps=3", 'unknown setting "steps"; known here: run, model, seed'],
-    ["rx.steps=3", "known here: run, model, seed, rl.steps, rl.topP, rl.schedule, sft.epochs (docs/settings.md)"],
+    [
+      "rl.stepz=3",
+      'unknown setting "rl.stepz"; did you mean rl.steps? Known here: rl.steps, rl.topP, rl.schedule (docs/settings.md)',
+    ],
+    ["sed=3", 'unknown setting "sed"; did you mean seed? Known here: run, model, seed (docs/settings.md)'],
+    ["rl=3", 'unknown setting "rl"; known here: rl.steps, rl.topP, rl.schedule (docs/settings.md)'],
+    ["steps=3", 'unknown setting "steps"; did you mean rl.steps? Known here: run, model, seed'],
+    [
+      "rx.steps=3",
+      "did you mean rl.steps? Known here: run, model, seed, rl.steps, rl.topP, rl.schedule, sft.epochs (docs/settings.md)",
+    ],
     ["seed.x=3", 'unknown setting "seed.x"'],
     ["rl.steps.default=3", 'unknown setting "rl.steps.default"'],
     ["__proto__.x=1", 'unknown setting "__proto__.x"'],

@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as path from "node:path";
+import { readJson } from "../../util/files";
 import { readEmojiFgvr, type EmojiFgvrFiles } from "./load";
-import { packageVersion, readJson } from "./packages";
+import { packageVersion } from "./packages";
 import { cacheFolder, dataFolder } from "./paths";
 import { encodePng, rasterise, rendererVersion } from "./render";
 import { writeWhole } from "./write";

@@ -1,6 +1,7 @@
 /** Reads and checks the committed files. Every error names the file and the field. */
 import * as path from "node:path";
-import { ICON_NAME, readJson } from "./packages";
+import { readJson } from "../../util/files";
+import { ICON_NAME } from "./packages";
 import { ROLES, type Concept, type DesignerRole, type Domain, type Style, type StyleInfo } from "./types";
 
 /** `1f431`, `1f1eb-1f1f7`: ids become file names. */

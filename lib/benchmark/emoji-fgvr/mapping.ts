@@ -4,8 +4,9 @@
  * names clash (its `cat` is the cat's face, `catside` the cat), so that set only takes names that agree exactly and
  * follows the corrections below.
  */
-import { iconSet, plainHexcode, resolveIcon, readJson, packageFolder } from "./packages";
 import * as path from "node:path";
+import { readJson } from "../../util/files";
+import { iconSet, plainHexcode, resolveIcon, packageFolder } from "./packages";
 
 /** One emoji of `emojibase-data`, with the icon that draws it in each set. */
 export interface MappedEmoji {

@@ -2,8 +2,9 @@
  * The npm packages Emoji-FGVR is drawn from, read from `node_modules` and from nowhere else: one Iconify icon set per
  * `@iconify-json/*` package, and `emojibase-data`.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import * as path from "node:path";
+import { readJson } from "../../util/files";
 import { repositoryRoot } from "../../util/root";
 
 /** What of an Iconify icon is used here; sizes are in the units of the icon's own view box. */
@@ -42,21 +43,6 @@ export function packageFolder(name: string): string {
   if (!existsSync(path.join(folder, "package.json")))
     throw new Error(`package "${name}" is not installed (looked in ${folder}): run \`npm start\` or \`npm ci\``);
   return folder;
-}
-
-/** Parses a JSON file; the error says which file and why. */
-export function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`${file}: cannot be read (${(error as Error).message})`);
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new Error(`${file}: is not valid JSON, it may be truncated (${(error as Error).message})`);
-  }
 }
 
 /** The version a package declares. */

@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import * as path from "node:path";
 import { isPublishedName } from "../../formats/set-names";
+import { fileReason } from "../../util/file-errors";
 import { foldIn, random } from "../../util/random";
 import { collectImages, folderName, isClutter, joined } from "./paths";
 import type { Place } from "./row-reader";
@@ -104,9 +105,7 @@ function portionFolders(root: string): { folder: string; portion: Portion | null
   try {
     top = entries(root).folders;
   } catch (error) {
-    throw new Error(
-      `${root}: cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"}); a folder with one folder per class expected`,
-    );
+    throw new Error(`${root}: cannot be read: ${fileReason(error)}; a folder with one folder per class expected`);
   }
   const divided = top.length > 0 && top.every((folder) => Object.hasOwn(PORTION_FOLDERS, folder.toLowerCase()));
   return divided

@@ -16,12 +16,9 @@ import { saveFigures } from "../../report/static-figures";
 import type { TableRow } from "../../report/tables";
 
 /** A run's rows of a kind (`predictions`, `baselines`); none where the folder is missing or empty. */
-export async function readRunRows(
-  settings: Pick<Settings, "run">,
-  kind: "predictions" | "baselines",
-): Promise<PredictionRow[]> {
+export function readRunRows(settings: Pick<Settings, "run">, kind: "predictions" | "baselines"): PredictionRow[] {
   const folder = path.join(runFolder(settings), kind);
-  return existsSync(folder) ? (await readPredictions(folder)).rows : [];
+  return existsSync(folder) ? readPredictions(folder).rows : [];
 }
 
 /**
@@ -40,12 +37,12 @@ export function readPublished(settings: Pick<Settings, "run">, name: "contrastiv
  * @throws Error where the run has no baselines
  */
 export async function publishContrastive({ settings, benchmark }: RunHome): Promise<string> {
-  const baselines = await readRunRows(settings, "baselines");
+  const baselines = readRunRows(settings, "baselines");
   if (baselines.length === 0)
     throw new Error(
       `${runFolder(settings)}/baselines: nothing there; npm run -s fine-r1 -- contrastive --run ${settings.run} makes it`,
     );
-  const methods = overview([...(await readRunRows(settings, "predictions")), ...baselines]);
+  const methods = overview([...readRunRows(settings, "predictions"), ...baselines]);
   await saveFigures(
     [
       {

@@ -42,7 +42,10 @@ export function probedMethods(
   return { found: methods.filter(isThere) as Method[], absent };
 }
 
-/** Runs all probes on saved models; nothing is trained but the probes. Writes `probes/probes.json` under the run. */
+/**
+ * Runs all probes on the saved models and writes `probes/probes.json` under the run. A model that was saved under other
+ * settings or code is trained again first.
+ */
 export async function runProbes(
   experiment: Experiment,
   methods: readonly string[],

@@ -225,7 +225,7 @@ describe("folder per class", () => {
     ]);
     mkdirSync(path.join(root, "train/b"));
     expect(() => readFolders(root)).toThrow(/train\/b: no image in this class/);
-    expect(() => readFolders(path.join(folder, "nowhere"))).toThrow(/cannot be read \(ENOENT\)/);
+    expect(() => readFolders(path.join(folder, "nowhere"))).toThrow(/cannot be read: no such file/);
     expect(() => readFolders(root, { testShare: 1 })).toThrow(/testShare is 1/);
   });
 });
