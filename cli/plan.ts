@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { gib, hostMemory, rlPhases, sftPhases, type RowSizes } from "../lib/experiment/plan";
 import { readJson } from "../lib/util/files";
+import { storedWeightBytes } from "../lib/model/checkpoint";
 import { parseConfig, type ModelConfig } from "../lib/model/config";
 import { loraConfig } from "../lib/experiment/models";
 import { parseLoraConfig, type LoraConfig } from "../lib/model/lora-config";
@@ -53,12 +54,13 @@ export function run(options: PlanOptions): Promise<number> {
     promptSizes(options, config, limit),
   );
   const responseTokens = settings.rl.maxNewTokens;
+  const planned = { config, lora, storedBytes: storedWeightBytes(model) };
   const phases = [
-    ...sftPhases(config, settings, lora, {
+    ...sftPhases(planned, settings, {
       ...inSft,
       responseTokens: Math.max(1, Math.min(responseTokens, settings.sft.maxLength - inSft.promptTokens)),
     }),
-    ...rlPhases(config, settings, lora, { ...inRl, responseTokens }),
+    ...rlPhases(planned, settings, { ...inRl, responseTokens }),
   ];
   const memory = options.memory === undefined ? hostMemory() : GIB * options.memory;
   const tooBig = phases.filter(({ bytes }) => bytes > memory);

@@ -1,6 +1,7 @@
 /** One stage of the rehearsal: `tools/rehearsal-stage.ts STAGE NAME=VALUE…`; its last line is a JSON report. */
 import { readFileSync } from "node:fs";
 import { disposeTree } from "../lib/engine/tree";
+import { cotData } from "../lib/experiment/cot";
 import { evaluate } from "../lib/experiment/evaluate";
 import { openExperiment } from "../lib/experiment/open";
 import { rlModel } from "../lib/experiment/rl";
@@ -17,7 +18,21 @@ function peakGib(): number {
 
 const watch: Watch = { onProgress: (done, total, note) => void process.stderr.write(`  ${done}/${total} ${note}\n`) };
 
+/** What the memory plans of the stage said, GiB, the largest phase. */
+let plannedGib = 0;
+
+function say(message: string): void {
+  process.stderr.write(`  ${message}\n`);
+  if (!message.startsWith("memory: ")) return;
+  for (const [, gib] of message.split(";")[0].matchAll(/ ([\d.]+) GiB/g))
+    plannedGib = Math.max(plannedGib, Number(gib));
+}
+
 const WORK: Record<string, (experiment: Experiment) => Promise<Record<string, unknown>>> = {
+  records: async (experiment) => {
+    const { records } = await cotData(experiment, watch);
+    return { records: records.length };
+  },
   similarity: async (experiment) => {
     const neighbours = await experiment.neighbours();
     const [first] = experiment.benchmark.subcategories();
@@ -42,10 +57,10 @@ const WORK: Record<string, (experiment: Experiment) => Promise<Record<string, un
 
 async function main([stage, ...set]: string[]): Promise<void> {
   const settings = loadSettings({ scale: "paper", set, environment: {} });
-  const experiment = await openExperiment(settings, { say: (message) => void process.stderr.write(`  ${message}\n`) });
+  const experiment = await openExperiment(settings, { say });
   const result = await WORK[stage](experiment);
   experiment.close();
-  console.log(JSON.stringify({ peakGib: peakGib(), result }));
+  console.log(JSON.stringify({ peakGib: peakGib(), plannedGib: plannedGib > 0 ? plannedGib : null, result }));
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -109,10 +109,12 @@ interface StageReport {
   stage: string;
   seconds: number;
   peakGib: number;
+  /** What the memory plan said before the model was loaded; null where a stage has none. */
+  plannedGib: number | null;
   result: Record<string, unknown>;
 }
 
-const STAGES = ["similarity", "sft", "tapo", "evaluate"] as const;
+const STAGES = ["records", "similarity", "sft", "tapo", "evaluate"] as const;
 
 /** Runs a stage in a process of its own. @throws Error where it fails */
 function run(stage: (typeof STAGES)[number]): StageReport {
@@ -125,8 +127,11 @@ function run(stage: (typeof STAGES)[number]): StageReport {
     maxBuffer: 2 ** 26,
   });
   if (status !== 0) throw new Error(`rehearsal: ${stage} ended with exit code ${status}\n${stdout}`);
-  const { peakGib, result } = JSON.parse(stdout.trim().split("\n").pop()!) as Omit<StageReport, "stage" | "seconds">;
-  const report = { stage, seconds: Math.round((performance.now() - begun) / 100) / 10, peakGib, result };
+  const { peakGib, plannedGib, result } = JSON.parse(stdout.trim().split("\n").pop()!) as Omit<
+    StageReport,
+    "stage" | "seconds"
+  >;
+  const report = { stage, seconds: Math.round((performance.now() - begun) / 100) / 10, peakGib, plannedGib, result };
   console.log(`${stage}: ${report.seconds} s, peak ${peakGib} GiB, ${JSON.stringify(result)}`);
   if (peakGib > LIMIT_GIB) throw new Error(`rehearsal: ${stage} held ${peakGib} GiB, more than ${LIMIT_GIB}`);
   return report;

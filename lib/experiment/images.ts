@@ -6,6 +6,7 @@ import type { AlphaMode, PixelLimits } from "../processor/image-processor";
 import { imageGrid } from "../processor/image-size";
 import type { Processor } from "../processor/processor";
 import { photographs, type RunImages } from "../train/images";
+import { fileReason } from "../util/file-errors";
 
 /**
  * An image as a stage has it: a file, its bytes, or a file at the size of another one (a triplet's images need one
@@ -61,7 +62,7 @@ export async function openImages(
     try {
       grids.set(name, await imageGrid(processor.imageConfig, sized(source), limits));
     } catch (error) {
-      const reason = `can't be read as an image (${(error as Error).message.split("\n")[0]})`;
+      const reason = `can't be read as an image (${fileReason(error)})`;
       if (!onBadImage) throw new Error(`${name}: ${reason}`);
       onBadImage(name, reason);
     }

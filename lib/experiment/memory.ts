@@ -1,7 +1,15 @@
 /** The memory plan of a stage, told before a model is loaded. */
-import { gib, hostMemory } from "./plan";
+import { storedWeightBytes } from "../model/checkpoint";
 import type { Phase } from "../model/memory-plan";
+import { loraConfig } from "./models";
+import { gib, hostMemory, type PlannedModel } from "./plan";
+import { modelFolder } from "./run";
 import type { Experiment } from "./types";
+
+/** What an experiment trains. */
+export function plannedModel({ config, settings }: Pick<Experiment, "config" | "settings">): PlannedModel {
+  return { config, lora: loraConfig(settings), storedBytes: storedWeightBytes(modelFolder(settings)) };
+}
 
 /**
  * Says what each phase needs, on one line.

@@ -2,7 +2,13 @@
 import { totalmem } from "node:os";
 import type { ModelConfig } from "../model/config";
 import type { LoraConfig } from "../model/lora-config";
-import { generationPhase, parameterCounts, trainingPhase, type Phase } from "../model/memory-plan";
+import {
+  generationPhase,
+  parameterCounts,
+  trainingPhase,
+  type ParameterCounts,
+  type Phase,
+} from "../model/memory-plan";
 import type { Settings } from "./settings";
 
 /** The longest row of a stage. */
@@ -14,20 +20,27 @@ export interface RowSizes {
   imagePatches: number;
 }
 
+/** What is trained: a whole model, or an adapter beside its weights. */
+export interface PlannedModel {
+  config: ModelConfig;
+  lora: LoraConfig | null;
+  /** Bytes of each weight (`storedWeightBytes`); a model that is trained whole is in float32 all the same. */
+  storedBytes: 2 | 4;
+}
+
+function countsOf({ config, lora, storedBytes }: PlannedModel, visionTrained: boolean): ParameterCounts {
+  return { ...parameterCounts(config, lora, visionTrained), weightBytes: lora ? storedBytes : 4 };
+}
+
 /** An SFT step: the rows of one part of a mini-batch, computed at once. */
-export function sftPhases(
-  config: ModelConfig,
-  { sft }: Pick<Settings, "sft">,
-  lora: LoraConfig | null,
-  sizes: RowSizes,
-): Phase[] {
+export function sftPhases(model: PlannedModel, { sft }: Pick<Settings, "sft">, sizes: RowSizes): Phase[] {
   const rows = Math.ceil(sft.batchSize / sft.gradientAccumulationSteps);
   const visionTrained = sft.visionLearningRateScale > 0;
   return [
     trainingPhase(
       "SFT step",
-      config,
-      parameterCounts(config, lora, visionTrained),
+      model.config,
+      countsOf(model, visionTrained),
       { ...sizes, rows, images: rows },
       1,
       visionTrained,
@@ -37,14 +50,10 @@ export function sftPhases(
 }
 
 /** Sampling, and a TAPO update: the groups of one part of a mini-batch. */
-export function rlPhases(
-  config: ModelConfig,
-  { rl }: Pick<Settings, "rl">,
-  lora: LoraConfig | null,
-  sizes: RowSizes,
-): Phase[] {
+export function rlPhases(model: PlannedModel, { rl }: Pick<Settings, "rl">, sizes: RowSizes): Phase[] {
+  const { config } = model;
   const visionTrained = rl.visionLearningRateScale > 0;
-  const counts = parameterCounts(config, lora, visionTrained);
+  const counts = countsOf(model, visionTrained);
   const prompts = rl.promptsPerCall > 0 ? Math.min(rl.promptsPerCall, rl.groupsPerGeneration) : rl.groupsPerGeneration;
   const sources = rl.positiveGenerations > 0 ? 2 : 1; // a prompt is read with its anchor, and with its positive
   const rows = prompts * rl.numGenerations;

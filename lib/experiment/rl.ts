@@ -17,8 +17,8 @@ import { foldIn, random } from "../util/random";
 import { repositoryRoot } from "../util/root";
 import { trained } from "./cot";
 import { limitsOf, openImages, type ImageSizes, type ImageSource, type ImageSources } from "./images";
-import { assertFits } from "./memory";
-import { loraConfig, startOfTraining, trainedModel, type Trained } from "./models";
+import { assertFits, plannedModel } from "./memory";
+import { startOfTraining, trainedModel, type Trained } from "./models";
 import { rlPhases } from "./plan";
 import { sftModel } from "./sft";
 import type { Watch } from "./stage";
@@ -158,7 +158,7 @@ export function rlModel(
   method: RlMethod,
   { onProgress, signal, onLog }: Watch & { onLog?: (log: RlLog) => void } = {},
 ): Promise<Trained<RlLog>> {
-  const { settings, config, benchmark } = experiment;
+  const { settings, benchmark } = experiment;
   return trainedModel<RlLog>(experiment, {
     method,
     settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"],
@@ -170,7 +170,7 @@ export function rlModel(
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;
         const sizes = { promptTokens, responseTokens: settings.rl.maxNewTokens, imagePatches: largest.imagePatches };
-        assertFits(experiment, rlPhases(config, settings, loraConfig(settings), sizes));
+        assertFits(experiment, rlPhases(plannedModel(experiment), settings, sizes));
       }
       const initial = await startingPolicy(experiment, { onProgress, signal });
       const result = await trainRl(withoutDropout(initial), bench, settings.rl, {

@@ -13,8 +13,8 @@ import type { Workbench } from "../train/workbench";
 import { foldIn, random } from "../util/random";
 import { cotData, trained } from "./cot";
 import { limitsOf, openImages, type ImageSizes } from "./images";
-import { assertFits } from "./memory";
-import { loraConfig, startOfTraining, trainedModel, type Trained } from "./models";
+import { assertFits, plannedModel } from "./memory";
+import { startOfTraining, trainedModel, type Trained } from "./models";
 import { sftPhases } from "./plan";
 import type { Watch } from "./stage";
 import type { CotResult, Experiment } from "./types";
@@ -108,7 +108,7 @@ export function sftModel(
   method: SftMethod,
   { onProgress, signal }: Watch = {},
 ): Promise<Trained<SftLog>> {
-  const { settings, benchmark, config } = experiment;
+  const { settings, benchmark } = experiment;
   return trainedModel<SftLog>(experiment, {
     method,
     settings: ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"],
@@ -134,7 +134,7 @@ export function sftModel(
           responseTokens: Math.max(0, longest - promptTokens),
           imagePatches: largest.imagePatches,
         };
-        assertFits(experiment, sftPhases(config, settings, loraConfig(settings), sizes));
+        assertFits(experiment, sftPhases(plannedModel(experiment), settings, sizes));
       }
       return trainSft(startOfTraining(experiment), bench, settings.sft, {
         conversations: kept,

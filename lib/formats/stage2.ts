@@ -14,6 +14,7 @@ import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { decodeImage, reasonOf, uprightImage, uprightSize } from "../processor/image-decode";
 import { specialTokenIn } from "../processor/special-tokens";
 import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
+import { fileReason } from "../util/file-errors";
 import type { OnBadRow } from "../util/lines";
 
 /** A file's bytes as they are (JPEG, PNG, …), and the name it had. */
@@ -234,8 +235,7 @@ async function asParquet<T>(file: string, where: string, read: () => Promise<T>)
   try {
     return await read();
   } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
-    throw new Error(`${file}: can't be read as parquet (${where}${reason})`, { cause: error });
+    throw new Error(`${file}: can't be read as parquet (${where}${fileReason(error)})`, { cause: error });
   }
 }
 

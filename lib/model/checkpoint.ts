@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
-import { readJson } from "../util/files";
+import { readJson, readJsonObject } from "../util/files";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -111,6 +111,22 @@ function dropTiedHead(head: Place, places: Map<string, Place>): void {
     );
   }
   places.delete("lm_head.weight");
+}
+
+/**
+ * Bytes of each weight under `dtype: "auto"`: 2 where every tensor of the directory is stored in bfloat16, else 4.
+ * Without weights, which a memory plan does not need, `torch_dtype` (or `dtype`) of config.json says it.
+ */
+export function storedWeightBytes(dir: string): 2 | 4 {
+  const hasWeights = ["model.safetensors", "model.safetensors.index.json"].some((name) =>
+    fs.existsSync(path.join(dir, name)),
+  );
+  if (hasWeights) {
+    const dtypes = readHeaders(dir).flatMap(({ entries }) => Object.values(entries).map(({ dtype }) => dtype));
+    return dtypes.every((dtype) => dtype === "BF16") ? 2 : 4;
+  }
+  const { torch_dtype, dtype } = readJsonObject(path.join(dir, "config.json"));
+  return (torch_dtype ?? dtype) === "bfloat16" ? 2 : 4;
 }
 
 /** A directory's configuration, without its weights. @throws Error naming file and field */

@@ -44,6 +44,8 @@ export interface ParameterCounts {
   model: number;
   adapter: number;
   trained: number;
+  /** Bytes of each of the model's: 2 where an adapter is trained beside bfloat16 weights. Default 4. */
+  weightBytes?: 2 | 4;
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -91,6 +93,13 @@ export function visionActivations({ vision }: ModelConfig, patches: number): num
 /** Floats of the keys and values of `tokens`. */
 export const cacheFloats = ({ text }: ModelConfig, tokens: number): number =>
   2 * text.numHiddenLayers * text.numKeyValueHeads * text.headDim * tokens;
+
+/** The weights' line: the adapter is always in float32. */
+function weightsItem({ model, adapter, weightBytes = FLOAT }: ParameterCounts): PlanItem {
+  const bytes = weightBytes * model + FLOAT * adapter;
+  if (weightBytes === FLOAT) return { name: "weights", bytes, how: `${model + adapter} parameters in float32` };
+  return { name: "weights", bytes, how: `${model} parameters in bfloat16, ${adapter} in float32` };
+}
 
 const phase = (name: string, items: PlanItem[]): Phase => ({
   name,
@@ -152,11 +161,7 @@ export function trainingPhase(
   const scored = rows * passes * responseTokens;
   const layers = recompute ? ", inputs of layers only" : "";
   const held: PlanItem[] = [
-    {
-      name: "weights",
-      bytes: FLOAT * (counts.model + counts.adapter),
-      how: `${counts.model + counts.adapter} parameters in float32`,
-    },
+    weightsItem(counts),
     {
       name: "gradients",
       bytes: FLOAT * counts.trained,
@@ -213,11 +218,7 @@ export function generationPhase(
   const { rows, promptTokens, responseTokens } = shape;
   const prompts = Math.ceil(rows / perPrompt);
   return phase(name, [
-    {
-      name: "weights",
-      bytes: FLOAT * (counts.model + counts.adapter),
-      how: `${counts.model + counts.adapter} parameters in float32`,
-    },
+    weightsItem(counts),
     {
       name: "prompts' attention",
       bytes: 2 * FLOAT * prompts * config.text.numAttentionHeads * promptTokens ** 2,

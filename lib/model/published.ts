@@ -35,6 +35,7 @@ export function publishedConfigJson(name: PublishedName): Record<string, unknown
   return {
     model_type: "qwen2_5_vl",
     ...decoder,
+    torch_dtype: "bfloat16",
     max_position_embeddings: 128000,
     rms_norm_eps: 1e-6,
     rope_theta: 1000000,

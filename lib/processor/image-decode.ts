@@ -4,6 +4,7 @@
  */
 import { open, readFile } from "node:fs/promises";
 import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp";
+import { fileReason } from "../util/file-errors";
 import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
 import { BMP_HEADER_BYTES, bmpSize, decodeBmp, isBmp } from "./image-bmp";
 import type { Pixels } from "./image-pixels";
@@ -28,7 +29,7 @@ async function named<T>(source: string | Uint8Array, read: () => Promise<T>): Pr
     return await read();
   } catch (error) {
     const name = typeof source === "string" ? source : `image of ${source.length} bytes`;
-    const reason = (error as Error).message.split("\n")[0];
+    const reason = fileReason(error);
     throw new Error(`${name}: can't be read as an image (${reason})`, { cause: new Error(reason) });
   }
 }

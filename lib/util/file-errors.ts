@@ -13,8 +13,8 @@ const WORDS: Readonly<Record<string, string>> = {
   EMFILE: "too many open files; raise the limit (ulimit -n)",
 };
 
-/** The reason of a file system's error: `no such file or folder`. Other errors are their message. */
+/** The reason of a file system's error: `no such file or folder`. Of other errors the first line of their message. */
 export function fileReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  return (code === undefined ? undefined : WORDS[code]) ?? code ?? message ?? String(error);
+  return (code === undefined ? undefined : WORDS[code]) ?? message.split("\n")[0];
 }

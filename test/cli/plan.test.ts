@@ -1,3 +1,5 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { capture, command } from "./capture";
@@ -23,6 +25,22 @@ describe("plan", () => {
     expect((await capture(run, [...model, "--scale", "default", "--set", "lora.rank=4"])).out).toMatch(
       /an adapter of rank 4/,
     );
+  });
+  it("holds a base that is stored in bfloat16 as it is beside an adapter, in float32 where it is trained itself", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "plan-"));
+    const own = join(folder, "model");
+    cpSync(model[1], own, { recursive: true });
+    rmSync(join(own, "model.safetensors"));
+    const config = JSON.parse(readFileSync(join(own, "config.json"), "utf8")) as object;
+    const weights = async (dtype: string, ...more: string[]): Promise<string> => {
+      writeFileSync(join(own, "config.json"), JSON.stringify({ ...config, torch_dtype: dtype }));
+      return /weights .*/.exec((await capture(run, ["--model", own, "--scale", "default", ...more])).out)![0];
+    };
+    const adapter = ["--set", "lora.rank=4"];
+    expect(await weights("bfloat16", ...adapter)).toMatch(/\d+ parameters in bfloat16, \d+ in float32/);
+    expect(await weights("bfloat16")).toMatch(/\d+ parameters in float32/);
+    expect(await weights("float16", ...adapter)).toMatch(/\d+ parameters in float32/);
+    rmSync(folder, { recursive: true });
   });
   it("takes the paper's scale for a model that is not the shipped base, and the row length of the settings", async () => {
     const { out } = await capture(run, [...model, "--memory", "64"]);

@@ -205,6 +205,8 @@ describe("sharegpt", () => {
     expect(() => readSharegpt(at)).toThrow(`${at}: no valid JSON`);
     writeFileSync(at, "{}");
     expect(() => readSharegpt(at)).toThrow(`${at}: expected a JSON list of records`);
-    expect(() => readSharegpt(path.join(folder, "none.json"))).toThrow(/none\.json: cannot be read: no such file or folder/);
+    expect(() => readSharegpt(path.join(folder, "none.json"))).toThrow(
+      /none\.json: cannot be read: no such file or folder/,
+    );
   });
 });

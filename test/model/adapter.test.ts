@@ -102,7 +102,7 @@ describe("an adapter's directory", () => {
 
   const q = "base_model.model.model.language_model.layers.0.self_attn.q_proj";
   it.each<[string, (dir: string) => void, RegExp]>([
-    ["no config", (d) => fs.rmSync(path.join(d, "adapter_config.json")), /adapter_config\.json: can't be read/],
+    ["no config", (d) => fs.rmSync(path.join(d, "adapter_config.json")), /adapter_config\.json: cannot be read/],
     [
       "no weights",
       (d) => fs.rmSync(path.join(d, "adapter_model.safetensors")),
@@ -194,7 +194,7 @@ describe("an adapter's directory", () => {
     );
     expect(tf.memory().numTensors).toBe(before);
     expect((await capture(generate, [...args, "--adapter", path.join(tied, "model")])).err).toMatch(
-      /adapter_config\.json: can't be read/,
+      /adapter_config\.json: cannot be read/,
     );
   });
 });

@@ -29,6 +29,17 @@ describe("the memory plan, by hand", () => {
     expect(parameterCounts(config, lora, true)).toEqual({ model: all, adapter: 768, trained: 768 });
     expect(parameterCounts(config, lora, false)).toEqual({ model: all, adapter: 768, trained: 384 });
   });
+  it("counts two bytes a weight where an adapter is trained beside bfloat16, and four of the adapter", () => {
+    const counts = { model: 1000, adapter: 10, trained: 10, weightBytes: 2 } as const;
+    const shape = { rows: 1, promptTokens: 3, responseTokens: 2, images: 1, imagePatches: 16 };
+    for (const phase of [
+      trainingPhase("step", config, counts, shape, 1, false),
+      generationPhase("rollouts", config, counts, shape, 1),
+    ]) {
+      expect(bytes(phase, "weights")).toBe(2 * 1000 + 4 * 10);
+      expect(phase.items[0].how).toBe("1000 parameters in bfloat16, 10 in float32");
+    }
+  });
   it("counts activations and caches", () => {
     // per token: 6 * 32 + 2 * 16 + 4 * 5 + 4 * 48 = 436; 2 layers, 5 tokens
     expect(decoderActivations(config, 5)).toBe(2 * 5 * 436);

@@ -153,5 +153,5 @@ describe("loadProcessor", () => {
       /1 image placeholders for 0 images/,
     );
   });
-  it("names a missing file", () => expect(() => loadProcessor(scratch)).toThrow(/tokenizer\.json: can't be read/));
+  it("names a missing file", () => expect(() => loadProcessor(scratch)).toThrow(/tokenizer\.json: cannot be read/));
 });

@@ -35,7 +35,7 @@ describe("imageDataUri", () => {
   });
   it("names a file that is missing, no image or cut off", async () => {
     await expect(imageDataUri(path.join(folder, "none.png"))).rejects.toThrow(
-      /none\.png: can't be read as an image \(ENOENT/,
+      /none\.png: can't be read as an image \(no such file/,
     );
     const file = path.join(folder, "cut.png");
     const whole = await picture.clone().png().toBuffer();

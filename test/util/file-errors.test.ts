@@ -19,8 +19,10 @@ describe("fileReason", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  it("gives the code it has no words for, and the message of what has no code", () => {
-    expect(fileReason(Object.assign(new Error("x"), { code: "EXDEV" }))).toBe("EXDEV");
-    expect(fileReason(new Error("no idea"))).toBe("no idea");
+  it("gives the first line of a message it has no words for", () => {
+    expect(fileReason(Object.assign(new Error("incorrect header check"), { code: "Z_DATA_ERROR" }))).toBe(
+      "incorrect header check",
+    );
+    expect(fileReason(new Error("no idea\nat all"))).toBe("no idea");
   });
 });
