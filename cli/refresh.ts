@@ -1,8 +1,16 @@
-/** `refresh`: the main job, its figures copied to `figures/`, and the documents' results blocks made from them. */
+/**
+ * `refresh`: the main job, its figures copied to `figures/`, the outputs of its notebooks put into `notebooks/`, and the
+ * documents' results blocks made from them.
+ */
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import * as path from "node:path";
+import { openBenchmark } from "../lib/benchmark/open";
+import { provenance } from "../lib/experiment/identity";
+import { loadSettings } from "../lib/experiment/settings";
 import { resultsBlock, shortResultsBlock, writeBlocks } from "../lib/report/readme";
 import { repositoryRoot } from "../lib/util/root";
+import { publishNotebooks } from "../tools/notebooks/publish";
+import { allNotebooks } from "../tools/notebooks/run";
 import type { RefreshOptions } from "./commands/refresh";
 import { run as contrastive } from "./contrastive";
 import { print } from "./output";
@@ -37,6 +45,15 @@ function publish(figures: string): void {
   for (const name of readdirSync(made)) copyFileSync(path.join(made, name), path.join(figures, name));
 }
 
+/** Puts the outputs of the run `main` into `notebooks/`. */
+async function publishOutputs(): Promise<void> {
+  const settings = loadSettings({ scale: MAIN.scale, run: MAIN.run, environment: {} });
+  const { fingerprint } = await openBenchmark({ benchmark: settings.benchmark });
+  const executed = path.join(repositoryRoot(), "data/runs/main/notebooks");
+  const published = await publishNotebooks(allNotebooks(), executed, provenance(settings, fingerprint));
+  print(`${published.length} notebooks: outputs written`);
+}
+
 export async function run({ readmeOnly }: RefreshOptions): Promise<number> {
   const root = repositoryRoot();
   const figures = path.join(root, "figures");
@@ -44,6 +61,7 @@ export async function run({ readmeOnly }: RefreshOptions): Promise<number> {
     const code = await make(figures);
     if (code !== 0) return code;
     publish(figures);
+    await publishOutputs();
   }
   writeBlocks(root, { results: resultsBlock(figures), "results in short": shortResultsBlock(figures) });
   print("README.md, docs/results.md: results written");

@@ -1,5 +1,5 @@
 /**
- * Plotly figures as SVG without a system browser: kaleido 0.2.1, a pip wheel of the project's `.venv`, carries its own.
+ * Plotly figures as SVG or PNG without a system browser: kaleido 0.2.1, a pip wheel of the project's `.venv`, carries its own.
  * It reads one JSON request a line and answers one JSON line each.
  */
 import { spawn } from "node:child_process";
@@ -45,8 +45,12 @@ function withUids(figure: Figure): Figure {
 
 class Hung extends Error {}
 
+/** What kaleido draws, with the start of its answer: SVG text, or a PNG in base64. */
+const STARTS = { svg: "<svg", png: "iVBOR" } as const;
+type Format = keyof typeof STARTS;
+
 /** One browser, all figures. Rejects with `Hung` where an answer takes longer than `seconds`. */
-async function renderOnce(figures: readonly Figure[], seconds: number): Promise<string[]> {
+async function renderOnce(figures: readonly Figure[], format: Format, seconds: number): Promise<string[]> {
   const root = repositoryRoot();
   const folder = kaleidoFolder(root);
   // Not kaleido's own shell script: that one breaks where the repository's path has a space.
@@ -98,15 +102,16 @@ async function renderOnce(figures: readonly Figure[], seconds: number): Promise<
   };
   try {
     await answer("starting");
-    const svgs: string[] = [];
+    const drawn: string[] = [];
     for (const [i, figure] of figures.entries()) {
       const { width = 700, height = 500 } = figure.layout as { width?: number; height?: number };
-      child.stdin.write(`${JSON.stringify({ format: "svg", width, height, scale: 1, data: withUids(figure) })}\n`);
+      child.stdin.write(`${JSON.stringify({ format, width, height, scale: 1, data: withUids(figure) })}\n`);
       const result = await answer(`drawing figure ${i + 1} of ${figures.length}`);
-      if (!result?.startsWith("<svg")) throw new Error(`kaleido gave no SVG for figure ${i + 1} of ${figures.length}`);
-      svgs.push(canonicalSvg(result));
+      if (!result?.startsWith(STARTS[format]))
+        throw new Error(`kaleido gave no ${format} for figure ${i + 1} of ${figures.length}`);
+      drawn.push(result);
     }
-    return svgs;
+    return drawn;
   } finally {
     child.stdin.end();
     try {
@@ -117,18 +122,27 @@ async function renderOnce(figures: readonly Figure[], seconds: number): Promise<
   }
 }
 
-/**
- * The figures as SVG text; the size is their layout's `width` and `height` (700 x 500 where it has none). A browser
- * that hangs is ended and started again, three times in all.
- * @throws {Error} where kaleido is missing, or refuses a figure, or hangs each time
- */
-export async function renderSvg(figures: readonly Figure[]): Promise<string[]> {
+/** A browser that hangs is ended and started again, three times in all. */
+async function render(figures: readonly Figure[], format: Format): Promise<string[]> {
   if (figures.length === 0) return [];
   for (let attempt = 0; ; attempt++) {
     try {
-      return await renderOnce(figures, PATIENCE[attempt]);
+      return await renderOnce(figures, format, PATIENCE[attempt]);
     } catch (error) {
       if (!(error instanceof Hung) || attempt === PATIENCE.length - 1) throw error;
     }
   }
+}
+
+/**
+ * The figures as SVG text; the size is their layout's `width` and `height` (700 x 500 where it has none).
+ * @throws {Error} where kaleido is missing, or refuses a figure, or hangs each time
+ */
+export async function renderSvg(figures: readonly Figure[]): Promise<string[]> {
+  return (await render(figures, "svg")).map(canonicalSvg);
+}
+
+/** The same as PNG bytes, one pixel for each of the layout's. */
+export async function renderPng(figures: readonly Figure[]): Promise<Buffer[]> {
+  return (await render(figures, "png")).map((base64) => Buffer.from(base64, "base64"));
 }
