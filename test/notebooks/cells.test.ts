@@ -132,7 +132,7 @@ describe("a cell that fails", { timeout: 240_000 }, () => {
     ]);
     expect(cells[2].traceback).toEqual(["RangeError: at 2", "    at cell [3]:5:22"]);
     const trace = cells[3].traceback.join("\n");
-    expect(trace).toMatch(/^Error: \/nowhere\.json: [^\n]*\n {4}at \w+ \(lib\/formats\/[\w-]+\.ts:\d+:\d+\)/);
+    expect(trace).toMatch(/^Error: \/nowhere\.json: [^\n]*\n {4}at \w+ \(lib\/[\w-]+\/[\w-]+\.ts:\d+:\d+\)/);
     expect(trace).toMatch(/\n {4}at cell \[4\]:2:\d+$/);
     expect(cells[4].ename).toBe("Own");
     expect(cells[4].traceback.join("\n")).toMatch(
