@@ -1,9 +1,9 @@
 /** `plan`: what a run of a scale would need in memory with a checkpoint, before any of it is loaded. */
 import * as path from "node:path";
-import { gib, hostMemory, rlPhases, sftPhases, type RowSizes } from "../lib/experiment/plan";
+import { gib, hostMemory, imageTokens, plannedPhases } from "../lib/experiment/plan";
 import { readJson } from "../lib/util/files";
 import { storedWeightBytes } from "../lib/model/checkpoint";
-import { parseConfig, type ModelConfig } from "../lib/model/config";
+import { parseConfig } from "../lib/model/config";
 import { loraConfig } from "../lib/experiment/models";
 import { parseLoraConfig, type LoraConfig } from "../lib/model/lora-config";
 import type { Phase } from "../lib/model/memory-plan";
@@ -21,21 +21,6 @@ function lines({ name, items, bytes }: Phase): string[] {
   ];
 }
 
-/** Sizes of a prompt with one image. @param limit pixels of a stage's settings; 0: the checkpoint's */
-function promptSizes(
-  options: PlanOptions,
-  { vision }: ModelConfig,
-  limit: number,
-): Omit<RowSizes, "responseTokens"> & { imageTokens: number } {
-  const maxPixels = options.maxPixels ?? (limit > 0 ? limit : loadPreprocessorConfig(options.model).maxPixels);
-  const imageTokens = Math.max(1, Math.floor(maxPixels / (vision.patchSize * vision.spatialMergeSize) ** 2));
-  return {
-    promptTokens: imageTokens + options.textTokens,
-    imagePatches: imageTokens * vision.spatialMergeSize ** 2,
-    imageTokens,
-  };
-}
-
 /** The configuration of the adapter that is given. */
 function adapterOf({ adapter }: PlanOptions): LoraConfig | null {
   if (adapter === undefined) return null;
@@ -50,23 +35,17 @@ export function run(options: PlanOptions): Promise<number> {
   const config = parseConfig(readJson(file), file);
   const settings = settingsOf(options);
   const lora = adapterOf(options) ?? loraConfig(settings);
-  const [inSft, inRl] = [settings.sft.maxPixels, settings.rl.maxPixels].map((limit) =>
-    promptSizes(options, config, limit),
+  const [inSft, inRl] = [settings.sft.maxPixels, settings.rl.maxPixels].map(
+    (limit) => options.maxPixels ?? (limit > 0 ? limit : loadPreprocessorConfig(model).maxPixels),
   );
-  const responseTokens = settings.rl.maxNewTokens;
   const planned = { config, lora, storedBytes: storedWeightBytes(model) };
-  const phases = [
-    ...sftPhases(planned, settings, {
-      ...inSft,
-      responseTokens: Math.max(1, Math.min(responseTokens, settings.sft.maxLength - inSft.promptTokens)),
-    }),
-    ...rlPhases(planned, settings, { ...inRl, responseTokens }),
-  ];
+  const { textTokens } = options;
+  const phases = plannedPhases(planned, settings, { maxPixels: { sft: inSft, rl: inRl }, textTokens });
   const memory = options.memory === undefined ? hostMemory() : GIB * options.memory;
   const tooBig = phases.filter(({ bytes }) => bytes > memory);
   const trained = lora ? `an adapter of rank ${lora.rank}` : "the whole model";
   print(
-    `${model}, scale ${settings.scale}, ${trained}; images of at most ${inSft.imageTokens} tokens in SFT, ${inRl.imageTokens} in RL`,
+    `${model}, scale ${settings.scale}, ${trained}; images of at most ${imageTokens(config, inSft)} tokens in SFT, ${imageTokens(config, inRl)} in RL`,
   );
   print(phases.flatMap(lines).join("\n"));
   print(

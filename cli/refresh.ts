@@ -1,6 +1,6 @@
 /**
- * `refresh`: the main job, its figures copied to `figures/`, the outputs of its notebooks put into `notebooks/`, and the
- * documents' results blocks made from them.
+ * `refresh`: the main job, its figures copied to `figures/`, the outputs of its notebooks put into `notebooks/`, and
+ * the documents' results blocks made from them.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import * as path from "node:path";

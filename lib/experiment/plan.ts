@@ -83,6 +83,37 @@ export function rlPhases(model: PlannedModel, { rl }: Pick<Settings, "rl">, size
   ];
 }
 
+/** Longest prompts of a plan, where no data is at hand. */
+export interface PlannedPrompts {
+  /** Pixels of the largest image, by stage. */
+  maxPixels: { sft: number; rl: number };
+  /** Tokens of a prompt's text. */
+  textTokens: number;
+}
+
+/** Tokens of an image of so many pixels. */
+export function imageTokens({ vision }: ModelConfig, maxPixels: number): number {
+  return Math.max(1, Math.floor(maxPixels / (vision.patchSize * vision.spatialMergeSize) ** 2));
+}
+
+/** Every phase of a run, from shapes and settings alone: SFT step, RL generation, TAPO update. */
+export function plannedPhases(model: PlannedModel, settings: Settings, prompts: PlannedPrompts): Phase[] {
+  const sizes = (maxPixels: number): Omit<RowSizes, "responseTokens"> => {
+    const tokens = imageTokens(model.config, maxPixels);
+    return {
+      promptTokens: tokens + prompts.textTokens,
+      imagePatches: tokens * model.config.vision.spatialMergeSize ** 2,
+    };
+  };
+  const [sft, rl] = [sizes(prompts.maxPixels.sft), sizes(prompts.maxPixels.rl)];
+  const responseTokens = settings.rl.maxNewTokens;
+  const room = Math.max(1, Math.min(responseTokens, settings.sft.maxLength - sft.promptTokens));
+  return [
+    ...sftPhases(model, settings, { ...sft, responseTokens: room }),
+    ...rlPhases(model, settings, { ...rl, responseTokens }),
+  ];
+}
+
 /** Bytes of this machine's memory, or of what this process may use of it. */
 export function hostMemory(): number {
   const limit = (process as { constrainedMemory?: () => number }).constrainedMemory?.() ?? 0;

@@ -1,6 +1,6 @@
 /**
- * Plotly figures as SVG or PNG without a system browser: kaleido 0.2.1, a pip wheel of the project's `.venv`, carries its own.
- * It reads one JSON request a line and answers one JSON line each.
+ * Plotly figures as SVG or PNG without a system browser: kaleido 0.2.1, a pip wheel of the project's `.venv`, carries
+ * its own. It reads one JSON request a line and answers one JSON line each.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
