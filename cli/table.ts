@@ -6,13 +6,13 @@ import { resultsTable, resultsToCsv } from "../lib/eval/results";
 import { readPredictions, type PredictionRow } from "../lib/eval/rows";
 import { summariseMethods } from "../lib/eval/summary";
 import { writeAtomically } from "../lib/report/static-figures";
+import { mcnemarTable, overviewTable, summaryTable, toMarkdown } from "../lib/report/tables";
 import { repositoryRoot } from "../lib/util/root";
 import type { TableOptions } from "./commands/table";
 import { note, print } from "./output";
 import { similaritiesOrReason, similarityTable } from "./similarity";
-import { mcnemarTable, overviewTable, summaryTable, toMarkdown } from "../lib/report/tables";
 
-type Predictions = Awaited<ReturnType<typeof readPredictions>>;
+type Predictions = ReturnType<typeof readPredictions>;
 
 /** Folder of the predictions, and the file of the CSV; undefined where none is written. */
 function placesOf({ run: name, predictions, out, baselines }: TableOptions): { directory: string; out?: string } {
@@ -28,7 +28,7 @@ function placesOf({ run: name, predictions, out, baselines }: TableOptions): { d
  * Predictions of the folder, with those of `baselines` beside it where asked.
  * @throws Error under `stop` where a line is bad, or where there is no row
  */
-function read(directory: string, { baselines, onBadRow }: TableOptions): Predictions {
+function read(directory: string, { baselines, onBadRow }: Pick<TableOptions, "baselines" | "onBadRow">): Predictions {
   const beside = path.join(path.dirname(path.resolve(directory)), "baselines");
   const parts = [readPredictions(directory), ...(baselines ? [readPredictions(beside)] : [])];
   const rows = parts.flatMap((part) => part.rows);
@@ -54,15 +54,33 @@ async function similaritySections({ similarity }: TableOptions, rows: readonly P
   ];
 }
 
+/** Methods by closed and open world, seen and unseen. */
+function describeAccuracy({ rows, files, skipped }: Predictions, metric: TableOptions["metric"]): string {
+  return [
+    `${rows.length} predictions in ${files.length} files, ${skipped.length} skipped. Accuracy in % (${metric}), every domain pooled, 95 % intervals over test images`,
+    toMarkdown(overviewTable(overview(rows, metric))),
+  ].join("\n");
+}
+
+/** The end of the main job: accuracies, and where the rest is. @throws Error where the run has no predictions */
+export function printAccuracy(run: string): void {
+  const folder = path.join(repositoryRoot(), "data/runs", run);
+  const predictions = read(path.join(folder, "predictions"), { baselines: false, onBadRow: "stop" });
+  print(describeAccuracy(predictions, "substring"));
+  const shown = (name: string): string => path.relative(process.cwd(), path.join(folder, name));
+  print(`figures: ${shown("figures")}; notebooks with their outputs: ${shown("notebooks")}`);
+  print(`tests of the differences, format and length: npm run -s fine-r1 -- table --run ${run}`);
+}
+
 /** The tables for people. */
-async function describe(options: TableOptions, { rows, files, skipped }: Predictions): Promise<string> {
+async function describe(options: TableOptions, predictions: Predictions): Promise<string> {
   const { metric } = options;
+  const { rows } = predictions;
   const methods = new Set(rows.map((row) => row.method));
   const closed = alwaysFirst(rows.filter((row) => row.setting === "closed"));
   const references = ["sft", "cls-rl"].filter((reference) => methods.has(reference) && methods.size > 1);
   return [
-    `${rows.length} predictions in ${files.length} files, ${skipped.length} skipped. Accuracy in % (${metric}), every domain pooled, 95 % intervals over test images`,
-    toMarkdown(overviewTable(overview(rows, metric))),
+    describeAccuracy(predictions, metric),
     ...(await similaritySections(options, rows)),
     toMarkdown(summaryTable(summariseMethods(rows))),
     `Always the first option, closed world: ${(100 * closed.substring).toFixed(1)} % of ${closed.n}\n`,
