@@ -24,6 +24,9 @@ export interface Rationale {
   prediction: string;
 }
 
+/** Candidates of a rationale, as many as a question has options. */
+const CANDIDATES = 4;
+
 function verdictText({ candidate, matching, missing }: Verdict): string {
   const parts = [
     matching.length > 0 ? `fits ${matching.join(" ")}` : "",
@@ -74,6 +77,20 @@ export function parseRationale(text: string): {
     prediction: match[5],
     answer: match[6],
   };
+}
+
+/**
+ * A rationale whose name is put right: its own analysis, the candidates with `name` among them, no verdict on any, and
+ * `name` as prediction and answer. Null where the text is no rationale.
+ * @param given the options of the question; else the rationale's own candidates
+ */
+export function withName(text: string, name: string, given?: readonly string[]): string | null {
+  const own = parseRationale(text);
+  if (!own) return null;
+  const others = own.candidates.filter((candidate) => candidate !== name);
+  const candidates = given ?? [...new Set([name, ...others])].slice(0, CANDIDATES);
+  const comparison = candidates.map((candidate) => ({ candidate, matching: [], missing: [] }));
+  return formatRationale({ colors: own.colors, concepts: own.concepts, candidates, comparison, prediction: name });
 }
 
 /**

@@ -39,6 +39,8 @@ export interface TeacherCard {
   images: number;
   records: number;
   acceptance_rate: number;
+  /** Records whose name was put right, since no rationale passed. */
+  named: number;
   skipped: number;
   words_per_response: Record<string, number>;
   concepts_per_record: number;
@@ -86,6 +88,7 @@ export function teacherCard(
     images,
     records: data.records.length,
     acceptance_rate: share(data.records.length, images),
+    named: data.named,
     skipped: data.skipped.length,
     words_per_response: lengthHistogram(lengths, BIN),
     concepts_per_record: share(

@@ -60,6 +60,13 @@ export interface TeacherLanguage {
   rationale(question: string, concepts: readonly string[], candidates?: readonly string[]): string;
   /** Visual concepts of a description. */
   concepts(description: string): string[];
+  /** Whether a rationale has the form that is trained; default: the released records' (`rejectionOf`). */
+  isWellFormed?: (rationale: string) => boolean;
+  /**
+   * A rationale with its name put right, for a teacher that knows none of the names: used where not one rationale of
+   * all passes. Null where the text cannot be put right. Default: none, there are no records then.
+   */
+  withName?: (rationale: string, name: string, options?: readonly string[]) => string | null;
 }
 
 /** For models that follow instructions. */
@@ -114,6 +121,8 @@ export interface SetCounts {
 export interface TeacherData {
   records: TeacherRecord[];
   sets: Record<string, SetCounts>;
+  /** Records whose name was put right, as no rationale passed (`TeacherLanguage.withName`): all of them, or none. */
+  named: number;
   /** Images without rationales, and why. */
   skipped: { image: string; reason: string }[];
   /** The visual concepts of each description, by image. */
@@ -249,26 +258,38 @@ export async function buildTeacherCot(
       return language.rationale(of.question, words, candidatesOf(of));
     },
   });
+  const validation = { ...options, isWellFormed: language.isWellFormed };
   const filter = duplicateFilter(options.duplicateShare);
   const records: TeacherRecord[] = [];
+  const keep = (of: CotImage, assistant: string): void => {
+    const user = (direct: boolean): string => prompts.stage1(of.question, { options: of.options, direct });
+    const base = { system: prompts.stage1System, image: of.image };
+    const direct = { ...base, user: user(true), assistant: formatAnswer(of.name) };
+    records.push({ record: { ...base, user: user(false), assistant }, direct, of, concepts: concepts.get(of)! });
+    sets[of.set].records++;
+  };
   for (const of of images) {
     const counts = sets[of.set];
     for (const response of answered.get(of) ?? []) {
       counts.samples++;
-      const rejection = rejectionOf(response, of.name, options) ?? (filter.isNew(response.text) ? null : "duplicate");
+      const rejection =
+        rejectionOf(response, of.name, validation) ?? (filter.isNew(response.text) ? null : "duplicate");
       if (rejection !== null) {
         counts.rejections[rejection]++;
         continue;
       }
-      const user = (direct: boolean): string => prompts.stage1(of.question, { options: of.options, direct });
-      const base = { system: prompts.stage1System, image: of.image };
-      const record = { ...base, user: user(false), assistant: withPlainAnswer(response.text.trim(), of.name) };
-      const direct = { ...base, user: user(true), assistant: formatAnswer(of.name) };
-      records.push({ record, direct, of, concepts: concepts.get(of)! });
-      counts.records++;
+      keep(of, withPlainAnswer(response.text.trim(), of.name));
       break; // one for each question: the others are not looked at
     }
   }
+  const named = records.length === 0 && language.withName !== undefined;
+  for (const [of, responses] of named ? answered : [])
+    for (const { text } of responses) {
+      const right = language.withName!(text, of.name, of.options);
+      if (right === null) continue;
+      keep(of, right);
+      break;
+    }
   const skipped = [...reasons].map(([of, reason]) => ({ image: of.image, reason }));
-  return { records, sets, skipped, descriptions };
+  return { records, sets, named: named ? records.length : 0, skipped, descriptions };
 }

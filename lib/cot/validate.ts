@@ -28,6 +28,8 @@ export interface ValidationOptions {
   match: "exact" | "substring";
   /** Share of four-word runs in common from which two responses count as the same, in (0, 1]. */
   duplicateShare: number;
+  /** Whether a response has the form that is trained; default: the tags and the four parts in words (`stage1Problems`). */
+  isWellFormed?: (text: string) => boolean;
 }
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
@@ -60,6 +62,8 @@ export function plainAnswer(text: string): string {
     .replace(quotes, "");
 }
 
+const hasFourParts = (text: string): boolean => stage1Problems({ assistant: text }).length === 0;
+
 /** Reason to reject a response by itself, or null. */
 export function rejectionOf(
   response: { text: string; finished: boolean },
@@ -68,7 +72,8 @@ export function rejectionOf(
 ): TeacherRejection | null {
   const { text, finished } = response;
   if (!finished) return "cut off";
-  if (stage1Problems({ assistant: text }).length > 0) return "malformed";
+  const { isWellFormed = hasFourParts } = options;
+  if (!isWellFormed(text)) return "malformed";
   const n = wordCount(text);
   if (n < options.minWords) return "too short";
   if (n > options.maxWords) return "too long";

@@ -173,6 +173,10 @@ async function byTeacher(experiment: Experiment, watch: Watch): Promise<CotResul
       onBadRow: settings.onBadRow,
       onProgress: (stage, done, total) => void watch.onProgress?.(done, total, stage),
     });
+    if (data.named > 0)
+      say(
+        `the teacher named no image rightly: ${data.named} records have its analysis with the name put right, so that the stages can run (results say nothing of the method)`,
+      );
     for (const { image, reason } of data.skipped) say(`${image}: no rationale: ${reason}`);
     const sum = Object.values(data.sets);
     const rejections: Record<string, number> = {};

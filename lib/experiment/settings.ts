@@ -157,6 +157,7 @@ const smoke: DeepPartial<Settings> = {
     positiveGenerations: 2,
     maxNewTokens: 48,
     maxGenerationBatches: 2,
+    whenNoGroupSurvives: "keep-all", // so few groups may all be wrong, and every stage is to run
     saveSteps: 1,
   },
   eval: { maxNewTokens: 64, batchSize: 16, role: "dev", limit: 12 },

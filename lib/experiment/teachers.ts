@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import * as path from "node:path";
 import { tinyPrompts } from "../benchmark/prompts";
 import { parseDescription } from "../cot/offline-teacher";
+import { parseRationale, withName } from "../cot/rationale";
 import { instructions, type Teacher, type TeacherLanguage } from "../cot/teacher";
 import type { TeacherUsage } from "../cot/teacher-card";
 import { imageDataUri } from "../processor/image-uri";
@@ -33,6 +34,8 @@ const tinyLanguage: TeacherLanguage = {
   describe: () => "Describe.",
   rationale: (question, _concepts, candidates) => tinyPrompts.reason(question, candidates),
   concepts: parseDescription,
+  isWellFormed: (rationale) => parseRationale(rationale) !== null,
+  withName,
 };
 
 /** LLaMA-Factory's limit in the release's SFT: 768 x 768. */

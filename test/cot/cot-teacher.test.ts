@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { givesAway, parsePhrases, rationalePrompt } from "../../lib/cot/phrases";
+import { parseRationale, withName } from "../../lib/cot/rationale";
 import { buildTeacherCot, type CotImage, type TeacherOptions, type TeacherRequest } from "../../lib/cot/teacher";
 import { teacherCard } from "../../lib/cot/teacher-card";
 import {
@@ -70,6 +71,14 @@ describe("rejectionOf", () => {
       "prediction and answer differ",
     ],
   ])("%s", (_, text, over, expected) => expect(judge(text, over)).toBe(expected));
+  it("the form is the language's where it has one of its own: the tiny base's analysis is a few words", () => {
+    const tiny =
+      "<think> Analysis: red, fox tail. Candidates: red fox. Comparison: red fox fits tail. Prediction: red fox.</think><answer> red fox</answer>";
+    expect(judge(tiny)).toBe("malformed");
+    const isWellFormed = (text: string): boolean => parseRationale(text) !== null;
+    expect(judge(tiny, { isWellFormed, minWords: 1 })).toBe(null);
+    expect(judge(tiny.replace("Candidates", "Names"), { isWellFormed, minWords: 1 })).toBe("malformed");
+  });
   it("cut off by the limit of tokens", () => expect(judge(rationale("red fox"), {}, false)).toBe("cut off"));
 });
 
@@ -240,6 +249,32 @@ describe("buildTeacherCot", () => {
     const words = data.records.flatMap(({ concepts }) => concepts.map(({ word }) => word));
     expect(words).toContain("bushy tail");
     expect(words.filter((word) => word.includes("idea"))).toEqual([]);
+  });
+
+  it("where no rationale of all passes, and the teacher's language can, the name is put right and counted", async () => {
+    const tiny = (name: string): string =>
+      `<think> Analysis: red, tail. Candidates: ${name}, lynx. Comparison: ${name} fits tail. Prediction: ${name}.</think><answer> ${name}</answer>`;
+    const language = {
+      describe: () => "Describe.",
+      rationale: () => "Reason.",
+      concepts: (text: string) => [text],
+      isWellFormed: (text: string) => parseRationale(text) !== null,
+      withName,
+    };
+    const build = (answer: (name: string) => string) =>
+      buildTeacherCot(
+        images,
+        ({ text, file }) =>
+          Promise.resolve([{ text: text === "Describe." ? "bushy tail" : tiny(answer(nameIn(file))), finished: true }]),
+        { ...options, language, minWords: 1, duplicateShare: 1 },
+      );
+    const wrong = await build(() => "lynx");
+    expect([wrong.named, wrong.records.length, wrong.sets.mine.records]).toEqual([images.length, images.length, 3]);
+    expect(wrong.records[0].record.assistant).toBe(
+      "<think> Analysis: red, tail. Candidates: red fox, lynx. Comparison: red fox unclear, lynx unclear. Prediction: red fox.</think><answer> red fox</answer>",
+    );
+    const right = await build((name) => (name === "red fox" ? name : "lynx"));
+    expect([right.named, right.records.every(({ of }) => of.name === "red fox")]).toEqual([0, true]);
   });
 
   it("counts duplicates, and says why an image has no rationale", async () => {
