@@ -1,5 +1,5 @@
 /** Figures of the ablation study: a family of variants, and every variant against TAPO. */
-import { axis, type Figure, layout, panelHeading } from "./figures-theme";
+import { axis, type Figure, layout, panelHeading, wideLayout } from "./figures-theme";
 
 /** What is drawn of a line of the ablation table. */
 export type AblationCells = Record<string, string | number | null>;
@@ -84,7 +84,7 @@ export function ablationFigure(
       });
     }
   });
-  return { data, layout: layout(title, Math.max(760, 250 + 2 * 55 * shown.length), 380, { ...axes, annotations }) };
+  return { data, layout: wideLayout(title, Math.max(760, 100 + 2 * 55 * shown.length), 380, { ...axes, annotations }) };
 }
 
 /** Every variant's mean accuracy minus TAPO's, in points, with the 95 % interval of the paired difference. */

@@ -6,7 +6,7 @@ import { aggregateSeeds, type AggregateRow, POOLED, type ResultRow } from "../ev
 import { compareText } from "../util/text";
 import { compareMethods } from "../train/methods";
 import type { Setting } from "../eval/rows";
-import { axis, faded, type Figure, layout, methodStyle, panelHeading } from "./figures-theme";
+import { axis, faded, type Figure, methodStyle, panelHeading, wideLayout } from "./figures-theme";
 
 const percent = (x: number): number => 100 * x;
 
@@ -122,9 +122,9 @@ export function seenUnseenFigure(table: readonly ResultRow[], options: SeenUnsee
     });
   });
   const world = setting === "closed" ? "Closed world" : "Open world";
-  figure.layout = layout(
+  figure.layout = wideLayout(
     `${world}, ${metric === "substring" ? "text inclusion" : "exact match"}: seen and unseen sub-categories`,
-    Math.max(520, 250 * columns + 210),
+    Math.max(520, 250 * columns),
     90 + 270 * lines,
     { ...axes, annotations },
   );
@@ -158,7 +158,7 @@ export function methodBarsFigure(rows: readonly OverviewRow[], title = "Accuracy
   });
   return {
     data,
-    layout: layout(title, 980, 420, {
+    layout: wideLayout(title, 980, 400, {
       barmode: "group",
       bargap: 0.18,
       bargroupgap: 0.06,

@@ -1,5 +1,5 @@
 /** Figures of training: learning curves of several methods, and a loss curve. */
-import { axis, faded, type Figure, layout, methodStyle, panelHeading } from "./figures-theme";
+import { axis, faded, type Figure, layout, methodStyle, panelHeading, wideLayout } from "./figures-theme";
 
 /** One run's log: for each metric a value per logged step. */
 export interface Curve {
@@ -91,7 +91,7 @@ export function learningCurvesFigure(
       named.add(curve.method);
     }
   });
-  return { data, layout: layout(title, 250 * columns + 250, 90 + 220 * lines, { ...axes, annotations }) };
+  return { data, layout: wideLayout(title, 310 * columns, 90 + 220 * lines, { ...axes, annotations }) };
 }
 
 /** A loss over steps, one line per name (for example training and held-out), raw values faint behind. */

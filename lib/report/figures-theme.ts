@@ -68,6 +68,24 @@ export function layout(
   };
 }
 
+/** Height of a legend below the plot, two lines, pixels. */
+const LEGEND = 52;
+
+/** The same with the legend below the plot, in the two lines that it takes at most: for figures as wide as the page. */
+export function wideLayout(
+  title: string,
+  width: number,
+  height: number,
+  extra: Record<string, unknown> = {},
+): Record<string, unknown> {
+  const base = layout(title, width, height + LEGEND, extra) as { margin: object; legend: object };
+  return {
+    ...base,
+    margin: { ...base.margin, b: 50 + LEGEND },
+    legend: { ...base.legend, orientation: "h", yref: "container", x: 0, y: 0.01, yanchor: "bottom" },
+  };
+}
+
 /** A heading over one panel, at paper coordinates. */
 export function panelHeading(text: string, x: number, y: number): Record<string, unknown> {
   return {

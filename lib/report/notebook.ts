@@ -45,6 +45,16 @@ export function figureJson(figure: PlotlyFigure): PlotlyFigure {
   return { ...copy, data: copy.data.map(withColourBarTitle), ...(layout ? { layout } : {}) } as PlotlyFigure;
 }
 
+/** Figures wider than this fill their cell, whatever its width. */
+const FIXED_WIDTH = 640;
+
+/** A wide figure without a width of its own; `meta.width` keeps it for those who draw it as a file. */
+function fillingCell(figure: PlotlyFigure): PlotlyFigure {
+  const { width, ...rest } = (figure.layout ?? {}) as { width?: number };
+  if (width === undefined || width <= FIXED_WIDTH) return figure;
+  return { ...figure, layout: { ...rest, autosize: true, meta: { width } } };
+}
+
 /**
  * Shows an interactive Plotly figure (JupyterLab draws it with pip's `plotly`, also in an untrusted notebook).
  * `title` may be a string or Plotly 4's `{ text }`, here and in axes.
@@ -52,7 +62,7 @@ export function figureJson(figure: PlotlyFigure): PlotlyFigure {
  * @param png the same figure as a PNG, for viewers without Plotly such as GitHub
  */
 export function showFigure(figure: PlotlyFigure, png?: Buffer): void {
-  const json = figureJson(figure);
+  const json = fillingCell(figureJson(figure));
   const name = (json.layout?.title as { text?: string } | undefined)?.text ?? "untitled";
   show({
     "application/vnd.plotly.v1+json": json,

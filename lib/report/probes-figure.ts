@@ -1,7 +1,7 @@
 /** The probes' figure and its files: one panel a split, a bar a method, what guessing scores as a dash. */
 import { compareMethods } from "../train/methods";
 import type { ProbeRow } from "../eval/probes";
-import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
+import { axis, methodStyle, panelHeading, type Figure, wideLayout } from "./figures-theme";
 
 /** Words in lines of at most 13 letters, the kind of probe on its own. */
 function wrapped(probe: string): string {
@@ -87,9 +87,9 @@ export function probesFigure(rows: readonly ProbeRow[]): Figure {
       1 - i * (height + gap) + 0.008,
     ),
   );
-  figure.layout = layout(
+  figure.layout = wideLayout(
     "What training changes: features, knowledge, other questions",
-    1080,
+    980,
     120 + 260 * splits.length,
     { barmode: "group", bargap: 0.25, bargroupgap: 0.06, ...axes, annotations },
   );

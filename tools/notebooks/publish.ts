@@ -45,6 +45,12 @@ export function notebookStamp(file: string): (Provenance & { cells: string }) | 
   return (read(file).metadata.fine_r1 as (Provenance & { cells: string }) | undefined) ?? null;
 }
 
+/** A figure that fills its cell, with the width it was made for. */
+function withWidth({ data, layout }: Figure): Figure {
+  const { meta } = layout as { meta?: { width?: number } };
+  return { data, layout: { width: meta?.width, ...layout } };
+}
+
 /** A PNG of few colours, which figures are. */
 const small = async (png: Buffer): Promise<string> =>
   (await sharp(png).png({ palette: true, colours: 64, effort: 10 }).toBuffer()).toString("base64");
@@ -66,7 +72,7 @@ export async function publishNotebook(file: string, executed: string, provenance
     cell.execution_count = execution_count;
     for (const { data } of outputs) if (data?.[PLOTLY]) figures.push({ data, figure: data[PLOTLY] as Figure });
   });
-  const pngs = await renderPng(figures.map(({ figure }) => figure));
+  const pngs = await renderPng(figures.map(({ figure }) => withWidth(figure)));
   for (const [i, { data }] of figures.entries()) data["image/png"] = await small(pngs[i]);
   notebook.metadata.fine_r1 = { ...provenance, cells: codeCellsHash(file) };
   const text = `${JSON.stringify(notebook, null, 1)}\n`;
