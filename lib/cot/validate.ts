@@ -28,7 +28,9 @@ export interface ValidationOptions {
   match: "exact" | "substring";
   /** Share of four-word runs in common from which two responses count as the same, in (0, 1]. */
   duplicateShare: number;
-  /** Whether a response has the form that is trained; default: the tags and the four parts in words (`stage1Problems`). */
+  /**
+   * Whether a response has the form that is trained; default: the tags and the four parts in words (`stage1Problems`).
+   */
   isWellFormed?: (text: string) => boolean;
 }
 
