@@ -13,7 +13,6 @@ const args = [
   `--ServerApp.root_dir=${root}`,
   // Nothing is fetched from outside, and no output is dropped however fast a cell prints.
   "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
-  "--LabApp.news_url=None",
   "--LabApp.extension_manager=readonly",
   "--ZMQChannelsWebsocketConnection.limit_rate=False",
   ...(fs.existsSync(path.join(root, tour)) ? [`--LabApp.default_url=/lab/tree/${tour}`] : []),

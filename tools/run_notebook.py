@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat.sign import NotebookNotary
 
 KERNEL = "tslab-fine-r1"
 
@@ -82,6 +83,8 @@ def main(source, destination):
     except DeadKernelError:
         failure = {"ename": "DeadKernelError", "evalue": "the kernel died (killed for memory?)"}
     del notebook.cells[written:]
+    # Its outputs were made here: JupyterLab may show their styles, as of a notebook that was run in it.
+    NotebookNotary().sign(notebook)
     save(notebook, failed if failure else destination)
     if failure:
         report("failed", path=str(failed), **failure)

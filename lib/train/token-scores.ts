@@ -1,0 +1,60 @@
+/**
+ * Log-probabilities of a group's responses, token by token, under its own image and under the negative one: what the
+ * inter-class term of TAPO's loss is made of, to be looked at.
+ */
+import type { Params } from "../engine/tensorflow";
+import { disposeTree } from "../engine/tree";
+import { interClassKl } from "../loss/contrast";
+import type { Group } from "../rollout/groups";
+import { createScoreStep, withNegative } from "./rl-step";
+import { groupRows } from "./rl-rollouts";
+import type { RlSettings } from "./settings";
+import type { Workbench } from "./workbench";
+
+/** Of one response; all lists have one entry a token. */
+export interface TokenScores {
+  /** Texts of the tokens: together the response. */
+  tokens: string[];
+  /** Under the image that the update conditions on (`conditionOn`). */
+  logProbs: number[];
+  /** The same tokens with the negative image in its place. */
+  negativeLogProbs: number[];
+  /** k3 estimate of the KL between the two, in [0, 10]. */
+  kl: number[];
+}
+
+/** The text that each token adds. A character of several tokens is the last one's. */
+export function tokenTexts(decode: (ids: readonly number[]) => string, ids: readonly number[]): string[] {
+  const whole = ids.map((_, i) => decode(ids.slice(0, i + 1)).replace(/\uFFFD+$/, ""));
+  return whole.map((text, i) => text.slice(i === 0 ? 0 : whole[i - 1].length));
+}
+
+/**
+ * Scores the responses of one group. Nothing stays in memory.
+ * @param params the policy; stays the caller's
+ * @throws Error where the negative has other patches than its anchor (`groupRows`)
+ */
+export async function tokenScores(
+  params: Params,
+  bench: Workbench,
+  group: Group,
+  { settings, bf16 = false }: { settings: RlSettings; bf16?: boolean },
+): Promise<TokenScores[]> {
+  const { rows, images, negativeFeatureIndex, places } = groupRows([group], bench, settings, 1);
+  const score = createScoreStep(bench, settings.temperature, bf16);
+  const batch = await images();
+  const own = score(params, batch, rows);
+  const negative = score(params, batch, withNegative(rows, negativeFeatureIndex));
+  const kl = interClassKl(own, negative);
+  const [logProbs, negativeLogProbs, kls] = [own, negative, kl].map((tensor) => tensor.dataSync());
+  disposeTree(batch, own, negative, kl, rows, negativeFeatureIndex);
+  return group.rollouts.map(({ tokenIds }, b) => {
+    const of = (values: ArrayLike<number>): number[] => tokenIds.map((_, i) => values[b * places + i]);
+    return {
+      tokens: tokenTexts((ids) => bench.processor.tokenizer.decode(ids, { skipSpecialTokens: false }), tokenIds),
+      logProbs: of(logProbs),
+      negativeLogProbs: of(negativeLogProbs),
+      kl: of(kls),
+    };
+  });
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tf, type Params } from "../../lib/engine/tensorflow";
+import { disposeTree } from "../../lib/engine/tree";
+import type { Group, RlPrompt } from "../../lib/rollout/groups";
+import { rolloutsHtml } from "../../lib/report/show-rollouts";
+import { sampleGroups } from "../../lib/train/rl-rollouts";
+import { tokenScores, tokenTexts } from "../../lib/train/token-scores";
+import type { Workbench } from "../../lib/train/workbench";
+import { toyBench, toyRl } from "../helpers/tiny";
+
+const prompt: RlPrompt = {
+  anchor: "a",
+  positive: "b",
+  negative: "c",
+  user: "Which <b>?",
+  groundTruth: "cat",
+  options: null,
+  domainNames: ["cat", "dog"],
+};
+const settings = { ...toyRl, conditionOn: "sampled" as const };
+let bench: Workbench;
+let params: Params;
+let group: Group;
+
+beforeAll(async () => {
+  ({ bench, params } = await toyBench(["a", "b", "c"]));
+  [group] = await sampleGroups(params, bench, [prompt], { settings, intra: true, seed: 3 });
+});
+afterAll(() => {
+  disposeTree(params);
+  bench.dispose();
+});
+
+describe("tokenScores", () => {
+  it("gives the sampler's log-probs under a response's own image, and k3 between them and the negative's", async () => {
+    const scores = await tokenScores(params, bench, group, { settings });
+    expect(scores).toHaveLength(group.rollouts.length);
+    scores.forEach(({ logProbs, negativeLogProbs, kl, tokens }, r) => {
+      const { rollout } = { rollout: group.rollouts[r] };
+      expect(tokens).toHaveLength(rollout.tokenIds.length);
+      logProbs.forEach((value, i) => expect(value).toBeCloseTo(rollout.logProbs[i], 4));
+      kl.forEach((value, i) => {
+        const d = negativeLogProbs[i] - logProbs[i];
+        expect(value).toBeCloseTo(Math.exp(d) - 1 - d, 4);
+      });
+    });
+    expect(Math.max(...scores.flatMap(({ kl }) => kl))).toBeGreaterThan(0);
+  });
+
+  it("leaves no tensor", async () => {
+    await tokenScores(params, bench, group, { settings });
+    const before = tf.memory().numTensors;
+    await tokenScores(params, bench, group, { settings });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("gives a character of several tokens to the last of them", () => {
+    const bytes = [...Buffer.from("aß b")];
+    const decode = (ids: readonly number[]): string => Buffer.from(ids).toString("utf8");
+    expect(tokenTexts(decode, bytes)).toEqual(["a", "", "ß", " ", "b"]);
+    expect(tokenTexts(decode, [])).toEqual([]);
+  });
+});
+
+describe("rolloutsHtml", () => {
+  const scored = {
+    ...group,
+    prompt,
+    rollouts: [1, 0].map((accuracy) => ({
+      tokenIds: [1, 2],
+      logProbs: [-0.1, -2],
+      text: "<think>",
+      source: "anchor" as const,
+      reward: { overall: accuracy, accuracy, format: accuracy },
+      lists: false,
+      finished: true,
+    })),
+    advantages: [1, -1],
+  } as unknown as Group;
+  const scores = [0, 1].map(() => ({
+    tokens: ["<think>", "<img src=x onerror=alert(1)>"],
+    logProbs: [-0.1, -2],
+    negativeLogProbs: [-0.1, -4],
+    kl: [0, 1.135],
+  }));
+  const html = rolloutsHtml(scored, scores, "v1");
+
+  it("shows text of the model and of the data as text", () => {
+    expect(html).toContain("&lt;img src=x onerror=alert(1)&gt;");
+    expect(html).toContain("Which &lt;b&gt;?");
+    expect(html).not.toMatch(/<img|<script|<b>\?/);
+  });
+
+  it("has for each choice a button that is labelled, the page's own rules, and nothing from elsewhere", () => {
+    const inputs = [...html.matchAll(/<input type="radio" name="([\w-]+)" id="([\w-]+)"/g)];
+    expect(inputs).toHaveLength(7);
+    for (const [, , id] of inputs) {
+      expect(html).toContain(`<label for="${id}">`);
+      expect(html).toContain(`#${id}:focus-visible~`); // can be seen by who uses the keyboard
+    }
+    expect(html).not.toMatch(/https?:|url\(/);
+  });
+
+  it("says of each response whether it is right, and its numbers; colours follow them", () => {
+    expect(html).toMatch(/class="r right"[^>]*><div[^>]*>from the anchor · right · reward 1\.00 · advantage \+1\.00/);
+    expect(html).toMatch(
+      /class="r wrong broken"[^>]*><div[^>]*>from the anchor · wrong · reward 0\.00 · advantage −1\.00/,
+    );
+    expect(html).toContain("--l:rgba(213,94,0,0.02);--a:rgba(0,114,178,0.35);--k:rgba(148,82,200,0.00)");
+    expect(html).toContain('title="log-prob -2.00; under the negative -4.00; KL 1.135"');
+    expect(html).toContain("background-color:rgba(148,82,200,0.70)"); // without style sheets: the KL
+  });
+});
