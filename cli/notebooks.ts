@@ -1,7 +1,7 @@
 /** `notebooks`: runs notebooks headless, in order. */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { repositoryRoot } from "../lib/util/root";
+import { checkModel } from "../lib/experiment/run";
 import { loadSettings } from "../lib/experiment/settings";
 import { allNotebooks, runNotebooks, type RunOptions } from "../tools/notebooks/run";
 import type { NotebooksOptions } from "./commands/notebooks";
@@ -33,11 +33,8 @@ export function notebookOptions(options: NotebooksOptions, environment = process
     run: options.run,
     environment: { ...environment, FINE_R1_SET: set },
   });
-  const { scale, run, model } = settings;
-  if (!fs.existsSync(path.resolve(repositoryRoot(), model, "config.json")))
-    throw new Error(
-      `model ${model}: no config.json there; get a checkpoint into that folder, or choose one by --model DIR`,
-    );
+  const { scale, run } = settings;
+  checkModel(settings);
   return { scale, run, verbose: options.verbose, ...(set === "" ? {} : { environment: { FINE_R1_SET: set } }) };
 }
 

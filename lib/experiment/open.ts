@@ -1,7 +1,6 @@
 /**
  * An open experiment: a benchmark, a base model and the settings that name both. What notebooks and command line share.
  */
-import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { openBenchmark } from "../benchmark/open";
 import { paperPrompts, tinyPrompts } from "../benchmark/prompts";
@@ -17,21 +16,13 @@ import { noImages } from "../train/images";
 import { createWorkbench, squareWorkbench, type Workbench } from "../train/workbench";
 import { repositoryRoot } from "../util/root";
 import { withoutNativeEngine } from "./estimate";
-import { modelFolder, runFolder } from "./run";
+import { checkModel, modelFolder, runFolder } from "./run";
 import type { Settings } from "./settings";
 import { openNeighbours } from "./similarity";
 import type { Experiment } from "./types";
 
 /** How weights are held: an adapter is trained beside weights as they are stored, a whole model in float32. */
 export const weightsOf = ({ lora }: Pick<Settings, "lora">): "auto" | "float32" => (lora.rank > 0 ? "auto" : "float32");
-
-/** @throws Error where the directory is no checkpoint, with where one comes from */
-function checkModel(model: string): void {
-  if (existsSync(path.join(model, "config.json"))) return;
-  const name = /Qwen2\.5-VL-\w+-Instruct/.exec(model)?.[0];
-  const from = name ? `get ${name} from Hugging Face (Qwen/${name}) into that folder` : "name a checkpoint directory";
-  throw new Error(`model ${model}: no config.json there; ${from}, or set model=DIR`);
-}
 
 /** The bench: on the squares of a benchmark that has them, else without images until a stage knows its own. */
 async function openBench(settings: Settings, benchmark: Benchmark, config: ModelConfig): Promise<Workbench> {
@@ -64,7 +55,7 @@ export async function openExperiment(
   options: { say?: Experiment["say"] } = {},
 ): Promise<Experiment> {
   const model = modelFolder(settings);
-  checkModel(model);
+  checkModel(settings);
   if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
   const benchmark = await benchmarkOf(settings);
   const { config, generationConfig } = loadConfig(model);

@@ -1,4 +1,5 @@
 /** A run's folder. */
+import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { repositoryRoot } from "../util/root";
 import type { Settings } from "./settings";
@@ -14,4 +15,13 @@ export function runFolder(settings: Pick<Settings, "run">): string {
 /** Directory of the base model, absolute; a relative path counts from the repository. */
 export function modelFolder(settings: Pick<Settings, "model">): string {
   return path.resolve(repositoryRoot(), settings.model);
+}
+
+/** @throws Error where the directory is no checkpoint, with where one comes from */
+export function checkModel(settings: Pick<Settings, "model">): void {
+  const model = modelFolder(settings);
+  if (existsSync(path.join(model, "config.json"))) return;
+  const name = /Qwen2\.5-VL-\w+-Instruct/.exec(model)?.[0];
+  const from = name ? `get ${name} from Hugging Face (Qwen/${name}) into that folder` : "name a checkpoint directory";
+  throw new Error(`model ${model}: no config.json there; ${from}, or set model=DIR`);
 }

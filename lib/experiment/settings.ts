@@ -7,6 +7,7 @@
  * docs/settings.md lists all of them; it is generated from these declarations.
  */
 import { createHash } from "node:crypto";
+import * as path from "node:path";
 import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
 import {
   amount,
@@ -219,10 +220,11 @@ export function scaleSettings(scale: Scale): Settings {
 /** Settings that say where things are and how a run is watched, not what it computes. */
 const NO_RESULT = new Set(["run", "memory", "sft.saveSteps", "rl.saveSteps", "sets"]);
 
+const valueOf = (of: Settings, name: string): unknown =>
+  name.split(".").reduce<unknown>((owner, key) => (owner as Record<string, unknown>)[key], of);
+
 /** Settings in which a run differs from its scale, by whole name, with their values. */
 export function changedSettings(settings: Settings): { name: string; value: unknown }[] {
-  const valueOf = (of: Settings, name: string): unknown =>
-    name.split(".").reduce<unknown>((owner, key) => (owner as Record<string, unknown>)[key], of);
   const base = scaleSettings(settings.scale);
   return listed(SETTINGS).flatMap(({ name }) => {
     const value = valueOf(settings, name);
@@ -231,6 +233,13 @@ export function changedSettings(settings: Settings): { name: string; value: unkn
 }
 
 const SLUG = 36;
+
+/** Names of files and folders without their paths: `sets/dog+sets/pet` is `dog+pet`. */
+const withoutPaths = (value: unknown): string =>
+  String(value)
+    .split("+")
+    .map((one) => path.basename(one))
+    .join("+");
 
 /**
  * Name of the run of some settings: the scale's own (`main`, `smoke`, `paper`) where nothing is changed, else a
@@ -244,13 +253,12 @@ export function runName(settings: Settings): string {
     .update(JSON.stringify([settings.scale, changed]))
     .digest("hex")
     .slice(0, 8);
-  const words = changed.map(({ name, value }) => {
-    const short =
-      String(value)
-        .split("/")
-        .filter((part) => part !== "")
-        .pop() ?? "";
-    return name === "benchmark" || name === "model" ? short : `${name}-${short}`;
+  // what follows from the benchmark and the model by itself says nothing more
+  const { benchmark, model } = settings;
+  const fitted = fitting({ ...scaleSettings(settings.scale), benchmark, model });
+  const words = changed.flatMap(({ name, value }) => {
+    if (name === "benchmark" || name === "model") return [withoutPaths(value)];
+    return value === valueOf(fitted, name) ? [] : [`${name}-${withoutPaths(value)}`];
   });
   const slug = [...(settings.scale === "default" ? [] : [settings.scale]), ...words]
     .join("-")

@@ -327,7 +327,7 @@ describe("notebooks", () => {
   it.each([
     ["run", "--set rl.stepz=3", /unknown setting "rl\.stepz"/],
     ["notebooks", "--set rl.stepz=3", /unknown setting "rl\.stepz"/],
-    ["run", "--set model=models/none", /model models\/none: no config\.json there/],
+    ["run", "--set model=models/none", /model .*models\/none: no config\.json there/],
     ["run", "99-nothing", /99-nothing: no such notebook/],
   ])("a refused %s %s leaves no folder", async (name, more, message) => {
     const { code, err } = await capture(command(name), ["--run", "refused-by-test", ...more.split(" ")]);

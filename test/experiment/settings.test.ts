@@ -139,7 +139,8 @@ describe("runName", () => {
   it("says what is changed, and a hash of it", () => {
     expect(nameOf("seed=3")).toMatch(/^seed-3-[0-9a-f]{8}$/);
     expect(nameOf("rl.steps=8", "seed=3")).toMatch(/^seed-3-rl-steps-8-[0-9a-f]{8}$/);
-    expect(nameOf("benchmark=aircraft+pet")).toMatch(/^aircraft-pet-/);
+    expect(nameOf("benchmark=aircraft+pet")).toMatch(/^aircraft-pet-[0-9a-f]{8}$/); // not what follows from photographs
+    expect(nameOf("benchmark=/sets/dog/+sets/pet", "sft.augmentation=0.5")).toMatch(/^dog-pet-sft-augmentation-0-5-/);
     expect(load({ scale: "smoke", set: ["seed=3"] }).run).toMatch(/^smoke-seed-3-/);
     expect(changedSettings(load({ set: ["rl.steps=8", "seed=3"] }))).toEqual([
       { name: "seed", value: 3 },
