@@ -90,6 +90,7 @@ export { describeExperiment, watched } from "./experiment/describe";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
+export { differences, showDifferences } from "./report/show-differences";
 export { showRollouts } from "./report/show-rollouts";
 export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
