@@ -17,18 +17,17 @@ export function describeExperiment({ settings, benchmark, folder }: Experiment):
 /** A watch with a progress bar under a label; in a notebook, Stop ends the call after the step under way. */
 export function watched(label: string): Watch & { finish(note?: string): void } {
   const bars = progressSeries();
-  let phase: string | null = null;
+  let last: { done: number; total: number } | null = null;
   return {
     signal: interruptSignal(),
     onProgress: (done, total, note) => {
       // a call may go through several phases, such as describing images, then training: each has its own bar
-      const kind = note.replace(/[\d.,%]+/g, "").replace(/\s.*/, "");
-      if (phase === null || (kind !== phase && done <= 1)) bars.start(label);
-      phase = kind;
+      if (last === null || done < last.done || total !== last.total) bars.start(label);
+      last = { done, total };
       bars.update(done, note, total);
     },
     finish: (note) => {
-      if (note !== undefined && phase !== null) bars.update(1, note, 1);
+      if (note !== undefined && last !== null) bars.update(1, note, 1);
       bars.finish();
     },
   };
