@@ -49,7 +49,8 @@ function placesOf(options: EvaluateOptions, settings: Settings): { method: strin
   const method =
     options.method ??
     word(modelName ?? (own === "model" || own === "adapter" ? path.basename(path.dirname(path.resolve(model))) : own));
-  const about = word(path.basename(options.benchmark ?? settings.benchmark, ".jsonl"));
+  const names = (options.benchmark ?? settings.benchmark).split("+").map((one) => path.basename(one, ".jsonl"));
+  const about = word(names.join("-"));
   const side = split === "both" ? "" : `-${split}`;
   const standard = path.join(
     repositoryRoot(),

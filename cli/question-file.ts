@@ -2,7 +2,8 @@
 import type { Benchmark } from "../lib/benchmark/types";
 import { paperPrompts, tinyPrompts, type PromptSet } from "../lib/benchmark/prompts";
 import { useBf16 } from "../lib/engine/precision";
-import { modelFolder, runFolder } from "../lib/experiment/run";
+import { modelFolder } from "../lib/experiment/model-folder";
+import { runFolder } from "../lib/experiment/run";
 import type { Settings } from "../lib/experiment/settings";
 import type { Experiment } from "../lib/experiment/types";
 import { loadConfig } from "../lib/model/checkpoint";

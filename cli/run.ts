@@ -1,4 +1,7 @@
 /** `run`: the main job - every notebook, headless, in order - and the results table at its end. */
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { repositoryRoot } from "../lib/util/root";
 import type { RunOptions } from "./commands/run";
 import { runAll } from "./notebooks";
 import { print } from "./output";
@@ -8,6 +11,6 @@ export async function run(options: RunOptions, names: readonly string[]): Promis
   const { ok, run: name } = await runAll(options, names);
   if (!ok) return 1;
   print();
-  printAccuracy(name);
+  if (existsSync(path.join(repositoryRoot(), "data/runs", name, "predictions"))) printAccuracy(name);
   return 0;
 }

@@ -118,6 +118,7 @@ async function checkRun(
   run: string,
   environment: Record<string, string> = {},
 ): Promise<Omit<CheckResult, "milliseconds">> {
+  fs.rmSync(path.join(root, "data/runs", run), { recursive: true, force: true }); // of earlier settings, perhaps
   // two checks share the terminal: whole lines only
   const lines = new ProgressLines({ write: (text) => process.stdout.write(text) });
   const details: string[] = [];

@@ -9,7 +9,9 @@ export const LOSSES = ["sigmoid", "softmax"] as const satisfies readonly Contras
 export const command = () =>
   new Command("contrastive")
     .summary("the CLIP-style baseline on the base's image-text pairs: trained, evaluated, published")
-    .description("Trains clip-base and clip-fewshot; predictions go to data/runs/RUN/baselines, for table --baselines.")
+    .description(
+      "Trains clip-base and clip-fewshot; predictions go to data/runs/RUN/baselines, for table --baselines. Needs the image-text pairs of a base's pre-training: those of emoji-fgvr and the shipped base.",
+    )
     .addOption(shared.benchmark())
     .addOption(shared.settingModel())
     .addOption(shared.scale())

@@ -7,7 +7,12 @@ import { parseNames } from "../values";
 export const command = () =>
   new Command("probe")
     .summary("features, name knowledge and other questions before and after training")
-    .description("Probes saved models; prints the table and writes probes.csv with its figure.")
+    .description(
+      "Probes the run's saved models (trained again first where settings or code have changed); prints the table and writes probes.csv with its figure.",
+    )
+    .addOption(shared.benchmark())
+    .addOption(shared.sets())
+    .addOption(shared.settingModel())
     .addOption(
       new Option("--methods <NAMES>", "methods, separated by commas")
         .argParser((text: string): string[] => parseNames(text))

@@ -50,7 +50,7 @@ export function closedOptions(truth: Subcategory, neighbours: Neighbours, seed: 
   const count = Math.min(OPTIONS, others.length + 1);
   if (count < 2)
     throw new Error(
-      `sub-category "${truth.name}": no other ${truth.split} sub-category of its domain ${truth.domain} may be an option`,
+      `sub-category "${truth.name}": no other ${truth.split} sub-category of ${truth.domain} may be an option; a closed question needs two on each side of the split (a seen/unseen file says which are which)`,
     );
   return drawOptions(truth, near, count, NEAR, random(seed)).map(({ name }) => name);
 }

@@ -50,6 +50,11 @@ export function limited(questions: Question[], limit: number, seed: number): Que
  */
 export function questionsOf(benchmark: Benchmark, neighbours: Neighbours, request: QuestionRequest): QuestionSet {
   const whole = { ...request, limit: 0 };
+  const { role = "test" } = request;
+  if (request.source === "own" && benchmark.images(role).length === 0)
+    throw new Error(
+      `${benchmark.title}: no ${role} image; ask about others (eval.role=${role === "dev" ? "test" : "dev"}), or add images: a class of an own folder has dev images where more than shots=N are left for training`,
+    );
   const sets = (benchmark.parts ?? [benchmark]).map((part): QuestionSet => {
     const published = request.source === "own" ? null : (part.questions?.(whole) ?? null);
     return published ?? { name: part.name, questions: ownQuestions(part, neighbours, whole), skipped: [] };

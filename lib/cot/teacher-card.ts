@@ -87,7 +87,7 @@ export function teacherCard(
     ),
     images,
     records: data.records.length,
-    acceptance_rate: share(data.records.length, images),
+    acceptance_rate: share(data.records.length - data.named, images),
     named: data.named,
     skipped: data.skipped.length,
     words_per_response: lengthHistogram(lengths, BIN),

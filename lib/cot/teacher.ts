@@ -266,7 +266,6 @@ export async function buildTeacherCot(
     const base = { system: prompts.stage1System, image: of.image };
     const direct = { ...base, user: user(true), assistant: formatAnswer(of.name) };
     records.push({ record: { ...base, user: user(false), assistant }, direct, of, concepts: concepts.get(of)! });
-    sets[of.set].records++;
   };
   for (const of of images) {
     const counts = sets[of.set];
@@ -279,6 +278,7 @@ export async function buildTeacherCot(
         continue;
       }
       keep(of, withPlainAnswer(response.text.trim(), of.name));
+      counts.records++;
       break; // one for each question: the others are not looked at
     }
   }

@@ -18,7 +18,7 @@ import { foldIn } from "../util/random";
 import { evaluationBench } from "./evaluate";
 import { codeHash } from "./identity";
 import { limitsOf } from "./images";
-import { modelFolder } from "./run";
+import { modelFolder } from "./model-folder";
 import type { Watch } from "./stage";
 import type { Experiment } from "./types";
 

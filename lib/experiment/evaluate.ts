@@ -11,12 +11,13 @@ import { manifestFile } from "../eval/prediction-log";
 import type { PredictionRow } from "../eval/rows";
 import { runEvaluation } from "../eval/runner";
 import { loadModel } from "../model/checkpoint";
+import { specialTokenIn, specialTokensOf } from "../processor/special-tokens";
 import { METHODS, type Method, type RlMethod, type SftMethod } from "../train/methods";
 import type { Workbench } from "../train/workbench";
 import { readJsonl, writeJsonl } from "../util/files";
 import { foldIn } from "../util/random";
 import { limitsOf, openImages } from "./images";
-import { modelFolder } from "./run";
+import { modelFolder } from "./model-folder";
 import { rlModel } from "./rl";
 import type { Settings } from "./settings";
 import { sftModel } from "./sft";
@@ -59,6 +60,20 @@ export async function evaluationQuestions(experiment: Experiment): Promise<Quest
   };
 }
 
+/** Questions with a special token in their text or options cannot be asked: they are noted as such. */
+function withoutSpecialTokens({ processor }: Workbench, questions: readonly Question[]): Question[] {
+  const tokens = specialTokensOf(processor.tokenizer);
+  return questions.map((question) => {
+    for (const text of [question.question, ...(question.options ?? [])]) {
+      const token = specialTokenIn(text, tokens);
+      if (token === null) continue;
+      const field = text === question.question ? "question" : "an option";
+      return { ...question, image: null, missing: `${field} has the special token ${token} in its text; take it out` };
+    }
+    return question;
+  });
+}
+
 /**
  * The bench of an evaluation, and the questions with what cannot be read noted.
  * @param options.anyImages the questions are not about the benchmark's own images
@@ -69,7 +84,8 @@ export async function evaluationBench(
   { anyImages = false }: { anyImages?: boolean } = {},
 ): Promise<{ bench: Workbench; questions: Question[] }> {
   const { benchmark, bench, settings } = experiment;
-  if (benchmark.squares && !anyImages) return { bench, questions: [...questions] };
+  const checked = withoutSpecialTokens(bench, questions);
+  if (benchmark.squares && !anyImages) return { bench, questions: checked };
   const sources = new Map<string, string>();
   for (const { image_path, image, shown } of questions) {
     if (image !== null) sources.set(image_path, image);
@@ -78,11 +94,11 @@ export async function evaluationBench(
   const bad = new Map<string, string>();
   const { images } = await openImages(bench.processor, sources, {
     limits: limitsOf(settings.eval),
-    alpha: "white", // the release's evaluation puts transparency on white
+    alpha: settings.eval.alpha,
     onBadImage: (name, reason) => void bad.set(name, reason),
   });
-  const noted = questions.map((question) => {
-    const missing = bad.get(question.image_path);
+  const noted = checked.map((question) => {
+    const missing = question.missing ?? bad.get(question.image_path);
     return missing === undefined ? question : { ...question, image: null, missing };
   });
   return { bench: bench.withImages(images), questions: noted };

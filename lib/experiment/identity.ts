@@ -8,7 +8,7 @@ import * as path from "node:path";
 import { hashCode } from "../util/code-hash";
 import { fingerprint } from "../util/hash";
 import { repositoryRoot } from "../util/root";
-import { modelFolder } from "./run";
+import { modelFolder } from "./model-folder";
 import type { Settings } from "./settings";
 
 /** Code that results depend on: everything that computes, and the versions of packages. */
@@ -69,8 +69,16 @@ function computed(part: unknown): unknown {
   return rest;
 }
 
+/** Hashes of a stage. */
+export interface StageIdentity {
+  /** Of all that its result depends on. */
+  whole: string;
+  /** Of the same without the code: what was asked for. */
+  asked: string;
+}
+
 /**
- * SHA-256 of code, data, model and chosen settings.
+ * SHA-256 of data, model and chosen settings, with the code and without.
  * @param stage its name
  * @param parts groups of settings that it reads
  * @param inputs what else it depends on, as JSON
@@ -78,21 +86,15 @@ function computed(part: unknown): unknown {
 export function stageIdentity(
   { settings, data, bf16 }: StageSource,
   { stage, parts, inputs = null }: { stage: string; parts: readonly (keyof Settings)[]; inputs?: unknown },
-): string {
+): StageIdentity {
   const chosen = Object.fromEntries(parts.map((part) => [part, computed(settings[part])]));
   const { seed, prompts } = settings;
-  const whole = {
-    stage,
-    code: codeHash(),
-    data,
-    model: fingerprint(modelFolder(settings)),
-    seed,
-    bf16,
-    prompts,
-    chosen,
-    inputs,
-  };
-  return createHash("sha256").update(JSON.stringify(whole)).digest("hex");
+  const model = fingerprint(modelFolder(settings));
+  const hashOf = (code: { code?: string }): string =>
+    createHash("sha256")
+      .update(JSON.stringify({ stage, ...code, data, model, seed, bf16, prompts, chosen, inputs }))
+      .digest("hex");
+  return { whole: hashOf({ code: codeHash() }), asked: hashOf({}) };
 }
 
 /** SHA-256 of settings, the run's name and place aside. */

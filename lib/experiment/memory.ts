@@ -3,7 +3,7 @@ import { storedWeightBytes } from "../model/checkpoint";
 import type { Phase } from "../model/memory-plan";
 import { loraConfig } from "./models";
 import { gib, hostMemory, type PlannedModel } from "./plan";
-import { modelFolder } from "./run";
+import { modelFolder } from "./model-folder";
 import type { Experiment } from "./types";
 
 /** What an experiment trains. */

@@ -96,7 +96,7 @@ ${shipped ? NO_RESULTS : NO_RESULTS_YET}${RESULTS[1]}
 ## Use and limits
 
 ${
-  shipped
+  shipped && drawings
     ? `For studying the method at a size that a processor trains in minutes. It knows the names of one image set's few hundred sub-categories in
 English and has seen drawings only: it says nothing of use about photographs, and nothing about what is not among those names.
 Its rationales are text that goes with an answer, not evidence for it; the answer is often wrong, and never says so.`
@@ -106,7 +106,7 @@ Not for decisions about people, safety or health.
 
 ## Licence
 
-${shipped ? "MIT for code and weights. The drawings that base and fine-tuning were trained on stay under their own licences, some of them share-alike: see the project's `data/emoji-fgvr/ATTRIBUTION.md`." : "That of the base model and of the training images; this project's code is MIT."}
+${shipped ? `MIT for code and weights of the base. The drawings that ${drawings ? "base and fine-tuning were" : "the base was"} trained on stay under their own licences, some of them share-alike: see the project's \`data/emoji-fgvr/ATTRIBUTION.md\`.${drawings ? "" : " The images of the fine-tuning stay under theirs."}` : "That of the base model and of the training images; this project's code is MIT."}
 
 ## Provenance
 

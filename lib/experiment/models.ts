@@ -13,7 +13,7 @@ import type { Checkpointing } from "../train/training-state";
 import { readJsonl, writeJsonl, writeText } from "../util/files";
 import { foldIn } from "../util/random";
 import { modelCard } from "./model-card";
-import { modelFolder } from "./run";
+import { modelFolder, TRAINED_FILE } from "./model-folder";
 import type { Settings } from "./settings";
 import { runStage, type Stage } from "./stage";
 import type { Experiment } from "./types";
@@ -63,7 +63,11 @@ function save(experiment: Experiment, method: string, params: Params, card: stri
   }
   if (lora && 4 * countOf(params) > MERGED_BYTES) return;
   const plain = lora ? mergeLora(params) : params;
-  const files = { ...processorFiles(modelFolder(settings)), "README.md": card };
+  const files = {
+    ...processorFiles(modelFolder(settings)),
+    "README.md": card,
+    [TRAINED_FILE]: `${JSON.stringify({ prompts: settings.prompts })}\n`,
+  };
   const generationConfig = { ...experiment.generationConfig, eosTokenIds: bench.eosTokenIds, doSample: false };
   try {
     saveModel(places.model, { config, params: plain, generationConfig, files });
@@ -83,10 +87,10 @@ function load<Log>(experiment: Experiment, folder: string, method: string): Trai
   return { params: { ...experiment.takeBase(), ...params }, log };
 }
 
-/** Where a trained model of a method is, for other tools: its directory, or its adapter's. */
+/** Where what was trained is: the adapter's folder, or the model's where it was trained whole. */
 export function resultFolder({ folder, settings }: Pick<Experiment, "folder" | "settings">, method: string): string {
   const places = placesOf(folder, method);
-  return existsSync(places.model) || !loraConfig(settings) ? places.model : places.adapter;
+  return loraConfig(settings) ? places.adapter : places.model;
 }
 
 /** What a training is told by its stage. */
@@ -129,6 +133,7 @@ export function trainedModel<Log extends { step: number }>(
     load: (from) => load<Log>(experiment, from, method),
     make: async (identity, beforeSaving) => {
       const checkpointing = { folder: places.checkpoint(identity), everySteps: training.saveSteps, identity };
+      if (existsSync(checkpointing.folder)) experiment.say(`${method}: goes on from its last checkpoint`);
       const name = `${label ?? method}, seed ${settings.seed}`;
       const scalars = { folder, stage: method, run: settings.run, name, config: { ...settings } };
       const result = await withScalarLog<Log, Trained<Log>>(scalars, (write) =>

@@ -5,18 +5,20 @@ import * as path from "node:path";
 import { openBenchmark } from "../benchmark/open";
 import { paperPrompts, tinyPrompts } from "../benchmark/prompts";
 import type { Neighbours } from "../benchmark/triplets";
-import type { Benchmark } from "../benchmark/types";
+import type { Benchmark, Split } from "../benchmark/types";
 import { useBf16 } from "../engine/precision";
 import { isNative, nativeLoadError, type Params } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import { loadConfig, loadModel } from "../model/checkpoint";
 import type { ModelConfig } from "../model/config";
 import { loadProcessor } from "../processor/processor";
+import { normaliseName } from "../reward/listing";
 import { noImages } from "../train/images";
 import { createWorkbench, squareWorkbench, type Workbench } from "../train/workbench";
 import { repositoryRoot } from "../util/root";
 import { withoutNativeEngine } from "./estimate";
-import { checkModel, modelFolder, runFolder } from "./run";
+import { modelFolder } from "./model-folder";
+import { checkModel, runFolder } from "./run";
 import type { Settings } from "./settings";
 import { openNeighbours } from "./similarity";
 import type { Experiment } from "./types";
@@ -49,6 +51,15 @@ export function benchmarkOf(settings: Settings): Promise<Benchmark> {
   });
 }
 
+/** Names that a mixture has on both sides of the split: each set has its own. */
+export function namesOnBothSides(benchmark: Benchmark): string[] {
+  if (!benchmark.parts) return [];
+  const names = (split: Split): string[] =>
+    benchmark.subcategories({ split }).map(({ name }) => normaliseName(name).toLowerCase());
+  const unseen = new Set(names("unseen"));
+  return [...new Set(names("seen"))].filter((name) => unseen.has(name));
+}
+
 /** Opens what the settings name. @throws Error naming what is missing or does not fit, and what to do */
 export async function openExperiment(
   settings: Settings,
@@ -58,6 +69,11 @@ export async function openExperiment(
   checkModel(settings);
   if (!isNative && settings.scale !== "smoke") throw new Error(withoutNativeEngine(settings, nativeLoadError() ?? ""));
   const benchmark = await benchmarkOf(settings);
+  const onBothSides = namesOnBothSides(benchmark);
+  if (onBothSides.length > 0)
+    (options.say ?? console.log)(
+      `${onBothSides.length} names are seen in one set and unseen in another, such as ${JSON.stringify(onBothSides[0])}: where images are the same too, unseen accuracy means nothing`,
+    );
   const { config, generationConfig } = loadConfig(model);
   const bench = await openBench(settings, benchmark, config);
   return experimentOf({ settings, benchmark, config, generationConfig, bench, say: options.say ?? console.log });

@@ -99,7 +99,10 @@ async function benchOn(
   sources: ImageSources | null,
 ): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
   if (!sources) return { bench, largest: null };
-  const { images, largest } = await openImages(bench.processor, sources, { limits: limitsOf(settings.rl) });
+  const { images, largest } = await openImages(bench.processor, sources, {
+    limits: limitsOf(settings.rl),
+    alpha: settings.rl.alpha,
+  });
   return { bench: bench.withImages(images), largest };
 }
 

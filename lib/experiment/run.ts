@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { repositoryRoot } from "../util/root";
+import { modelFolder } from "./model-folder";
 import type { Settings } from "./settings";
 
 /** Where all runs are. */
@@ -10,11 +11,6 @@ export const runsFolder = (): string => path.join(repositoryRoot(), "data/runs")
 /** Folder of a run, absolute. The name was checked by `loadSettings`. */
 export function runFolder(settings: Pick<Settings, "run">): string {
   return path.join(runsFolder(), settings.run);
-}
-
-/** Directory of the base model, absolute; a relative path counts from the repository. */
-export function modelFolder(settings: Pick<Settings, "model">): string {
-  return path.resolve(repositoryRoot(), settings.model);
 }
 
 /** @throws Error where the directory is no checkpoint, with where one comes from */

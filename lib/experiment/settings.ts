@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
+import { trainedPrompts } from "./model-folder";
 import {
   amount,
   choice,
@@ -68,6 +69,11 @@ export type LoraSettings = Values<typeof LORA_SETTINGS>;
 const EVAL_SETTINGS = {
   maxNewTokens: count(80, "Longest answer in tokens."),
   batchSize: count(128, "Questions answered at a time."),
+  alpha: choice(
+    ["white", "drop"],
+    "white",
+    "Transparent images: put on white (the release's evaluation, through vLLM), or the channel dropped.",
+  ),
   role: choice(["dev", "test"], "test", "Whose images are asked about: `dev` while the recipe is chosen."),
   limit: count(0, "Questions of each world (closed, open), a random sample; 0 for all.", 0),
   optionOrder: choice(
@@ -284,7 +290,7 @@ function fitting(settings: Settings): Settings {
   const shipped = settings.model === SHIPPED_BASE;
   if (drawings && shipped) return settings;
   return merge(settings, {
-    ...(shipped ? {} : { prompts: "paper" }),
+    ...(shipped ? {} : { prompts: trainedPrompts(settings) ?? "paper" }),
     // augmentation is made for square drawings; replayed rows are those of the shipped base's pre-training
     sft: { replayRows: 0, ...(drawings ? {} : { augmentation: 0 }) },
     ...(drawings ? {} : { rl: { augmentation: 0 } }),
@@ -305,8 +311,9 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const inEnvironment = (environment.FINE_R1_SET ?? "").split(",").filter((one) => one.trim() !== "");
   const assignments = [...inEnvironment, ...(source.set ?? [])];
   const model = isSet(assignments, "model")?.replace(/^[^=]*=\s*/, "");
-  // a published checkpoint is trained with the paper's values, unless a scale is named
-  const fits = model === undefined || model === SHIPPED_BASE ? "default" : "paper";
+  // a published checkpoint is trained with the paper's values, unless a scale is named; one made from the tiny base not
+  const isTiny = model === undefined || model === SHIPPED_BASE || trainedPrompts({ model }) === "tiny";
+  const fits = isTiny ? "default" : "paper";
   const name = source.scale ?? (environment.FINE_R1_SCALE || fits);
   const scale = SCALES.find((one) => one === name);
   if (!scale) throw new Error(`unknown scale ${JSON.stringify(name)}; expected one of ${SCALES.join(", ")}`);

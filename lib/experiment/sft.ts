@@ -62,7 +62,10 @@ async function openBench(
       return [name, file] as const;
     }),
   );
-  const { images, largest } = await openImages(bench.processor, sources, { limits: limitsOf(settings.sft) });
+  const { images, largest } = await openImages(bench.processor, sources, {
+    limits: limitsOf(settings.sft),
+    alpha: settings.sft.alpha,
+  });
   const words = `${names.length} images of ${subcategories} sub-categories of ${title}`;
   return { bench: bench.withImages(images), largest, names: words };
 }
@@ -118,7 +121,7 @@ export function sftModel(
       const data = await cotData(experiment, { onProgress, signal });
       if (data.records.length === 0)
         throw new Error(
-          "SFT: no record was kept (cot/data-card.json says why); a teacher that knows more, or sft-direct on answer-only records, has some",
+          `SFT: none of ${data.attempts} rationales was kept (cot/data-card.json says why). Another teacher may have some (teacher=FILE or an endpoint's URL; a file of answer-only records does for sft-direct); Stage 2 can do without (start=base)`,
         );
       checkImages(experiment, data);
       const { bench, largest } = await openBench(experiment, data);

@@ -2,13 +2,14 @@
  * The one way to load or make: a stage's result is taken from disk where one of its identity is there, and made, saved
  * and stamped otherwise.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { writeText } from "../util/files";
 import type { Benchmark } from "../benchmark/types";
 import { acquireLock } from "../util/lock";
-import { stageIdentity } from "./identity";
-import type { Settings } from "./settings";
+import { stageIdentity, type StageIdentity } from "./identity";
+import { runFolder } from "./run";
+import { runName, type Settings } from "./settings";
 
 /** Called with progress of a stage: done of total, and a short note. */
 export type OnProgress = (done: number, total: number, note: string) => void | Promise<void>;
@@ -51,19 +52,57 @@ export interface Stage<T> {
 
 const stampFile = (target: string): string => `${target}.stamp`;
 
-/** Whether a target of this identity is there. */
-export function isFresh(target: string, identity: string): boolean {
-  return existsSync(target) && existsSync(stampFile(target)) && readFileSync(stampFile(target), "utf8") === identity;
+/** What a target was made from; null where it has no stamp. */
+function stampOf(target: string): StageIdentity | null {
+  if (!existsSync(target) || !existsSync(stampFile(target))) return null;
+  const [whole, asked = ""] = readFileSync(stampFile(target), "utf8").split(" ");
+  return { whole, asked };
 }
 
-/** Identity of a stage in an experiment. */
-export function identityOf<T>({ settings, benchmark, bf16 }: StageHome, stage: Stage<T>): string {
+/** Whether a target of this identity is there. */
+export function isFresh(target: string, identity: string): boolean {
+  return stampOf(target)?.whole === identity;
+}
+
+function hashesOf<T>({ settings, benchmark, bf16 }: StageHome, stage: Stage<T>): StageIdentity {
   const source = { settings, data: benchmark.fingerprint, bf16 };
   return stageIdentity(source, { stage: stage.name, parts: stage.settings, inputs: stage.inputs });
 }
 
-/** Which sub-categories a run takes as seen, written beside its results. */
-function writeSplit({ benchmark, folder }: StageHome): void {
+/** Identity of a stage in an experiment. */
+export function identityOf<T>(home: StageHome, stage: Stage<T>): string {
+  return hashesOf(home, stage).whole;
+}
+
+/**
+ * A run that somebody named keeps its results: other settings, data or model make no others in their place. Those of an
+ * earlier code are made anew.
+ * @throws Error naming the target
+ */
+function refuseReplacing({ settings, folder }: StageHome, target: string, asked: string): void {
+  const before = stampOf(target);
+  const isNamed = folder === runFolder(settings) && settings.run !== runName(settings);
+  if (!isNamed || before === null || before.asked === "" || before.asked === asked) return;
+  throw new Error(
+    `${path.relative(path.dirname(folder), target)} is there already, made with other settings, data or model (${path.join(settings.run, "settings.json")} has them); ` +
+      "choose another name for the run, leave the name out (settings name it), or remove the folder",
+  );
+}
+
+/** Removes folders that were made for a target and are empty. */
+function removeEmpty(folder: string, target: string): void {
+  for (const one of [path.dirname(target), folder]) {
+    try {
+      rmdirSync(one);
+    } catch {
+      return; // it holds something
+    }
+  }
+}
+
+/** The settings of a run and which sub-categories it takes as seen, written beside its results. */
+function writeFacts({ settings, benchmark, folder }: StageHome): void {
+  writeText(path.join(folder, "settings.json"), `${JSON.stringify(settings, null, 1)}\n`);
   const names = (split: "seen" | "unseen"): string[] => benchmark.subcategories({ split }).map(({ id }) => id);
   const split = {
     benchmark: benchmark.name,
@@ -79,22 +118,24 @@ function writeSplit({ benchmark, folder }: StageHome): void {
  * @throws Error as `make` does; what was there before stays
  */
 export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> {
-  const identity = identityOf(home, stage);
+  const { whole: identity, asked } = hashesOf(home, stage);
   const fresh = (): string | undefined =>
     [home.folder, ...(home.sources ?? [])].find((folder) => isFresh(path.join(folder, stage.target), identity));
   const found = fresh();
   if (found !== undefined) return stage.load(found);
   const target = path.join(home.folder, stage.target);
+  refuseReplacing(home, target, asked);
   mkdirSync(path.dirname(target), { recursive: true });
   const lock = acquireLock(target);
   try {
     const meanwhile = fresh(); // another process may have made it before this one had the lock
     if (meanwhile !== undefined) return await stage.load(meanwhile);
-    writeSplit(home);
     const made = await stage.make(identity, () => rmSync(stampFile(target), { force: true }));
-    writeText(stampFile(target), identity);
+    writeFacts(home);
+    writeText(stampFile(target), `${identity} ${asked}`);
     return made;
   } finally {
     lock.release();
+    removeEmpty(home.folder, target);
   }
 }

@@ -15,7 +15,7 @@ import { fingerprint } from "../util/hash";
 import { codeHash } from "./identity";
 import { limitsOf } from "./images";
 import type { Experiment } from "./types";
-import { modelFolder } from "./run";
+import { modelFolder } from "./model-folder";
 import type { Watch } from "./stage";
 
 /** A teacher that is open. */

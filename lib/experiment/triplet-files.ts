@@ -43,13 +43,9 @@ export async function promptsOfFile(
   for (const { problem, answer } of rows) names.set(problem, (names.get(problem) ?? new Set()).add(answer));
   const images = new Map<string, ImageSource>();
   const made = rows.map(({ problem, answer, ...row }, i): RlPrompt => {
-    if (!problem.startsWith(MARKER) || problem.includes(MARKER, MARKER.length))
-      throw new Error(
-        `${file}, row ${i}: the problem does not begin with its one ${MARKER}; the image has to come first`,
-      );
     for (const role of ROLES) images.set(imageName(i, role), row[role].bytes);
     const [anchor, positive, negative] = ROLES.map((role) => imageName(i, role));
-    const user = prompts.stage2(problem.slice(MARKER.length));
+    const user = prompts.stage2(problem.trimStart().slice(MARKER.length)); // prompts begin with the image
     return {
       anchor,
       positive,

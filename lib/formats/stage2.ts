@@ -12,7 +12,9 @@ import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuff
 import { compressors } from "hyparquet-compressors";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { decodeImage, reasonOf, uprightImage, uprightSize } from "../processor/image-decode";
+import { IMAGE_MARKER } from "../processor/conversation";
 import { specialTokenIn } from "../processor/special-tokens";
+import { occurrences } from "../util/text";
 import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
 import { fileReason } from "../util/file-errors";
 import type { OnBadRow } from "../util/lines";
@@ -161,6 +163,11 @@ function parseRow(row: Record<string, unknown>, specialTokens: readonly string[]
     const token = specialTokenIn(value, specialTokens);
     if (token !== null) return `column "${column}" has the special token ${token} in its text; take it out`;
   }
+  const markers = occurrences(row.problem as string, IMAGE_MARKER);
+  if (markers !== 1)
+    return `column "problem" has ${markers} ${IMAGE_MARKER} markers; one expected, in front of the question`;
+  if (!(row.problem as string).trimStart().startsWith(IMAGE_MARKER))
+    return `column "problem" has its ${IMAGE_MARKER} marker behind text; prompts begin with the image: put it in front`;
   const found: Partial<Stage2Row> = { problem: row.problem as string, answer: row.answer as string };
   for (const [field, column] of Object.entries(IMAGE_COLUMNS) as [keyof typeof IMAGE_COLUMNS, string][]) {
     const image = oneImage(row[column], column);

@@ -91,9 +91,10 @@ function validationError(detail: readonly unknown[]): ServerError | null {
 
 /**
  * The error in a body, whichever way servers write it: `{error: {message, code, type, param}}`, `{error: "…"}`, vLLM's
- * older `{object: "error", message}`, FastAPI's `{detail}`. Null where there is none.
+ * older `{object: "error", message}`, FastAPI's `{detail}`, or the first of a list of these. Null where there is none.
  */
-export function errorIn(body: unknown): ServerError | null {
+export function errorIn(received: unknown): ServerError | null {
+  const body = Array.isArray(received) ? (received as unknown[])[0] : received;
   if (!isObject(body)) return null;
   const { error } = body;
   if (textIn(error) !== undefined) return new ServerError(error as string, statusOf(body.code, body.type));
@@ -178,16 +179,16 @@ function parseChoice(choice: unknown, i: number): ChatAnswer | ServerError {
  */
 export function parseReply(received: unknown): ParsedReply {
   let body = received;
-  if (typeof received === "string" && /^\s*\{/.test(received))
+  if (typeof received === "string" && /^\s*[{[]/.test(received))
     try {
       body = JSON.parse(received); // JSON under another content type
     } catch {
       throw new MalformedAnswer("the body is cut-off JSON, or none");
     }
-  if (!isObject(body))
-    throw new MalformedAnswer(`the body is no JSON object but ${typeof body} (is the base URL right?)`);
   const failure = errorIn(body);
   if (failure !== null) throw failure;
+  if (!isObject(body))
+    throw new MalformedAnswer(`the body is no JSON object but ${typeof body} (is the base URL right?)`);
   const { choices, usage } = body;
   if (!Array.isArray(choices) || choices.length === 0) throw new MalformedAnswer("the body has no choices");
   const parsed = choices.map(parseChoice);

@@ -8,6 +8,7 @@ const CHECKPOINTING_HELP =
 const ACCUMULATION_HELP = "Parts that an update is computed in, one after another; less memory, the same update.";
 const MIN_PIXELS = "Fewest pixels of an image; 0 for the checkpoint's own limit.";
 const MAX_PIXELS = "Most pixels of an image; 0 for the checkpoint's own limit.";
+const TRANSPARENCY = "Transparent images: the channel dropped (the release's training), or put on white.";
 
 /** Supervised fine-tuning. */
 export const SFT_SETTINGS = {
@@ -24,6 +25,7 @@ export const SFT_SETTINGS = {
   augmentation: amount(0.6, "Strength of image augmentation, 0 to 1; 0 for none (paper). Square drawings only."),
   minPixels: count(0, MIN_PIXELS, 0),
   maxPixels: count(0, MAX_PIXELS, 0),
+  alpha: choice(["drop", "white"], "drop", TRANSPARENCY),
   maxLength: count(4096, "Longest row in tokens; a longer record is left out and reported, or an error."),
   replayRows: count(
     16,
@@ -68,6 +70,7 @@ export const RL_SETTINGS = {
   augmentation: amount(0.6, "Strength of image augmentation, 0 to 1; 0 for none (paper). Square drawings only."),
   minPixels: count(0, MIN_PIXELS, 0),
   maxPixels: count(0, MAX_PIXELS, 0),
+  alpha: choice(["drop", "white"], "drop", TRANSPARENCY),
   openShare: amount(0.5, "Share of open-world prompts, 0 to 1; the others show options."),
   conditionOn: choice(
     ["anchor", "sampled"],

@@ -87,6 +87,24 @@ describe("data check", () => {
     );
   });
 
+  it("a BMP is an image, as it is for training; a Git LFS pointer is named", async () => {
+    const bmp = Buffer.alloc(58); // 1 x 1, 24 bits
+    bmp.write("BM", 0, "latin1");
+    bmp.writeUInt32LE(58, 2);
+    bmp.writeUInt32LE(54, 10);
+    bmp.writeUInt32LE(40, 14);
+    [1, 1].forEach((side, i) => bmp.writeInt32LE(side, 18 + 4 * i));
+    bmp.writeUInt16LE(1, 26);
+    bmp.writeUInt16LE(24, 28);
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 12345\n`;
+    writeTree(path.join(folder, "bitmaps"), { "a/1.bmp": bmp, "a/2.bmp": bmp, "b/1.bmp": bmp, "b/2.jpg": pointer });
+    for (const more of [[], ["--decode"]]) {
+      const { reports } = await check("bitmaps", "--sets", folder, ...more);
+      expect(reports[0].unreadable.map(({ path: at }) => at)).toEqual(["b/2.jpg"]);
+      expect(reports[0].unreadable[0].reason).toMatch(/Git LFS/);
+    }
+  });
+
   it("--decode finds what the header hides: an image that is cut off", async () => {
     const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256));
     const image = sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } });

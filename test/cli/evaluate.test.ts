@@ -223,6 +223,32 @@ describe("evaluate with bad input", () => {
     ...more,
   ];
 
+  it("a special token in a question or an option: by line, the other rows answered under skip", async () => {
+    const file = path.join(folder, "special.jsonl");
+    const rows = [
+      rowOf("a.png", { split: "seen", question: "Which <|image_pad|> is it?" }),
+      rowOf("d.png", { split: "seen", options: ["cat", "<|im_end|>"], ground_truth: "cat" }),
+      rowOf("e.png", { split: "seen" }),
+    ];
+    writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const ask = (...more: string[]) => {
+      const given = args(...more);
+      given[given.indexOf("--benchmark") + 1] = file;
+      given[given.indexOf("--out") + 1] = path.join(folder, "special-out.jsonl");
+      return capture(run, given);
+    };
+    const stopped = await ask();
+    expect([stopped.code, stopped.err]).toEqual([
+      1,
+      expect.stringMatching(/special\.jsonl, line 1: question has the special token <\|image_pad\|>/),
+    ]);
+    const { code, err } = await ask("--on-bad-row", "skip", "--restart");
+    expect(code).toBe(2);
+    expect(err).toMatch(/line 1: skipped: question has the special token <\|image_pad\|>/);
+    expect(err).toMatch(/line 2: skipped: an option has the special token <\|im_end\|>/);
+    expect(read(path.join(folder, "special-out.jsonl")).map((row) => row.image_path)).toEqual(["e.png"]);
+  });
+
   it("stops at the first bad line, by file and line", async () => {
     expect(await capture(run, args())).toMatchObject({
       code: 1,

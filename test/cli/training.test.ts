@@ -1,5 +1,5 @@
 /** `sft` and `rl` on photographs of several sizes: from records and triplets to a model that `generate` reads. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -205,7 +205,10 @@ describe("sft", () => {
       ]);
       return `teacher=${at(name)}`;
     };
-    const ask = (teacher: string) => capture(sft, line("some", [...SFT, "sft.epochs=1", teacher], "--json"));
+    const ask = (teacher: string) => {
+      rmSync(runs.some.folder, { recursive: true, force: true }); // a run that is named is not replaced
+      return capture(sft, line("some", [...SFT, "sft.epochs=1", teacher], "--json"));
+    };
     const other = await ask(of("other.json", "sparrow", "birds/1.png"));
     expect([other.code, summary(other.out).left_out]).toEqual([0, 0]);
     expect(other.err).toMatch(/1 records are about no sub-category of animals; left out/);

@@ -269,7 +269,7 @@ describe("buildTeacherCot", () => {
         { ...options, language, minWords: 1, duplicateShare: 1 },
       );
     const wrong = await build(() => "lynx");
-    expect([wrong.named, wrong.records.length, wrong.sets.mine.records]).toEqual([images.length, images.length, 3]);
+    expect([wrong.named, wrong.records.length, wrong.sets.mine.records]).toEqual([images.length, images.length, 0]);
     expect(wrong.records[0].record.assistant).toBe(
       "<think> Analysis: red, tail. Candidates: red fox, lynx. Comparison: red fox unclear, lynx unclear. Prediction: red fox.</think><answer> red fox</answer>",
     );

@@ -110,7 +110,7 @@ describe("trainedModel", () => {
     expect([one.runs, again.log.length, log.length]).toEqual([1, 3, 3]);
     expect(again.log).toEqual(log);
     expect(values(splitAdapter(again.params).adapter)).toEqual(values(splitAdapter(params).adapter));
-    expect(resultFolder(experiment, "sft")).toBe(places.model);
+    expect(resultFolder(experiment, "sft")).toBe(places.adapter);
     const merged = loadModel(places.model).params;
     const expected = mergeLora(params);
     expect(relativeError(merged, expected)).toBeLessThan(1e-6);

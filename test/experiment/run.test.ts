@@ -1,6 +1,7 @@
 import * as path from "node:path";
 import { expect, it } from "vitest";
-import { modelFolder, runFolder, runsFolder } from "../../lib/experiment/run";
+import { modelFolder } from "../../lib/experiment/model-folder";
+import { runFolder, runsFolder } from "../../lib/experiment/run";
 import { repositoryRoot } from "../../lib/util/root";
 
 it("runs live in data/runs", () => {

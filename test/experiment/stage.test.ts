@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Benchmark, Subcategory } from "../../lib/benchmark/types";
 import { changeSettings, loadSettings, type Settings } from "../../lib/experiment/settings";
+import { runFolder } from "../../lib/experiment/run";
 import { identityOf, isFresh, runStage, type Stage, type StageHome } from "../../lib/experiment/stage";
 import { acquireLock, lockFile } from "../../lib/util/lock";
 import { writeText } from "../../lib/util/files";
@@ -63,7 +64,7 @@ describe("runStage", () => {
     const stage = counting();
     const first = await runStage(home(), stage);
     expect(isFresh(file, identityOf(home(), stage))).toBe(true);
-    expect(readFileSync(`${file}.stamp`, "utf8")).toMatch(/^[0-9a-f]{64}$/);
+    expect(readFileSync(`${file}.stamp`, "utf8")).toMatch(/^[0-9a-f]{64} [0-9a-f]{64}$/);
     expect(await runStage(home(), counting())).toBe(first);
     expect(JSON.parse(readFileSync(path.join(folder, "split.json"), "utf8"))).toEqual({
       benchmark: "toys",
@@ -134,6 +135,39 @@ describe("runStage", () => {
     writeFileSync(path.join(copy, "config.json"), "{}");
     const other = { ...settings(), model: copy };
     expect(await redone(home({ settings: other }))).toBe(false);
+  });
+
+  it("of a run that somebody named is not replaced by that of other settings; the scale's own and hashed runs are", async () => {
+    const named = (...set: string[]): StageHome => {
+      const own = { ...settings(...set), run: "stage-test" };
+      return home({ settings: own, folder: runFolder(own) });
+    };
+    const place = named().folder;
+    try {
+      const first = await runStage(named(), counting({}, place));
+      await expect(runStage(named("rl.steps=9"), counting({}, place))).rejects.toThrow(
+        /^stage-test\/out\/count\.txt is there already, made with other settings.*\(stage-test\/settings\.json has them\)/,
+      );
+      const fingerprint = "e".repeat(64);
+      await expect(
+        runStage({ ...named(), benchmark: { ...benchmark, fingerprint } }, counting({}, place)),
+      ).rejects.toThrow(/other settings, data or model/);
+      expect(await runStage(named("eval.limit=3"), counting({}, place))).toBe(first); // this stage does not read it
+      expect(JSON.parse(readFileSync(path.join(place, "settings.json"), "utf8"))).toMatchObject({ rl: { steps: 2 } });
+      // what an earlier code made is made anew
+      const stamp = path.join(place, "out/count.txt.stamp");
+      const [, asked] = readFileSync(stamp, "utf8").split(" ");
+      writeFileSync(stamp, `${"0".repeat(64)} ${asked}`);
+      expect(await runStage(named(), counting({}, place))).not.toBe(first);
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+
+  it("leaves no empty folder where making fails", async () => {
+    const failing = counting({ make: () => Promise.reject(new Error("no")) });
+    await expect(runStage(home(), failing)).rejects.toThrow("no");
+    expect(existsSync(folder)).toBe(false);
   });
 
   it("overwrites nothing where making fails, and frees the lock", async () => {

@@ -118,6 +118,18 @@ describe("stage-2 parquet", () => {
     }
   });
 
+  it("markers: one, in front of the problem; other rows are left out and reported under skip", async () => {
+    const { file, rows } = await many("markers.parquet");
+    rows[3] = { ...rows[3], problem: "Which?" };
+    rows[4] = { ...rows[4], problem: "<image><image>Which?" };
+    rows[5] = { ...rows[5], problem: "Which bird<image>?" };
+    writeStage2(file, rows);
+    await expect(readStage2(file)).rejects.toThrow(`${file}, row 3: column "problem" has 0 <image> markers`);
+    const { rows: kept, skipped } = await readStage2(file, "skip");
+    expect([kept.length, skipped.map(({ row }) => row)]).toEqual([247, [3, 4, 5]]);
+    expect(skipped[2].reason).toMatch(/behind text.*put it in front/);
+  });
+
   it("special tokens: by file and row, left out and reported under skip, of another tokenizer where given", async () => {
     const { file, rows } = await many("special.parquet");
     rows[120] = { ...rows[120], problem: "<image>Which <|image_pad|> is this?" };

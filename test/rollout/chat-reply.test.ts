@@ -135,6 +135,7 @@ describe("parseReply: errors with status 200", () => {
     ["a text", { error: "model is loading" }, "model is loading", undefined],
     ["vLLM's older form", { object: "error", message: "too long", code: 400 }, "too long", 400],
     ["FastAPI's", { detail: "Not Found" }, "Not Found", undefined],
+    ["in a list", [{ error: { code: 400, message: "Bad image" } }], "Bad image", 400],
     [
       "a router's",
       { error: { message: "Provider returned error", code: 502, metadata: { raw: "CUDA out of memory" } } },

@@ -1,7 +1,7 @@
 /** What of an image set is on disk: missing and unreadable images, counts against the published ones, duplicates. */
 import { createHash } from "node:crypto";
+import { decodeImage, readImageHeader, reasonOf } from "../../processor/image-decode";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import sharp from "sharp";
 import { isPublishedName, isSetName, type SetName } from "../../formats/set-names";
 import { factsOf, SETS, whereToGet, type PublishedFacts } from "./catalog";
 import type { BadRow, OnBadRow } from "../../util/lines";
@@ -80,18 +80,17 @@ const AT_ONCE = 4;
 
 /** Why a file is no image; null where it is one. Its header says so, or (`decode`) every pixel of it. */
 export async function imageProblem(file: string, decode: boolean): Promise<string | null> {
-  const image = sharp(file, { failOn: "error" });
   try {
-    const { width, height } = await image.metadata();
+    const { width, height } = await readImageHeader(file);
     if (!(width > 0 && height > 0)) return "no width or height";
   } catch (error) {
-    return (error as Error).message.split("\n")[0];
+    return reasonOf(error);
   }
   try {
-    if (decode) await image.raw().toBuffer(); // stats() lets cut images through where several are read at once
+    if (decode) await decodeImage(file);
     return null;
   } catch (error) {
-    return `cut off or damaged (${(error as Error).message.split("\n")[0]})`; // the library's words may be lost to another image's
+    return `cut off or damaged (${reasonOf(error)})`; // the library's words may be lost to another image's
   }
 }
 

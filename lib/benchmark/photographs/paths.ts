@@ -40,7 +40,7 @@ export function resolveImage(root: string, relative: string): string | null {
  * Whether a file or folder is none of the set's: hidden, or left there by an operating system or an archive program.
  */
 export const isClutter = (name: string): boolean =>
-  name.startsWith(".") || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
+  name.startsWith(".") || /^(__MACOSX|@eaDir|Thumbs\.db|desktop\.ini)$/i.test(name);
 
 /** `a/b` of parts, empty ones left out. */
 export const joined = (...parts: string[]): string => parts.filter((part) => part !== "").join("/");

@@ -32,11 +32,16 @@ export function stage1Images(root: string): (image: string) => FoundImage {
     };
   };
   return (image) => {
-    const direct = resolveImage(root, image);
-    if (direct !== null) return { file: direct };
+    // a Mac writes é as two characters, most others as one: the same name
+    const direct = [image, image.normalize("NFC"), image.normalize("NFD")]
+      .map((spelled) => resolveImage(root, spelled))
+      .find((found) => found !== null);
+    if (typeof direct === "string") return { file: direct };
     const name = stage1Set(image);
     if (name === "other")
-      return { reason: `${image} is not in ${root}; --images DIR is the folder that paths begin in` };
+      return {
+        reason: `${image} is not in ${root}; a path begins in that folder (the setting sets, --sets DIR), and letters, capitals and spaces must be the same`,
+      };
     if (!sets.has(name)) sets.set(name, readSet(name));
     const set = sets.get(name);
     if (!set)

@@ -18,7 +18,7 @@ import { BASELINE_METHODS, type BaselineMethod } from "../../train/methods";
 import { trained } from "../cot";
 import { evaluationQuestions } from "../evaluate";
 import { placesOf } from "../models";
-import { modelFolder } from "../run";
+import { modelFolder } from "../model-folder";
 import { runStage, type Watch } from "../stage";
 import type { Experiment } from "../types";
 import type { ContrastiveLoss } from "../../loss/contrastive";

@@ -23,9 +23,16 @@ describe("images of Stage-1 records", () => {
     });
   });
 
+  it("are found whichever way a Mac or another system writes their letters", () => {
+    const decomposed = "Cafe\u0301 Finch";
+    writeTree(root, { [`mine/${decomposed}/1.jpg`]: "" });
+    for (const name of [decomposed, decomposed.normalize("NFC")])
+      expect(find(`mine/${name}/1.jpg`)).toEqual({ file: at(`mine/${decomposed}/1.jpg`) });
+  });
+
   it("that are missing are named with the reason, and a test image is never one", () => {
     const reason = (image: string): string => (find(image) as { reason: string }).reason;
-    expect(reason("mine/b.png")).toMatch(/mine\/b\.png is not in .*; --images DIR/);
+    expect(reason("mine/b.png")).toMatch(/mine\/b\.png is not in .*; a path begins in that folder/);
     expect(reason("dogs_120/image_train/train/n02085620-Chihuahua/n02085620_1.jpg")).toMatch(
       /nor is the set dog; `data check dog`/,
     );
