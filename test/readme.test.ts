@@ -47,21 +47,15 @@ describe("what the repository shows", () => {
   const ownRuns = /^(bench|ablations)/; // made by commands of their own, which take longer than the main job
   const names = all.filter((name) => !ownRuns.test(name));
 
-  /**
-   * Where figures are of an earlier code, docs/log.md must name it (the first twelve characters of its hash) and say
-   * why its results still hold, or that they don't.
-   */
-  it("has figures of this code, settings and data (npm run refresh makes them anew), or the log says of which", async () => {
+  it("has figures of this code, settings and data (npm run refresh makes them anew)", async () => {
     expect(names.length).toBeGreaterThanOrEqual(6);
     const settings = loadSettings({ environment: {} });
     const { fingerprint } = await openBenchmark({ benchmark: settings.benchmark });
     const current = provenance(settings, fingerprint);
-    const log = read("docs/log.md");
     for (const name of names) {
       const stamp = JSON.parse(read(`figures/${name}.stamp.json`)) as Record<string, string>;
       const own = { code: stamp.code, settings: stamp.settings, data: stamp.data };
-      if (!log.includes(`figures of code ${stamp.code.slice(0, 12)}`))
-        expect({ name, ...own }).toEqual({ name, ...current });
+      expect({ name, ...own }).toEqual({ name, ...current });
       expect(readStamp(read(`figures/${name}.svg`)), name).toBe(stampOf(own));
       expect(stamp.svg, name).toBe(sha256(read(`figures/${name}.svg`)));
       expect(stamp.csv, name).toBe(sha256(read(`figures/${name}.csv`)));

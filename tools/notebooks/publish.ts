@@ -12,7 +12,7 @@ import { sha256 } from "../../lib/report/static-figures";
 import { writeText } from "../../lib/util/files";
 
 /** Largest notebook with its outputs, bytes. */
-export const MOST_BYTES = 500_000;
+export const MOST_BYTES = 500 * 1024;
 
 const PLOTLY = "application/vnd.plotly.v1+json";
 
@@ -53,7 +53,22 @@ function withWidth({ data, layout }: Figure): Figure {
 
 /** A PNG of few colours, which figures are. */
 const small = async (png: Buffer): Promise<string> =>
-  (await sharp(png).png({ palette: true, colours: 64, effort: 10 }).toBuffer()).toString("base64");
+  (await sharp(png).png({ palette: true, colours: 64, dither: 0, effort: 10 }).toBuffer()).toString("base64");
+
+/** Digits that a figure's numbers keep: more than its pixels show. */
+const DIGITS = 6;
+
+/** A value's JSON with rounded numbers. */
+const rounded = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === "number" ? Number(inner.toPrecision(DIGITS)) : inner,
+    ),
+  );
+
+/** Text of a notebook, lists of numbers on one line. */
+const notebookText = (notebook: Notebook): string =>
+  `${JSON.stringify(notebook, null, 1).replace(/\[\s+(-?\d[-\d.e+,\s]*?)\s+\]/g, (_, list: string) => `[${list.replace(/\s+/g, "")}]`)}\n`;
 
 /**
  * Puts the outputs of `executed` into `file`, whose cells must be the same.
@@ -73,9 +88,12 @@ export async function publishNotebook(file: string, executed: string, provenance
     for (const { data } of outputs) if (data?.[PLOTLY]) figures.push({ data, figure: data[PLOTLY] as Figure });
   });
   const pngs = await renderPng(figures.map(({ figure }) => withWidth(figure)));
-  for (const [i, { data }] of figures.entries()) data["image/png"] = await small(pngs[i]);
+  for (const [i, { data, figure }] of figures.entries()) {
+    data["image/png"] = await small(pngs[i]);
+    data[PLOTLY] = rounded(figure);
+  }
   notebook.metadata.fine_r1 = { ...provenance, cells: codeCellsHash(file) };
-  const text = `${JSON.stringify(notebook, null, 1)}\n`;
+  const text = notebookText(notebook);
   const home = path.resolve(__dirname, "../..");
   if (text.includes(home)) throw new Error(`${executed}: an output names the folder ${home}`);
   if (text.length > MOST_BYTES)
