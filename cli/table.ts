@@ -6,7 +6,7 @@ import { resultsTable, resultsToCsv } from "../lib/eval/results";
 import { readPredictions, type PredictionRow } from "../lib/eval/rows";
 import { summariseMethods } from "../lib/eval/summary";
 import { writeAtomically } from "../lib/report/static-figures";
-import { mcnemarTable, overviewTable, summaryTable, toMarkdown } from "../lib/report/tables";
+import { mcnemarTable, overviewTable, summaryTable, toMarkdown, unequalQuestions } from "../lib/report/tables";
 import { repositoryRoot } from "../lib/util/root";
 import type { TableOptions } from "./commands/table";
 import { note, print } from "./output";
@@ -59,6 +59,7 @@ function describeAccuracy({ rows, files, skipped }: Predictions, metric: TableOp
   return [
     `${rows.length} predictions in ${files.length} files, ${skipped.length} skipped. Accuracy in % (${metric}), every domain pooled, 95 % intervals over test images`,
     toMarkdown(overviewTable(overview(rows, metric))),
+    ...unequalQuestions(rows).map((line) => `${line}\n`),
   ].join("\n");
 }
 

@@ -150,3 +150,23 @@ export function toMarkdown(rows: readonly TableRow[]): string {
 export function withLabels(rows: readonly TableRow[]): TableRow[] {
   return rows.map((row) => ("method" in row ? { ...row, method: methodStyle(String(row.method)).label } : row));
 }
+
+/**
+ * Says where methods were not asked the same questions, so that their accuracies are of different things: a line for
+ * each world with the number of rows of each method. Empty where all were.
+ */
+export function unequalQuestions(rows: readonly PredictionRow[]): string[] {
+  return (["closed", "open"] as const).flatMap((setting) => {
+    const asked = new Map<string, Set<string>>();
+    for (const row of rows.filter((one) => one.setting === setting)) {
+      const own = asked.get(row.method) ?? new Set();
+      asked.set(row.method, own.add(JSON.stringify([row.image_path, row.question, [...(row.options ?? [])].sort()])));
+    }
+    const [first, ...others] = [...asked.values()];
+    const isSame = (set: ReadonlySet<string>): boolean =>
+      set.size === first.size && [...set].every((key) => first.has(key));
+    if (first === undefined || others.every(isSame)) return [];
+    const counts = [...asked].map(([method, { size }]) => `${method} ${size}`).join(", ");
+    return [`${setting} world: methods were not asked the same questions (${counts}); compare with care`];
+  });
+}
