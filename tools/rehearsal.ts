@@ -11,6 +11,7 @@ import { cpus, totalmem } from "node:os";
 import * as path from "node:path";
 import { performance } from "node:perf_hooks";
 import sharp from "sharp";
+import { snakeCase } from "../cli/output";
 import { writeSharegpt } from "../lib/formats/sharegpt";
 import { publishedPreprocessorJson } from "../lib/model/published";
 import { parameterCount } from "../lib/model/shapes";
@@ -156,7 +157,7 @@ async function main(): Promise<void> {
     stages,
     made: "npm run rehearsal",
   };
-  writeText(path.join(root, "docs/rehearsal.json"), `${JSON.stringify(report, null, 2)}\n`);
+  writeText(path.join(root, "docs/rehearsal.json"), `${JSON.stringify(snakeCase(report), null, 2)}\n`);
   if (!keep) fs.rmSync(FOLDER, { recursive: true });
 }
 
