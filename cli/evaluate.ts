@@ -92,7 +92,8 @@ export async function run(options: EvaluateOptions): Promise<number> {
   const check = (set: QuestionSet): QuestionSet => {
     if (set.questions.length === 0)
       throw new Error(
-        `${benchmark ?? settings.benchmark}: no question can be asked (${set.skipped.length} rows skipped)`,
+        `${benchmark ?? settings.benchmark}: no question can be asked (${set.skipped.length} rows skipped)` +
+          (file === undefined ? `; images of the role ${settings.eval.role} were looked for (--role)` : ""),
       );
     return set;
   };
