@@ -29,14 +29,25 @@ export interface PredictionLog {
 /** The file beside the predictions that says what they answer. */
 export const manifestFile = (file: string): string => `${file}.manifest.json`;
 
-/** The first field in which two manifests differ. */
-function difference(before: Record<string, unknown>, now: Record<string, unknown>): string {
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Longest value that is shown, characters: a hash is known by its first ones. */
+const SHOWN = 40;
+
+/** The first field in which two manifests differ, of a record inside by its whole name: `answerer.model`. */
+function difference(before: Record<string, unknown>, now: Record<string, unknown>, within = ""): string {
   const field =
     [...new Set([...Object.keys(before), ...Object.keys(now)])].find(
       (name) => hashOf({ x: before[name] }) !== hashOf({ x: now[name] }),
     ) ?? "hash";
-  const short = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 200);
-  return `${field} was ${short(before[field])} and is ${short(now[field])}`;
+  const [was, is] = [before[field], now[field]];
+  if (isRecord(was) && isRecord(is)) return difference(was, is, `${within}${field}.`);
+  const short = (value: unknown): string => {
+    const text = JSON.stringify(value) ?? "nothing";
+    return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+  };
+  return `${within}${field} was ${short(was)} and is ${short(is)}`;
 }
 
 /** Rows of the file, each with its end in bytes. @throws Error naming the line that is no row of `manifest` */

@@ -1,6 +1,7 @@
 /** Records from a file as the teacher's: the released 404, or what another run or project wrote. */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
+import { spellings } from "../benchmark/photographs/paths";
 import { stage1Images } from "../benchmark/photographs/stage1-images";
 import type { Subcategory } from "../benchmark/types";
 import { formatAnswer } from "../cot/rationale";
@@ -24,14 +25,16 @@ function imageFinder(
   { benchmark, settings }: Experiment,
   file: string,
 ): (image: string) => string | { reason: string } {
-  const own = new Map(benchmark.images("fewshot").map((image) => [image.id, image.file]));
+  const own = new Map(benchmark.images("fewshot").map((image) => [image.id.normalize("NFC"), image.file]));
   const inSets = stage1Images(path.resolve(repositoryRoot(), settings.sets));
   return (image) => {
-    const known = own.get(image);
+    const known = own.get(image.normalize("NFC"));
     if (known) return known;
-    const beside = path.resolve(path.dirname(file), image);
-    const inside = beside.startsWith(path.resolve(path.dirname(file)) + path.sep);
-    if (inside && existsSync(beside)) return beside;
+    const folder = path.resolve(path.dirname(file));
+    const beside = spellings(image)
+      .map((spelled) => path.resolve(folder, spelled))
+      .find((place) => place.startsWith(folder + path.sep) && existsSync(place));
+    if (beside !== undefined) return beside;
     const found = inSets(image);
     return "file" in found ? found.file : found;
   };

@@ -57,6 +57,12 @@ describe("openPredictionLog", () => {
       /b\.jsonl holds answers to something else: model was "a" and is "b"; choose another --out/,
     );
     expect(() => openPredictionLog(file, { ...manifest, limit: 3 }, 4)).toThrow(/limit was nothing and is 3/);
+    const inside = path.join(path.dirname(file), "inside.jsonl");
+    const of = (model: string) => ({ ...manifest, answerer: { kind: "local", model, limits: {} } });
+    openPredictionLog(inside, of("a".repeat(64)), 4).close();
+    expect(() => openPredictionLog(inside, of("b".repeat(64)), 4)).toThrow(
+      /something else: answerer\.model was "a{39}… and is "b{39}…; choose/,
+    );
     const log = openPredictionLog(file, { ...manifest, model: "b" }, 4, true);
     expect(log.finished).toEqual([]);
     log.close();

@@ -23,6 +23,11 @@ export function checkedPath(relative: string, where: string): string {
   return relative;
 }
 
+/** A path in both forms of its letters: a Mac writes é as two characters, most others as one. */
+export const spellings = (relative: string): string[] => [
+  ...new Set([relative, relative.normalize("NFC"), relative.normalize("NFD")]),
+];
+
 /**
  * The absolute path of an image, links followed; null where there is none.
  * @throws Error where a link leads out of the root

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { stage1Set } from "../../formats/stage1";
-import { resolveImage } from "./paths";
+import { resolveImage, spellings } from "./paths";
 import { readImageSet } from "./read";
 import type { SetName } from "../../formats/set-names";
 
@@ -32,8 +32,7 @@ export function stage1Images(root: string): (image: string) => FoundImage {
     };
   };
   return (image) => {
-    // a Mac writes é as two characters, most others as one: the same name
-    const direct = [image, image.normalize("NFC"), image.normalize("NFD")]
+    const direct = spellings(image)
       .map((spelled) => resolveImage(root, spelled))
       .find((found) => found !== null);
     if (typeof direct === "string") return { file: direct };
