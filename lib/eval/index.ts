@@ -1,4 +1,5 @@
 /** Evaluation: scores, intervals, comparisons and the results table, from saved predictions alone. */
+export * from "./accuracy-by";
 export * from "./compare";
 export * from "./intervals";
 export * from "./overview";

@@ -3,8 +3,9 @@
  * says what they are answers to, and a last line that was cut off is dropped and answered again. One process writes it
  * at a time.
  */
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";
+import { dropHalfLine } from "../util/append-log";
 import { numberedLines, parseLine, readBytes } from "../util/lines";
 import { hashOf } from "../rollout/request-cache";
 import { writeText } from "../util/files";
@@ -91,16 +92,8 @@ function resume(
     throw new Error(
       `${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`,
     );
-  const bytes = readBytes(file);
-  const whole = bytes.lastIndexOf(10) + 1; // 0: not one whole line
-  const finished = readFinished(file, bytes.subarray(0, whole), questions);
-  const dropped = whole < bytes.length;
-  if (dropped) {
-    const handle = openSync(file, "r+");
-    ftruncateSync(handle, whole);
-    closeSync(handle);
-  }
-  return { finished, dropped };
+  const dropped = dropHalfLine(file);
+  return { finished: readFinished(file, readBytes(file), questions), dropped };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Stage 1, data: rationales of few-shot images by the teacher that the settings name. */
-import { appendFileSync, existsSync, mkdirSync } from "node:fs";
+import { rmSync } from "node:fs";
 import * as path from "node:path";
 import { closedOptions } from "../benchmark/options";
 import { fewShotImages, trainedSubcategories } from "../benchmark/roles";
@@ -10,6 +10,7 @@ import { shuffledRationales } from "../cot/shuffle";
 import { buildTeacherCot, type CotImage } from "../cot/teacher";
 import { teacherCard, type TeacherUsage } from "../cot/teacher-card";
 import { writeSharegpt } from "../formats/sharegpt";
+import { appendRows, readAppended } from "../util/append-log";
 import { readJsonl, writeText } from "../util/files";
 import { foldIn } from "../util/random";
 import { throwIfAborted } from "../util/abort";
@@ -55,8 +56,7 @@ async function observations(experiment: Experiment, watch: Watch): Promise<Obser
     load: (from) => readJsonl<Stored<Observation>>(path.join(from, "cot", "observations.jsonl")).map(fromStored),
     make: async (identity, beforeSaving) => {
       const partial = path.join(folder, "cot", `observations-${identity.slice(0, 16)}.partial.jsonl`);
-      const known = existsSync(partial) ? readJsonl<Stored<Observation>>(partial).map(fromStored) : [];
-      mkdirSync(path.dirname(partial), { recursive: true });
+      const known = readAppended<Stored<Observation>>(partial).map(fromStored);
       const images = await Promise.all(
         fewShotImages(benchmark, trained(experiment)).map(async (image) => ({
           image: image.id,
@@ -72,13 +72,14 @@ async function observations(experiment: Experiment, watch: Watch): Promise<Obser
         seed: foldIn(settings.seed, "teacher"),
         known,
         onBatch: async (done, total, fresh) => {
-          appendFileSync(partial, fresh.map((one) => `${JSON.stringify(toStored(one))}\n`).join(""));
+          appendRows(partial, fresh.map(toStored));
           await watch.onProgress?.(done, total, "images described");
           throwIfAborted(watch.signal);
         },
       });
       beforeSaving();
       writeText(file, made.map((one) => `${JSON.stringify(toStored(one))}\n`).join(""));
+      rmSync(partial, { force: true });
       return made;
     },
   };

@@ -14,7 +14,10 @@ export function describeExperiment({ settings, benchmark, folder }: Experiment):
   ].join("\n");
 }
 
-/** A watch with a progress bar under a label; in a notebook, Stop ends the call after the step under way. */
+/**
+ * A watch with a progress bar under a label and, of a training, curves that grow; in a notebook, Stop ends the call
+ * after the step under way.
+ */
 export function watched(label: string): Watch & { finish(note?: string): void } {
   const bars = progressSeries();
   let last: { done: number; total: number } | null = null;
@@ -26,6 +29,7 @@ export function watched(label: string): Watch & { finish(note?: string): void } 
       last = { done, total };
       bars.update(done, note, total);
     },
+    onMetrics: (step, metrics) => bars.metrics(step, metrics),
     finish: (note) => {
       if (note !== undefined && last !== null) bars.update(1, note, 1);
       bars.finish();

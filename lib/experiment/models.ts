@@ -8,14 +8,14 @@ import { loadModel, saveModel } from "../model/checkpoint";
 import { initLora, mergeLora, splitAdapter } from "../model/lora";
 import { LORA_DEFAULTS, type LoraConfig } from "../model/lora-config";
 import { processorFiles } from "../processor/processor";
-import { withScalarLog } from "../report/scalar-log";
+import { scalarsOf, withScalarLog } from "../report/scalar-log";
 import type { Checkpointing } from "../train/training-state";
 import { readJsonl, writeJsonl, writeText } from "../util/files";
 import { foldIn } from "../util/random";
 import { modelCard } from "./model-card";
 import { modelFolder, TRAINED_FILE } from "./model-folder";
 import type { Settings } from "./settings";
-import { runStage, type Stage } from "./stage";
+import { runStage, type Stage, type Watch } from "./stage";
 import type { Experiment } from "./types";
 
 /** What training leaves. The caller disposes the parameters. */
@@ -29,6 +29,8 @@ export const placesOf = (folder: string, method: string) => ({
   model: path.join(folder, "models", method),
   adapter: path.join(folder, "adapters", method),
   log: path.join(folder, "logs", `${method}.jsonl`),
+  /** Some groups of each step of Stage 2. */
+  rollouts: path.join(folder, "rollouts", `${method}.jsonl`),
   /** Of a training under way; by identity, so that changed settings begin anew. */
   checkpoint: (identity: string) => path.join(folder, "checkpoints", `${method}-${identity.slice(0, 12)}`),
 });
@@ -97,8 +99,10 @@ export function resultFolder({ folder, settings }: Pick<Experiment, "folder" | "
 export interface TrainingContext<Log> {
   /** Where the training is saved as it goes. */
   checkpointing: Checkpointing;
-  /** Notes a logged step. */
-  write(log: Log): void;
+  /** Says after which step a training goes on, and shows those before it. */
+  onResume(log: readonly Log[], total: number): Promise<void>;
+  /** Notes a logged step in the run's files, and shows it. */
+  onStep(log: Log, total: number): Promise<void>;
 }
 
 /** What is trained, as its stage. */
@@ -109,6 +113,9 @@ export interface Training<Log> {
   saveSteps: number;
   /** Whose images it is trained on, in words, for the model card. */
   images: string;
+  watch: Watch;
+  /** How a step went, in a few words. */
+  note(log: Log): string;
   train(context: TrainingContext<Log>): Promise<Trained<Log>>;
 }
 
@@ -122,7 +129,7 @@ export function trainedModel<Log extends { step: number }>(
   training: Training<Log>,
 ): Promise<Trained<Log>> {
   const { settings, folder, label, benchmark } = experiment;
-  const { method } = training;
+  const { method, watch, note } = training;
   const places = placesOf(folder, method);
   const target = loraConfig(settings) ? path.join("adapters", method) : path.join("models", method);
   const stage: Stage<Trained<Log>> = {
@@ -133,11 +140,22 @@ export function trainedModel<Log extends { step: number }>(
     load: (from) => load<Log>(experiment, from, method),
     make: async (identity, beforeSaving) => {
       const checkpointing = { folder: places.checkpoint(identity), everySteps: training.saveSteps, identity };
-      if (existsSync(checkpointing.folder)) experiment.say(`${method}: goes on from its last checkpoint`);
       const name = `${label ?? method}, seed ${settings.seed}`;
       const scalars = { folder, stage: method, run: settings.run, name, config: { ...settings } };
       const result = await withScalarLog<Log, Trained<Log>>(scalars, (write) =>
-        training.train({ checkpointing, write }),
+        training.train({
+          checkpointing,
+          onResume: async (log, total) => {
+            experiment.say(`${method}: goes on after step ${log.length} of ${total}`);
+            await watch.onProgress?.(log.length, total, note(log[log.length - 1]));
+            for (const row of log) watch.onMetrics?.(row.step, scalarsOf(row));
+          },
+          onStep: async (row, total) => {
+            write(row);
+            await watch.onProgress?.(row.step, total, note(row));
+            watch.onMetrics?.(row.step, scalarsOf(row));
+          },
+        }),
       );
       const card = modelCard({
         method,

@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { closedOptions } from "../benchmark/options";
 import { assertTrainable, fewShotImages } from "../benchmark/roles";
 import { drawTriplets, type Triplet } from "../benchmark/triplets";
+import type { Subcategory } from "../benchmark/types";
 import { disposeTree } from "../engine/tree";
 import type { Params } from "../engine/tensorflow";
 import { loadAdapter } from "../model/adapter";
@@ -18,8 +19,9 @@ import { repositoryRoot } from "../util/root";
 import { trained } from "./cot";
 import { limitsOf, openImages, type ImageSizes, type ImageSource, type ImageSources } from "./images";
 import { assertFits, plannedModel } from "./memory";
-import { startOfTraining, trainedModel, type Trained } from "./models";
+import { placesOf, startOfTraining, trainedModel, type Trained } from "./models";
 import { rlPhases } from "./plan";
+import { openSavedGroups } from "./saved-groups";
 import { sftModel } from "./sft";
 import type { Watch } from "./stage";
 import { promptsOfFile } from "./triplet-files";
@@ -28,15 +30,23 @@ import type { Experiment } from "./types";
 /** An image at another one's size: a group's images share one place in the prompt. */
 const likeName = (id: string, like: string): string => `${id} at the size of ${like}`;
 
-/** Triplets of the images that the run trains on; negatives may be any seen sub-category's. */
-export async function tripletsOf(experiment: Experiment): Promise<Triplet[]> {
+/**
+ * Triplets of the images that the run trains on; negatives may be any seen sub-category's.
+ * @param of only those whose anchor is of this sub-category
+ * @throws Error where that one is not trained on
+ */
+export async function tripletsOf(experiment: Experiment, of?: Subcategory): Promise<Triplet[]> {
   const { benchmark, settings } = experiment;
   const own = new Set(trained(experiment).map(({ id }) => id));
   const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" })).filter(
     ({ file }) => file !== null,
   );
   const triplets = drawTriplets(images, await experiment.neighbours(), foldIn(settings.seed, "triplets"));
-  return triplets.filter(({ anchor }) => own.has(anchor.subcategory.id));
+  if (of && !own.has(of.id))
+    throw new Error(
+      `${of.name} is ${of.split === "unseen" ? "unseen: nothing" : "not trained on in this run: nothing"} is learnt from its images, so it has no triplets`,
+    );
+  return triplets.filter(({ anchor: { subcategory } }) => (of ? subcategory.id === of.id : own.has(subcategory.id)));
 }
 
 /** What Stage 2 trains on: prompts, and where their images are. */
@@ -156,18 +166,16 @@ export function assertUpdated(method: string, log: readonly RlLog[]): void {
  * A Stage-2 model; the caller disposes its parameters.
  * @throws Error naming what is wrong, or where nothing was learnt
  */
-export function rlModel(
-  experiment: Experiment,
-  method: RlMethod,
-  { onProgress, signal, onLog }: Watch & { onLog?: (log: RlLog) => void } = {},
-): Promise<Trained<RlLog>> {
+export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch = {}): Promise<Trained<RlLog>> {
   const { settings, benchmark } = experiment;
   return trainedModel<RlLog>(experiment, {
     method,
     settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"],
     saveSteps: settings.rl.saveSteps,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
-    train: async ({ checkpointing, write }) => {
+    watch,
+    note: rlNote,
+    train: async ({ checkpointing, onResume, onStep }) => {
       const { prompts, images } = await trainingPrompts(experiment);
       const { bench, largest } = await benchOn(experiment, images);
       if (largest) {
@@ -175,7 +183,8 @@ export function rlModel(
         const sizes = { promptTokens, responseTokens: settings.rl.maxNewTokens, imagePatches: largest.imagePatches };
         assertFits(experiment, rlPhases(plannedModel(experiment), settings, sizes));
       }
-      const initial = await startingPolicy(experiment, { onProgress, signal });
+      const keep = openSavedGroups(placesOf(experiment.folder, method).rollouts, existsSync(checkpointing.folder));
+      const initial = await startingPolicy(experiment, watch);
       const result = await trainRl(withoutDropout(initial), bench, settings.rl, {
         method,
         prompts,
@@ -183,12 +192,12 @@ export function rlModel(
         bf16: experiment.bf16,
         checkpointing,
         donateInitial: true,
-        signal,
-        onPhase: (note, step, total) => onProgress?.(step, total, note),
-        onStep: async (log, total) => {
-          write(log);
-          onLog?.(log);
-          await onProgress?.(log.step, total, rlNote(log));
+        signal: watch.signal,
+        onPhase: (note, step, total) => watch.onProgress?.(step, total, note),
+        onResume,
+        onStep: async (log, total, sampled) => {
+          keep(log.step, sampled);
+          await onStep(log, total);
         },
       });
       assertUpdated(method, result.log);

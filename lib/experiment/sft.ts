@@ -106,19 +106,17 @@ const recordOf = (method: SftMethod, { record, direct }: CotRecord): SftRecord =
  * A Stage-1 model; the caller disposes its parameters.
  * @throws Error naming the record, image or setting that is wrong
  */
-export function sftModel(
-  experiment: Experiment,
-  method: SftMethod,
-  { onProgress, signal }: Watch = {},
-): Promise<Trained<SftLog>> {
+export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch = {}): Promise<Trained<SftLog>> {
   const { settings, benchmark } = experiment;
   return trainedModel<SftLog>(experiment, {
     method,
     settings: ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"],
     saveSteps: settings.sft.saveSteps,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
-    train: async ({ checkpointing, write }) => {
-      const data = await cotData(experiment, { onProgress, signal });
+    watch,
+    note: ({ loss }) => `loss ${loss.toFixed(3)}`,
+    train: async ({ checkpointing, onResume, onStep }) => {
+      const data = await cotData(experiment, watch);
       if (data.records.length === 0)
         throw new Error(
           `SFT: none of ${data.attempts} rationales was kept (cot/data-card.json says why). Another teacher may have some (teacher=FILE or an endpoint's URL; a file of answer-only records does for sft-direct); Stage 2 can do without (start=base)`,
@@ -146,11 +144,9 @@ export function sftModel(
         bf16: experiment.bf16,
         checkpointing,
         donateInitial: true,
-        signal,
-        onStep: (log, total) => {
-          write(log);
-          return onProgress?.(log.step, total, `loss ${log.loss.toFixed(3)}`);
-        },
+        signal: watch.signal,
+        onResume,
+        onStep,
       });
     },
   });

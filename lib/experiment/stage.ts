@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs"
 import * as path from "node:path";
 import { writeText } from "../util/files";
 import type { Benchmark } from "../benchmark/types";
+import type { StepMetrics } from "../report/live-curves";
 import { acquireLock } from "../util/lock";
 import { stageIdentity, type StageIdentity } from "./identity";
 import { runFolder } from "./run";
@@ -17,6 +18,8 @@ export type OnProgress = (done: number, total: number, note: string) => void | P
 /** How a long call is watched and stopped. */
 export interface Watch {
   onProgress?: OnProgress;
+  /** Hears what each step of a training logged; when it goes on from a checkpoint, those before at once. */
+  onMetrics?: (step: number, metrics: StepMetrics) => void;
   /** Stops the call after the step under way; what is saved stays, and the same call goes on from there. */
   signal?: AbortSignal;
 }

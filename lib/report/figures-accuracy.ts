@@ -11,7 +11,7 @@ import { axis, faded, type Figure, methodStyle, panelHeading, wideLayout } from 
 const percent = (x: number): number => 100 * x;
 
 /** Error bars of a plotly trace from accuracies in [0, 1]. */
-function errorBars(
+export function errorBars(
   cells: readonly { accuracy: number; low: number; high: number }[],
   color: string,
 ): Record<string, unknown> {

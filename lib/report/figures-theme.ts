@@ -10,14 +10,15 @@ export interface Figure {
 
 type MethodStyle = Pick<MethodFacts, "label" | "color" | "symbol">;
 
-const FURTHER = ["#332288", "#88ccee", "#117733", "#999933", "#aa4499", "#882255"];
+/** Colours of what is no method of this project; told apart by colour-blind readers. */
+export const OTHER_COLORS = ["#332288", "#88ccee", "#117733", "#999933", "#aa4499", "#882255"];
 
 /** Label, colour and mark of a method: fixed for this project's own, by the letters of the name for others. */
 export function methodStyle(method: string): MethodStyle {
   const known = methodFacts(method);
   if (known) return known;
   const sum = Array.from(method).reduce((total, letter) => total + letter.charCodeAt(0), 0);
-  return { label: method, color: FURTHER[sum % FURTHER.length], symbol: "x" };
+  return { label: method, color: OTHER_COLORS[sum % OTHER_COLORS.length], symbol: "x" };
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Progress that updates in place: a display in a notebook, a line on stderr elsewhere. */
 import { currentKernel } from "./kernel";
+import { liveHtml, type LivePoint, type StepMetrics } from "./live-curves";
 
-/** At most four updates a second: more is not seen, and each is a message. */
-const INTERVAL_MS = 250;
+/** At most two updates a second: more is not read, and each is a message. */
+const INTERVAL_MS = 500;
 /** Where a line cannot be rewritten (a log file), one line in this time. */
 const PLAIN_INTERVAL_MS = 10_000;
 const BAR_WIDTH = 24;
@@ -35,6 +36,11 @@ export function progressText(label: string, done: number, total: number, elapsed
 export interface Progress {
   /** Shows that `done` of `total` are done; `note` is a short text such as "loss 0.31". */
   update(done: number, note?: string, total?: number): void;
+  /**
+   * Notes what a step logged: in a notebook a curve of each metric grows below the line. `tokens`, the step's, becomes
+   * tokens a second since the step before.
+   */
+  metrics(step: number, values: StepMetrics): void;
   /** Shows the end; the last note stays unless another is given. */
   finish(note?: string): void;
   /** Shows how far it came, as the last line. */
@@ -44,13 +50,14 @@ export interface Progress {
 let displays = 0;
 
 /** Shows one line again and again in the same place, as far as what it goes to can. */
-function lineWriter(): { interval: number; write(text: string, last: boolean): void } {
+function lineWriter(): { interval: number; write(text: string, last: boolean, points: readonly LivePoint[]): void } {
   const kernel = currentKernel();
   if (kernel) {
     const id = `progress-${process.pid}-${++displays}`;
     let isFirst = true;
-    const write = (text: string): void => {
-      kernel.display({ "text/plain": text }, { id, update: !isFirst });
+    const write = (text: string, _last: boolean, points: readonly LivePoint[]): void => {
+      const html = points.length > 0 ? { "text/html": liveHtml(text, points) } : {};
+      kernel.display({ ...html, "text/plain": text }, { id, update: !isFirst });
       isFirst = false;
     };
     return { interval: INTERVAL_MS, write };
@@ -80,10 +87,12 @@ export function progress(label: string, total: number): Progress {
   let drawn = 0;
   let done = 0;
   let note = "";
+  let before = begun;
+  const points: LivePoint[] = [];
 
   const draw = (last: boolean): void => {
     drawn = Date.now();
-    write(progressText(label, done, total, (drawn - begun) / 1000, note), last);
+    write(progressText(label, done, total, (drawn - begun) / 1000, note), last, points);
   };
 
   draw(false);
@@ -93,6 +102,13 @@ export function progress(label: string, total: number): Progress {
       note = newNote ?? note;
       total = newTotal ?? total;
       if (Date.now() - drawn >= interval) draw(false);
+    },
+    metrics(step, values): void {
+      const [now, tokens] = [Date.now(), values.tokens ?? null];
+      // steps that an earlier process made come all at once
+      const tokensPerSecond = tokens === null || now - before < 1 ? null : (1000 * tokens) / (now - before);
+      points.push({ step, metrics: { ...values, tokensPerSecond } });
+      before = now;
     },
     finish(newNote?: string): void {
       done = total;
@@ -112,6 +128,7 @@ export function progressSeries(): { start(label: string): void } & Progress {
       bar = progress(label, 1);
     },
     update: (done, note, total) => bar?.update(done, note, total),
+    metrics: (step, values) => bar?.metrics(step, values),
     finish: (note) => bar?.finish(note),
     stop: () => bar?.stop(),
   };

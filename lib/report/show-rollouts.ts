@@ -30,10 +30,15 @@ const tint = (rgb: string, share: number): string =>
   `rgba(${rgb},${(OPACITY * Math.min(1, Math.max(0, share))).toFixed(2)})`;
 
 function tokenHtml({ tokens, logProbs, negativeLogProbs, kl }: TokenScores, advantage: number, i: number): string {
+  const l = tint("213,94,0", -logProbs[i] / FULL.logProb);
   const a = tint(advantage > 0 ? "0,114,178" : "213,94,0", Math.abs(advantage) / FULL.advantage);
-  const k = tint("148,82,200", kl[i] / FULL.kl);
-  const style = `background-color:${k};--l:${tint("213,94,0", -logProbs[i] / FULL.logProb)};--a:${a};--k:${k}`;
-  const title = `log-prob ${logProbs[i].toFixed(2)}; under the negative ${negativeLogProbs[i].toFixed(2)}; KL ${kl[i].toFixed(3)}`;
+  const k = kl === null ? null : tint("148,82,200", kl[i] / FULL.kl);
+  const style = `background-color:${k ?? l};--l:${l};--a:${a}${k === null ? "" : `;--k:${k}`}`;
+  const contrast =
+    negativeLogProbs === null || kl === null
+      ? ""
+      : `; under the negative ${negativeLogProbs[i].toFixed(2)}; KL ${kl[i].toFixed(3)}`;
+  const title = `log-prob ${logProbs[i].toFixed(2)}${contrast}`;
   return `<span class="t" style="${style}" title="${title}">${escapeHtml(tokens[i])}</span>`;
 }
 
@@ -55,7 +60,7 @@ function facts(rollout: ScoredRollout, advantage: number, { kl, tokens }: TokenS
     `advantage ${sign}${Math.abs(advantage).toFixed(2)}`,
     reward.format > 0 ? "format kept" : "format broken",
     `${tokens.length} tokens`,
-    `mean KL ${mean(kl).toFixed(3)}`,
+    ...(kl === null ? [] : [`mean KL ${mean(kl).toFixed(3)}`]),
   ].join(" · ");
 }
 
@@ -95,12 +100,34 @@ function rules(id: string): string {
   ].join("\n");
 }
 
+/** What stands above a group's rollouts. */
+export interface RolloutsOptions {
+  title?: string;
+  /** Images of the triplet: name, and a `data:` URL. */
+  images?: readonly { name: string; source: string }[];
+}
+
+/** Height of an image, pixels. */
+const IMAGE_SIZE = 96;
+
 /**
  * The page of a group, self-contained.
  * @param id of its elements; different for each on a page
  */
-export function rolloutsHtml(group: Group, scores: readonly TokenScores[], id: string): string {
+export function rolloutsHtml(
+  group: Group,
+  scores: readonly TokenScores[],
+  id: string,
+  { title = "", images = [] }: RolloutsOptions = {},
+): string {
   const { prompt, rollouts, advantages } = group;
+  const isContrasted = scores.every(({ kl }) => kl !== null);
+  const colours = COLOURS.filter(({ key }) => isContrasted || key !== "k");
+  const first = isContrasted ? "k" : "l";
+  const figures = images.map(
+    ({ name, source }) =>
+      `<div style="display:inline-block;margin-right:1em"><img alt="${escapeHtml(name)}" height="${IMAGE_SIZE}" src="${source}"><div style="font-size:90%">${escapeHtml(name)}</div></div>`,
+  );
   const items = rollouts.map((rollout, r) => {
     const classes = ["r", isRight(rollout) ? "right" : "wrong", ...(rollout.reward.format > 0 ? [] : ["broken"])];
     const text = scores[r].tokens.map((_, i) => tokenHtml(scores[r], advantages[r], i)).join("");
@@ -110,14 +137,16 @@ export function rolloutsHtml(group: Group, scores: readonly TokenScores[], id: s
   return [
     `<style>${rules(id)}</style>`,
     `<div id="${id}" role="group" aria-label="Rollouts of one group">`,
+    ...(title === "" ? [] : [`<div><b>${escapeHtml(title)}</b></div>`]),
+    ...(figures.length === 0 ? [] : [`<div>${figures.join("")}</div>`]),
     `<div><b>${escapeHtml(prompt.user)}</b> Truth: ${escapeHtml(prompt.groundTruth)}.</div>`,
-    radios(id, "c", COLOURS, "k"),
+    radios(id, "c", colours, first),
     radios(id, "s", FILTERS, "all"),
-    labels(id, "c", "Colour", COLOURS),
+    labels(id, "c", "Colour", colours),
     labels(id, "s", "Show", FILTERS),
-    ...COLOURS.map(
+    ...colours.map(
       ({ key, says }) =>
-        `<div class="says says-${key}"${key === "k" ? "" : ' style="display:none"'}><i>${says}</i></div>`,
+        `<div class="says says-${key}"${key === first ? "" : ' style="display:none"'}><i>${says}</i></div>`,
     ),
     `<div class="body">${items.join("")}</div>`,
     "</div>",
@@ -127,10 +156,12 @@ export function rolloutsHtml(group: Group, scores: readonly TokenScores[], id: s
 let shown = 0;
 
 /**
- * Shows a group's rollouts (`tokenScores` makes the scores). Outside a notebook: a line of facts and the text of each.
+ * Shows a group's rollouts (`tokenScores` or `sampledScores` makes the scores). Outside a notebook: a line of facts and
+ * the text of each.
  */
-export function showRollouts(group: Group, scores: readonly TokenScores[]): void {
+export function showRollouts(group: Group, scores: readonly TokenScores[], options: RolloutsOptions = {}): void {
   const id = `rollouts-${++shown}`;
   const text = group.rollouts.map((rollout, r) => `${facts(rollout, group.advantages[r], scores[r])}\n${rollout.text}`);
-  show({ "text/html": rolloutsHtml(group, scores, id), "text/plain": text.join("\n\n") });
+  const head = options.title === undefined ? [] : [options.title];
+  show({ "text/html": rolloutsHtml(group, scores, id, options), "text/plain": [...head, ...text].join("\n\n") });
 }

@@ -1,15 +1,23 @@
 /** A triplet in a notebook: anchor, positive and negative side by side. */
+import type { BenchmarkImage } from "../benchmark/types";
 import type { Triplet } from "../benchmark/triplets";
 import { showImages } from "./notebook";
 
-/** Shows the three images with their names and, where it is known, who made them. */
-export async function showTriplet({ anchor, positive, negative }: Triplet): Promise<void> {
-  const by = (source: string | undefined): string => (source === undefined ? "" : ` (${source})`);
-  const captions = [
-    `anchor: ${anchor.subcategory.name}${by(anchor.source)}`,
-    `positive${by(positive.source)}`,
-    `negative: ${negative.subcategory.name}${by(negative.source)}`,
+/** The three images with what each is and, where it is known, who made it. */
+export function describeTriplet({ anchor, positive, negative }: Triplet): { name: string; file: string | null }[] {
+  const by = ({ source }: BenchmarkImage): string => (source === undefined ? "" : ` (${source})`);
+  return [
+    { name: `anchor: ${anchor.subcategory.name}${by(anchor)}`, file: anchor.file },
+    { name: `positive${by(positive)}`, file: positive.file },
+    { name: `negative: ${negative.subcategory.name}${by(negative)}`, file: negative.file },
   ];
-  const files = [anchor, positive, negative].flatMap(({ file }) => (file === null ? [] : [file]));
-  await showImages(files, { captions });
+}
+
+/** Shows the three images. */
+export async function showTriplet(triplet: Triplet): Promise<void> {
+  const shown = describeTriplet(triplet).filter(({ file }) => file !== null);
+  await showImages(
+    shown.map(({ file }) => file!),
+    { captions: shown.map(({ name }) => name) },
+  );
 }

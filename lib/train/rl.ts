@@ -51,6 +51,8 @@ export interface RlLog {
    */
   conditioningGap: number | null;
   learningRate: number;
+  /** Tokens sampled. */
+  tokens: number;
   seconds: number;
 }
 
@@ -64,6 +66,8 @@ export interface RlRun {
   checkpointing?: Checkpointing;
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
   donateInitial?: boolean;
+  /** Hears the steps that were logged before, where the run is taken up again. */
+  onResume?: (log: readonly RlLog[], total: number) => void | Promise<void>;
   onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
   /** Hears what is done inside a step, which may take minutes; `done` steps of `total` are finished. */
   onPhase?: (note: string, done: number, total: number) => void | Promise<void>;
@@ -88,6 +92,7 @@ function rolloutLog({
   | "format"
   | "listing"
   | "length"
+  | "tokens"
   | "finished"
   | "kept"
   | "generationBatches"
@@ -111,6 +116,7 @@ function rolloutLog({
     format: over(({ rollout }) => rollout.reward.format)!,
     listing: over(({ rollout }) => (rollout.lists ? 1 : 0))!,
     length: over(({ rollout }) => rollout.tokenIds.length)!,
+    tokens: all.reduce((n, { rollout }) => n + rollout.tokenIds.length, 0),
     finished: over(({ rollout }) => (rollout.finished ? 1 : 0))!,
     kept: mean(sampled.map((group) => (group.kept ? 1 : 0)))!,
     generationBatches,
@@ -177,6 +183,7 @@ export async function trainRl(
   if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: RlLog[] = saved?.log ?? [];
+  if (log.length > 0) await run.onResume?.(log, settings.steps);
   for (let index = log.length; index < settings.steps; index++) {
     const started = Date.now();
     const collected = await collectGroups(params, bench, {

@@ -32,6 +32,8 @@ export interface SftRun {
   checkpointing?: Checkpointing;
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
   donateInitial?: boolean;
+  /** Hears the steps that were logged before, where the run is taken up again. */
+  onResume?: (log: readonly SftLog[], total: number) => void | Promise<void>;
   onStep?: (log: SftLog, total: number) => void | Promise<void>;
   /** Stops after the step under way; a checkpoint of it is written where `checkpointing` says so. */
   signal?: AbortSignal;
@@ -43,6 +45,8 @@ export interface SftLog {
   loss: number;
   gradNorm: number;
   learningRate: number;
+  /** Tokens read: prompts and responses, replayed rows too. */
+  tokens: number;
 }
 
 /** The optimizer's settings for a run: the vision tower has its own factor. */
@@ -192,6 +196,9 @@ function scoredTokens({ packed }: PlannedPart): number {
   return packed.flat().reduce((n, row) => n + row.predicted.filter(Boolean).length, 0);
 }
 
+const readTokens = (parts: readonly PlannedPart[]): number =>
+  parts.flatMap(({ packed }) => packed.flat()).reduce((n, { inputIds }) => n + inputIds.length, 0);
+
 /**
  * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
  * The last batch of an epoch is filled from its beginning. Every batch is drawn before the first, so that all have one
@@ -218,6 +225,7 @@ export async function trainSft(
   if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: SftLog[] = saved?.log ?? [];
+  if (log.length > 0) await run.onResume?.(log, steps.length);
   for (const [index, parts] of steps.entries()) {
     if (index < log.length) continue;
     await bench.images.load(parts.flatMap(({ images }) => images));
@@ -244,7 +252,7 @@ export async function trainSft(
         `SFT: the loss is ${loss} at step ${index + 1}; lower sft.learningRate (${settings.learningRate})`,
       );
     }
-    const entry = { step: index + 1, loss, gradNorm, learningRate: rate };
+    const entry = { step: index + 1, loss, gradNorm, learningRate: rate, tokens: readTokens(parts) };
     log.push(entry);
     saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length });
     await run.onStep?.(entry, steps.length);

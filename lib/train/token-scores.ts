@@ -1,6 +1,6 @@
 /**
- * Log-probabilities of a group's responses, token by token, under its own image and under the negative one: what the
- * inter-class term of TAPO's loss is made of, to be looked at.
+ * Log-probabilities of a group's responses, token by token: under the image they were sampled from, as the sampler left
+ * them, or under the group's own image and the negative one, which the inter-class term of TAPO's loss is made of.
  */
 import type { Params } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
@@ -15,13 +15,17 @@ import type { Workbench } from "./workbench";
 export interface TokenScores {
   /** Texts of the tokens: together the response. */
   tokens: string[];
-  /** Under the image that the update conditions on (`conditionOn`). */
   logProbs: number[];
-  /** The same tokens with the negative image in its place. */
-  negativeLogProbs: number[];
-  /** k3 estimate of the KL between the two, in [0, 10]. */
-  kl: number[];
+  /** The same tokens with the negative image in place of the other; null where they were not scored under it. */
+  negativeLogProbs: number[] | null;
+  /** k3 estimate of the KL between the two, in [0, 10]; null likewise. */
+  kl: number[] | null;
 }
+
+type Decode = Pick<Workbench, "processor">;
+
+const textsOf = ({ processor }: Decode, ids: readonly number[]): string[] =>
+  tokenTexts((some) => processor.tokenizer.decode(some, { skipSpecialTokens: false }), ids);
 
 /** The text that each token adds. A character of several tokens is the last one's. */
 export function tokenTexts(decode: (ids: readonly number[]) => string, ids: readonly number[]): string[] {
@@ -29,8 +33,19 @@ export function tokenTexts(decode: (ids: readonly number[]) => string, ids: read
   return whole.map((text, i) => text.slice(i === 0 ? 0 : whole[i - 1].length));
 }
 
+/** The sampler's log-probs of a group's responses, each under the image and policy that it was sampled from. */
+export function sampledScores(bench: Decode, { rollouts }: Pick<Group, "rollouts">): TokenScores[] {
+  return rollouts.map(({ tokenIds, logProbs }) => ({
+    tokens: textsOf(bench, tokenIds),
+    logProbs,
+    negativeLogProbs: null,
+    kl: null,
+  }));
+}
+
 /**
- * Scores the responses of one group. Nothing stays in memory.
+ * Scores the responses of one group under the image that the update conditions on (`conditionOn`), and under the
+ * negative one. Nothing stays in memory.
  * @param params the policy; stays the caller's
  * @throws Error where the negative has other patches than its anchor (`groupRows`)
  */
@@ -51,7 +66,7 @@ export async function tokenScores(
   return group.rollouts.map(({ tokenIds }, b) => {
     const of = (values: ArrayLike<number>): number[] => tokenIds.map((_, i) => values[b * places + i]);
     return {
-      tokens: tokenTexts((ids) => bench.processor.tokenizer.decode(ids, { skipSpecialTokens: false }), tokenIds),
+      tokens: textsOf(bench, tokenIds),
       logProbs: of(logProbs),
       negativeLogProbs: of(negativeLogProbs),
       kl: of(kls),

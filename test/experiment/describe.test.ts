@@ -10,6 +10,7 @@ describe("watched", () => {
     vi.spyOn(series, "progressSeries").mockReturnValue({
       start: () => void seen.push("start"),
       update: (done: number, _note?: string, total?: number) => void seen.push(`${done}/${total}`),
+      metrics: (step) => void seen.push(`metrics of ${step}`),
       finish: () => void seen.push("finish"),
       stop: () => undefined,
     });
@@ -24,7 +25,9 @@ describe("watched", () => {
       [2, 2, "reward 0.2"],
     ] as const)
       await watch.onProgress?.(done, total, note);
+    watch.onMetrics?.(2, { reward: 0.2 });
     watch.finish();
-    expect(seen).toEqual(["start", "0/24", "24/24", "start", "0/2", "0/2", "1/2", "1/2", "2/2", "finish"]);
+    const bars = ["start", "0/24", "24/24", "start", "0/2", "0/2", "1/2", "1/2", "2/2"];
+    expect(seen).toEqual([...bars, "metrics of 2", "finish"]);
   });
 });

@@ -13,6 +13,7 @@ import {
   type Training,
 } from "../../lib/experiment/models";
 import { loadSettings } from "../../lib/experiment/settings";
+import type { Watch } from "../../lib/experiment/stage";
 import type { Experiment } from "../../lib/experiment/types";
 import { loadModel } from "../../lib/model/checkpoint";
 import { isLora, mergeLora, splitAdapter } from "../../lib/model/lora";
@@ -66,11 +67,21 @@ function training(experiment: Experiment): Training<SftLog> & { runs: number; st
     images: "two toys",
     runs: 0,
     start: null,
-    train: ({ write }) => {
+    watch: {},
+    note: ({ loss }) => `loss ${loss.toFixed(1)}`,
+    train: ({ checkpointing, onResume, onStep }) => {
       one.runs++;
       one.start = startOfTraining(experiment);
       const toy = { ...toySft, batchSize: 2, epochs: 3, warmupSteps: 0 };
-      return trainSft(one.start, bench, toy, { conversations, seed: 1, bf16: false, onStep: (log) => write(log) });
+      return trainSft(one.start, bench, toy, {
+        conversations,
+        seed: 1,
+        bf16: false,
+        checkpointing,
+        signal: one.watch.signal,
+        onResume,
+        onStep,
+      });
     },
   };
   return one;
@@ -116,6 +127,28 @@ describe("trainedModel", () => {
     expect(relativeError(merged, expected)).toBeLessThan(1e-6);
     disposeTree(start, params, again.params, merged, expected);
     expect(tf.memory().numTensors - before).toBeLessThanOrEqual(3); // the bench keeps the plan of two images
+  });
+
+  it("says after which step an ended training goes on, and shows the metrics of the steps before it", async () => {
+    const said: string[] = [];
+    const experiment = { ...experimentOf("ended"), say: (text: string) => void said.push(text) };
+    const one = training(experiment);
+    const abort = new AbortController();
+    const steps: number[] = [];
+    const seen: [number, string][] = [];
+    const onMetrics: Watch["onMetrics"] = (step, { loss }) => {
+      steps.push(step);
+      expect(loss).toBeGreaterThan(0);
+    };
+    one.watch = { signal: abort.signal, onMetrics, onProgress: (done) => void (done === 1 && abort.abort()) };
+    await expect(trainedModel(experiment, one)).rejects.toThrow();
+    expect([steps, said]).toEqual([[1], []]);
+    one.watch = { onMetrics, onProgress: (done, _total, note) => void seen.push([done, note]) };
+    const { params, log } = await trainedModel(experiment, one);
+    expect(said).toEqual(["sft: goes on after step 1 of 3"]);
+    expect(steps).toEqual([1, 1, 2, 3]);
+    expect(seen).toEqual([1, 2, 3].map((step) => [step, `loss ${log[step - 1].loss.toFixed(1)}`]));
+    disposeTree(params);
   });
 
   it("without a rank trains and saves the whole model alone, once for the same settings", async () => {

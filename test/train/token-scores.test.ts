@@ -4,7 +4,7 @@ import { disposeTree } from "../../lib/engine/tree";
 import type { Group, RlPrompt } from "../../lib/rollout/groups";
 import { rolloutsHtml } from "../../lib/report/show-rollouts";
 import { sampleGroups } from "../../lib/train/rl-rollouts";
-import { tokenScores, tokenTexts } from "../../lib/train/token-scores";
+import { sampledScores, tokenScores, tokenTexts } from "../../lib/train/token-scores";
 import type { Workbench } from "../../lib/train/workbench";
 import { toyBench, toyRl } from "../helpers/tiny";
 
@@ -39,12 +39,12 @@ describe("tokenScores", () => {
       const { rollout } = { rollout: group.rollouts[r] };
       expect(tokens).toHaveLength(rollout.tokenIds.length);
       logProbs.forEach((value, i) => expect(value).toBeCloseTo(rollout.logProbs[i], 4));
-      kl.forEach((value, i) => {
-        const d = negativeLogProbs[i] - logProbs[i];
+      kl!.forEach((value, i) => {
+        const d = negativeLogProbs![i] - logProbs[i];
         expect(value).toBeCloseTo(Math.exp(d) - 1 - d, 4);
       });
     });
-    expect(Math.max(...scores.flatMap(({ kl }) => kl))).toBeGreaterThan(0);
+    expect(Math.max(...scores.flatMap(({ kl }) => kl!))).toBeGreaterThan(0);
   });
 
   it("leaves no tensor", async () => {
@@ -52,6 +52,15 @@ describe("tokenScores", () => {
     const before = tf.memory().numTensors;
     await tokenScores(params, bench, group, { settings });
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("without a policy gives what the sampler left", () => {
+    const scores = sampledScores(bench, group);
+    expect(scores.map(({ logProbs }) => logProbs)).toEqual(group.rollouts.map(({ logProbs }) => logProbs));
+    scores.forEach(({ tokens, kl, negativeLogProbs }, r) => {
+      expect(tokens).toHaveLength(group.rollouts[r].tokenIds.length);
+      expect([kl, negativeLogProbs]).toEqual([null, null]);
+    });
   });
 
   it("gives a character of several tokens to the last of them", () => {

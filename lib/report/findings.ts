@@ -1,0 +1,68 @@
+/** What a comparison of methods found, in sentences that the rows decide. */
+import { pairedBootstrap, pairRows, type Difference, type Metric } from "../eval/compare";
+import type { PredictionRow, Setting, Split } from "../eval/rows";
+import { scoreRow } from "../eval/score";
+import { methodStyle } from "./figures-theme";
+import { showMarkdown } from "./notebook";
+
+/** Rows of one world or split; absent for both. */
+export interface FindingOptions {
+  setting?: Setting;
+  split?: Split;
+  metric?: Metric;
+}
+
+const points = (x: number): string => `${x < 0 ? "−" : "+"}${Math.abs(100 * x).toFixed(1)}`;
+
+const isOf =
+  ({ setting, split }: FindingOptions) =>
+  (row: PredictionRow): boolean =>
+    (setting === undefined || row.setting === setting) && (split === undefined || row.split === split);
+
+/** Where the rows are from, in words: `in the open world, on unseen sub-categories`. */
+function where({ setting, split }: FindingOptions): string {
+  const parts = [
+    ...(setting === undefined ? [] : [`in the ${setting} world`]),
+    ...(split === undefined ? [] : [`on ${split} sub-categories`]),
+  ];
+  return parts.length === 0 ? "over both worlds, seen and unseen" : parts.join(", ");
+}
+
+/**
+ * One sentence on two methods: which is ahead by how many points with the 95 % interval (paired bootstrap over
+ * sub-categories), or that the rows do not tell them apart. Null where they share no question.
+ */
+export function finding(
+  rows: readonly PredictionRow[],
+  [first, second]: readonly [string, string],
+  options: FindingOptions = {},
+): string | null {
+  const own = rows.filter(isOf(options));
+  const of = (method: string): PredictionRow[] => own.filter((row) => row.method === method);
+  const { pairs } = pairRows(of(first), of(second), options.metric);
+  if (pairs.length === 0) return null;
+  const { difference, low, high, n }: Difference = pairedBootstrap(pairs);
+  const [a, b] = [first, second].map((method) => methodStyle(method).label);
+  const numbers = `${points(difference)} points, 95 % interval ${points(low)} to ${points(high)}, ${n} questions`;
+  if (low > 0) return `**${a} is ahead of ${b}** ${where(options)} (${numbers}).`;
+  if (high < 0) return `**${b} is ahead of ${a}** ${where(options)} (${a} less ${b}: ${numbers}).`;
+  return `**${a} and ${b} are not told apart** ${where(options)} (${numbers}).`;
+}
+
+/** One sentence on how far a method falls from seen to unseen sub-categories, in points; null without either. */
+export function fallToUnseen(rows: readonly PredictionRow[], method: string, setting: Setting): string | null {
+  const accuracy = (split: Split): number | null => {
+    const own = rows.filter((row) => row.method === method && row.setting === setting && row.split === split);
+    return own.length === 0 ? null : own.filter((row) => scoreRow(row, setting).substring).length / own.length;
+  };
+  const [seen, unseen] = [accuracy("seen"), accuracy("unseen")];
+  if (seen === null || unseen === null) return null;
+  const numbers = `${(100 * seen).toFixed(1)} % to ${(100 * unseen).toFixed(1)} %`;
+  return `${methodStyle(method).label} goes from seen to unseen by ${points(unseen - seen)} points in the ${setting} world (${numbers}).`;
+}
+
+/** Shows findings as a list; those that are null are left out. */
+export function showFindings(sentences: readonly (string | null)[]): void {
+  const found = sentences.filter((sentence) => sentence !== null);
+  showMarkdown(found.length === 0 ? "Nothing to compare." : found.map((sentence) => `- ${sentence}`).join("\n"));
+}

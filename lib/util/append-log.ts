@@ -1,0 +1,29 @@
+/** Files of JSON lines that grow while something runs: what a killed process left half-written is dropped. */
+import { appendFileSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
+import * as path from "node:path";
+import { readJsonl } from "./files";
+import { readBytes } from "./lines";
+
+/** Takes a last line without its newline away. @returns whether there was one */
+export function dropHalfLine(file: string): boolean {
+  const bytes = readBytes(file);
+  const whole = bytes.lastIndexOf(10) + 1; // 0: not one whole line
+  if (whole === bytes.length) return false;
+  const handle = openSync(file, "r+");
+  ftruncateSync(handle, whole);
+  closeSync(handle);
+  return true;
+}
+
+/** Rows of a file that may have been left half-written; none where there is no file. @throws Error as `readJsonl` */
+export function readAppended<T>(file: string): T[] {
+  if (!existsSync(file)) return [];
+  dropHalfLine(file);
+  return readJsonl<T>(file);
+}
+
+/** Appends rows, one JSON value a line. The folder is made. */
+export function appendRows(file: string, rows: readonly unknown[]): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+}
