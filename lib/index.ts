@@ -97,7 +97,7 @@ export { repositoryRoot } from "./util/root";
 export { differences, showDifferences } from "./report/show-differences";
 export { showRollouts } from "./report/show-rollouts";
 export { accuracyFigure } from "./report/figures-by";
-export { fallToUnseen, finding, showFindings } from "./report/findings";
+export { changeInTraining, fallToUnseen, finding, showFindings } from "./report/findings";
 export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";

@@ -61,6 +61,30 @@ export function fallToUnseen(rows: readonly PredictionRow[], method: string, set
   return `${methodStyle(method).label} goes from seen to unseen by ${points(unseen - seen)} points in the ${setting} world (${numbers}).`;
 }
 
+/** Numbers that a training logs at each step. */
+type Logged = Readonly<Record<string, unknown>>;
+
+/** The mean of a metric over rows that have it; null where none has. */
+function meanOf(rows: readonly object[], metric: string): number | null {
+  const values = rows.map((row) => (row as Logged)[metric]).filter((x): x is number => typeof x === "number");
+  return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/**
+ * One sentence on how a metric changed over a training: its mean over the first and over the last quarter of the steps.
+ * Null where it was not logged.
+ */
+export function changeInTraining(
+  log: readonly object[],
+  { name, metric, label = metric, digits = 3 }: { name: string; metric: string; label?: string; digits?: number },
+): string | null {
+  const quarter = Math.max(1, Math.floor(log.length / 4));
+  const [first, last] = [meanOf(log.slice(0, quarter), metric), meanOf(log.slice(-quarter), metric)];
+  if (first === null || last === null) return null;
+  const steps = quarter === 1 ? "step" : `${quarter} steps`;
+  return `${name}: ${label} from ${first.toFixed(digits)} in the first ${steps} to ${last.toFixed(digits)} in the last.`;
+}
+
 /** Shows findings as a list; those that are null are left out. */
 export function showFindings(sentences: readonly (string | null)[]): void {
   const found = sentences.filter((sentence) => sentence !== null);

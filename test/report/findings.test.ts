@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PredictionRow } from "../../lib/eval/rows";
-import { fallToUnseen, finding } from "../../lib/report/findings";
+import { changeInTraining, fallToUnseen, finding } from "../../lib/report/findings";
 
 /** Forty questions about forty sub-categories; `right` says which a method has right. */
 function answers(method: string, right: (i: number) => boolean): PredictionRow[] {
@@ -50,4 +50,18 @@ it("fallToUnseen gives both accuracies and their difference", () => {
     "TAPO goes from seen to unseen by −45.0 points in the open world (50.0 % to 5.0 %).",
   );
   expect(fallToUnseen(rows, "tapo", "closed")).toBeNull();
+});
+
+it("changeInTraining compares the first quarter of the steps with the last, as far as they logged the metric", () => {
+  const log = [1, 2, 3, 4, 5, 6, 7, 8].map((step) => ({ step, reward: step / 10, kl: step === 8 ? null : 1 }));
+  const name = "TAPO";
+  expect(changeInTraining(log, { name, metric: "reward" })).toBe(
+    "TAPO: reward from 0.150 in the first 2 steps to 0.750 in the last.",
+  );
+  expect(changeInTraining(log, { name, metric: "kl", label: "KL", digits: 1 })).toBe(
+    "TAPO: KL from 1.0 in the first 2 steps to 1.0 in the last.",
+  );
+  expect(changeInTraining(log.slice(0, 1), { name, metric: "reward" })).toMatch(/first step to 0\.100 in the last\.$/);
+  expect(changeInTraining(log, { name, metric: "entropy" })).toBeNull();
+  expect(changeInTraining([], { name, metric: "reward" })).toBeNull();
 });
