@@ -14,6 +14,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { addonStep } from "./setup/addon.mjs";
+import { kernelSpecStep } from "./setup/kernel-spec.mjs";
 import { imageAddonStep, instructionSetsStep, kernelsStep, opsStep } from "./setup/native-addons.mjs";
 import { npmStep } from "./setup/npm.mjs";
 import { checkPrerequisites } from "./setup/prerequisites.mjs";
@@ -22,7 +23,16 @@ import { runSteps } from "./setup/schedule.mjs";
 import { endLeftOvers, StepError, tail, takeLock } from "./setup/steps.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const STEPS = [npmStep, pythonStep, instructionSetsStep, opsStep, imageAddonStep, addonStep, kernelsStep];
+const STEPS = [
+  npmStep,
+  pythonStep,
+  kernelSpecStep,
+  instructionSetsStep,
+  opsStep,
+  imageAddonStep,
+  addonStep,
+  kernelsStep,
+];
 
 /** Seconds between two lines that say what still runs. */
 const REMINDER = 30;

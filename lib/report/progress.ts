@@ -87,7 +87,7 @@ export function progress(label: string, total: number): Progress {
   let drawn = 0;
   let done = 0;
   let note = "";
-  let before = begun;
+  let before: number | null = null; // when the step before ended
   const points: LivePoint[] = [];
 
   const draw = (last: boolean): void => {
@@ -105,8 +105,9 @@ export function progress(label: string, total: number): Progress {
     },
     metrics(step, values): void {
       const [now, tokens] = [Date.now(), values.tokens ?? null];
-      // steps that an earlier process made come all at once
-      const tokensPerSecond = tokens === null || now - before < 1 ? null : (1000 * tokens) / (now - before);
+      const milliseconds = before === null ? 0 : now - before;
+      // 0: the first step, whose begin is not known, or one that an earlier process made
+      const tokensPerSecond = tokens === null || milliseconds === 0 ? null : (1000 * tokens) / milliseconds;
       points.push({ step, metrics: { ...values, tokensPerSecond } });
       before = now;
     },

@@ -10,7 +10,7 @@ import { escapeHtml } from "../util/escape-html";
 import { show } from "./notebook";
 
 const COLOURS = [
-  { key: "l", label: "log-prob", says: "orange: unlikely under the anchor" },
+  { key: "l", label: "log-prob", says: "orange: unlikely" },
   { key: "a", label: "advantage", says: "blue: made likelier; orange: made less likely" },
   { key: "k", label: "KL to the negative image", says: "purple: likely for this image, not for the negative" },
 ] as const;
