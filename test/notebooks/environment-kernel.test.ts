@@ -1,6 +1,6 @@
 /**
- * The kernel as VS Code finds and starts it: the spec in .venv, `{connection_file}` alone filled in, any working folder,
- * no Node on the path. Assumes that set-up is done.
+ * The kernel as VS Code finds and starts it: the spec in .venv, `{connection_file}` alone filled in, any folder to work
+ * in, no Node on the path. Assumes that set-up is done.
  */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
