@@ -1,12 +1,13 @@
 /**
- * `npm test`: types, lint, import order, format, unit tests, and every notebook at `smoke` scale through the real
- * kernel. Checks that use one core run two at a time. The whole output of each goes to .setup/test/; what failed is
- * shown, then one screen of summary with "N passed, N failed" as its last line.
+ * `npm test`: types, lint, import order, format, unit tests, every notebook at `smoke` scale through the real kernel,
+ * and JupyterLab in a browser. Checks that use one core run two at a time. The whole output of each goes to
+ * .setup/test/; what failed is shown, then one screen of summary with "N passed, N failed" as its last line.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { findChromium } from "../test/helpers/chromium";
 import { writeMiniature } from "../test/helpers/miniature-sets";
 import { openBenchmark } from "../lib/benchmark/open";
 import { writeSharegpt } from "../lib/formats/sharegpt";
@@ -29,11 +30,15 @@ const logFolder = path.join(root, ".setup/test");
 const bin = (name: string): string => path.join(root, "node_modules", name);
 
 /** Runs Node on a script, everything it says into a log; returns its exit code and what it said. */
-async function runTool(name: string, args: string[]): Promise<{ code: number; output: string }> {
+async function runTool(
+  name: string,
+  args: string[],
+  environment: Record<string, string> = {},
+): Promise<{ code: number; output: string }> {
   const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...environment },
   });
   let output = "";
   child.stdout.on("data", (data: Buffer) => (output += data.toString()));
@@ -73,18 +78,21 @@ interface VitestReport {
   }[];
 }
 
-async function checkUnits(): Promise<Omit<CheckResult, "milliseconds">> {
-  const file = path.join(logFolder, "unit.json");
+/** Runs vitest on all its tests, or on those below a folder. */
+async function checkVitest(
+  name: string,
+  folder: string | null = null,
+  environment: Record<string, string> = {},
+): Promise<Omit<CheckResult, "milliseconds">> {
+  const file = path.join(logFolder, `${name}.json`);
   fs.rmSync(file, { force: true });
-  const { code, output } = await runTool("unit", [
-    bin("vitest/vitest.mjs"),
-    "run",
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${file}`,
-  ]);
-  if (!fs.existsSync(file))
-    return { name: "unit", passed: 0, failed: 1, details: output.trim().split("\n").slice(-25) };
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const { code, output } = await runTool(
+    name,
+    [bin("vitest/vitest.mjs"), "run", ...(folder === null ? [] : [folder]), ...reporters],
+    environment,
+  );
+  if (!fs.existsSync(file)) return { name, passed: 0, failed: 1, details: output.trim().split("\n").slice(-25) };
   const report = JSON.parse(fs.readFileSync(file, "utf8")) as VitestReport;
   const details: string[] = [];
   let broken = 0;
@@ -105,7 +113,16 @@ async function checkUnits(): Promise<Omit<CheckResult, "milliseconds">> {
   // An error outside any test fails the run without failing a test.
   const stray = code !== 0 && failed === 0 ? 1 : 0;
   if (stray > 0) details.push(...output.trim().split("\n").slice(-25));
-  return { name: "unit", passed: report.numPassedTests, failed: failed + stray, details };
+  return { name, passed: report.numPassedTests, failed: failed + stray, details };
+}
+
+/** JupyterLab in a browser; where there is none, a line says so and nothing has failed. */
+async function checkBrowser(): Promise<Omit<CheckResult, "milliseconds">> {
+  if (findChromium() !== null) return await checkVitest("browser", "test/browser", { FINE_R1_BROWSER: "1" });
+  console.log(
+    "browser: skipped, no Chromium here (chromium, chromium-browser or google-chrome on PATH, or FINE_R1_CHROMIUM)",
+  );
+  return { name: "browser", passed: 0, failed: 0, details: [] };
 }
 
 /** Two kernels that each use both cores slow one another down. */
@@ -194,8 +211,9 @@ async function main(): Promise<void> {
       () => checkTool("imports", [bin("dependency-cruiser/bin/dependency-cruise.mjs"), ...cruise]),
     ],
   );
-  await check(checkUnits);
+  await check(() => checkVitest("unit"));
   await sideBySide([checkNotebooks], [checkJavaScriptEngine, checkPhotographs]);
+  await check(checkBrowser); // alone: it measures how soon a cell stops
 
   for (const { name, failed, details } of results) {
     if (failed > 0) console.log(`\n── ${name}: failed (.setup/test/${name}.log)\n${details.slice(0, 60).join("\n")}`);

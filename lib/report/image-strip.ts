@@ -82,6 +82,11 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
     .toBuffer();
 }
 
+/** A PNG as an element of HTML. @param alt what it shows, for those who do not see it; plain text */
+export function imageHtml(png: Buffer, alt: string): string {
+  return `<img alt="${escapeHtml(alt)}" src="data:image/png;base64,${png.toString("base64")}">`;
+}
+
 /** Writes RGB pixels as a PNG file. @param image `data` holds height x width x 3 bytes */
 export async function savePng(
   file: string,

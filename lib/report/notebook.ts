@@ -1,14 +1,23 @@
 /** What cells show: figures, images, tables and text. Outside a notebook the text form is printed. */
 import { currentKernel, type MimeBundle } from "./kernel";
 import { escapeHtml } from "../util/escape-html";
-import { imageStrip, type ImageStripOptions } from "./image-strip";
+import { imageHtml, imageStrip, type ImageStripOptions } from "./image-strip";
 
-/** Shows a bundle; its `text/plain` is what appears where nothing richer can. */
-export function show(bundle: MimeBundle & { "text/plain": string }): void {
+/**
+ * Shows a bundle; its `text/plain` is what appears where nothing richer can.
+ * @param metadata by MIME type
+ */
+export function show(bundle: MimeBundle & { "text/plain": string }, metadata: Record<string, unknown> = {}): void {
   const kernel = currentKernel();
-  if (kernel) kernel.display(bundle);
+  if (kernel) kernel.display(bundle, { metadata });
   else console.log(bundle["text/plain"]);
 }
+
+/**
+ * An attribute of an element that has the focus and keys of its own, such as a radio button or a box to scroll:
+ * JupyterLab otherwise takes the arrow keys, and letters, for its commands.
+ */
+export const OWN_KEYS = 'data-lm-suppress-shortcuts="true"';
 
 /** A Plotly figure as Plotly's own JSON has it. */
 export interface PlotlyFigure {
@@ -78,16 +87,19 @@ function plainArrays(_key: string, value: unknown): unknown {
 }
 
 /**
- * Shows images side by side as one PNG, with captions below (a PNG shows in untrusted notebooks too, HTML does not).
+ * Shows images side by side as one picture, with captions below; the captions are also its text alternative. JupyterLab
+ * gives a PNG none, so it gets HTML first; nbconvert reads the one in the PNG's metadata.
  *
  * @param images PNG, JPEG or WebP bytes, or paths
  */
 export async function showImages(images: (Buffer | string)[], options: ImageStripOptions = {}): Promise<void> {
   const captions = options.captions ?? [];
-  const text = `[${images.length} image${images.length === 1 ? "" : "s"}${captions.length > 0 ? `: ${captions.join(" | ")}` : ""}]`;
+  const alt = `${images.length} image${images.length === 1 ? "" : "s"}${captions.length > 0 ? `: ${captions.join(" | ")}` : ""}`;
+  const text = `[${alt}]`;
   if (!currentKernel()) return show({ "text/plain": text });
-  const strip = await imageStrip(images, options);
-  show({ "image/png": strip.toString("base64"), "text/plain": text });
+  const png = await imageStrip(images, options);
+  const bundle = { "text/html": imageHtml(png, alt), "image/png": png.toString("base64"), "text/plain": text };
+  show(bundle, { "image/png": { alt } });
 }
 
 /** What an Arquero table has that is needed here; a list of rows does as well. */

@@ -5,6 +5,7 @@ import type { PredictionRow, Setting } from "../eval/rows";
 import { uprightImage } from "../processor/image-decode";
 import { methodFacts } from "../train/methods";
 import { escapeHtml } from "../util/escape-html";
+import { imageHtml } from "./image-strip";
 import { show } from "./notebook";
 
 /** A question that one of two methods answered rightly. */
@@ -43,7 +44,7 @@ const SIZE = 96;
 async function picture(file: string | null | undefined, name: string): Promise<string> {
   if (!file) return "";
   const bytes = await (await uprightImage(file)).resize(SIZE, SIZE, { fit: "inside" }).png().toBuffer();
-  return `<img alt="${escapeHtml(name)}" src="data:image/png;base64,${bytes.toString("base64")}">`;
+  return imageHtml(bytes, name);
 }
 
 /** Shows questions that `first` and `second` answer differently, those that `first` has right first. */

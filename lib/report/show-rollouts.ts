@@ -7,7 +7,7 @@
 import type { Group, ScoredRollout } from "../rollout/groups";
 import type { TokenScores } from "../train/token-scores";
 import { escapeHtml } from "../util/escape-html";
-import { show } from "./notebook";
+import { OWN_KEYS, show } from "./notebook";
 
 const COLOURS = [
   { key: "l", label: "log-prob", says: "orange: unlikely" },
@@ -69,7 +69,7 @@ function radios(id: string, name: string, choices: readonly { key: string; label
   return choices
     .map(({ key }) => {
       const mark = key === checked ? " checked" : "";
-      return `<input type="radio" name="${id}-${name}" id="${id}-${name}-${key}"${mark} style="display:none">`;
+      return `<input type="radio" name="${id}-${name}" id="${id}-${name}-${key}"${mark} ${OWN_KEYS} style="display:none">`;
     })
     .join("");
 }

@@ -1,6 +1,6 @@
 /** Long text in a notebook: an answer, a rationale, a record. */
 import { escapeHtml } from "../util/escape-html";
-import { show } from "./notebook";
+import { OWN_KEYS, show } from "./notebook";
 
 /** The height of the box, in lines; longer text scrolls inside it. */
 const LINES = 18;
@@ -14,7 +14,7 @@ export function showText(text: string, heading = ""): void {
   const title = heading === "" ? "" : `<div><b>${escapeHtml(heading)}</b></div>`;
   const style = `white-space:pre-wrap;max-height:${LINES * 1.4}em;line-height:1.4;overflow:auto;border-left:3px solid #999;padding-left:1em;margin:0.3em 0`;
   show({
-    "text/html": `${title}<div style="${style}" tabindex="0">${escapeHtml(text)}</div>`,
+    "text/html": `${title}<div style="${style}" tabindex="0" ${OWN_KEYS}>${escapeHtml(text)}</div>`,
     "text/plain": heading === "" ? text : `${heading}\n${text}`,
   });
 }

@@ -46,6 +46,17 @@ describe("publishNotebook", () => {
     expect([width, height]).toEqual([300, 200]);
   });
 
+  it("keeps a picture once, as PNG, which every viewer shows", async () => {
+    const file = write("c.ipynb", "show()");
+    const metadata = { "image/png": { alt: "a dot" } };
+    const data = { "text/html": '<img alt="a dot" src="data:image/png;base64,AAAA">', "image/png": "AAAA" };
+    const table = { output_type: "display_data", metadata: {}, data: { "text/html": "<table></table>" } };
+    const picture = { output_type: "display_data", metadata, data };
+    await publishNotebook(file, write("c.done.ipynb", "show()", [picture, table]), provenance);
+    const { cells } = JSON.parse(fs.readFileSync(file, "utf8")) as Published;
+    expect(cells[1].outputs).toEqual([{ ...picture, data: { "image/png": "AAAA" } }, table]);
+  });
+
   it.each([
     ["other cells", () => write("b.done.ipynb", "1 + 2", [text("3\n")]), /its code cells are not those of/],
     ["a path of this machine", () => write("b.done.ipynb", "1", [text(path.resolve(__dirname))]), /names the folder/],

@@ -1,7 +1,13 @@
+import sharp from "sharp";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { figureJson, renderTable, showFigure } from "../../lib/report/notebook";
+import { figureJson, renderTable, showFigure, showImages } from "../../lib/report/notebook";
 
-afterEach(() => void vi.restoreAllMocks());
+const KERNEL = Symbol.for("fine-r1.kernel");
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  Reflect.deleteProperty(globalThis, KERNEL);
+});
 
 /** The text of a column, gaps at the sides kept, and whether it is set to the right in HTML. */
 function column(values: unknown[], options = {}): { cells: string[]; right: boolean } {
@@ -115,4 +121,20 @@ it("showFigure names the figure by either title", () => {
   showFigure({ data: [], layout: { title: { text: "two" } } });
   showFigure({ data: [] });
   expect(said).toEqual(["[figure: one]", "[figure: two]", "[figure: untitled]"]);
+});
+
+describe("showImages", () => {
+  it("gives the picture its captions as a text alternative, as text", async () => {
+    const display = vi.fn();
+    Object.assign(globalThis, { [KERNEL]: { display } });
+    const dot = await sharp({ create: { width: 1, height: 1, channels: 3, background: "red" } })
+      .png()
+      .toBuffer();
+    await showImages([dot, dot], { captions: ['"><script>', "b"] });
+    const [bundle, options] = display.mock.calls[0] as [Record<string, string>, object];
+    const html = '<img alt="2 images: &quot;&gt;&lt;script&gt; | b" src="data:image/png;base64,';
+    expect(bundle["text/html"]).toBe(`${html}${bundle["image/png"]}">`);
+    expect(bundle["text/plain"]).toBe('[2 images: "><script> | b]');
+    expect(options).toEqual({ metadata: { "image/png": { alt: '2 images: "><script> | b' } } });
+  });
 });

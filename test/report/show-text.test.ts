@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { MimeBundle } from "../../lib/report/kernel";
 import * as kernel from "../../lib/report/kernel";
+import { OWN_KEYS } from "../../lib/report/notebook";
 import { showText } from "../../lib/report/show-text";
 
 afterEach(() => void vi.restoreAllMocks());
@@ -15,6 +16,7 @@ describe("showText", () => {
     const html = shown[0]["text/html"] as string;
     expect(html).toContain("&lt;think&gt;a\n&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&lt;/think&gt;</div>");
     expect(html).toContain("<b>&lt;b&gt;which?&lt;/b&gt;</b>");
+    expect(html).toContain(`tabindex="0" ${OWN_KEYS}`); // else the arrow keys choose another cell
     expect(html.match(/<(?!\/?(?:div|b)\b)/)).toBeNull();
     expect(shown[0]["text/plain"]).toBe('<b>which?</b>\n<think>a\n<img src=x onerror="alert(1)"></think>');
   });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import type { Group, RlPrompt } from "../../lib/rollout/groups";
+import { OWN_KEYS } from "../../lib/report/notebook";
 import { rolloutsHtml } from "../../lib/report/show-rollouts";
 import { sampleGroups } from "../../lib/train/rl-rollouts";
 import { sampledScores, tokenScores, tokenTexts } from "../../lib/train/token-scores";
@@ -103,6 +104,7 @@ describe("rolloutsHtml", () => {
   it("has for each choice a button that is labelled, the page's own rules, and nothing from elsewhere", () => {
     const inputs = [...html.matchAll(/<input type="radio" name="([\w-]+)" id="([\w-]+)"/g)];
     expect(inputs).toHaveLength(7);
+    expect(html.split(OWN_KEYS)).toHaveLength(8); // each has the arrow keys for itself
     for (const [, , id] of inputs) {
       expect(html).toContain(`<label for="${id}">`);
       expect(html).toContain(`#${id}:focus-visible~`); // can be seen by who uses the keyboard

@@ -85,7 +85,10 @@ export async function publishNotebook(file: string, executed: string, provenance
     const { outputs = [], execution_count } = done.cells[i];
     cell.outputs = outputs;
     cell.execution_count = execution_count;
-    for (const { data } of outputs) if (data?.[PLOTLY]) figures.push({ data, figure: data[PLOTLY] as Figure });
+    for (const { data } of outputs) {
+      if (data?.[PLOTLY]) figures.push({ data, figure: data[PLOTLY] as Figure });
+      if (data?.["image/png"]) delete data["text/html"]; // the same picture twice
+    }
   });
   const pngs = await renderPng(figures.map(({ figure }) => withWidth(figure)));
   for (const [i, { data, figure }] of figures.entries()) {

@@ -1,0 +1,138 @@
+/** Single cells in JupyterLab: stop, commands, completion, documentation; the launcher and the table of contents. */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findChromium } from "../helpers/chromium";
+import { cellsOf, startLab, type Lab } from "../helpers/lab";
+import { codeCells, edit, imageWidths, kernelIdle, outputText, runCell, waitForNumber } from "../helpers/notebook-page";
+
+/** Only has to catch what hangs, also on a busy machine. */
+const LIMIT_MS = 240_000;
+
+const STEPS = 24;
+
+/** A training of some 20 s, and what shows that an interrupt leaves what was declared. */
+const TRAINING = [
+  'import { disposeTree, loadSettings, openExperiment, rlModel, watched } from "./lib";\n' +
+    `const experiment = await openExperiment(loadSettings({ set: ["start=base", "rl.steps=${STEPS}"] }));`,
+  "const before = 41;\n" +
+    'const { params, log } = await rlModel(experiment, "cls-rl", watched("CLS-RL"));\n' +
+    "disposeTree(params);\n" +
+    "log.length",
+  "before + 1",
+];
+
+const code = (source: string) => ({ cell_type: "code", source });
+
+describe.skipIf(findChromium() === null)("cells in JupyterLab", { timeout: LIMIT_MS }, () => {
+  let lab: Lab;
+  beforeAll(async () => void (lab = await startLab("browser-cells")));
+  afterAll(() => lab.close());
+
+  const withCells = (name: string, sources: readonly string[], use: (page: Page) => Promise<void>): Promise<void> =>
+    lab.use(name, lab.addNotebook(name, sources.map(code)), async (page) => {
+      await kernelIdle(page);
+      await use(page);
+    });
+
+  /** Steps done, as the cell's progress says; 0 before it says anything. */
+  const stepsDone = async (page: Page, i: number): Promise<number> =>
+    Number(new RegExp(`(\\d+)/${STEPS} `).exec(await outputText(page, i))?.[1] ?? 0);
+
+  it("stops a training at once, keeps what it declared, and goes on from its checkpoint", () =>
+    withCells("stop", TRAINING, async (page) => {
+      await runCell(page, 0);
+      await waitForNumber(page, 0);
+      await runCell(page, 1);
+      await expect.poll(() => stepsDone(page, 1), { timeout: 120_000 }).toBeGreaterThanOrEqual(4);
+      const begun = Date.now();
+      await page.locator('jp-button[data-command="notebook:interrupt-kernel"]').click();
+      await waitForNumber(page, 1);
+      const milliseconds = Date.now() - begun;
+      const done = await stepsDone(page, 1);
+      console.log(`stopped after ${done} of ${STEPS} steps, within ${milliseconds} ms`);
+      expect(await outputText(page, 1)).toContain("KeyboardInterrupt");
+      expect(milliseconds).toBeLessThan(2000); // 1.5 s, and what the browser takes on a busy machine
+      expect(done).toBeLessThan(STEPS);
+
+      await runCell(page, 2);
+      await waitForNumber(page, 2);
+      expect(await outputText(page, 2)).toBe("42");
+
+      await runCell(page, 1);
+      const first = await expect
+        .poll(() => stepsDone(page, 1), { timeout: 120_000, interval: 20 })
+        .toBeGreaterThan(0)
+        .then(() => stepsDone(page, 1));
+      expect(first).toBeGreaterThanOrEqual(done - 1);
+      await waitForNumber(page, 1);
+      expect((await outputText(page, 1)).trim()).toMatch(new RegExp(`\\n${STEPS}$`));
+    }));
+
+  it("shows what a command prints before it has ended", () =>
+    withCells("command", ['import { fineR1 } from "./lib";\nawait fineR1("doctor");'], async (page) => {
+      await runCell(page, 0);
+      const prompt = codeCells(page).nth(0).locator(".jp-InputPrompt");
+      // the first line is the command, which the kernel writes
+      await expect
+        .poll(async () => (await outputText(page, 0)).trim().split("\n").length, { timeout: 120_000, interval: 20 })
+        .toBeGreaterThan(1);
+      expect(await prompt.textContent()).toBe("[*]:");
+      const soFar = (await outputText(page, 0)).trim();
+      await waitForNumber(page, 0);
+      expect(soFar).toMatch(/^\$ npm run -s fine-r1 -- doctor\n/);
+      const whole = (await outputText(page, 0)).trim();
+      expect(whole.startsWith(soFar)).toBe(true);
+      expect(whole.length).toBeGreaterThan(soFar.length);
+    }));
+
+  it("completes names of settings, and shows signature and docstring", () =>
+    withCells("completion", ['import { loadSettings } from "./lib";', ""], async (page) => {
+      await runCell(page, 0);
+      await waitForNumber(page, 0);
+      await edit(page, 1);
+      await page.keyboard.type("loadSettings({ s");
+      await page.keyboard.press("Tab");
+      const names = page.locator(".jp-Completer .jp-Completer-match");
+      await names.first().waitFor();
+      expect(await names.allTextContents()).toEqual(expect.arrayContaining(["scale", "set"]));
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Control+A");
+      await page.keyboard.type("loadSettings(");
+      await page.keyboard.press("Shift+Tab");
+      const tooltip = page.locator(".jp-Tooltip");
+      await tooltip.waitFor();
+      const text = await tooltip.innerText();
+      expect(text).toMatch(/loadSettings\(.*SettingsSource.*\): Settings/s);
+      expect(text).toContain("FINE_R1_SET");
+    }));
+
+  it("lists the kernel with its logo in the launcher", () =>
+    lab.use("launcher", "/lab", async (page) => {
+      const tile = page.locator('.jp-LauncherCard[data-category="Notebook"]', { hasText: "TypeScript (Fine-R1)" });
+      const logo = tile.locator("img");
+      await logo.waitFor();
+      expect(await logo.getAttribute("src")).toMatch(/\/kernelspecs\/tslab-fine-r1\/logo-svg\.svg$/);
+      await expect.poll(async () => (await imageWidths(logo))[0]).toBeGreaterThan(0);
+    }));
+
+  it("lists the tour's headings in order in the table of contents", () => {
+    const cells = cellsOf("00-tour");
+    const headings = cells
+      .filter(({ cell_type }) => cell_type === "markdown")
+      .flatMap(({ source }) =>
+        [
+          ...[source]
+            .flat()
+            .join("")
+            .matchAll(/^#+ (.+)$/gm),
+        ].map(([, title]) => title),
+      );
+    return lab.use("contents", lab.addNotebook("contents", cells), async (page) => {
+      await kernelIdle(page);
+      await page.locator('.lm-TabBar-tab[data-id="table-of-contents"]').click();
+      const items = page.locator(".jp-TableOfContents-tree .jp-tocItem-content");
+      await items.nth(headings.length - 1).waitFor();
+      expect(await items.allTextContents()).toEqual(headings);
+    });
+  });
+});
