@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules/", ".venv/", ".setup/", "data/", "figures/", "**/*.cjs", "**/*.mjs"] },
+  { ignores: ["node_modules/", ".venv/", ".setup/", "data/", "figures/", "site/", "**/*.cjs", "**/*.mjs"] },
   {
     files: ["**/*.ts", "**/*.mts"],
     extends: [tseslint.configs.recommended],

@@ -13,6 +13,7 @@ import { loadSettings } from "../lib/experiment/settings";
 import { BLOCKS, readBlock, replaceBlock, resultsBlock, shortResultsBlock } from "../lib/report/readme";
 import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
 import { benchBlock, shortBenchBlock } from "../tools/bench-block";
+import { githubAnchors } from "../tools/pages/headings";
 import { readResults } from "./bench/results";
 
 const root = path.resolve(__dirname, "..");
@@ -25,19 +26,10 @@ const documents = execFileSync("git", ["ls-files", "--cached", "--others", "--ex
   .split("\n")
   .filter((file) => file !== "" && !file.startsWith("test/fixtures/"));
 
-/** Anchors of a document's headings, as GitHub makes them. */
+/** Anchors of a document's headings. */
 function anchorsOf(text: string): Set<string> {
-  const seen = new Map<string, number>();
   const headings = text.replace(/^```[^]*?^```/gm, "").matchAll(/^#{1,6} (.+)$/gm);
-  return new Set(
-    [...headings].map(([, title]) => {
-      const plain = title.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
-      const anchor = plain.replace(/[^\p{L}\p{N}_\- ]/gu, "").replace(/ /g, "-");
-      const before = seen.get(anchor) ?? 0;
-      seen.set(anchor, before + 1);
-      return before === 0 ? anchor : `${anchor}-${before}`;
-    }),
-  );
+  return new Set(githubAnchors([...headings].map(([, title]) => title.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1"))));
 }
 
 describe("what the repository shows", () => {
