@@ -65,6 +65,7 @@ export { deck, makeGroup, scoreResponse, type Group, type RlPrompt } from "./rol
 export { groupAdvantages, keepGroup } from "./loss/advantages";
 export { reward } from "./reward";
 export { tokenScores, type TokenScores } from "./train/token-scores";
+export { answerSpan, imageSaliency, type ImageSaliency, type SaliencyMap, type TokenSpan } from "./train/saliency";
 export { sampleGroups } from "./train/rl-rollouts";
 export { trainRl, type RlLog } from "./train/rl";
 export * from "./eval";
@@ -92,6 +93,7 @@ export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
 export { differences, showDifferences } from "./report/show-differences";
 export { showRollouts } from "./report/show-rollouts";
+export { showSaliency, type ShowSaliencyOptions } from "./report/show-saliency";
 export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";

@@ -3,10 +3,13 @@ import { currentKernel, type MimeBundle } from "./kernel";
 import { escapeHtml } from "../util/escape-html";
 import { imageStrip, type ImageStripOptions } from "./image-strip";
 
-/** Shows a bundle; its `text/plain` is what appears where nothing richer can. */
-export function show(bundle: MimeBundle & { "text/plain": string }): void {
+/**
+ * Shows a bundle; its `text/plain` is what appears where nothing richer can.
+ * @param metadata by MIME type: `{ "image/png": { alt } }` is what nbconvert says of a picture
+ */
+export function show(bundle: MimeBundle & { "text/plain": string }, metadata?: Record<string, unknown>): void {
   const kernel = currentKernel();
-  if (kernel) kernel.display(bundle);
+  if (kernel) kernel.display(bundle, { metadata });
   else console.log(bundle["text/plain"]);
 }
 
