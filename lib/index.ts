@@ -96,6 +96,7 @@ export { showRollouts } from "./report/show-rollouts";
 export { showSaliency, type ShowSaliencyOptions } from "./report/show-saliency";
 export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
+export { exploreTable, type ExploreTableOptions } from "./report/explore-table";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries } from "./report/progress";
 export { interruptSignal, throwIfAborted, yieldToEventLoop } from "./util/abort";
