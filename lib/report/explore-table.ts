@@ -34,15 +34,15 @@ export interface ExploreTableOptions<R extends object = TableRow> extends TableO
   split?: (row: R) => Split | null | undefined;
 }
 
-/** Longer side of an image where it is shown larger, pixels; in its row it is 48 pixels wide. */
-const IMAGE_SIZE = 144;
+/** Longer side of a stored image and width in its row, pixels; the style sheet shows it at 144 where it is opened. */
+const IMAGE_SIZE = 96;
 const ROW_SIZE = 48;
 
 /** Shares of the bytes: the plain text may take so much. */
 const TEXT_SHARE = 0.25;
 
 /** Marks that are told apart without colours. */
-const MARKS: Readonly<Record<Split, string>> = { seen: "● seen", unseen: "○ unseen" };
+const MARKS: Readonly<Record<Split, string>> = { seen: "●\u00a0seen", unseen: "○\u00a0unseen" };
 
 const ownSplit = ({ split }: { split?: unknown }): Split | null =>
   split === "seen" || split === "unseen" ? split : null;
@@ -96,7 +96,7 @@ async function imageHtml(file: string | null | undefined): Promise<string> {
     await uprightImage(file)
   )
     .resize(IMAGE_SIZE, IMAGE_SIZE, { fit: "inside", withoutEnlargement: true })
-    .webp({ quality: 70 })
+    .webp({ quality: 60 })
     .toBuffer();
   const name = escapeHtml(path.basename(file));
   return `<details><summary><img alt="${name}" width="${ROW_SIZE}" src="data:image/webp;base64,${bytes.toString("base64")}"></summary></details>`;

@@ -93,7 +93,7 @@ describe.skipIf(findChromium() === null)("a table to explore, in Chromium", () =
     expect(await status()).toBe("4 of 4 rows");
     await table().getByLabel("Filter").fill(" SEED ");
     expect(await column(NAME)).toEqual(["seed 10", "seed 9"]);
-    await select("split", "○ unseen");
+    await select("split", "○\u00a0unseen");
     expect(await column(NAME)).toEqual(["seed 9"]);
     expect(await status()).toBe("1 of 4 rows");
     await table().getByLabel("Filter").fill("nothing like it");
@@ -105,7 +105,7 @@ describe.skipIf(findChromium() === null)("a table to explore, in Chromium", () =
 
   it("groups: count and means, of what the filter leaves; opened by the keyboard", async () => {
     await select("Group by", "split");
-    expect(await column(2)).toEqual(["● seen: 2 rows", "○ unseen: 2 rows"]);
+    expect(await column(2)).toEqual(["●\u00a0seen: 2 rows", "○\u00a0unseen: 2 rows"]);
     expect(await column(ACCURACY)).toEqual(["0.333", "5.167"]); // (1/3 + 1e-5 + 10) / 2; the gap does not count
     expect(await status()).toBe("4 of 4 rows, 2 groups with means");
     await head("accuracy").getByRole("button").click();
@@ -116,7 +116,7 @@ describe.skipIf(findChromium() === null)("a table to explore, in Chromium", () =
     await page.keyboard.press("Enter");
     expect(await column(NAME)).toEqual(["", "alpha", "seed 9", ""]);
     expect(await opener.getAttribute("aria-expanded")).toBe("true");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("○ unseen: 2 rows");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("○\u00a0unseen: 2 rows");
     await table().getByLabel("Filter").fill("alpha");
     expect(await column(ACCURACY)).toEqual(["10.000", "10.000"]);
     await select("Group by", "nothing");

@@ -45,17 +45,17 @@ describe("renderExploreTable", () => {
     ];
     const { html, text } = await renderExploreTable(rows);
     expect(rowsOf(html)).toEqual([
-      '<tr class="seen"><td>a</td><td>● seen</td></tr>',
-      '<tr class="unseen"><td>b</td><td>○ unseen</td></tr>',
+      '<tr class="seen"><td>a</td><td>●\u00a0seen</td></tr>',
+      '<tr class="unseen"><td>b</td><td>○\u00a0unseen</td></tr>',
       "<tr><td>c</td><td>other</td></tr>",
     ]);
-    expect(text).toContain("○ unseen");
+    expect(text).toContain("○\u00a0unseen");
     const told = await renderExploreTable([{ name: "a" }, { name: "b" }], {
       split: ({ name }) => (name === "b" ? "unseen" : null),
     });
     expect(rowsOf(told.html)).toEqual([
       "<tr><td></td><td>a</td></tr>",
-      '<tr class="unseen"><td>○ unseen</td><td>b</td></tr>',
+      '<tr class="unseen"><td>○\u00a0unseen</td><td>b</td></tr>',
     ]);
     expect((await renderExploreTable([{ name: "a" }])).html).not.toContain("split");
   });
