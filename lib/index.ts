@@ -69,6 +69,7 @@ export { sampledScores, tokenScores, type TokenScores } from "./train/token-scor
 export { writtenGroup } from "./train/written-group";
 export { savedGroups, type SavedGroup } from "./experiment/saved-groups";
 export { showGroup } from "./experiment/show-group";
+export { answerSpan, imageSaliency, type ImageSaliency, type SaliencyMap, type TokenSpan } from "./train/saliency";
 export { sampleGroups } from "./train/rl-rollouts";
 export { trainRl, type RlLog } from "./train/rl";
 export * from "./eval";
@@ -98,8 +99,10 @@ export { differences, showDifferences } from "./report/show-differences";
 export { showRollouts } from "./report/show-rollouts";
 export { accuracyFigure } from "./report/figures-by";
 export { changeInTraining, fallToUnseen, finding, showFindings } from "./report/findings";
+export { showSaliency, type ShowSaliencyOptions } from "./report/show-saliency";
 export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
+export { exploreTable, type ExploreTableOptions } from "./report/explore-table";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries } from "./report/progress";
 export { interruptSignal, throwIfAborted, yieldToEventLoop } from "./util/abort";

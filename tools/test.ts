@@ -207,6 +207,7 @@ async function main(): Promise<void> {
     [() => checkTool("lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"])],
     [
       () => checkTool("types", [bin("typescript/bin/tsc"), "-p", "."]),
+      () => checkTool("page-types", [bin("typescript/bin/tsc"), "-p", "lib/report/client"]),
       () => checkTool("format", [bin("prettier/bin/prettier.cjs"), "--check", "."]),
       () => checkTool("imports", [bin("dependency-cruiser/bin/dependency-cruise.mjs"), ...cruise]),
     ],

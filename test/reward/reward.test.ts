@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { accuracyReward, firstAnswer, formatReward, listing, namesIn, reward, tightenTags } from "../../lib/reward";
+import {
+  accuracyReward,
+  firstAnswer,
+  firstAnswerRange,
+  formatReward,
+  listing,
+  namesIn,
+  reward,
+  tightenTags,
+} from "../../lib/reward";
 
 const good = "<think>four legs, a bushy tail</think> <answer>Red Fox</answer>";
 
@@ -16,6 +25,9 @@ describe("tightenTags and firstAnswer", () => {
     expect(firstAnswer("<answer></answer>")).toBe("");
     expect(firstAnswer("<answer>red fox")).toBeNull();
     expect(firstAnswer("red fox")).toBeNull();
+    expect(firstAnswerRange("ab<answer>\n red\nfox </answer>")).toEqual([12, 19]);
+    expect(firstAnswerRange("<answer> </answer>")).toEqual([8, 8]);
+    expect(firstAnswerRange("<answer>red fox")).toBeNull();
   });
 });
 
