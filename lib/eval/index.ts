@@ -1,5 +1,6 @@
 /** Evaluation: scores, intervals, comparisons and the results table, from saved predictions alone. */
 export * from "./compare";
+export { confusionPairs, type ConfusionPair } from "./confusions";
 export * from "./intervals";
 export * from "./overview";
 export * from "./positions";
