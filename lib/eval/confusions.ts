@@ -36,15 +36,15 @@ export function namesByDomain(rows: readonly PredictionRow[]): Map<string, strin
 }
 
 /**
- * How often a method answered which sub-category in place of the truth, most frequent first, equal ones by name.
- * Answers that name none or several of the domain's sub-categories are in no pair.
- * @param setting both worlds where it is absent
+ * Counts pairs over rows of any methods, most frequent first, equal ones by name.
+ * @param names of each domain: which answers are sub-categories
  */
-export function confusionPairs(rows: readonly PredictionRow[], method: string, setting?: Setting): ConfusionPair[] {
-  const names = namesByDomain(rows);
+export function countConfusions(
+  rows: readonly PredictionRow[],
+  names: ReadonlyMap<string, readonly string[]>,
+): ConfusionPair[] {
   const pairs = new Map<string, ConfusionPair>();
   for (const row of rows) {
-    if (row.method !== method || (setting !== undefined && row.setting !== setting)) continue;
     const { domain, ground_truth: truth } = row;
     const answer = confusedWith(row, names.get(domain) ?? []);
     if (answer === null) continue;
@@ -53,6 +53,16 @@ export function confusionPairs(rows: readonly PredictionRow[], method: string, s
     pairs.set(key, { ...pair, count: pair.count + 1 });
   }
   return [...pairs.values()].sort(byCount);
+}
+
+/**
+ * How often a method answered which sub-category in place of the truth, most frequent first, equal ones by name.
+ * Answers that name none or several of the domain's sub-categories are in no pair.
+ * @param setting both worlds where it is absent
+ */
+export function confusionPairs(rows: readonly PredictionRow[], method: string, setting?: Setting): ConfusionPair[] {
+  const own = rows.filter((row) => row.method === method && (setting === undefined || row.setting === setting));
+  return countConfusions(own, namesByDomain(rows));
 }
 
 const textOf = ({ domain, truth, answer }: ConfusionPair): string => `${domain}\n${truth}\n${answer}`;

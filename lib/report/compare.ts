@@ -1,8 +1,13 @@
 /** Two methods beside each other in a cell, chosen there: the images on which they differ, and what each wrote. */
-import { confusionPairs, type ConfusionPair } from "../eval/confusions";
+import { countConfusions, namesByDomain } from "../eval/confusions";
 import type { PredictionRow, Setting } from "../eval/rows";
 import { compareMethods, methodFacts } from "../train/methods";
-import { renderDifferences, type DifferenceFilter, type DifferenceOptions } from "./show-differences";
+import {
+  filteredDifferences,
+  renderDifferences,
+  type DifferenceFilter,
+  type DifferenceOptions,
+} from "./show-differences";
 import { showWidget } from "./show-widget";
 import type { Widget } from "./widget";
 import { column, dropdown, html, row, toggleButtons, type Choice } from "./widgets";
@@ -15,22 +20,18 @@ export interface CompareOptions extends DifferenceOptions {
 /** The value of a choice that filters nothing. */
 const ALL = "";
 
-/** Confusions of two methods together, most frequent first. */
-export function pairsOf(
+/** Choices of the confusions among the differences, most frequent first, all of them before. */
+function pairChoices(
   rows: readonly PredictionRow[],
   methods: readonly [string, string],
-  setting?: Setting,
-): ConfusionPair[] {
-  const either = rows.map((one) => (methods.includes(one.method) ? { ...one, method: ALL } : one));
-  return confusionPairs(either, ALL, setting);
-}
-
-/** Choices of the pairs, all of them first. */
-function pairChoices(pairs: readonly ConfusionPair[], subcategory: string): Choice[] {
-  const kept = pairs.filter(({ truth }) => subcategory === ALL || truth === subcategory);
+  filter: DifferenceFilter,
+): Choice[] {
+  const wrong = filteredDifferences(rows, methods, filter).map((one) =>
+    one.right === "first" ? one.second : one.first,
+  );
   return [
     { label: "all", value: ALL },
-    ...kept.map(({ truth, answer, count }) => ({
+    ...countConfusions(wrong, namesByDomain(rows)).map(({ truth, answer, count }) => ({
       label: `${truth} → ${answer} (${count})`,
       value: JSON.stringify({ truth, answer }),
     })),
@@ -56,21 +57,20 @@ function controls(rows: readonly PredictionRow[], options: CompareOptions, still
   const subcategory = dropdown("Truth", [{ label: "all", value: ALL }, ...names], {
     value: options.subcategory ?? ALL,
   });
-  const pair = dropdown("Confusion", pairChoices([], ALL), { layout: { width: "28em" } });
+  const pair = dropdown("Confusion", [{ label: "all", value: ALL }], { layout: { width: "28em" } });
   const page = html(still);
 
   const chosen = (): [string, string] => [first.value, second.value];
-  const setting = (): Setting | undefined => (world.value === ALL ? undefined : (world.value as Setting));
-  const listPairs = (): void => pair.setChoices(pairChoices(pairsOf(rows, chosen(), setting()), subcategory.value));
+  const filter = (): DifferenceFilter => ({
+    setting: world.value === ALL ? undefined : (world.value as Setting),
+    subcategory: subcategory.value === ALL ? undefined : subcategory.value,
+  });
+  const listPairs = (): void => pair.setChoices(pairChoices(rows, chosen(), filter()));
   let drawing = 0;
   const draw = async (): Promise<void> => {
     const mine = ++drawing;
-    const filter: DifferenceFilter = {
-      setting: setting(),
-      subcategory: subcategory.value === ALL ? undefined : subcategory.value,
-      pair: pair.value === ALL ? undefined : (JSON.parse(pair.value) as DifferenceFilter["pair"]),
-    };
-    const drawn = await renderDifferences(rows, chosen(), { ...rest, ...filter });
+    const one = pair.value === ALL ? undefined : (JSON.parse(pair.value) as DifferenceFilter["pair"]);
+    const drawn = await renderDifferences(rows, chosen(), { ...rest, ...filter(), pair: one });
     if (mine === drawing) page.set(drawn.html); // a later choice may have been drawn meanwhile
   };
   const listAndDraw = (): Promise<void> => {

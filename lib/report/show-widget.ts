@@ -49,8 +49,8 @@ export function showWidget(widget: Widget, fallback: MimeBundle & { "text/plain"
   const whole = column(widget, notice);
   widget.onClose(() => whole.close());
   const id = whole.open(kernel.widgets, (failure) => {
-    const text = failure ? failureHtml(failure) : "";
-    if (notice.state.value !== text) notice.set(text);
+    if (failure) notice.set(failureHtml(failure));
+    else if (notice.state.value !== "") notice.set("");
   });
   show({ [VIEW]: { version_major: 2, version_minor: 0, model_id: id }, "text/plain": "" });
   return true;

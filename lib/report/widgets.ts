@@ -150,7 +150,11 @@ export const toggleButtons = (
   choices: readonly Choice[],
   options: { value?: string; layout?: WidgetParts["layout"] } = {},
 ): Chooser =>
-  chooser("ToggleButtons", label, choices, { ...options, state: { tooltips: [], icons: [], button_style: "" } });
+  chooser("ToggleButtons", label, choices, {
+    layout: { width: "auto" },
+    ...options,
+    state: { tooltips: [], icons: [], button_style: "" },
+  });
 
 /** Longest text that a page may send. */
 const TEXT_LENGTH = 10_000;
@@ -266,14 +270,17 @@ export interface Html extends Widget {
   set(value: string): void;
 }
 
+/** The front end sets lines of HTML as high as a control. */
+const asText = (value: string): string => (value === "" ? "" : `<div style="line-height:1.4">${value}</div>`);
+
 /** HTML as it stands: text of data goes through `escapeHtml` before. */
 export function html(value = "", options: { layout?: WidgetParts["layout"] } = {}): Html {
   const widget = createWidget({
     name: "HTML",
     layout: options.layout,
-    state: { value, description: "", placeholder: "" },
+    state: { value: asText(value), description: "", placeholder: "" },
   });
-  return { ...widget, set: (text) => widget.update({ value: text }) };
+  return { ...widget, set: (text) => widget.update({ value: asText(text) }) };
 }
 
 /** A picture. */
