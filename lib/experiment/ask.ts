@@ -63,8 +63,8 @@ async function controls(experiment: Experiment, asker: Asker, first: AskRequest,
   const method = dropdown("Model", methods, { value: first.method });
   const subcategory = dropdown("Class", subcategories.map(named), { value: first.subcategory.id });
   const image = dropdown("Image", imageChoices(first.subcategory), { layout: { width: "28em" } });
-  const file = fileUpload("or a file");
-  const forget = button("Back to the benchmark", { tooltip: "Ask about the chosen image again" });
+  const file = fileUpload("Own file");
+  const forget = button("Forget file", { tooltip: "Ask about the chosen image of the benchmark again" });
   const world = toggleButtons("World", ["open", "closed"], { value: first.setting });
   const style = toggleButtons(
     "Answer",
