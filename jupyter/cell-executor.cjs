@@ -62,10 +62,14 @@ function describeDiagnostics(diagnostics, firstColumn) {
 
 /** One cell while it runs. */
 class Cell {
-  /** @param publish sends a message that belongs to the cell */
-  constructor(number, publish) {
+  /**
+   * @param publish sends a message that belongs to the cell
+   * @param cellId the notebook's name of it, where the front end says so
+   */
+  constructor(number, publish, cellId) {
     this.number = number;
     this.publish = publish;
+    this.cellId = cellId;
     this.abort = new AbortController();
     this.value = undefined;
     this.settle = () => new Set();
@@ -81,6 +85,16 @@ class Cell {
       },
       result: (value) => (this.value = value),
     };
+  }
+}
+
+/** A widget's callback while it runs: it shows and prints in the cell that opened the widget, and can be interrupted. */
+class Callback extends Cell {
+  /** @param sendComm sends comm messages, in answer to the one that called back */
+  constructor(owner, sendComm) {
+    super(owner.number, owner.publish, owner.cellId);
+    this.owner = owner;
+    this.sendComm = sendComm;
   }
 }
 
@@ -100,6 +114,7 @@ class CellExecutor {
     this.stray = new StrayErrors(this.traces);
     this.storage = new AsyncLocalStorage();
     this.lastCell = null;
+    this.callbacks = new Set();
     this.endNow = null;
   }
 
@@ -112,6 +127,26 @@ class CellExecutor {
   /** The cell whose code asks; outside of any, the last one. */
   currentCell() {
     return this.storage.getStore() ?? this.lastCell;
+  }
+
+  /** The cell that what is printed and shown belongs to; null before the first one. */
+  outputCell() {
+    const cell = this.storage.getStore();
+    return cell instanceof Callback ? cell : this.lastCell;
+  }
+
+  /** Runs a widget's callback; what it threw, described, or null. It never rejects. */
+  async runCallback(owner, call, sendComm) {
+    const callback = new Callback(owner, sendComm);
+    this.callbacks.add(callback);
+    try {
+      await this.storage.run(callback, async () => call());
+      return null;
+    } catch (error) {
+      return this.describeThrown(error);
+    } finally {
+      this.callbacks.delete(callback);
+    }
   }
 
   /**
@@ -208,9 +243,9 @@ class CellExecutor {
     return { ename: "KeyboardInterrupt", evalue: "Interrupted", traceback: lines };
   }
 
-  /** Ends the running cell: through its signal, and by no longer waiting where it takes no notice. */
+  /** Ends the running cell: through its signal, and by no longer waiting where it takes no notice. Callbacks too. */
   interruptCell() {
-    this.lastCell?.abort.abort(new Interrupted());
+    for (const cell of [this.lastCell, ...this.callbacks]) cell?.abort.abort(new Interrupted());
     const { endNow } = this;
     if (endNow) setTimeout(() => endNow(Object.assign(new Interrupted(), { isRunning: true })), GRACE_MS).unref();
   }

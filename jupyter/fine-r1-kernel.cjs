@@ -50,13 +50,14 @@ function repairMessageLoss() {
 }
 
 /** Shows things in the running cell; used by lib/. */
-const kernelOf = (executor) => ({
+const kernelOf = (executor, widgets) => ({
+  widgets,
   display(data, { metadata = {}, id, update = false } = {}) {
     const transient = id === undefined ? {} : { display_id: id };
-    executor.lastCell?.publish(update ? "update_display_data" : "display_data", { data, metadata, transient });
+    executor.outputCell()?.publish(update ? "update_display_data" : "display_data", { data, metadata, transient });
   },
   clearOutput(wait = true) {
-    executor.lastCell?.publish("clear_output", { wait });
+    executor.outputCell()?.publish("clear_output", { wait });
   },
   /** Aborted when the cell that asks is interrupted. */
   signal: () => executor.currentCell()?.abort.signal,
@@ -84,15 +85,17 @@ async function main(connectionFile) {
   const { ts, compiled } = repairCompiler();
   repairMessageLoss();
   const { CellExecutor } = require("./cell-executor.cjs");
+  const { Widgets } = require("./comms.cjs");
   const { captureOutput, createHandler, createServer } = require("./server.cjs");
   const createConverter = () => tslab("converter.js").createConverter({ isJS: false, isBrowser: false });
   const executor = new CellExecutor(ts, createConverter, compiled, { root, builtIn: { tslab: require(tslabFolder) } });
+  const widgets = new Widgets(executor);
   process.on("SIGINT", () => executor.interruptCell());
-  globalThis[Symbol.for("fine-r1.kernel")] = kernelOf(executor);
+  globalThis[Symbol.for("fine-r1.kernel")] = kernelOf(executor, widgets);
   captureOutput(executor);
   const jupyter = tslab("jupyter.js");
-  const handler = createHandler(jupyter, executor, { version: ts.version, root });
-  const server = createServer(jupyter, handler, executor, connectionFile);
+  const handler = createHandler(jupyter, executor, { version: ts.version, root, widgets });
+  const server = createServer(jupyter, handler, { executor, widgets, connectionFile });
   server.onIntroduced = () => setTimeout(() => executor.converter, PREPARE_MS);
   await server.init();
 }

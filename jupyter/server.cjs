@@ -1,17 +1,18 @@
 /** Answers Jupyter's messages; tslab's sockets and message format, with the protocol as Jupyter has it. */
 "use strict";
 const { Cell } = require("./cell-executor.cjs");
+const { complain } = require("./comms.cjs");
 const { ExecutionQueue } = require("./execution-queue.cjs");
 const { resultText } = require("./results.cjs");
 
-/** Everything printed belongs to the cell that runs, or ran last, as in the Python kernel. */
+/** Everything printed belongs to the cell that runs, or ran last, as in the Python kernel; a widget's callback to its own. */
 function captureOutput(executor) {
   for (const name of ["stdout", "stderr"]) {
     const decoder = new TextDecoder();
     const stock = process[name].write.bind(process[name]);
     process[name].write = (chunk, encoding, callback) => {
       const done = typeof encoding === "function" ? encoding : callback;
-      const cell = executor.lastCell;
+      const cell = executor.outputCell();
       if (cell === null) return stock(chunk, encoding, callback);
       const text = typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
       if (text !== "") cell.publish("stream", { name, text });
@@ -22,7 +23,7 @@ function captureOutput(executor) {
 }
 
 /** What requests are answered with. */
-function createHandler({ JupyterHandlerImpl }, executor, { version, root }) {
+function createHandler({ JupyterHandlerImpl }, executor, { version, root, widgets }) {
   return new (class extends JupyterHandlerImpl {
     queue = new ExecutionQueue();
 
@@ -39,11 +40,12 @@ function createHandler({ JupyterHandlerImpl }, executor, { version, root }) {
     }
 
     /** Runs a cell; announces it when it starts (a queued one only gets its number then). */
-    async runCell({ code, silent = false }, publish) {
+    async runCell({ code, silent = false, cellId, deletedCells }, publish) {
+      widgets.closeOf([cellId, deletedCells].flat().filter((id) => typeof id === "string"));
       if (!silent) this.execCount++;
       const execution_count = this.execCount;
       if (!silent) publish("execute_input", { code, execution_count });
-      const { failure, value } = await executor.execute(code, new Cell(execution_count, publish));
+      const { failure, value } = await executor.execute(code, new Cell(execution_count, publish, cellId));
       if (failure) return { status: "error", execution_count, ...failure };
       if (value !== undefined && !silent)
         publish("execute_result", { data: { "text/plain": resultText(value) }, metadata: {}, execution_count });
@@ -56,8 +58,22 @@ function createHandler({ JupyterHandlerImpl }, executor, { version, root }) {
   })(executor, false);
 }
 
-/** Stock tslab sends no `execute_input` and no `error`, knows no interrupt request, and may outlive its shutdown. */
-function createServer({ ZmqServer }, handler, executor, connectionFile) {
+const DELIMITER = "<IDS|MSG>";
+/** Frames from the delimiter to the content; those behind it are buffers, which no signature covers. */
+const SIGNED_FRAMES = 6;
+const COMM_TYPES = new Set(["comm_open", "comm_msg", "comm_close"]);
+
+/** A message's frames, and the buffers behind them. */
+function splitFrames(frames) {
+  const end = frames.findIndex((frame) => frame.toString() === DELIMITER) + SIGNED_FRAMES;
+  return { signed: frames.slice(0, end), buffers: frames.slice(end) };
+}
+
+/**
+ * Stock tslab sends no `execute_input` and no `error`, knows no interrupt request, no comm and no buffer, and may
+ * outlive its shutdown.
+ */
+function createServer({ ZmqServer }, handler, { executor, widgets, connectionFile }) {
   /** Requests that stock tslab does not know. */
   const answers = {
     interrupt_request: () => {
@@ -65,7 +81,7 @@ function createServer({ ZmqServer }, handler, executor, connectionFile) {
       return { status: "ok" };
     },
     history_request: () => ({ status: "ok", history: [] }),
-    comm_info_request: () => ({ status: "ok", comms: {} }),
+    comm_info_request: ({ content }) => widgets.info(content.target_name),
   };
   return new (class extends ZmqServer {
     Message = null;
@@ -78,12 +94,29 @@ function createServer({ ZmqServer }, handler, executor, connectionFile) {
     }
 
     async handleShellMessage(socket, ...frames) {
-      const message = this.Message?.fromRaw(this.connInfo.key, frames);
+      const { signed, buffers } = splitFrames(frames);
+      let message;
+      try {
+        message = this.Message?.fromRaw(this.connInfo.key, signed);
+      } catch (error) {
+        return complain(error.message);
+      }
+      if (message && COMM_TYPES.has(message.header.msg_type)) return this.handleComm(message, buffers);
       const answer = message && answers[message.header.msg_type];
-      if (!answer) return super.handleShellMessage(socket, ...frames);
+      if (!answer) return super.handleShellMessage(socket, ...signed);
       this.publishStatus("busy", message);
-      this.send(message, socket, message.header.msg_type.replace(/_request$/, "_reply"), answer());
+      this.send(message, socket, message.header.msg_type.replace(/_request$/, "_reply"), answer(message));
       this.publishStatus("idle", message);
+    }
+
+    async handleComm(message, buffers) {
+      const send = (type, content, more) => this.send(message, this.iopub, type, content, more);
+      this.publishStatus("busy", message);
+      try {
+        await widgets.take({ header: message.header, content: message.content, buffers }, send);
+      } finally {
+        this.publishStatus("idle", message);
+      }
     }
 
     handleKernelInfo(socket, message) {
@@ -92,16 +125,18 @@ function createServer({ ZmqServer }, handler, executor, connectionFile) {
       this.onIntroduced = () => undefined;
     }
 
-    send(message, socket, type, content) {
+    send(message, socket, type, content, { metadata = {}, buffers = [] } = {}) {
       const reply = message.createReply();
       reply.header.msg_type = type;
+      reply.metadata = metadata;
       reply.content = content;
-      reply.signAndSend(this.connInfo.key, socket);
+      reply.signAndSend(this.connInfo.key, { send: (frames) => socket.send([...frames, ...buffers]) });
     }
 
     async handleExecute(socket, message) {
-      const publish = (type, content) => this.send(message, this.iopub, type, content);
-      await this.handler.enqueue(message.content, publish, (content) => {
+      const publish = (type, content, more) => this.send(message, this.iopub, type, content, more);
+      const { cellId, deletedCells } = message.metadata ?? {}; // JupyterLab's
+      await this.handler.enqueue({ ...message.content, cellId, deletedCells }, publish, (content) => {
         if (content.status === "error") {
           const { ename, evalue, traceback } = content;
           publish("error", { ename, evalue, traceback });

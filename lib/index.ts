@@ -7,6 +7,7 @@ export { cotData, trained } from "./experiment/cot";
 export { sftModel } from "./experiment/sft";
 export { rlBench, rlModel, rlPrompts, tripletsOf } from "./experiment/rl";
 export { evaluate, evaluationQuestions, methodParams } from "./experiment/evaluate";
+export { showAsk, type AskOptions } from "./experiment/ask";
 export { openBenchmark } from "./benchmark/open";
 export { closedOptions } from "./benchmark/options";
 export { findSubcategories } from "./benchmark/find";
@@ -95,6 +96,7 @@ export { describeExperiment, watched } from "./experiment/describe";
 export { fineR1 } from "./report/command";
 export { savePng } from "./report/image-strip";
 export { repositoryRoot } from "./util/root";
+export { compare, type CompareOptions } from "./report/compare";
 export { differences, showDifferences } from "./report/show-differences";
 export { showRollouts } from "./report/show-rollouts";
 export { accuracyFigure } from "./report/figures-by";
@@ -103,6 +105,20 @@ export { showSaliency, type ShowSaliencyOptions } from "./report/show-saliency";
 export { showText } from "./report/show-text";
 export { showTriplet } from "./report/show-triplet";
 export { exploreTable, type ExploreTableOptions } from "./report/explore-table";
+export { showWidget } from "./report/show-widget";
+export {
+  button,
+  checkbox,
+  column,
+  dropdown,
+  fileUpload,
+  html,
+  image,
+  intSlider,
+  row,
+  textBox,
+  toggleButtons,
+} from "./report/widgets";
 export { showFigure, showImages, showMarkdown, showTable } from "./report/notebook";
 export { progress, progressSeries } from "./report/progress";
 export { interruptSignal, throwIfAborted, yieldToEventLoop } from "./util/abort";

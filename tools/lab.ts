@@ -15,6 +15,8 @@ const args = [
   "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
   "--LabApp.extension_manager=readonly",
   "--ZMQChannelsWebsocketConnection.limit_rate=False",
+  // A file that is dropped on a control comes as one message: 20 MB (lib/report/widgets.ts), and what is around it.
+  `--ServerApp.tornado_settings={"websocket_max_message_size": ${32 * 2 ** 20}}`,
   ...(fs.existsSync(path.join(root, tour)) ? [`--LabApp.default_url=/lab/tree/${tour}`] : []),
   ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
   ...process.argv.slice(2),

@@ -1,6 +1,7 @@
 /** Evaluation: scores, intervals, comparisons and the results table, from saved predictions alone. */
 export * from "./accuracy-by";
 export * from "./compare";
+export { confusionPairs, type ConfusionPair } from "./confusions";
 export * from "./intervals";
 export * from "./overview";
 export * from "./positions";

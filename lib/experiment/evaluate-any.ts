@@ -15,7 +15,7 @@ import { loadModel } from "../model/checkpoint";
 import type { ChatEndpoint } from "../rollout/chat-endpoint";
 import { fingerprint } from "../util/hash";
 import { foldIn } from "../util/random";
-import { evaluationBench } from "./evaluate";
+import { answerGeneration, evaluationBench } from "./evaluate";
 import { codeHash } from "./identity";
 import { limitsOf } from "./images";
 import { modelFolder } from "./model-folder";
@@ -84,8 +84,8 @@ export async function evaluateModel(
   questions: QuestionSet,
   { adapter, anyImages, ...options }: AnswerOptions & { adapter?: string; anyImages?: boolean },
 ): Promise<RunResult> {
-  const { settings, config, generationConfig, bf16, benchmark } = experiment;
-  const { maxNewTokens, batchSize, repetitionPenalty } = settings.eval;
+  const { settings, config, bf16 } = experiment;
+  const { maxNewTokens, batchSize } = settings.eval;
   const { bench, questions: asked } = await evaluationBench(experiment, questions.questions, { anyImages });
   if (adapter !== undefined && !existsSync(path.join(path.resolve(adapter), "adapter_config.json")))
     throw new Error(
@@ -95,7 +95,6 @@ export async function evaluateModel(
   let params = base;
   try {
     if (adapter !== undefined) params = { ...base, ...loadAdapter(path.resolve(adapter), config).params };
-    const penalty = repetitionPenalty > 0 ? repetitionPenalty : generationConfig.repetitionPenalty;
     const answerer = benchAnswerer(params, bench, {
       identity: {
         model: fingerprint(modelFolder(settings)),
@@ -103,13 +102,13 @@ export async function evaluateModel(
         code: codeHash(),
         bf16,
         limits: limitsOf(settings.eval),
-        repetition_penalty: penalty ?? null,
+        repetition_penalty: answerGeneration(experiment, true).repetitionPenalty ?? null,
         prompts: settings.prompts,
       },
       seed: settings.seed,
       maxNewTokens,
       batchSize,
-      generation: benchmark.squares && !anyImages ? {} : { ...generationConfig, repetitionPenalty: penalty },
+      generation: answerGeneration(experiment, anyImages),
     });
     return await answered(experiment, { questions: { ...questions, questions: asked }, answerer }, options);
   } finally {

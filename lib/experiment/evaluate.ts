@@ -11,6 +11,7 @@ import { manifestFile } from "../eval/prediction-log";
 import type { PredictionRow } from "../eval/rows";
 import { runEvaluation } from "../eval/runner";
 import { loadModel } from "../model/checkpoint";
+import type { GenerationConfig } from "../model/generation-config";
 import { specialTokenIn, specialTokensOf } from "../processor/special-tokens";
 import { METHODS, type Method, type RlMethod, type SftMethod } from "../train/methods";
 import type { Workbench } from "../train/workbench";
@@ -105,6 +106,21 @@ export async function evaluationBench(
 }
 
 /**
+ * End tokens and repetition penalty of an evaluation: the bench's on a benchmark's own squares, elsewhere the
+ * checkpoint's, as the settings change it.
+ * @param anyImages the questions are not about the benchmark's own images
+ */
+export function answerGeneration(
+  { settings, generationConfig, benchmark }: Experiment,
+  anyImages = false,
+): Pick<GenerationConfig, "eosTokenIds" | "repetitionPenalty"> {
+  if (benchmark.squares && !anyImages) return {};
+  const { repetitionPenalty } = settings.eval;
+  const penalty = repetitionPenalty > 0 ? repetitionPenalty : generationConfig.repetitionPenalty;
+  return { ...generationConfig, repetitionPenalty: penalty };
+}
+
+/**
  * Predictions of a method (`predictions/<method>.jsonl`), or of a control (`controls/<method>-<control>.jsonl`). An
  * evaluation that was ended goes on with the rows that are missing.
  */
@@ -113,12 +129,12 @@ export function evaluate(
   method: Method,
   { onProgress, signal, control = "own" }: Watch & { control?: ImageControl } = {},
 ): Promise<PredictionRow[]> {
-  const { settings, folder, prompts, generationConfig, say } = experiment;
+  const { settings, folder, prompts, say } = experiment;
   const named = experiment.label ?? method;
   const name = control === "own" ? named : `${named}-${control}-image${control === "none" ? "" : "s"}`;
   const target = path.join(control === "own" ? "predictions" : "controls", `${name}.jsonl`);
   const file = path.join(folder, target);
-  const { repetitionPenalty, maxNewTokens, batchSize } = settings.eval;
+  const { maxNewTokens, batchSize } = settings.eval;
   return runStage(experiment, {
     name: `evaluate ${name}`,
     target,
@@ -129,14 +145,12 @@ export function evaluate(
       const asked = controlled(set.questions, control);
       const { bench, questions } = await evaluationBench(experiment, asked);
       const params = await methodParams(experiment, method, { onProgress, signal });
-      const penalty = repetitionPenalty > 0 ? repetitionPenalty : generationConfig.repetitionPenalty;
-      const generation = experiment.benchmark.squares ? {} : { ...generationConfig, repetitionPenalty: penalty };
       const answerer = benchAnswerer(params, bench, {
         identity: { stage: identity },
         seed: settings.seed,
         maxNewTokens,
         batchSize,
-        generation,
+        generation: answerGeneration(experiment),
       });
       const partial = path.join(folder, `${target}.${identity.slice(0, 12)}.partial`);
       try {

@@ -84,9 +84,36 @@ function load<Log>(experiment: Experiment, folder: string, method: string): Trai
   if (!existsSync(places.log))
     throw new Error(`${places.log}: missing, though its model is there; remove ${places.model} to train it again`);
   const log = readJsonl<Log>(places.log);
-  if (!loraConfig(experiment.settings)) return { params: loadModel(places.model).params, log };
+  return { params: loadTrained(experiment, folder, method), log };
+}
+
+/** Parameters that `save` wrote; the caller disposes them. */
+function loadTrained(experiment: Experiment, folder: string, method: string): Params {
+  const places = placesOf(folder, method);
+  if (!loraConfig(experiment.settings)) return loadModel(places.model).params;
   const { params } = loadAdapter(places.adapter, experiment.config);
-  return { params: { ...experiment.takeBase(), ...params }, log };
+  return { ...experiment.takeBase(), ...params };
+}
+
+/** Whose folder a method's saved model is in: the run's, or that of another run it takes results from; or undefined. */
+function savedIn({ folder, sources = [], settings }: Experiment, method: string): string | undefined {
+  return [folder, ...sources].find((one) => existsSync(resultFolder({ folder: one, settings }, method)));
+}
+
+/** Whether the run has saved a model of the method. */
+export const hasSavedModel = (experiment: Experiment, method: string): boolean =>
+  savedIn(experiment, method) !== undefined;
+
+/**
+ * Parameters of a saved model as they are, whatever code they were trained under: nothing is trained. The caller
+ * disposes them.
+ * @throws Error where none is saved
+ */
+export function savedModel(experiment: Experiment, method: string): Params {
+  const folder = savedIn(experiment, method);
+  if (folder === undefined)
+    throw new Error(`${method}: no model in ${resultFolder(experiment, method)}; train it first (npm start)`);
+  return loadTrained(experiment, folder, method);
 }
 
 /** Where what was trained is: the adapter's folder, or the model's where it was trained whole. */

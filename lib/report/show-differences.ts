@@ -1,5 +1,6 @@
 /** The questions on which two methods differ: image, truth, and what each wrote. */
 import type { Benchmark } from "../benchmark/types";
+import { confusedWith, namesByDomain } from "../eval/confusions";
 import { scoreRow } from "../eval/score";
 import type { PredictionRow, Setting } from "../eval/rows";
 import { uprightImage } from "../processor/image-decode";
@@ -29,13 +30,38 @@ export function differences(rows: readonly PredictionRow[], [first, second]: rea
   });
 }
 
-export interface DifferenceOptions {
+/** Which differences are of interest; what is absent does not matter. */
+export interface DifferenceFilter {
+  setting?: Setting;
+  /** Name of the true sub-category. */
+  subcategory?: string;
+  /** A truth, and the other sub-category that one of the two methods answered. */
+  pair?: { truth: string; answer: string };
+}
+
+export interface DifferenceOptions extends DifferenceFilter {
   benchmark: Pick<Benchmark, "images">;
   /** Whose images were asked about (`eval.role`). */
   role: "dev" | "test";
-  setting?: Setting;
   /** Questions shown, 6 unless given; the number of the others is said. */
   limit?: number;
+}
+
+/** The differences that a filter lets through. @param rows all rows: the names of domains are theirs */
+export function filteredDifferences(
+  rows: readonly PredictionRow[],
+  methods: readonly [string, string],
+  { setting, subcategory, pair }: DifferenceFilter,
+): Difference[] {
+  const names = pair === undefined ? null : namesByDomain(rows);
+  return differences(rows, methods).filter(({ first, second }) => {
+    const { ground_truth, domain } = first;
+    if (setting !== undefined && first.setting !== setting) return false;
+    if (subcategory !== undefined && ground_truth !== subcategory) return false;
+    if (pair === undefined) return true;
+    const known = names?.get(domain) ?? [];
+    return ground_truth === pair.truth && [first, second].some((row) => confusedWith(row, known) === pair.answer);
+  });
 }
 
 /** Height of an image, pixels. */
@@ -47,13 +73,13 @@ async function picture(file: string | null | undefined, name: string): Promise<s
   return imageHtml(bytes, name);
 }
 
-/** Shows questions that `first` and `second` answer differently, those that `first` has right first. */
-export async function showDifferences(
+/** Questions that two methods answer differently, as HTML and as text: those that the first has right first. */
+export async function renderDifferences(
   rows: readonly PredictionRow[],
   methods: readonly [string, string],
-  { benchmark, role, setting, limit = 6 }: DifferenceOptions,
-): Promise<void> {
-  const found = differences(rows, methods).filter(({ first }) => setting === undefined || first.setting === setting);
+  { benchmark, role, limit = 6, ...filter }: DifferenceOptions,
+): Promise<{ html: string; text: string }> {
+  const found = filteredDifferences(rows, methods, filter);
   const wins = found.filter(({ right }) => right === "first");
   const losses = found.filter(({ right }) => right === "second");
   const shown = [...wins.slice(0, Math.ceil(limit / 2)), ...losses.slice(0, Math.floor(limit / 2))];
@@ -74,8 +100,18 @@ export async function showDifferences(
     ({ first, second, right }) =>
       `${first.ground_truth}: ${right === "first" ? labels[0] : labels[1]} is right\n  ${first.output}\n  ${second.output}`,
   );
-  show({
-    "text/html": `<div>${escapeHtml(heading)}</div><table><thead><tr>${head.join("")}</tr></thead><tbody>${lines.join("")}</tbody></table>`,
-    "text/plain": [heading, ...text].join("\n"),
-  });
+  return {
+    html: `<div>${escapeHtml(heading)}</div><table><thead><tr>${head.join("")}</tr></thead><tbody>${lines.join("")}</tbody></table>`,
+    text: [heading, ...text].join("\n"),
+  };
+}
+
+/** Shows questions that `first` and `second` answer differently, those that `first` has right first. */
+export async function showDifferences(
+  rows: readonly PredictionRow[],
+  methods: readonly [string, string],
+  options: DifferenceOptions,
+): Promise<void> {
+  const { html, text } = await renderDifferences(rows, methods, options);
+  show({ "text/html": html, "text/plain": text });
 }

@@ -28,6 +28,11 @@ export interface GenerateInputs {
 export interface Generator {
   /** @throws Error where a prompt is empty or the probabilities are not numbers. */
   generate(params: Params, inputs: GenerateInputs, options: GenerateOptions): Rollout[];
+  /**
+   * The same, with a pause after each token of all rows, in which who asks may let other things happen. Where it is not
+   * gone on with, `return()` frees what it holds.
+   */
+  steps(params: Params, inputs: GenerateInputs, options: GenerateOptions): Iterator<void, Rollout[]>;
 }
 
 /** Options of a generator. */
@@ -145,7 +150,11 @@ export function createGenerator(
     Array.from({ length: layers }, () => tf.fill([rows, kv, CHUNK, headDim], 0));
   const emptyChunk = (rows: number): Chunk => ({ chunkKeys: empty(rows), chunkValues: empty(rows) });
 
-  function generate(allParams: Params, { prompts, features }: GenerateInputs, settings: GenerateOptions): Rollout[] {
+  function* steps(
+    allParams: Params,
+    { prompts, features }: GenerateInputs,
+    settings: GenerateOptions,
+  ): Iterator<void, Rollout[]> {
     if (prompts.length === 0) return [];
     const params = textParams(allParams);
     const n = settings.numGenerations;
@@ -176,52 +185,65 @@ export function createGenerator(
     let promptCache = { promptKeys: prompt.promptKeys, promptValues: prompt.promptValues, promptMask };
     let past: Past = { pastKeys: [], pastValues: [] };
     let chunk = emptyChunk(rows);
-    let open = sampler.take(prompt, (slot) => Math.floor(slot / n));
-    settings.onToken?.(1, open, rollouts);
+    try {
+      let open = sampler.take(prompt, (slot) => Math.floor(slot / n));
+      settings.onToken?.(1, open, rollouts);
+      yield;
 
-    for (let t = 1; open > 0; t++) {
-      const slotIndex = (t - 1) % CHUNK;
-      if (t > 1 && slotIndex === 0) {
-        past = lengthened(past, chunk);
-        const packed = packSlots(slots, first, sampler.isOpen);
-        if (packed) {
-          const placeOf = new Map(slots.rows.map((row, slot) => [row, slot]));
-          const entryOf = new Map(slots.prompts.map((prompt, entry) => [prompt, entry]));
-          const from = packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!));
-          past = onlyRows(past, from);
-          sampler.pack(from);
-          promptCache = onlyRows(
-            promptCache,
-            packed.prompts.map((prompt) => entryOf.get(prompt)!),
-          );
-          slots = packed;
+      for (let t = 1; open > 0; t++) {
+        const slotIndex = (t - 1) % CHUNK;
+        if (t > 1 && slotIndex === 0) {
+          past = lengthened(past, chunk);
+          const packed = packSlots(slots, first, sampler.isOpen);
+          if (packed) {
+            const placeOf = new Map(slots.rows.map((row, slot) => [row, slot]));
+            const entryOf = new Map(slots.prompts.map((prompt, entry) => [prompt, entry]));
+            const from = packed.rows.map((row) => (row < 0 ? 0 : placeOf.get(row)!));
+            past = onlyRows(past, from);
+            sampler.pack(from);
+            promptCache = onlyRows(
+              promptCache,
+              packed.prompts.map((prompt) => entryOf.get(prompt)!),
+            );
+            slots = packed;
+          }
+          chunk = emptyChunk(slots.rows.length);
         }
-        chunk = emptyChunk(slots.rows.length);
-      }
-      const slot = tf.scalar(slotIndex, "int32");
-      const inSlots = (value: (rollout: Rollout) => number): Tensor =>
-        tf.tensor1d(
-          slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))),
-          "int32",
+        const slot = tf.scalar(slotIndex, "int32");
+        const inSlots = (value: (rollout: Rollout) => number): Tensor =>
+          tf.tensor1d(
+            slots.rows.map((row) => (row < 0 ? 0 : value(rollouts[row]))),
+            "int32",
+          );
+        const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
+        const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
+        const produced = step(
+          rounded.params,
+          { ...promptCache, ...past, ...chunk, slot },
+          sampler.temperature,
+          sampler.begin(slots.rows),
+          tokens,
+          positions,
         );
-      const tokens = inSlots((r) => r.tokenIds[r.tokenIds.length - 1]);
-      const positions = inSlots((r) => firstPosition[r.promptIndex] + t - 1);
-      const produced = step(
-        rounded.params,
-        { ...promptCache, ...past, ...chunk, slot },
-        sampler.temperature,
-        sampler.begin(slots.rows),
-        tokens,
-        positions,
-      );
-      disposeTree([chunk, slot, tokens, positions]);
-      chunk = produced.chunk;
-      open = sampler.take(produced, (s) => s);
-      settings.onToken?.(t + 1, open, rollouts);
+        disposeTree([chunk, slot, tokens, positions]);
+        chunk = produced.chunk;
+        open = sampler.take(produced, (s) => s);
+        settings.onToken?.(t + 1, open, rollouts);
+        yield;
+      }
+      return rollouts;
+    } finally {
+      disposeTree([promptCache, past, chunk, rounded.made]);
+      sampler.dispose();
     }
-    disposeTree([promptCache, past, chunk, rounded.made]);
-    sampler.dispose();
-    return rollouts;
   }
-  return { generate };
+
+  function generate(params: Params, inputs: GenerateInputs, settings: GenerateOptions): Rollout[] {
+    const run = steps(params, inputs, settings);
+    for (;;) {
+      const { done, value } = run.next();
+      if (done) return value;
+    }
+  }
+  return { generate, steps };
 }

@@ -5,8 +5,15 @@ A step is one of
   {"interrupt": code, "when": text}                        interrupted once the cell has printed the text, or, where it
                                                            is empty, two seconds after it has begun
   {"inspect": code} or {"complete": code}                  the cursor stands at "|", which is taken out
+  {"comm": {"type": ..., "content": ..., "buffers": [base64, ...]}}
+                                                           what comes of a comm message until the kernel is idle again;
+                                                           {"comm_id": {"model": "ButtonModel"}} is the last one opened
+  {"shell": {"type": ..., "content": ...}}                 the content of a request's reply
+  {"raw": [base64, ...]}                                   frames as they are, on the shell socket; nothing is waited for
+A cell may have the "id" that JupyterLab would send with it.
 """
 
+import base64
 import json
 import subprocess
 import sys
@@ -43,6 +50,16 @@ class Cell:
             self.idle = True
 
 
+opened = {}
+"""Ids of the widgets that the kernel opened, by the name of their model."""
+
+
+def note_opened(message):
+    if message["msg_type"] == "comm_open":
+        content = message["content"]
+        opened.setdefault(content["data"].get("state", {}).get("_model_name"), []).append(content["comm_id"])
+
+
 def collect(client, cells, until):
     """Hands messages to the cells they answer until `until()` holds."""
     deadline = time.time() + TIMEOUT
@@ -52,6 +69,7 @@ def collect(client, cells, until):
         for channel in (client.iopub_channel, client.shell_channel):
             while channel.msg_ready():
                 message = channel.get_msg()
+                note_opened(message)
                 cell = cells.get(message["parent_header"].get("msg_id"))
                 if cell:
                     cell.take(message)
@@ -75,6 +93,7 @@ def run_cells(client, requests):
                 "allow_stdin": False,
                 "stop_on_error": request.get("stop_on_error", True),
             },
+            metadata={"cellId": request["id"]} if "id" in request else {},
         )
         cells[message["header"]["msg_id"]] = Cell()
         client.shell_channel.send(message)
@@ -94,6 +113,43 @@ def interrupt(manager, client, code, when):
     return {**cell.result, "seconds": time.time() - begun}
 
 
+def with_ids(content):
+    model = content.get("comm_id")
+    return {**content, "comm_id": opened[model["model"]][-1]} if isinstance(model, dict) else content
+
+
+def comm(client, request):
+    """Everything that is published until the kernel has dealt with the message."""
+    message = client.session.msg(request["type"], with_ids(request["content"]))
+    buffers = [base64.b64decode(b) for b in request.get("buffers", [])]
+    client.session.send(client.shell_channel.socket, message, buffers=buffers)
+    own, answers = message["header"]["msg_id"], []
+    while True:
+        answer = client.get_iopub_msg(timeout=TIMEOUT)
+        note_opened(answer)
+        is_own = answer["parent_header"].get("msg_id") == own
+        answers.append(
+            {
+                "type": answer["msg_type"],
+                "own": is_own,
+                "content": answer["content"],
+                "metadata": answer["metadata"],
+                "buffers": [base64.b64encode(b).decode() for b in answer["buffers"]],
+            }
+        )
+        if is_own and answer["content"].get("execution_state") == "idle":
+            return answers
+
+
+def shell(client, request):
+    message = client.session.msg(request["type"], request["content"])
+    client.shell_channel.send(message)
+    while True:
+        reply = client.get_shell_msg(timeout=TIMEOUT)
+        if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+            return reply["content"]
+
+
 def at_cursor(method, code):
     position = code.index("|")
     return method(code[:position] + code[position + 1 :], position, reply=True, timeout=TIMEOUT)["content"]
@@ -111,6 +167,13 @@ def main():
                 results.append(run_cells(client, step["cells"]))
             elif "interrupt" in step:
                 results.append(interrupt(manager, client, step["interrupt"], step["when"]))
+            elif "comm" in step:
+                results.append(comm(client, step["comm"]))
+            elif "shell" in step:
+                results.append(shell(client, step["shell"]))
+            elif "raw" in step:
+                client.shell_channel.socket.send_multipart([base64.b64decode(frame) for frame in step["raw"]])
+                results.append(None)
             elif "inspect" in step:
                 results.append(at_cursor(client.inspect, step["inspect"])["data"].get("text/plain", ""))
             else:

@@ -6,10 +6,37 @@ import { jupyterEnvironment, root, venvPython } from "../../tools/environment";
 export interface CellRequest {
   code: string;
   stop_on_error?: boolean;
+  /** JupyterLab's name of the notebook's cell. */
+  id?: string;
+}
+
+/** A message on a comm; `{ model }` is the last widget that was opened of this model. */
+export interface CommRequest {
+  type: "comm_open" | "comm_msg" | "comm_close";
+  content: Record<string, unknown>;
+  /** Base64. */
+  buffers?: string[];
+}
+
+/** What was published while a comm message was dealt with. */
+export interface CommAnswer {
+  type: string;
+  /** Whether its parent is that message. */
+  own: boolean;
+  content: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+  /** Base64. */
+  buffers: string[];
 }
 
 export type Step =
-  { cells: CellRequest[] } | { interrupt: string; when: string } | { inspect: string } | { complete: string };
+  | { cells: CellRequest[] }
+  | { interrupt: string; when: string }
+  | { inspect: string }
+  | { complete: string }
+  | { comm: CommRequest }
+  | { shell: { type: string; content: Record<string, unknown> } }
+  | { raw: string[] };
 
 /** What a cell came to. */
 export interface CellResult {

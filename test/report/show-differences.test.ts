@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { PredictionRow } from "../../lib/eval/rows";
 import type { MimeBundle } from "../../lib/report/kernel";
 import * as kernel from "../../lib/report/kernel";
-import { differences, showDifferences } from "../../lib/report/show-differences";
+import { differences, filteredDifferences, showDifferences } from "../../lib/report/show-differences";
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -41,6 +41,29 @@ describe("differences", () => {
       ["3", "first"],
     ]);
     expect(differences(rows, ["sft", "none"])).toEqual([]);
+  });
+});
+
+describe("filteredDifferences", () => {
+  const more = [
+    ...rows,
+    row("sft", "5", "<answer> red fox</answer>", { ground_truth: "wolf", setting: "closed" }),
+    row("tapo", "5", "<answer> wolf</answer>", { ground_truth: "wolf", setting: "closed" }),
+  ];
+  const images = (filter: Parameters<typeof filteredDifferences>[2]): string[] =>
+    filteredDifferences(more, ["tapo", "sft"], filter).map(({ first }) => first.image_path);
+
+  it("keeps what fits every filter", () => {
+    expect(images({})).toEqual(["3", "1", "5"]);
+    expect(images({ setting: "closed" })).toEqual(["5"]);
+    expect(images({ subcategory: "red fox" })).toEqual(["3", "1"]);
+    expect(images({ subcategory: "red fox", setting: "closed" })).toEqual([]);
+  });
+
+  it("a pair is one that either method confused", () => {
+    expect(images({ pair: { truth: "red fox", answer: "wolf" } })).toEqual(["3", "1"]);
+    expect(images({ pair: { truth: "wolf", answer: "red fox" } })).toEqual(["5"]);
+    expect(images({ pair: { truth: "red fox", answer: "red fox" } })).toEqual([]);
   });
 });
 
