@@ -34,6 +34,12 @@ describe.skipIf(findChromium() === null)("the site in a browser", { timeout: 30 
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
+  /** Waits until an expression is true. (Playwright's own waiting evaluates text, which the page's policy forbids.) */
+  const eventually = (page: Page, expression: string): Promise<void> =>
+    expect
+      .poll(() => page.evaluate(expression), { timeout: 2 * MINUTES, interval: 100, message: expression })
+      .toBe(true);
+
   /** Opens a page and waits for its figures; `said` grows by errors and by requests that leave the machine's files. */
   async function open(name: string, said: string[]): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 } }); // axe wants one
@@ -46,10 +52,9 @@ describe.skipIf(findChromium() === null)("the site in a browser", { timeout: 30 
       if (!/^(?:file|data|blob):/.test(request.url())) said.push(`request: ${request.url()}`);
     });
     await page.goto(pathToFileURL(path.join(site, name)).href);
-    await page.waitForFunction(
+    await eventually(
+      page,
       `[...document.querySelectorAll(".plotly-figure")].every((figure) => figure.querySelector(".plotly .main-svg"))`,
-      undefined,
-      { timeout: 2 * MINUTES },
     );
     return page;
   }
@@ -95,9 +100,7 @@ describe.skipIf(findChromium() === null)("the site in a browser", { timeout: 30 
     await page.evaluate("window.width = (selector) => document.querySelector(selector).getBoundingClientRect().width");
     for (const width of [700, 1000, 1800]) {
       await page.setViewportSize({ width, height: 900 });
-      await page.waitForFunction(`Math.abs(width(".content") - width(".plotly-figure .main-svg")) <= 4`, undefined, {
-        timeout: MINUTES,
-      });
+      await eventually(page, `Math.abs(width(".content") - width(".plotly-figure .main-svg")) <= 4`);
     }
     expect(await page.locator(".plotly-figure > img").isVisible()).toBe(false);
     await page.close();

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildSite } from "../../tools/pages/build";
 import { attributeOf } from "../../tools/pages/html";
 import { CONTENT_SECURITY_POLICY } from "../../tools/pages/policy";
@@ -35,7 +35,8 @@ const notebook = (title: string, outputs: Output[], markdown = ""): object => ({
   ],
 });
 
-beforeEach(() => {
+/** A small repository in a new folder. */
+function makeRepository(): void {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-site-"));
   out = path.join(folder, "site");
   put(
@@ -67,8 +68,8 @@ beforeEach(() => {
       { output_type: "error", ename: "Error", evalue: "bad", traceback: ["\u001b[1mError\u001b[0m: <bad>"] },
     ]),
   );
-});
-afterEach(() => fs.rmSync(folder, { recursive: true }));
+}
+const removeRepository = (): void => fs.rmSync(folder, { recursive: true });
 
 const page = (name: string): string => fs.readFileSync(path.join(out, name), "utf8");
 
@@ -83,8 +84,14 @@ function contents(root: string): Map<string, string> {
 }
 
 describe("a site", () => {
-  it("is self-contained, safe, and the same at every build", () => {
-    const { pages } = buildSite({ root: folder, out });
+  let pages: ReadonlyMap<string, string>;
+  beforeAll(() => {
+    makeRepository();
+    ({ pages } = buildSite({ root: folder, out }));
+  });
+  afterAll(removeRepository);
+
+  it("is self-contained and safe", () => {
     expect([...pages.keys()].sort()).toEqual([
       "README.html",
       "docs/doc.html",
@@ -116,6 +123,9 @@ describe("a site", () => {
       ).toEqual([]);
       expect(html, name).not.toContain(folder);
     }
+  });
+
+  it("is the same at every build", () => {
     const before = contents(out);
     buildSite({ root: folder, out });
     expect(contents(out)).toEqual(before);
@@ -123,7 +133,6 @@ describe("a site", () => {
   });
 
   it("shows outputs: colours, images in words, figures as data, errors, tables", () => {
-    buildSite({ root: folder, out });
     const first = page("notebooks/00-a.html");
     expect(first).toContain('<span class="ansi-red-fg">red</span> &lt;b&gt;&amp; text&lt;/b&gt;');
     const [strip] = [...first.matchAll(/<img\b[^>]*>/g)].map(([tag]) => attributeOf(tag, "alt"));
@@ -139,7 +148,6 @@ describe("a site", () => {
   });
 
   it("links pages, copies figures, and lists pages in the README's order", () => {
-    buildSite({ root: folder, out });
     expect(page("README.html")).toContain('<a href="docs/doc.html#part">doc</a>');
     expect(page("docs/doc.html")).toContain('<a href="../extra/NOTE.html">More</a>');
     expect(fs.existsSync(path.join(out, "figures/f.svg"))).toBe(true);
@@ -159,6 +167,9 @@ describe("a site", () => {
 });
 
 describe("a build is refused, and leaves the site as it was, for", () => {
+  beforeEach(makeRepository);
+  afterEach(removeRepository);
+
   const refusal = (): string => {
     fs.mkdirSync(out, { recursive: true });
     const old = '<meta name="generator" content="fine-r1 pages">old';
@@ -213,12 +224,8 @@ describe("a build is refused, and leaves the site as it was, for", () => {
     ]);
   });
 
-  it("a page without a title", () => {
-    put("docs/doc.md", "text\n\n## Part\n");
-    expect(refusal()).toBe("docs/doc.md: a page has one heading of the first level (# Title); found none");
-  });
-
   it("an id that two outputs use", () => {
+    put("docs/doc.md", "# D\n\n## Part");
     put(
       "notebooks/00-a.ipynb",
       notebook("N", [display({ "text/html": "<i id='v'></i>" }), display({ "text/html": "<b id='v'></b>" })]),
@@ -228,6 +235,7 @@ describe("a build is refused, and leaves the site as it was, for", () => {
 
   it("two files that would be one page", () => {
     put("README.md", "# S\n\n[d](docs/doc.md#part) [n](notebooks/00-a.md)");
+    put("docs/doc.md", "# D\n\n## Part");
     put("notebooks/00-a.md", "# N");
     expect(refusal()).toBe(
       "notebooks/00-a.md: its page would be notebooks/00-a.html, which is that of notebooks/00-a.ipynb; rename it",

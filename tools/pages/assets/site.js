@@ -12,11 +12,12 @@ async function draw(holder) {
   if (layout.width) holder.style.maxWidth = `${layout.width}px`;
   delete layout.width;
   try {
-    await Plotly.newPlot(
-      room,
-      { data, layout: { ...layout, autosize: true }, frames },
-      { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] },
-    );
+    const config = {
+      responsive: true,
+      displaylogo: false,
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+    };
+    await Plotly.newPlot(room, { data, layout: { ...layout, autosize: true }, frames, config });
     if (image) image.hidden = true;
   } catch (error) {
     room.remove();
