@@ -85,6 +85,10 @@ export async function renderDifferences(
   const shown = [...wins.slice(0, Math.ceil(limit / 2)), ...losses.slice(0, Math.floor(limit / 2))];
   const files = new Map(benchmark.images(role).map(({ id, file }) => [id, file]));
   const labels = methods.map((method) => methodFacts(method)?.label ?? method);
+  if (shown.length === 0) {
+    const none = `No question that one of ${labels.join(" and ")} has right and the other wrong.`;
+    return { html: `<div>${escapeHtml(none)}</div>`, text: none };
+  }
   const heading = `${labels[0]} alone is right on ${wins.length}, ${labels[1]} alone on ${losses.length}; ${shown.length} of them:`;
   const lines = await Promise.all(
     shown.map(async ({ first, second, right }) => {

@@ -26,14 +26,20 @@ const FILTERS = [
 const FULL = { logProb: 3, advantage: 2, kl: 0.5 };
 const OPACITY = 0.7;
 
-const tint = (rgb: string, share: number): string =>
-  `rgba(${rgb},${(OPACITY * Math.min(1, Math.max(0, share))).toFixed(2)})`;
+const [ORANGE, BLUE, PURPLE] = ["#d55e00", "#0072b2", "#9452c8"];
 
-function tokenHtml({ tokens, logProbs, negativeLogProbs, kl }: TokenScores, advantage: number, i: number): string {
-  const l = tint("213,94,0", -logProbs[i] / FULL.logProb);
-  const a = tint(advantage > 0 ? "0,114,178" : "213,94,0", Math.abs(advantage) / FULL.advantage);
-  const k = kl === null ? null : tint("148,82,200", kl[i] / FULL.kl);
-  const style = `background-color:${k ?? l};--l:${l};--a:${a}${k === null ? "" : `;--k:${k}`}`;
+/** A colour at an opacity that grows with `share` of its full value, `#rrggbbaa`. */
+const tint = (color: string, share: number): string => {
+  const opacity = OPACITY * Math.min(1, Math.max(0, share));
+  return `${color}${Math.round(255 * opacity)
+    .toString(16)
+    .padStart(2, "0")}`;
+};
+
+/** A token: in the colour of its KL, or of its log-prob where there is none; the other colours are for the controls. */
+function tokenHtml({ tokens, logProbs, negativeLogProbs, kl }: TokenScores, i: number): string {
+  const l = tint(ORANGE, -logProbs[i] / FULL.logProb);
+  const style = kl === null ? `background-color:${l}` : `background-color:${tint(PURPLE, kl[i] / FULL.kl)};--l:${l}`;
   const contrast =
     negativeLogProbs === null || kl === null
       ? ""
@@ -85,8 +91,10 @@ function rules(id: string): string {
     `${root} input{display:inline!important;position:absolute;opacity:0}`,
     `${root} .bar{display:block!important}`,
     `${root} label{display:inline-block;padding:.1em .6em;margin:.1em;border:1px solid #767676;border-radius:1em;cursor:pointer}`,
+    // what a token has no variable for is its own background
+    `#${id}-c-l:checked~.body .t[style*="--l"]{background-color:var(--l)!important}`,
+    `#${id}-c-a:checked~.body .t{background-color:var(--a)!important}`,
     ...COLOURS.flatMap(({ key }) => [
-      `#${id}-c-${key}:checked~.body .t{background-color:var(--${key})!important}`,
       `#${id}-c-${key}:checked~.says{display:none!important}`,
       `#${id}-c-${key}:checked~.says-${key}{display:block!important}`,
     ]),
@@ -130,9 +138,10 @@ export function rolloutsHtml(
   );
   const items = rollouts.map((rollout, r) => {
     const classes = ["r", isRight(rollout) ? "right" : "wrong", ...(rollout.reward.format > 0 ? [] : ["broken"])];
-    const text = scores[r].tokens.map((_, i) => tokenHtml(scores[r], advantages[r], i)).join("");
+    const text = scores[r].tokens.map((_, i) => tokenHtml(scores[r], i)).join("");
+    const a = tint(advantages[r] > 0 ? BLUE : ORANGE, Math.abs(advantages[r]) / FULL.advantage);
     const says = `<div style="font-size:90%">${facts(rollout, advantages[r], scores[r])}</div>`;
-    return `<div class="${classes.join(" ")}" style="${ROW}">${says}<div style="${TEXT}">${text}</div></div>`;
+    return `<div class="${classes.join(" ")}" style="${ROW}">${says}<div style="${TEXT};--a:${a}">${text}</div></div>`;
   });
   return [
     `<style>${rules(id)}</style>`,

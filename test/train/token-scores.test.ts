@@ -117,8 +117,11 @@ describe("rolloutsHtml", () => {
     expect(html).toMatch(
       /class="r wrong broken"[^>]*><div[^>]*>from the anchor · wrong · reward 0\.00 · advantage −1\.00/,
     );
-    expect(html).toContain("--l:rgba(213,94,0,0.02);--a:rgba(0,114,178,0.35);--k:rgba(148,82,200,0.00)");
+    // advantage 1 of 2: half of the full opacity of 0.7; log-prob -0.1 of -3, KL 0
+    expect(html).toContain("--a:#0072b259");
+    expect(html).toContain("--a:#d55e0059");
+    expect(html).toContain('style="background-color:#9452c800;--l:#d55e0006"');
     expect(html).toContain('title="log-prob -2.00; under the negative -4.00; KL 1.135"');
-    expect(html).toContain("background-color:rgba(148,82,200,0.70)"); // without style sheets: the KL
+    expect(html).toContain("background-color:#9452c8b3"); // without style sheets: the KL
   });
 });
