@@ -60,6 +60,10 @@ const clientCode = (name: string, loader: "ts" | "css", define: Record<string, s
   return transformSync(source, { loader, minify: true, target: "es2020", define, ...format }).code.trim();
 };
 
+/** The page's script, for the table of an id; for all of a page where none is given. */
+export const tableScript = (id = ""): string =>
+  clientCode("explore-table.ts", "ts", { EXPLORE_ID: JSON.stringify(id) });
+
 /** The number that a cell is sorted by: a value itself, or what its text begins with. */
 function sortNumber(value: unknown, text: string): number {
   if (typeof value === "number") return value;
@@ -158,7 +162,7 @@ export async function renderExploreTable<R extends object>(
   const text = plainText(marked, { limit, decimals }, maxBytes * TEXT_SHARE);
   const cells = tableCells(marked, { limit, decimals });
   const style = `<style>${clientCode("explore-table.css", "css")}</style>`;
-  const frame = bytesOf(style) + bytesOf(clientCode("explore-table.ts", "ts")) + bytesOf(text) + 1000;
+  const frame = bytesOf(style) + bytesOf(tableScript()) + bytesOf(text) + 1000;
   const rows = cells.rows.map((_, i) => rowHtml(cells, i, splits[i], image ? "" : null));
   const count = fitting(rows, maxBytes - frame);
   if (count === 0 && rows.length > 0)
@@ -176,10 +180,9 @@ export async function renderExploreTable<R extends object>(
     leftOut(count, given.length, image ? images.length : null),
   ].join("");
   const id = `explore-${createHash("sha256").update(inner).digest("hex").slice(0, 12)}`;
-  const script = clientCode("explore-table.ts", "ts", { EXPLORE_ID: JSON.stringify(id) });
   return {
     text,
-    html: `<div class="explore-table" data-explore="${id}">${style}${inner}</div><script>${script}</script>`,
+    html: `<div class="explore-table" data-explore="${id}">${style}${inner}</div><script>${tableScript(id)}</script>`,
   };
 }
 

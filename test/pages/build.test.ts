@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { renderExploreTable, tableScript } from "../../lib/report/explore-table";
 import { buildSite } from "../../tools/pages/build";
 import { attributeOf } from "../../tools/pages/html";
 import { CONTENT_SECURITY_POLICY } from "../../tools/pages/policy";
@@ -35,6 +36,11 @@ const notebook = (title: string, outputs: Output[], markdown = ""): object => ({
   ],
 });
 
+let table = "";
+beforeAll(async () => {
+  ({ html: table } = await renderExploreTable([{ name: HOSTILE, n: 1 }]));
+});
+
 /** A small repository in a new folder. */
 function makeRepository(): void {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-site-"));
@@ -65,6 +71,7 @@ function makeRepository(): void {
     "notebooks/01-b.ipynb",
     notebook("Second &lt;script&gt;alert(3)&lt;/script&gt;", [
       display({ "text/html": "<table><thead><tr><th>n</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>" }),
+      display({ "text/html": table }),
       { output_type: "error", ename: "Error", evalue: "bad", traceback: ["\u001b[1mError\u001b[0m: <bad>"] },
     ]),
   );
@@ -123,6 +130,14 @@ describe("a site", () => {
       ).toEqual([]);
       expect(html, name).not.toContain(folder);
     }
+  });
+
+  it("has one script for tables to explore, where there is one", () => {
+    const [first, second] = ["notebooks/00-a.html", "notebooks/01-b.html"].map(page);
+    expect(second).toContain('<script defer src="../assets/explore-table.js"></script>');
+    expect(first).not.toContain("explore-table.js");
+    expect(page("assets/explore-table.js")).toBe(tableScript());
+    expect(second).toMatch(/data-explore="explore-[0-9a-f]{12}"/);
   });
 
   it("is the same at every build", () => {
@@ -198,6 +213,7 @@ describe("a build is refused, and leaves the site as it was, for", () => {
     put("notebooks/06.ipynb", html("<style>i{background:url(https://example.org/x)}</style>"));
     put("notebooks/07.ipynb", html("<a href=' JavaScript:alert(1)'>x</a>"));
     put("notebooks/08.ipynb", notebook("N", [display({ "application/x-new": "1" })]));
+    put("notebooks/09.ipynb", html(`${table}<script>alert(1)</script>`));
     expect(refusal().split("\n")).toEqual([
       expect.stringMatching(/^notebooks\/02\.ipynb: the attribute onclick="alert\(1\)" cannot be shown/),
       expect.stringMatching(/^notebooks\/03\.ipynb: something from the network, src="\/\/example\.org/),
@@ -206,6 +222,7 @@ describe("a build is refused, and leaves the site as it was, for", () => {
       expect.stringMatching(/^notebooks\/06\.ipynb: a style sheet that loads something cannot be shown/),
       expect.stringMatching(/^notebooks\/07\.ipynb: the address href=" JavaScript:alert\(1\)" cannot be shown/),
       expect.stringMatching(/^notebooks\/08\.ipynb: an output of application\/x-new cannot be shown/),
+      expect.stringMatching(/^notebooks\/09\.ipynb: <script> cannot be shown/),
       expect.stringMatching(/^docs\/a\.md: a formula, 'x\^2'/),
       expect.stringMatching(/^docs\/b\.md: an image without a description/),
       expect.stringMatching(/^docs\/c\.md: <script> cannot be shown/),

@@ -1,6 +1,7 @@
 /** The site: every page in memory first, then written into a folder that takes the old one's place. */
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { tableScript } from "../../lib/report/explore-table";
 import { root as ownRoot } from "../environment";
 import { idsOf } from "./html";
 import { introOf, summaryOf, titleOf, withHeadings, type Heading } from "./headings";
@@ -189,6 +190,7 @@ export function buildSite({ root, out }: SiteOptions): Site {
     for (const name of fs.readdirSync(assets)) write(`assets/${name}`, fs.readFileSync(path.join(assets, name)));
     const plotly = path.join(ownRoot, "node_modules/plotly.js-dist-min/plotly.min.js");
     write("assets/plotly.min.js", fs.readFileSync(plotly));
+    write("assets/explore-table.js", tableScript());
     const old = `${target}.${process.pid}.old`;
     if (fs.existsSync(target)) fs.renameSync(target, old);
     fs.renameSync(temporary, target);

@@ -76,13 +76,16 @@ function neighbours({ sections }: Frame, page: string, place: "above" | "below")
   return `<nav class="neighbours" aria-label="${label}">${links}</nav>`;
 }
 
-/** A page's HTML. Figures, if it holds any, are drawn by plotly's script. */
+/** A page's HTML. Figures and tables to explore, if it holds any, have scripts of their own. */
 export function pageHtml(frame: Frame, content: PageContent): string {
   const { page, title, description, html, source } = content;
   const asset = (name: string): string => escapeHtml(relativePath(page, `assets/${name}`));
   const full = title === frame.name ? title : `${title} · ${frame.name}`;
   const plotly = html.includes('class="plotly-figure')
     ? `<script defer src="${asset("plotly.min.js")}"></script>\n`
+    : "";
+  const tables = html.includes('class="explore-table"')
+    ? `<script defer src="${asset("explore-table.js")}"></script>\n`
     : "";
   const path = source === null ? "" : `<code>${escapeHtml(source.file)}</code>`;
   const from = source?.href ? `<a href="${escapeHtml(source.href)}">${path}</a>` : path;
@@ -100,7 +103,7 @@ ${GENERATOR}
 <title>${escapeHtml(full)}</title>
 <link rel="icon" href="${asset("icon.svg")}" type="image/svg+xml">
 <link rel="stylesheet" href="${asset("site.css")}">
-${plotly}<script defer src="${asset("site.js")}"></script>
+${plotly}${tables}<script defer src="${asset("site.js")}"></script>
 </head>
 <body>
 <a class="skip" href="#site-main">Skip to the content</a>

@@ -3,7 +3,7 @@
  * its types and comments. It reads the table that stands there, and touches nothing outside it.
  */
 
-/** The table's own; put in where the output is made. */
+/** The table's own; put in where the output is made. Empty for all tables of a page. */
 declare const EXPLORE_ID: string;
 
 /** Columns with at most so many values can be chosen from and grouped by. */
@@ -206,7 +206,8 @@ function explore(root: HTMLElement): void {
   draw();
 }
 
-for (const root of document.querySelectorAll<HTMLElement>(`[data-explore="${EXPLORE_ID}"]`)) {
+const own = EXPLORE_ID === "" ? "[data-explore]" : `[data-explore="${EXPLORE_ID}"]`;
+for (const root of document.querySelectorAll<HTMLElement>(own)) {
   if (root.dataset.ready) continue; // an output that is shown twice, or run again
   root.dataset.ready = "true";
   explore(root);
