@@ -1,6 +1,6 @@
 /**
- * Node's `fetch` as endpoints need it: no limit of its own below the caller's, and word of where a request was sent on
- * to.
+ * Node's `fetch` as endpoints need it: no limit of its own below the caller's, an end to bodies of any size, and word
+ * of where a request was sent on to.
  */
 
 /** Where Node keeps the connections of its `fetch`, whose class is to be had nowhere else. */
@@ -8,6 +8,8 @@ const CONNECTIONS = Symbol.for("undici.globalDispatcher.1");
 /** Node gives up waiting for an answer's beginning, or its next bytes, after this. */
 const OWN_LIMIT_MS = 300_000;
 const MARGIN_MS = 60_000;
+/** A hundred thousand tokens are below 1 MB, a megabyte for each of 64 answers is far more than any server gives. */
+const LARGEST_BODY = 64 * 2 ** 20;
 
 type Connections = new (limits: { headersTimeout: number; bodyTimeout: number }) => object;
 
@@ -24,8 +26,25 @@ async function patientConnections(timeoutMs: number): Promise<object | null> {
   return new (own.constructor as Connections)({ headersTimeout: limit, bodyTimeout: limit });
 }
 
+/** A response whose body is an error as soon as it is larger than `limit` bytes, unpacked. */
+function limited(response: Response, limit: number): Response {
+  const { body, status, statusText, headers } = response;
+  if (body === null) return response;
+  let bytes = 0;
+  const counted = body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform: (chunk, controller) => {
+        bytes += chunk.byteLength;
+        if (bytes > limit) throw new Error(`the body is larger than ${limit / 2 ** 20} MiB (is the base URL right?)`);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  return new Response(counted, { status, statusText, headers });
+}
+
 /**
- * A `fetch` that leaves the deadline to its caller.
+ * A `fetch` that leaves the deadline to its caller. Reading a body of more than 64 MiB is an error.
  * @param timeoutMs the caller's deadline
  * @param onRedirect hears where a request ended that was sent on to another host; a key is not shown to it
  */
@@ -39,6 +58,6 @@ export function endpointFetch(timeoutMs: number, onRedirect: (to: string) => voi
       const { origin, pathname } = new URL(response.url);
       if (origin !== asked.origin) onRedirect(`${origin}${pathname}`);
     }
-    return response;
+    return limited(response, LARGEST_BODY);
   };
 }
