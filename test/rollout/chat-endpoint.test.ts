@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import {
   createChatEndpoint,
@@ -8,6 +10,7 @@ import {
   type ChatRequest,
   type EndpointOptions,
 } from "../../lib/rollout/chat-endpoint";
+import { isLoopback } from "../../lib/rollout/endpoint-fetch";
 import { hashOf, requestCache } from "../../lib/rollout/request-cache";
 import { createGate } from "../../lib/rollout/request-gate";
 import { chatServer, type Act } from "../helpers/chat-server";
@@ -407,17 +410,35 @@ describe("createChatEndpoint", () => {
 
   it("a local server is asked itself, whatever proxy there is", async () => {
     const proxy = await chatServer(() => ({ status: 502, message: "proxy" }));
+    const server = await chatServer(() => ({ texts: ["a fox"] }));
+    const code = `
+      const { createChatEndpoint } = require("./lib/rollout/chat-endpoint");
+      createChatEndpoint({ baseUrl: ${JSON.stringify(server.baseUrl)}, model: "toy", retries: 0 })
+        .ask(${JSON.stringify(request)})
+        .then((answers) => console.log(answers[0].text), (error) => console.log(error.message));`;
     const address = proxy.baseUrl.replace("/v1", "");
-    for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"])
-      vi.stubEnv(name, address);
-    try {
-      const { endpoint } = await scripted([]);
-      expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
-      expect(proxy.requests).toEqual([]);
-    } finally {
-      vi.unstubAllEnvs();
-    }
+    const names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"];
+    // Node 22.21 and 24 send everything to a proxy under NODE_USE_ENV_PROXY, this machine too.
+    const env = {
+      ...process.env,
+      NODE_USE_ENV_PROXY: "1",
+      ...Object.fromEntries(names.map((name) => [name, address])),
+    };
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "-e", code], { env });
+    expect(stdout).toBe("a fox\n");
+    expect([proxy.requests.length, server.requests.length]).toEqual([0, 1]);
   });
+
+  it.each([
+    ["127.0.0.1", true],
+    ["127.8.9.1", true],
+    ["localhost", true],
+    ["[::1]", true],
+    ["127.0.0.1.example.org", false],
+    ["localhost.example.org", false],
+    ["10.0.0.1", false],
+    ["example.org", false],
+  ])("%s is this machine: %s", (host, local) => expect(isLoopback(host)).toBe(local));
 
   it("takes a placeholder for no secret: answers keep their letters", async () => {
     const { endpoint } = await scripted([], { apiKey: "fox" });
