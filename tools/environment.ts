@@ -1,5 +1,9 @@
 /** Where things are in this clone, and the environment that Jupyter and its kernels run in. */
 import * as path from "node:path";
+// @ts-expect-error: set-up is JavaScript
+import * as home from "./setup/home.mjs";
+
+const { homeFolder } = home as { homeFolder: (root: string) => string };
 
 export const root = path.resolve(__dirname, "..");
 export const venvPython = path.join(root, ".venv/bin/python");
@@ -10,6 +14,7 @@ export function jupyterEnvironment(extra: Record<string, string> = {}): NodeJS.P
   const inheritedConfig = process.env.JUPYTER_CONFIG_PATH;
   return {
     ...process.env,
+    HOME: homeFolder(root),
     JUPYTER_PATH: path.join(root, "jupyter") + (inherited ? path.delimiter + inherited : ""),
     JUPYTER_CONFIG_PATH: path.join(root, "jupyter/config") + (inheritedConfig ? path.delimiter + inheritedConfig : ""),
     JUPYTER_RUNTIME_DIR: path.join(root, ".setup/jupyter-runtime"),

@@ -14,6 +14,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { addonStep } from "./setup/addon.mjs";
+import { homeFolder } from "./setup/home.mjs";
 import { kernelSpecStep } from "./setup/kernel-spec.mjs";
 import { imageAddonStep, instructionSetsStep, kernelsStep, opsStep } from "./setup/native-addons.mjs";
 import { npmStep } from "./setup/npm.mjs";
@@ -92,6 +93,7 @@ async function main() {
   const pending = () => STEPS.filter((step) => !step.isDone(context));
   const steps = pending();
   if (steps.length === 0) return;
+  process.env.HOME = homeFolder(root);
 
   const { problems, python } = checkPrerequisites({
     root,

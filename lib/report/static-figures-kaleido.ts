@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import * as readline from "node:readline";
+import { pathToFileURL } from "node:url";
 import { repositoryRoot } from "../util/root";
 import type { Figure } from "./figures-theme";
 
@@ -20,6 +21,10 @@ function kaleidoFolder(root: string): string {
   }
   throw new Error("kaleido, which draws the static figures, is not in .venv; `npm start` sets it up");
 }
+
+/** Where kaleido finds plotly: an address of ASCII alone, for a path with other letters is none to it. */
+export const plotlyAddress = (root: string): string =>
+  pathToFileURL(path.join(root, "node_modules", "plotly.js-dist-min", "plotly.min.js")).href;
 
 /**
  * The same SVG for the same figure: the random ids plotly gives to clip paths are replaced by a fixed one, and
@@ -58,7 +63,7 @@ async function renderOnce(figures: readonly Figure[], format: Format, seconds: n
     path.join(folder, "bin", "kaleido"),
     [
       "plotly",
-      `--plotlyjs=${path.join(root, "node_modules", "plotly.js-dist-min", "plotly.min.js")}`,
+      `--plotlyjs=${plotlyAddress(root)}`,
       "--disable-gpu",
       "--allow-file-access-from-files",
       "--disable-breakpad",

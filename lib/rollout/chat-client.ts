@@ -4,6 +4,7 @@
  * form.
  */
 import OpenAI from "openai";
+import { redactor } from "../util/secrets";
 import { errorIn, parseReply, ServerError, type ParsedReply } from "./chat-reply";
 import { endpointFetch } from "./endpoint-fetch";
 import type { ChatBody } from "./request-form";
@@ -20,7 +21,7 @@ export interface Failure {
 
 /** Asks once. */
 export interface ChatClient {
-  /** A text without the key. */
+  /** A text without the key, in no form (`redactor`). */
   redact(text: string): string;
   /**
    * One attempt, within the deadline, body included.
@@ -50,6 +51,13 @@ function askedToWait(headers: Headers | undefined): number | null {
   return ms >= 0 ? Math.min(LONGEST_RETRY_AFTER_MS, ms) : retryAfterMs(headers?.get("retry-after"));
 }
 
+/** What an error goes back to. */
+function firstCause(error: Error): Error {
+  let first = error;
+  while (first.cause instanceof Error) first = first.cause;
+  return first;
+}
+
 /** An error in one line, with what is behind a failed connection. Redacted before it is cut, lest half a key stay. */
 function failureOf(error: unknown, redact: (text: string) => string): Failure {
   const line = (text: string): string => redact(text).replace(/\s+/g, " ").trim().slice(0, LONGEST_MESSAGE);
@@ -59,10 +67,9 @@ function failureOf(error: unknown, redact: (text: string) => string): Failure {
     return { message: line(`${number}${message}`), status, code, param, retryAfterMs: null };
   }
   if (!(error instanceof Error)) return { message: line(String(error)), retryAfterMs: null };
+  const behind = firstCause(error);
   const cause =
-    error.cause instanceof Error
-      ? ` (${line((error.cause as NodeJS.ErrnoException).code ?? error.cause.message).slice(0, 100)})`
-      : "";
+    behind === error ? "" : ` (${line((behind as NodeJS.ErrnoException).code ?? behind.message).slice(0, 100)})`;
   const message = `${line(error.message)}${cause}`;
   if (!(error instanceof OpenAI.APIError)) return { message, retryAfterMs: null };
   const { status, code, param, headers } = error as InstanceType<typeof OpenAI.APIError>;
@@ -110,7 +117,7 @@ export function createChatClient(options: { baseUrl: string; apiKey?: string; ti
   const { baseUrl, timeoutMs } = options;
   checkBaseUrl(baseUrl);
   const apiKey = checkedKey(options.apiKey);
-  const redact = (text: string): string => (apiKey === NO_KEY ? text : text.split(apiKey).join("[key]"));
+  const redact = redactor(apiKey === NO_KEY ? null : apiKey, "[key]");
   let sentOnTo: string | null = null;
   const client = new Client({
     apiKey,

@@ -97,6 +97,13 @@ describe("endpointAnswerer", () => {
     ["a drip", { drip: 100 }, /no answer within 1 s \(2 attempts\)$/],
     ["headers cut off", "cut in the headers", /Connection error/],
     ["a body cut off", "cut", /\(2 attempts\)$/],
+    ["a body without end", { megabytes: 100 }, /larger than 64 MiB .*\(2 attempts\)$/],
+    [
+      "chunks that are none",
+      { wire: "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n" },
+      /\(2 attempts\)$/,
+    ],
+    ["the answer to another request", { raw: '{"object": "list", "data": [{"embedding": [1]}]}' }, /no choices/],
   ])(
     "%s is no row: it is named, and the others are there; the next run asks for it alone",
     async (name, act, reason) => {

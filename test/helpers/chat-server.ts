@@ -1,6 +1,8 @@
 /** A server on this machine that speaks as much of the OpenAI protocol as the tests need, and fails as told. */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { afterAll } from "vitest";
 
 /** What it was sent. */
@@ -26,6 +28,10 @@ export type Act =
   /** `body` in place of `{error: {message}}`. */
   | { status: number; headers?: Record<string, string>; message?: string; body?: unknown }
   | { raw: string; type?: string }
+  /** Bytes on the connection, the head too; the connection is closed after them. */
+  | { wire: string }
+  /** So many MiB of a body that begins as JSON does. */
+  | { megabytes: number }
   /** An answer of which a few bytes come at a time, so many ms apart. */
   | { drip: number }
   /** An answer that comes after so many ms. */
@@ -78,6 +84,17 @@ function bodyOf(what: Act, asked: SeenRequest["body"]): string {
   });
 }
 
+/** Sends so many MiB, as fast as they are taken. */
+async function endless(megabytes: number, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { "content-type": "application/json" });
+  const parts = (function* () {
+    yield '{"choices": "';
+    for (let i = 0; i < megabytes; i++) yield "x".repeat(2 ** 20);
+    yield '"}';
+  })();
+  await pipeline(Readable.from(parts), response).catch(() => undefined); // the other side has had enough
+}
+
 /** Sends what was decided on. */
 async function perform(what: Act, seen: SeenRequest, response: ServerResponse): Promise<void> {
   const socket = response.socket!;
@@ -92,6 +109,8 @@ async function perform(what: Act, seen: SeenRequest, response: ServerResponse): 
     response.writeHead(what.status, { "content-type": "application/json", ...what.headers });
     return void response.end(JSON.stringify(what.body ?? { error: { message: what.message ?? "injected" } }));
   }
+  if (typeof what === "object" && "wire" in what) return void socket.end(what.wire, "latin1");
+  if (typeof what === "object" && "megabytes" in what) return endless(what.megabytes, response);
   const body = bodyOf(what, seen.body);
   if (typeof what === "object" && "after" in what) await wait(what.after);
   const type = typeof what === "object" && "raw" in what ? what.type : undefined;

@@ -8,6 +8,8 @@ it("JupyterLab starts with the project's kernel on 127.0.0.1", { timeout: 240_00
     expect(said()).not.toContain("Traceback");
     const get = (page: string): Promise<Response> =>
       fetch(`${origin}${page}`, { headers: { Authorization: `token ${token}` } });
+    const stranger = await fetch(`${origin}/api/kernelspecs`);
+    expect([stranger.status, token.length >= 32]).toEqual([403, true]);
     const specs = (await (await get("/api/kernelspecs")).json()) as {
       default: string;
       kernelspecs: Record<string, unknown>;

@@ -12,7 +12,7 @@ import {
   stampOf,
   type Provenance,
 } from "../../lib/report/static-figures";
-import { canonicalSvg } from "../../lib/report/static-figures-kaleido";
+import { canonicalSvg, plotlyAddress } from "../../lib/report/static-figures-kaleido";
 import { repositoryRoot } from "../../lib/util/root";
 
 const folder = mkdtempSync(join(tmpdir(), "figures-"));
@@ -38,6 +38,13 @@ describe("provenance", () => {
     expect(await hashFiles(["tsconfig.json", "package.json"])).toBe(both);
     expect(await hashFiles(["package.json"])).not.toBe(both);
   });
+});
+
+describe("plotlyAddress", () => {
+  it("is ASCII whatever the clone's path", () =>
+    expect(plotlyAddress("/tmp/ä b/100%")).toBe(
+      "file:///tmp/%C3%A4%20b/100%25/node_modules/plotly.js-dist-min/plotly.min.js",
+    ));
 });
 
 describe("canonicalSvg", () => {

@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import {
   createChatEndpoint,
@@ -8,6 +10,7 @@ import {
   type ChatRequest,
   type EndpointOptions,
 } from "../../lib/rollout/chat-endpoint";
+import { isLoopback } from "../../lib/rollout/endpoint-fetch";
 import { hashOf, requestCache } from "../../lib/rollout/request-cache";
 import { createGate } from "../../lib/rollout/request-gate";
 import { chatServer, type Act } from "../helpers/chat-server";
@@ -20,6 +23,7 @@ const request: ChatRequest = {
   temperature: 0,
   seed: 5,
 };
+const HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 const temporary = mkdtempSync(path.join(tmpdir(), "endpoint-"));
 afterAll(() => rmSync(temporary, { recursive: true }));
 
@@ -97,6 +101,40 @@ describe("createChatEndpoint", () => {
     ["a body that is no JSON", { raw: '{"choices": [' }, /JSON/],
     ["another content type", { raw: "<html>proxy</html>", type: "text/html" }, /no JSON object but string/],
     ["no choices", { raw: '{"choices": []}' }, /no choices/],
+    [
+      "a body that is cut off though it says how long it is",
+      { wire: `${HEAD}content-length: 900\r\n\r\n{"cho` },
+      /terminated|closed/,
+    ],
+    [
+      "chunks that are none",
+      { wire: `${HEAD}transfer-encoding: chunked\r\n\r\nzz\r\n{"choices": []}\r\n` },
+      /terminated/,
+    ],
+    [
+      "a chunk that is shorter than it says",
+      { wire: `${HEAD}transfer-encoding: chunked\r\n\r\nff\r\n{"cho\r\n0\r\n\r\n` },
+      /terminated/,
+    ],
+    [
+      "packed bytes that are not packed",
+      { wire: `${HEAD}content-encoding: gzip\r\ncontent-length: 9\r\n\r\nnot gzip!` },
+      /terminated|incorrect header/,
+    ],
+    ["a head that is none", { wire: "what?\r\n\r\n" }, /Connection error/],
+    ["a body without end", { megabytes: 100 }, /^the body is larger than 64 MiB/],
+    ["a list of models", { raw: '{"object": "list", "data": [{"id": "toy"}]}' }, /no choices/],
+    ["embeddings", { raw: '{"object": "list", "data": [{"embedding": [0.5]}], "model": "toy"}' }, /no choices/],
+    [
+      "a completion of text",
+      { raw: '{"object": "text_completion", "choices": [{"text": "a fox", "index": 0}]}' },
+      /choice 0 has no message/,
+    ],
+    [
+      "a part of a stream",
+      { raw: '{"object": "chat.completion.chunk", "choices": [{"delta": {"content": "a"}}]}' },
+      /choice 0 has no message/,
+    ],
     ["a choice without text", { raw: '{"choices": [{"message": {"content": 5}}]}' }, /choice 0 has no message/],
   ])("tries again after %s", async (_, act, reason) => {
     const hangs = typeof act === "string" ? act.startsWith("hang") : "drip" in act;
@@ -121,6 +159,26 @@ describe("createChatEndpoint", () => {
       retryAfterMs("99999999"),
       retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000),
     ]).toEqual([2500, null, null, 600_000, 5000]);
+  });
+
+  it.each<[string, Record<string, string>, number, number]>([
+    ["a date to come", { "retry-after": new Date(Date.now() + 60_000).toUTCString() }, 30_000, 60_000],
+    ["a date that has passed", { "retry-after": new Date(Date.now() - 60_000).toUTCString() }, 500, 1000],
+    ["nothing", {}, 500, 1000],
+    ["no number", { "retry-after": "soon" }, 500, 1000],
+    ["less than none", { "retry-after": "-5" }, 500, 1000],
+    ["milliseconds", { "retry-after-ms": "2500" }, 2500, 2500],
+    ["a day", { "retry-after": "86400" }, 600_000, 600_000],
+  ])("a 429 whose Retry-After is %s: waits sensibly, then asks again", async (_, headers, least, most) => {
+    const { endpoint, waits } = await scripted([{ status: 429, headers }]);
+    expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
+    expect([waits[0] >= least, waits[0] <= most]).toEqual([true, true]);
+  });
+
+  it("of more answers than it asked for it takes as many as that", async () => {
+    const { server, endpoint } = await scripted([{ texts: ["one", "two", "three"] }]);
+    expect((await endpoint.ask({ ...request, n: 2 })).map(({ text }) => text)).toEqual(["one", "two"]);
+    expect(server.requests).toHaveLength(1);
   });
 
   it.each([400, 401, 403, 404])("gives up at once at %d", async (status) => {
@@ -327,6 +385,64 @@ describe("createChatEndpoint", () => {
     expect(server.requests[0].headers.authorization).toBe(`Bearer ${KEY}`);
     expect(elsewhere.requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
     expect(JSON.stringify(elsewhere.requests)).not.toContain(KEY);
+  });
+
+  it.each([301, 302, 303])(
+    "%d to another host: a question is not a page, and the key does not travel",
+    async (status) => {
+      const elsewhere = await chatServer(() => ({ raw: "<html>log in</html>", type: "text/html" }));
+      const location = `${elsewhere.baseUrl}/login`;
+      const { endpoint } = await scripted([{ status, headers: { location } }], { retries: 0 });
+      await expect(endpoint.ask(request)).rejects.toThrow(
+        /no JSON object but string .*; the server sent the request on to http:.*\/login, which is not shown the key/,
+      );
+      expect(elsewhere.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+      expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
+    },
+  );
+
+  it("a server that sends on to itself for ever is an error", async () => {
+    const server = await chatServer(() => ({ status: 307, headers: { location: "/v1/again" } }));
+    const endpoint = createChatEndpoint({ baseUrl: server.baseUrl, model: "toy", retries: 0 });
+    await expect(endpoint.ask(request)).rejects.toThrow(/Connection error.*redirect/);
+    expect(server.requests.length).toBeLessThan(30);
+  });
+
+  it("a local server is asked itself, whatever proxy there is", async () => {
+    const proxy = await chatServer(() => ({ status: 502, message: "proxy" }));
+    const server = await chatServer(() => ({ texts: ["a fox"] }));
+    const code = `
+      const { createChatEndpoint } = require("./lib/rollout/chat-endpoint");
+      createChatEndpoint({ baseUrl: ${JSON.stringify(server.baseUrl)}, model: "toy", retries: 0 })
+        .ask(${JSON.stringify(request)})
+        .then((answers) => console.log(answers[0].text), (error) => console.log(error.message));`;
+    const address = proxy.baseUrl.replace("/v1", "");
+    const names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"];
+    // Node 22.21 and 24 send everything to a proxy under NODE_USE_ENV_PROXY, this machine too.
+    const env = {
+      ...process.env,
+      NODE_USE_ENV_PROXY: "1",
+      ...Object.fromEntries(names.map((name) => [name, address])),
+    };
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "-e", code], { env });
+    expect(stdout).toBe("a fox\n");
+    expect([proxy.requests.length, server.requests.length]).toEqual([0, 1]);
+  });
+
+  it.each([
+    ["127.0.0.1", true],
+    ["127.8.9.1", true],
+    ["localhost", true],
+    ["[::1]", true],
+    ["127.0.0.1.example.org", false],
+    ["localhost.example.org", false],
+    ["10.0.0.1", false],
+    ["example.org", false],
+  ])("%s is this machine: %s", (host, local) => expect(isLoopback(host)).toBe(local));
+
+  it("takes a placeholder for no secret: answers keep their letters", async () => {
+    const { endpoint } = await scripted([], { apiKey: "fox" });
+    expect(await endpoint.ask(request)).toEqual([{ text: "a fox", finished: true }]);
   });
 
   it("refuses a key that can't stand in a header, without showing it", () => {

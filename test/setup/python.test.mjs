@@ -4,15 +4,21 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { pythonStep } from "../../tools/setup/python.mjs";
 
+/** A requirements.lock of sections with a requirement each. */
+const lockOf = (sections) =>
+  Object.entries(sections)
+    .map(([name, line]) => `# [${name}]\n${line} \\\n    --hash=sha256:${"0".repeat(64)}\n`)
+    .join("\n");
+
 let root;
 let context;
 let calls;
 
 /**
  * A Python that makes an environment of itself and writes down its calls. `-m pip install` makes a uv that fails, or
- * fails itself where `uv` is null.
+ * fails itself where `uv` is null; `says` is what that uv writes.
  */
-function fakePython(uv) {
+function fakePython(uv, says = "") {
   const file = path.join(root, "python3");
   const text = `#!/bin/sh
 echo "python $*" >> '${calls}'
@@ -27,7 +33,7 @@ case "$*" in
 esac
 `;
   fs.writeFileSync(file, text, { mode: 0o755 });
-  const body = `#!/bin/sh\n[ "$1" = --version ] && echo 'uv 1.2.3 (x)' && exit\necho "uv $*" >> '${calls}'\nexit ${uv ?? 0}\n`;
+  const body = `#!/bin/sh\n[ "$1" = --version ] && echo 'uv 1.2.3 (x)' && exit\necho "uv $*" >> '${calls}'\necho '${says}'\nexit ${uv ?? 0}\n`;
   fs.writeFileSync(path.join(root, "uv"), body, { mode: 0o755 });
   context.python = { command: file, version: "3.11.7" };
 }
@@ -36,8 +42,7 @@ const said = () => fs.readFileSync(calls, "utf8").split("\n").filter(Boolean);
 beforeEach(() => {
   root = fs.mkdtempSync(path.join(os.tmpdir(), "fine-r1-"));
   calls = path.join(root, "calls");
-  fs.writeFileSync(path.join(root, "requirements.txt"), "plotly==7.1.0\ntensorflow-cpu==2.21.0\n");
-  fs.writeFileSync(path.join(root, "constraints.txt"), "pip==26.3\nuv==1.2.3\n");
+  fs.writeFileSync(path.join(root, "requirements.lock"), lockOf({ always: "plotly==7.1.0", uv: "uv==1.2.3" }));
   const log = (name) => path.join(root, ".setup", `${name}.log`);
   context = { root, native: false, device: "cpu", log };
 });
@@ -48,9 +53,13 @@ describe("the step of the Python packages", () => {
     fakePython(0);
     await pythonStep.run(context);
     expect(said().filter((line) => line.startsWith("uv "))).toEqual([
-      `uv pip install --python ${root}/.venv/bin/python --only-binary=:all: -r ${root}/.setup/requirements.txt ` +
-        `-c ${root}/constraints.txt pip`,
+      `uv pip install --python ${root}/.venv/bin/python --only-binary=:all: ` +
+        `--require-hashes -r ${root}/.setup/requirements.txt`,
     ]);
+    expect(fs.readFileSync(path.join(root, ".setup/requirements.txt"), "utf8")).toMatch(
+      /^plotly==7\.1\.0 .*\n.*0{64}\n$/,
+    );
+    expect(said().find((line) => line.includes("--target"))).toMatch(/--require-hashes -r .*\.setup\/uv\.txt$/);
     expect(said().filter((line) => /pip install/.test(line) && !/--target|^uv/.test(line))).toEqual([]);
     expect(pythonStep.isDone(context)).toBe(true);
   });
@@ -66,8 +75,23 @@ describe("the step of the Python packages", () => {
         .filter((line) => line.includes("-m venv"))
         .at(-1),
     ).toBe(`python -m venv ${root}/.venv`);
-    expect(said().at(-1)).toMatch(/^python -m pip install .*--only-binary=:all:.* -r .*requirements.txt -c/);
+    expect(said().at(-1)).toMatch(
+      /^python -m pip install .*--only-binary=:all:.* --require-hashes -r .*requirements.txt$/,
+    );
     expect(pythonStep.isDone(context)).toBe(true);
+  });
+
+  it("stops, without asking pip, where a file has another hash, and says so", async () => {
+    fakePython(2, "error: Hash mismatch for `plotly==7.1.0`");
+    await expect(pythonStep.run(context)).rejects.toThrow(/another hash than in requirements.lock .*pip config list/);
+    expect(said().filter((line) => /^python -m pip install/.test(line) && !line.includes("--target"))).toEqual([]);
+    expect(pythonStep.isDone(context)).toBe(false);
+  });
+
+  it("says how to get a lock file that is not there", async () => {
+    fakePython(0);
+    fs.rmSync(path.join(root, "requirements.lock"));
+    await expect(pythonStep.run(context)).rejects.toThrow("git checkout requirements.lock");
   });
 
   it("begins afresh after an interruption, and is not done before it has ended", async () => {

@@ -31,11 +31,21 @@ describe("set-up steps", () => {
   });
 
   it("chooses TensorFlow for the device, or none", () => {
-    const text = "# comment\nplotly==7.1.0\ntensorflow-cpu==2.21.0\n";
-    expect(requirementsFor(text, "cpu", true)).toBe("plotly==7.1.0\ntensorflow-cpu==2.21.0");
-    expect(requirementsFor(text, "gpu", true)).toBe("plotly==7.1.0\ntensorflow[and-cuda]==2.21.0");
-    expect(requirementsFor(text, "cpu", false)).toBe("plotly==7.1.0");
-    expect(() => requirementsFor("plotly==7.1.0", "cpu", true)).toThrow(/tensorflow-cpu==VERSION/);
+    const hashed = (line) => `${line} \\\n    --hash=sha256:${"0".repeat(64)}`;
+    const [always, shared, cpu, gpu] = [
+      "plotly==7.1.0",
+      "keras==3 ; python_full_version < '3.11'",
+      "t-cpu==2",
+      "t==2",
+    ].map(hashed);
+    const text = `# Made by\n\n# [always]\n${always}\n\n# [tensorflow]\n${shared}\n\n# [cpu]\n${cpu}\n\n# [gpu]\n${gpu}\n`;
+    expect(requirementsFor(text, "cpu", true)).toBe([always, shared, cpu].join("\n"));
+    expect(requirementsFor(text, "gpu", true)).toBe([always, shared, gpu].join("\n"));
+    expect(requirementsFor(text, "cpu", false)).toBe(always);
+    expect(() => requirementsFor(text.replace("[gpu]", "[tpu]"), "gpu", true)).toThrow(/no section \[gpu\]/);
+    expect(() => requirementsFor(text.replace(/0{64}/, "0"), "cpu", true)).toThrow(
+      "requirements.lock, section [always]: plotly==7.1.0 has no version or no hash",
+    );
     expect(chooseDevice(folder, {})).toBe("cpu");
     expect(() => chooseDevice(folder, { FINE_R1_DEVICE: "tpu" })).toThrow(/expected cpu or gpu/);
   });

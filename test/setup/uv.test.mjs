@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { pipSettings, uvEnvironment, uvRequirement } from "../../tools/setup/uv.mjs";
+import { pipSettings, uvEnvironment, uvVersion } from "../../tools/setup/uv.mjs";
 
-const constraints = fs.readFileSync(path.join(import.meta.dirname, "../../constraints.txt"), "utf8");
+const lock = fs.readFileSync(path.join(import.meta.dirname, "../../requirements.lock"), "utf8");
 
 describe("uv's environment", () => {
   it("is what pip is configured for, as pip ranks its settings", () => {
@@ -46,8 +46,10 @@ describe("uv's environment", () => {
     expect(uvEnvironment(settings, older)).not.toHaveProperty("UV_DEFAULT_INDEX");
   });
 
-  it("is uv of the version in constraints.txt", () => {
-    expect(uvRequirement(constraints)).toMatch(/^uv==\d+\.\d+\.\d+$/);
-    expect(() => uvRequirement("pip==26.3\n")).toThrow(/no line uv==VERSION/);
+  it("is uv of the version in requirements.lock", () => {
+    expect(uvVersion(lock)).toMatch(/^\d+\.\d+\.\d+$/);
+    const other = `# [uv]\npip==26.3 \\\n    --hash=sha256:${"0".repeat(64)}\n`;
+    expect(() => uvVersion(other)).toThrow(/no line uv==VERSION/);
+    expect(() => uvVersion("# [always]\n")).toThrow(/no section \[uv\]/);
   });
 });

@@ -1,8 +1,9 @@
-/** Set-up step: .venv with JupyterLab, nbclient, plotly, kaleido and TensorFlow, from pinned requirements. */
+/** Set-up step: .venv with JupyterLab, nbclient, plotly, kaleido and TensorFlow, from requirements.lock, by hash. */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { hash, readJson, readText, run, StepError, writeFile } from "./steps.mjs";
+import { sectionOf } from "./locked.mjs";
 import { obtainUv } from "./uv.mjs";
 
 const stampFile = (root) => path.join(root, ".venv/fine-r1.json");
@@ -24,20 +25,21 @@ export function chooseDevice(root, env = process.env) {
   return device;
 }
 
-/** requirements.txt for a device; without the native engine, TensorFlow is left out. */
-export function requirementsFor(text, device, native) {
-  const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  if (!lines.some((line) => line.startsWith("tensorflow-cpu=="))) {
-    throw new Error("requirements.txt: no line tensorflow-cpu==VERSION");
-  }
-  return lines
-    .filter((line) => native || !line.startsWith("tensorflow-cpu=="))
-    .map((line) => (device === "gpu" ? line.replace("tensorflow-cpu==", "tensorflow[and-cuda]==") : line))
-    .join("\n");
+/**
+ * The packages of a device, with the hashes of their files; without the native engine, TensorFlow is left out.
+ *
+ * @param {string} lock text of requirements.lock
+ */
+export function requirementsFor(lock, device, native) {
+  const names = ["always", ...(native ? ["tensorflow", device] : [])];
+  return names.map((name) => sectionOf(lock, name)).join("\n");
 }
 
-const inputs = (root) =>
-  hash(root, readText(path.join(root, "requirements.txt")) || "", readText(path.join(root, "constraints.txt")) || "");
+/** Whether an installer has said that a file is not the one that requirements.lock names. */
+const saysOtherHash = (text) => /hash mismatch|do not match the hashes/i.test(text);
+
+const lockFile = (root) => path.join(root, "requirements.lock");
+const inputs = (root) => hash(root, readText(lockFile(root)) || "");
 
 /** Makes .venv afresh. @param more options of Python's venv module */
 async function makeEnvironment({ root, python, log, more = [] }) {
@@ -47,16 +49,38 @@ async function makeEnvironment({ root, python, log, more = [] }) {
   fs.writeFileSync(startedFile(root), "");
 }
 
+/** An installer refused a file. */
+class OtherFile extends StepError {}
+
+/**
+ * Runs an installer.
+ *
+ * @throws {OtherFile} where it failed over a file of another hash, {StepError} where it failed otherwise
+ */
+async function install(command, args, options) {
+  const before = (readText(options.log) || "").length;
+  try {
+    await run(command, args, options);
+  } catch (error) {
+    if (!(error instanceof StepError) || !saysOtherHash((readText(options.log) || "").slice(before))) throw error;
+    throw new OtherFile(
+      "a package's file has another hash than in requirements.lock and was not installed: " +
+        "look at the index or mirror that pip is configured for (pip config list)",
+      options.log,
+    );
+  }
+}
+
 /** Installs by uv. @returns whether that succeeded; the log says why not */
-async function installByUv({ root, python, log, files, constraints }) {
-  const uv = await obtainUv({ root, python, constraints, log });
+async function installByUv({ root, python, log, files, lock }) {
+  const uv = await obtainUv({ root, python, lock, log });
   if (uv === null) return false;
   const options = ["--python", venvPython(root), "--only-binary=:all:"];
   try {
-    await run(uv.command, ["pip", "install", ...options, ...files, "pip"], { cwd: root, log, env: uv.env });
+    await install(uv.command, ["pip", "install", ...options, ...files], { cwd: root, log, env: uv.env });
     return true;
   } catch (error) {
-    if (error instanceof StepError) return false;
+    if (error instanceof StepError && !(error instanceof OtherFile)) return false;
     throw error;
   }
 }
@@ -72,7 +96,7 @@ async function installByPip({ root, python, log, files }) {
     "--no-compile",
     "--progress-bar=off",
   ];
-  await run(venvPython(root), ["-m", "pip", "install", ...options, ...files], { cwd: root, log });
+  await install(venvPython(root), ["-m", "pip", "install", ...options, ...files], { cwd: root, log });
 }
 
 export const pythonStep = {
@@ -100,10 +124,10 @@ export const pythonStep = {
     fs.writeFileSync(startedFile(root), "");
     fs.rmSync(stampFile(root), { force: true });
     const requirements = path.join(root, ".setup/requirements.txt");
-    writeFile(requirements, `${requirementsFor(readText(path.join(root, "requirements.txt")), device, native)}\n`);
-    const constraintsFile = path.join(root, "constraints.txt");
-    const files = ["-r", requirements, "-c", constraintsFile];
-    const options = { root, python: python.command, log, files, constraints: readText(constraintsFile) };
+    const lock = readText(lockFile(root));
+    if (lock === null) throw new Error("no requirements.lock: git checkout requirements.lock");
+    writeFile(requirements, `${requirementsFor(lock, device, native)}\n`);
+    const options = { root, python: python.command, log, lock, files: ["--require-hashes", "-r", requirements] };
     if (!(await installByUv(options))) await installByPip(options);
     if (native && !fs.existsSync(path.join(sitePackages(root), "tensorflow/libtensorflow_cc.so.2"))) {
       throw new StepError("the TensorFlow wheel holds no libtensorflow_cc.so.2", log);

@@ -5,7 +5,8 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { run } from "./steps.mjs";
+import { sectionOf } from "./locked.mjs";
+import { run, writeFile } from "./steps.mjs";
 
 /** Prints the wheel of pip that Python's own ensurepip holds; distributions move it. */
 const FIND_PIP = `
@@ -82,32 +83,35 @@ export function uvEnvironment(settings, env = process.env) {
   return { ...env, ...Object.fromEntries(set) };
 }
 
-/** `uv==…` of constraints.txt. @throws where there is no such line */
-export function uvRequirement(constraints) {
-  const match = constraints.match(/^uv==\S+/m);
-  if (match === null) throw new Error("constraints.txt: no line uv==VERSION");
-  return match[0];
+/** The version of uv in requirements.lock. @throws where there is none */
+export function uvVersion(lock) {
+  const match = sectionOf(lock, "uv").match(/^uv==([\d.]+)/m);
+  if (match === null) throw new Error("requirements.lock, section [uv]: no line uv==VERSION");
+  return match[1];
 }
 
 /**
  * uv and the environment it is to run in, or null where it cannot be had; the log says why.
  *
- * @param {{root: string, python: string, constraints: string, log: string}} options `python` is a command,
- *   `constraints` the text of the file
+ * @param {{root: string, python: string, lock: string, log: string}} options `python` is a command,
+ *   `lock` the text of requirements.lock
  * @returns {Promise<{command: string, env: NodeJS.ProcessEnv} | null>}
  */
-export async function obtainUv({ root, python, constraints, log }) {
-  const requirement = uvRequirement(constraints);
+export async function obtainUv({ root, python, lock, log }) {
+  const wanted = uvVersion(lock);
   const folder = path.join(root, ".setup/uv");
   const command = path.join(folder, "bin/uv");
   const pip = pipEnvironment(python);
   if (pip === null) return null;
   const version = () => spawnSync(command, ["--version"], { encoding: "utf8" }).stdout?.split(" ")[1];
-  if (version() !== requirement.slice("uv==".length)) {
+  if (version() !== wanted) {
     fs.rmSync(folder, { recursive: true, force: true });
+    const requirement = path.join(root, ".setup/uv.txt");
+    writeFile(requirement, `${sectionOf(lock, "uv")}\n`);
     const options = ["--no-input", "--no-deps", "--only-binary=:all:", "--no-compile", "--progress-bar=off"];
+    const what = ["--target", folder, "--require-hashes", "-r", requirement];
     try {
-      await run(python, ["-m", "pip", "install", ...options, "--target", folder, requirement], {
+      await run(python, ["-m", "pip", "install", ...options, ...what], {
         cwd: root,
         log,
         env: pip,
