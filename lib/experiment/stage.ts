@@ -51,6 +51,8 @@ export interface Stage<T> {
    * that a process that ends half-way through leaves no stamp of the old result at the new one.
    */
   make(identity: string, beforeSaving: () => void): Promise<T>;
+  /** Removes what a making under way was saved in, once the result has its stamp: a kill before that loses nothing. */
+  cleanUp?(identity: string): void;
 }
 
 const stampFile = (target: string): string => `${target}.stamp`;
@@ -125,6 +127,7 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
   const fresh = (): string | undefined =>
     [home.folder, ...(home.sources ?? [])].find((folder) => isFresh(path.join(folder, stage.target), identity));
   const found = fresh();
+  if (found === home.folder) stage.cleanUp?.(identity); // killed after the stamp
   if (found !== undefined) return stage.load(found);
   const target = path.join(home.folder, stage.target);
   refuseReplacing(home, target, asked);
@@ -136,6 +139,7 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
     const made = await stage.make(identity, () => rmSync(stampFile(target), { force: true }));
     writeFacts(home);
     writeText(stampFile(target), `${identity} ${asked}`);
+    stage.cleanUp?.(identity);
     return made;
   } finally {
     lock.release();
