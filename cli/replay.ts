@@ -27,7 +27,9 @@ function lines({ parts, rows, badParameters, largestParameter }: Replay): string
 
 /** JSON has no numbers that are not finite: they are printed as text. */
 const printable = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value, (_, one: unknown) => (typeof one === "number" && !Number.isFinite(one) ? String(one) : one)));
+  JSON.parse(
+    JSON.stringify(value, (_, one: unknown) => (typeof one === "number" && !Number.isFinite(one) ? String(one) : one)),
+  );
 
 /** @returns exit code: 0 where all is finite this time; 2 where something is not */
 export async function run({ json }: ReplayOptions, file: string): Promise<number> {

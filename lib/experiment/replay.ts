@@ -25,7 +25,9 @@ export function openStoppedBatch(file: string): OpenedBatch {
   const saved = readStoppedBatch(file);
   const { method, settings } = saved.facts;
   if (typeof method !== "string" || !Object.hasOwn(METHODS, method))
-    throw new Error(`${file}: facts.method is ${JSON.stringify(method)}; expected one of ${Object.keys(METHODS).join(", ")}`);
+    throw new Error(
+      `${file}: facts.method is ${JSON.stringify(method)}; expected one of ${Object.keys(METHODS).join(", ")}`,
+    );
   return { file, saved, method, settings: settingsFromJson(settings, `${file}: facts.settings`) };
 }
 
@@ -43,7 +45,12 @@ export async function replayStopped({ file, saved, method }: OpenedBatch, experi
     if (before === null) throw new Error(`${file}: no checkpoint is beside it, which holds the parameters of its step`);
     try {
       return saved.stage === "sft"
-        ? await replaySft(before, (await sftTrainingBench(experiment, await cotData(experiment))).bench, settings.sft, saved)
+        ? await replaySft(
+            before,
+            (await sftTrainingBench(experiment, await cotData(experiment))).bench,
+            settings.sft,
+            saved,
+          )
         : await replayRl(before, (await rlTrainingBench(experiment)).bench, settings.rl, saved);
     } finally {
       disposeTree(before.params, before.state);

@@ -224,7 +224,15 @@ export function scaleSettings(scale: Scale): Settings {
 }
 
 /** Settings that say where things are and how a run is watched, not what it computes. */
-const NO_RESULT = new Set(["run", "memory", "sft.saveSteps", "sft.saveTotalLimit", "rl.saveSteps", "rl.saveTotalLimit", "sets"]);
+const NO_RESULT = new Set([
+  "run",
+  "memory",
+  "sft.saveSteps",
+  "sft.saveTotalLimit",
+  "rl.saveSteps",
+  "rl.saveTotalLimit",
+  "sets",
+]);
 
 const valueOf = (of: Settings, name: string): unknown =>
   name.split(".").reduce<unknown>((owner, key) => (owner as Record<string, unknown>)[key], of);
@@ -367,7 +375,9 @@ export function settingsFromJson(json: unknown, where: string): Settings {
   const scale = SCALES.find((one) => one === given?.scale);
   if (!given || !scale) throw new Error(`${where}: no settings of a run (a scale of ${SCALES.join(", ")} expected)`);
   const assignments = listed(SETTINGS).flatMap(({ name }) => {
-    const value = name.split(".").reduce<unknown>((of, key) => (of as Record<string, unknown> | undefined)?.[key], given);
+    const value = name
+      .split(".")
+      .reduce<unknown>((of, key) => (of as Record<string, unknown> | undefined)?.[key], given);
     return value === undefined ? [] : [`${name}=${String(value)}`];
   });
   try {

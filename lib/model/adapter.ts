@@ -172,10 +172,7 @@ export function saveAdapter(dir: string, { config, lora, params, dtype }: SavedA
       `adapter tensor ${extra} [${params[extra].shape.join(", ")}] adapts a layer that target_modules don't name`,
     );
   replaceDirectory(dir, "adapter_config.json", "adapter", (temporary) => {
-    writeText(
-      path.join(temporary, "adapter_config.json"),
-      `${JSON.stringify(loraConfigToJson(lora), null, 2)}\n`,
-    );
+    writeText(path.join(temporary, "adapter_config.json"), `${JSON.stringify(loraConfigToJson(lora), null, 2)}\n`);
     writeSafetensors(path.join(temporary, "adapter_model.safetensors"), tensors, { dtype });
   });
 }

@@ -131,7 +131,8 @@ export async function replayRl(
       const own = under(batch);
       const negative = contrast ? under(withNegative(batch, negativeFeatureIndex)) : null;
       const isStale = contrast && settings.negativeLogProbs === "stale";
-      const rescored = settings.conditionOn === "anchor" ? Float32Array.from(host.fromPositive) : host.advantages.map(() => 0);
+      const rescored =
+        settings.conditionOn === "anchor" ? Float32Array.from(host.fromPositive) : host.advantages.map(() => 0);
       const part: RlBatch = {
         images,
         rows: batch,

@@ -167,7 +167,13 @@ export async function trainSft(
   if (log.length > 0) await run.onResume?.(log, steps.length);
   for (const [index, parts] of steps.entries()) {
     if (index < log.length) continue;
-    const batches = await sftBatches(bench, params, settings, { parts, shape, visionShape }, foldIn(run.seed, "sft", index));
+    const batches = await sftBatches(
+      bench,
+      params,
+      settings,
+      { parts, shape, visionShape },
+      foldIn(run.seed, "sft", index),
+    );
     const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);
     const next = update(
@@ -197,7 +203,14 @@ export async function trainSft(
       saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true, score });
       disposeTree(params, state);
       const batch = { parts, shape, visionShape };
-      const stopped = { stage: "sft", step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16, batch } as const;
+      const stopped = {
+        stage: "sft",
+        step: index + 1,
+        learningRate: rate,
+        seed: run.seed,
+        bf16: run.bf16,
+        batch,
+      } as const;
       throw stuckError(
         "SFT",
         index + 1,
@@ -207,7 +220,11 @@ export async function trainSft(
     }
     await nextTurn();
     if (run.signal?.aborted) {
-      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: log.length < steps.length, score });
+      saveTrainingState(
+        run.checkpointing,
+        { params, state, log },
+        { steps: steps.length, now: log.length < steps.length, score },
+      );
       disposeTree(params, state);
       throwIfAborted(run.signal);
     }

@@ -74,7 +74,9 @@ export function readStoppedBatch(file: string): SavedBatch {
   const saved = backToNumbers(readJsonObject(file)) as Partial<SavedBatch>;
   const hasBatch = saved.stage === "sft" ? "batch" in saved : saved.stage === "rl" && "updates" in saved;
   if (!hasBatch || !Number.isInteger(saved.step) || typeof saved.identity !== "string" || !saved.facts)
-    throw new Error(`${file}: no batch of a training that stopped (stage, step, identity, facts and the rows expected)`);
+    throw new Error(
+      `${file}: no batch of a training that stopped (stage, step, identity, facts and the rows expected)`,
+    );
   return saved as SavedBatch;
 }
 

@@ -72,7 +72,11 @@ export function lastStep(checkpointing: Checkpointing | undefined): number {
 }
 
 /** Removes checkpoints but the latest and the best, and what killed processes left half-written. */
-function removeOld<Log>({ folder, keep = 1 }: Checkpointing, log: readonly Log[], score?: (log: Log) => number | null): void {
+function removeOld<Log>(
+  { folder, keep = 1 }: Checkpointing,
+  log: readonly Log[],
+  score?: (log: Log) => number | null,
+): void {
   const steps = checkpointSteps(folder);
   const scoreOf = (step: number): number => (score && step <= log.length ? score(log[step - 1]) : null) ?? -Infinity;
   const best = Math.max(...steps.map(scoreOf));

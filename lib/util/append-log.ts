@@ -29,5 +29,7 @@ export function readAppended<T>(file: string): T[] {
  */
 export function appendRows(file: string, rows: readonly unknown[]): void {
   mkdirSync(path.dirname(file), { recursive: true });
-  withDurableFile(file, "a", (handle) => writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file));
+  withDurableFile(file, "a", (handle) =>
+    writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file),
+  );
 }

@@ -109,7 +109,7 @@ describe("a checkpoint that does not fit", () => {
     expect(load("nowhere")).toBeNull();
     expect(loadTrainingState(undefined, params)).toBeNull();
     expect(() => load("sft", "another")).toThrow(/sft: holds a run of other settings, data, model or code/);
-    const file = (name: string): string => path.join(folder, "sft", name);
+    const file = (name: string): string => path.join(folder, "sft", "checkpoint-4", name);
     const saved = readFileSync(file("trainer_state.json"), "utf8");
     writeFileSync(file("trainer_state.json"), saved.replace(/"optimizer_step": \d+,/, ""));
     expect(() => load("sft")).toThrow(/optimizer_step, log_history or prompts_drawn is missing/);
