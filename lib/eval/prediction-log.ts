@@ -3,10 +3,10 @@
  * says what they are answers to, and a last line that was cut off is dropped and answered again. One process writes it
  * at a time.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { dropHalfLine } from "../util/append-log";
-import { writeAll } from "../util/durable";
+import { makeFolder, writeAll } from "../util/durable";
 import { numberedLines, parseLine, readBytes } from "../util/lines";
 import { hashOf } from "../rollout/request-cache";
 import { writeText } from "../util/files";
@@ -112,7 +112,7 @@ export function openPredictionLog(
   questions: number,
   restart = false,
 ): PredictionLog {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   const lock = acquireLock(file);
   try {
     const beside = manifestFile(file);

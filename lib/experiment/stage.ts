@@ -2,12 +2,13 @@
  * The one way to load or make: a stage's result is taken from disk where one of its identity is there, and made, saved
  * and stamped otherwise.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import * as path from "node:path";
+import { makeFolder } from "../util/durable";
 import { writeText } from "../util/files";
 import type { Benchmark } from "../benchmark/types";
 import type { StepMetrics } from "../report/live-curves";
-import { acquireLock } from "../util/lock";
+import { acquireLock, removeDeadLock } from "../util/lock";
 import { stageIdentity, type StageIdentity } from "./identity";
 import { runFolder } from "./run";
 import { runName, type Settings } from "./settings";
@@ -127,11 +128,15 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
   const fresh = (): string | undefined =>
     [home.folder, ...(home.sources ?? [])].find((folder) => isFresh(path.join(folder, stage.target), identity));
   const found = fresh();
-  if (found === home.folder) stage.cleanUp?.(identity); // killed after the stamp
+  if (found === home.folder) {
+    // a process that was killed after the stamp
+    stage.cleanUp?.(identity);
+    removeDeadLock(path.join(found, stage.target));
+  }
   if (found !== undefined) return stage.load(found);
   const target = path.join(home.folder, stage.target);
   refuseReplacing(home, target, asked);
-  mkdirSync(path.dirname(target), { recursive: true });
+  makeFolder(path.dirname(target));
   const lock = acquireLock(target);
   try {
     const meanwhile = fresh(); // another process may have made it before this one had the lock

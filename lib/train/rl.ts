@@ -18,7 +18,7 @@ import type { RlSettings } from "./settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { trainedState } from "./sft";
-import { finiteOrNull, isStuck, saveStoppedBatch, stuckError } from "./stopped-batch";
+import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import type { Workbench } from "./workbench";
 
@@ -198,6 +198,17 @@ export async function trainRl(
   if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: RlLog[] = saved?.log ?? [];
+  const stuck = (): Error =>
+    stuckError(
+      run.method,
+      log.length,
+      stoppedBatchFile(run.checkpointing),
+      `lower rl.learningRate (${settings.learningRate})`,
+    );
+  if (log.length >= settings.steps && isStuck(log, settings.steps)) {
+    disposeTree(params, state);
+    throw stuck();
+  }
   if (log.length > 0) await run.onResume?.(log, settings.steps);
   const save = (now = false): void =>
     saveTrainingState(
@@ -294,18 +305,14 @@ export async function trainRl(
     await run.onStep?.(entry, settings.steps, collected.sampled);
     save();
     if (isStuck(log, settings.steps)) {
-      save(true);
-      disposeTree(params, state);
       const updates = Array.from({ length: settings.updatesPerStep }, (_, u) =>
         collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate),
       ).filter((groups) => groups.length > 0);
       const stopped = { stage: "rl", step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16 } as const;
-      throw stuckError(
-        run.method,
-        index + 1,
-        saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates }),
-        `lower rl.learningRate (${settings.learningRate})`,
-      );
+      saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates });
+      save(true);
+      disposeTree(params, state);
+      throw stuck();
     }
     await nextTurn();
     if (run.signal?.aborted) {

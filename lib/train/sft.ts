@@ -13,7 +13,7 @@ import type { SftSettings } from "./settings";
 import { rowBatch, type RowBatch } from "./batch";
 import { rowLogProbs } from "./row-log-probs";
 import { planRun, readTokens, scoredTokens, type PlannedStep, type SftSource } from "./sft-plan";
-import { finiteOrNull, isStuck, saveStoppedBatch, stuckError } from "./stopped-batch";
+import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { BatchImages, Workbench } from "./workbench";
@@ -164,6 +164,17 @@ export async function trainSft(
   if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: SftLog[] = saved?.log ?? [];
+  const stuck = (): Error =>
+    stuckError(
+      "SFT",
+      log.length,
+      stoppedBatchFile(run.checkpointing),
+      `lower sft.learningRate (${settings.learningRate})`,
+    );
+  if (log.length >= steps.length && isStuck(log, steps.length)) {
+    disposeTree(params, state);
+    throw stuck();
+  }
   if (log.length > 0) await run.onResume?.(log, steps.length);
   for (const [index, parts] of steps.entries()) {
     if (index < log.length) continue;
@@ -200,8 +211,6 @@ export async function trainSft(
     await run.onStep?.(entry, steps.length);
     saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, score });
     if (isStuck(log, steps.length)) {
-      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true, score });
-      disposeTree(params, state);
       const batch = { parts, shape, visionShape };
       const stopped = {
         stage: "sft",
@@ -211,12 +220,10 @@ export async function trainSft(
         bf16: run.bf16,
         batch,
       } as const;
-      throw stuckError(
-        "SFT",
-        index + 1,
-        saveStoppedBatch(run.checkpointing, stopped),
-        `lower sft.learningRate (${settings.learningRate})`,
-      );
+      saveStoppedBatch(run.checkpointing, stopped);
+      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true, score });
+      disposeTree(params, state);
+      throw stuck();
     }
     await nextTurn();
     if (run.signal?.aborted) {

@@ -59,11 +59,15 @@ const backToNumbers = (value: unknown): unknown => {
   return Object.fromEntries(entries.map(([name, of]) => [name, backToNumbers(of)]));
 };
 
+/** Where a training's batch is saved; null where it is saved nowhere. */
+export const stoppedBatchFile = (checkpointing: Checkpointing | undefined): string | null =>
+  checkpointing ? path.join(checkpointing.folder, FILE) : null;
+
 /** Saves a batch beside a training's checkpoints. @returns the file; null where the training is saved nowhere */
 export function saveStoppedBatch(checkpointing: Checkpointing | undefined, batch: StoppedBatch): string | null {
-  if (!checkpointing) return null;
-  const { folder, identity, facts = {} } = checkpointing;
-  const file = path.join(folder, FILE);
+  const file = stoppedBatchFile(checkpointing);
+  if (!checkpointing || file === null) return null;
+  const { identity, facts = {} } = checkpointing;
   const saved: SavedBatch = { ...batch, identity, facts };
   writeText(file, `${JSON.stringify(saved, keepNumbers)}\n`);
   return file;

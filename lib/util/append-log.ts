@@ -1,7 +1,7 @@
 /** Files of JSON lines that grow while something runs: what a killed process left half-written is dropped. */
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync } from "node:fs";
 import * as path from "node:path";
-import { withDurableFile, writeAll } from "./durable";
+import { makeFolder, withDurableFile, writeAll } from "./durable";
 import { readJsonl } from "./files";
 import { readBytes } from "./lines";
 
@@ -28,7 +28,7 @@ export function readAppended<T>(file: string): T[] {
  * @throws Error naming the file, where the disk is full; what was cut off then is dropped by the next reading
  */
 export function appendRows(file: string, rows: readonly unknown[]): void {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   withDurableFile(file, "a", (handle) =>
     writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file),
   );

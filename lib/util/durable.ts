@@ -2,7 +2,7 @@
  * Files that survive a power cut, and errors of a full or read-only disk that name the path: a write through a file's
  * number fails without it.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";
 import { fileReason } from "./file-errors";
 
@@ -24,7 +24,10 @@ export function writeAll(handle: number, data: string | Uint8Array, file: string
   }
 }
 
-/** Opens a file for `write`, which is given its number, then waits until the disk has it. @throws Error naming the file */
+/**
+ * Opens a file for `write`, which is given its number, then waits until the disk has it.
+ * @throws Error naming the file
+ */
 export function withDurableFile(file: string, flags: "w" | "a", write: (handle: number) => void): void {
   let handle: number;
   try {
@@ -39,6 +42,29 @@ export function withDurableFile(file: string, flags: "w" | "a", write: (handle: 
     throw (error as NodeJS.ErrnoException).code === undefined ? error : unwritten(file, error);
   } finally {
     closeSync(handle);
+  }
+}
+
+/** Why a folder could not be made: Node's own error of several at once may say that there is no such folder. */
+function whyNotMade(folder: string): unknown {
+  const parent = path.dirname(folder);
+  const above = existsSync(parent) ? null : whyNotMade(parent);
+  if (above !== null) return above;
+  try {
+    mkdirSync(folder);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Makes a folder and those above it. @throws Error naming it, and why it cannot be made */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const reason = fileReason(whyNotMade(path.resolve(folder)) ?? error);
+    throw new Error(`${folder}: cannot be made: ${reason}`, { cause: error });
   }
 }
 

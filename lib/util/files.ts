@@ -1,7 +1,7 @@
 /** Small files: written whole or not at all, and JSON Lines. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as path from "node:path";
-import { replaceFile, writeAll } from "./durable";
+import { makeFolder, replaceFile, writeAll } from "./durable";
 import { fileReason } from "./file-errors";
 import { isLfsPointer, LFS_POINTER } from "./git-lfs";
 
@@ -10,11 +10,7 @@ import { isLfsPointer, LFS_POINTER } from "./git-lfs";
  * @throws Error naming the file, and why it cannot be written; the old text stays
  */
 export function writeText(file: string, text: string): void {
-  try {
-    mkdirSync(path.dirname(file), { recursive: true });
-  } catch (error) {
-    throw new Error(`${path.dirname(file)}: cannot be made: ${fileReason(error)}`, { cause: error });
-  }
+  makeFolder(path.dirname(file));
   replaceFile(file, (handle) => writeAll(handle, text, file));
 }
 

@@ -34,7 +34,11 @@ function momentOf(line: string): string {
   return { open: "start", reward: "saving", "rows answered": "evaluation" }[word] ?? word;
 }
 
-/** Kills at `count` random moments. @param say hears a line a run @throws Error where a run ends otherwise than killed */
+/**
+ * Kills at `count` random moments.
+ * @param say hears a line a run
+ * @throws Error where a run ends otherwise than killed
+ */
 export async function killRuns(count: number, seed: number, say: (line: string) => void): Promise<KillFigures> {
   await writePictures();
   const name = (of: string): string => `torture-${of}-${process.pid}`;
@@ -70,7 +74,9 @@ export async function killRuns(count: number, seed: number, say: (line: string) 
       const files = differing(expected, resultsOf(folder("cut")));
       if (files.length > 0) figures.different.push({ run, files });
       figures.left_over.push(...leftOvers(folder("cut")));
-      say(`run ${figures.runs}: ${figures.kills} of ${count} kills, ${files.length === 0 ? "equal to the bit" : `differs in ${files.join(", ")}`}`);
+      say(
+        `run ${figures.runs}: ${figures.kills} of ${count} kills, ${files.length === 0 ? "equal to the bit" : `differs in ${files.join(", ")}`}`,
+      );
     }
     return figures;
   } finally {
