@@ -4,10 +4,13 @@ A step is one of
   {"cells": [{"code": ..., "stop_on_error": true}, ...]}   sent at once, without waiting for replies
   {"interrupt": code, "when": text}                        interrupted once the cell has printed the text, or, where it
                                                            is empty, two seconds after it has begun
+  {"kill": code, "when": text}                             its kernel killed by SIGKILL once it has printed the text; a
+                                                           new one takes its place, as JupyterLab starts one
   {"inspect": code} or {"complete": code}                  the cursor stands at "|", which is taken out
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -94,6 +97,16 @@ def interrupt(manager, client, code, when):
     return {**cell.result, "seconds": time.time() - begun}
 
 
+def kill(manager, client, code, when):
+    cells = {client.execute(code): Cell()}
+    [cell] = cells.values()
+    collect(client, cells, lambda: cell.begun and when in cell.result["text"])
+    manager.signal_kernel(signal.SIGKILL)
+    manager.restart_kernel(now=True)
+    client.wait_for_ready(timeout=TIMEOUT)
+    return cell.result
+
+
 def at_cursor(method, code):
     position = code.index("|")
     return method(code[:position] + code[position + 1 :], position, reply=True, timeout=TIMEOUT)["content"]
@@ -111,6 +124,8 @@ def main():
                 results.append(run_cells(client, step["cells"]))
             elif "interrupt" in step:
                 results.append(interrupt(manager, client, step["interrupt"], step["when"]))
+            elif "kill" in step:
+                results.append(kill(manager, client, step["kill"], step["when"]))
             elif "inspect" in step:
                 results.append(at_cursor(client.inspect, step["inspect"])["data"].get("text/plain", ""))
             else:

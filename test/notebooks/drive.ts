@@ -9,7 +9,11 @@ export interface CellRequest {
 }
 
 export type Step =
-  { cells: CellRequest[] } | { interrupt: string; when: string } | { inspect: string } | { complete: string };
+  | { cells: CellRequest[] }
+  | { interrupt: string; when: string }
+  | { kill: string; when: string }
+  | { inspect: string }
+  | { complete: string };
 
 /** What a cell came to. */
 export interface CellResult {

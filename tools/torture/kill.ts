@@ -1,6 +1,6 @@
 /**
  * `npm run torture -- kill [--count N] [--seed S]`: a small TAPO run with its evaluation is killed by SIGKILL at N
- * random moments (default 100), up to three in one run, and resumed until it is done. Parameters, log, saved groups and
+ * random moments (default 100), up to eight in one run, and resumed until it is done. Parameters, log, saved groups and
  * predictions must be those of a run that nothing interrupted, to the bit.
  */
 import { rmSync } from "node:fs";
@@ -10,10 +10,11 @@ import { foldIn, random } from "../../lib/util/random";
 import { runChild } from "./killed";
 import { differing, leftOvers, resultsOf } from "./leavings";
 import { writePictures } from "./miniature";
+import { option } from "./option";
 import { report } from "./report";
 
 const SCRIPT = path.join(__dirname, "tapo.ts");
-const KILLS_OF_A_RUN = 3;
+const KILLS_OF_A_RUN = 8;
 
 /** What was found. */
 export interface KillFigures {
@@ -83,13 +84,6 @@ export async function killRuns(count: number, seed: number, say: (line: string) 
     ["whole", "cut"].forEach(clear);
   }
 }
-
-const option = (name: string, otherwise: number): number => {
-  const at = process.argv.indexOf(name);
-  const value = at < 0 ? otherwise : Number(process.argv[at + 1]);
-  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name}: a whole number of at least 1 expected`);
-  return value;
-};
 
 async function main(): Promise<void> {
   const [count, seed] = [option("--count", 100), option("--seed", 1)];
