@@ -1,4 +1,4 @@
-/** A training in a cell whose kernel is killed: the same cell, run again in a new kernel, goes on and ends as it would. */
+/** A training in a cell whose kernel is killed: the same cell, run again in a new kernel, ends as it would have. */
 import * as path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { root } from "../../tools/environment";

@@ -15,6 +15,8 @@ import { report } from "./report";
 
 const SCRIPT = path.join(__dirname, "tapo.ts");
 const KILLS_OF_A_RUN = 8;
+/** Share of a whole run that a process is given at least, of which a resumed one takes no more than what is left. */
+const LEAST_LEFT = 0.2;
 
 /** What was found. */
 export interface KillFigures {
@@ -40,7 +42,11 @@ function momentOf(line: string): string {
  * @param say hears a line a run
  * @throws Error where a run ends otherwise than killed
  */
-export async function killRuns(count: number, seed: number, say: (line: string) => void): Promise<KillFigures> {
+export async function killRuns(
+  count: number,
+  seed: number,
+  say: (line: string, so: KillFigures) => void,
+): Promise<KillFigures> {
   await writePictures();
   const name = (of: string): string => `torture-${of}-${process.pid}`;
   const folder = (of: string): string => runFolder({ run: name(of) });
@@ -60,14 +66,16 @@ export async function killRuns(count: number, seed: number, say: (line: string) 
       const target = Math.min(count - figures.kills, 1 + stream.integer(KILLS_OF_A_RUN));
       clear("cut");
       let isDone = false;
+      let left = whole;
       for (let kills = 0; kills < target && !isDone;) {
-        const killAfterMs = stream.uniform() * whole;
+        const killAfterMs = stream.uniform() * left;
         const { code, last, stderr } = await runChild(SCRIPT, [name("cut")], { killAfterMs });
         if (code !== null && code !== 0) throw new Error(`run ${run} ended with ${code} at ${last}: ${stderr}`);
         isDone = code === 0; // it was faster than its killer
         if (isDone) continue;
         kills++;
         figures.kills++;
+        left = Math.max(left - killAfterMs, whole * LEAST_LEFT);
         const moment = momentOf(last);
         figures.moments[moment] = (figures.moments[moment] ?? 0) + 1;
       }
@@ -77,6 +85,7 @@ export async function killRuns(count: number, seed: number, say: (line: string) 
       figures.left_over.push(...leftOvers(folder("cut")));
       say(
         `run ${figures.runs}: ${figures.kills} of ${count} kills, ${files.length === 0 ? "equal to the bit" : `differs in ${files.join(", ")}`}`,
+        figures,
       );
     }
     return figures;
@@ -87,8 +96,10 @@ export async function killRuns(count: number, seed: number, say: (line: string) 
 
 async function main(): Promise<void> {
   const [count, seed] = [option("--count", 100), option("--seed", 1)];
-  const figures = await killRuns(count, seed, (line) => void process.stdout.write(`${line}\n`));
-  report("kill", { asked: count, seed, ...figures });
+  const figures = await killRuns(count, seed, (line, so) => {
+    process.stdout.write(`${line}\n`);
+    report("kill", { asked: count, seed, ...so }); // what was found so far, should this be stopped
+  });
   process.exitCode = figures.different.length + figures.left_over.length > 0 ? 1 : 0;
 }
 

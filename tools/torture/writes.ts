@@ -1,6 +1,6 @@
 /**
- * `npm run torture -- writes`: a small TAPO run is killed in the middle of writing each kind of file that it writes, and
- * between writing and renaming, one kind after another in one run; then it is finished and compared to the bit.
+ * `npm run torture -- writes`: a small TAPO run is killed in the middle of writing each kind of file, and between
+ * writing and renaming, one kind after another in one run; then it is finished and compared to the bit.
  */
 import { rmSync } from "node:fs";
 import * as path from "node:path";
