@@ -15,6 +15,7 @@ import * as probe from "./commands/probe";
 import * as profile from "./commands/profile";
 import * as questions from "./commands/questions";
 import * as refresh from "./commands/refresh";
+import * as replay from "./commands/replay";
 import * as rl from "./commands/rl";
 import * as run from "./commands/run";
 import * as score from "./commands/score";
@@ -62,6 +63,7 @@ export const sections: readonly Section[] = [
       define(plan, () => import("./plan")),
       define(sft, () => import("./sft")),
       define(rl, () => import("./rl")),
+      define(replay, () => import("./replay")),
       define(generate, () => import("./generate")),
     ],
   },

@@ -1,6 +1,7 @@
 /** `plan`: what a run of a scale would need in memory with a checkpoint, before any of it is loaded. */
 import * as path from "node:path";
-import { gib, hostMemory, imageTokens, plannedPhases } from "../lib/experiment/plan";
+import { imageTokens, plannedPhases } from "../lib/experiment/plan";
+import { gib, hostMemory } from "../lib/util/room";
 import { readJson } from "../lib/util/files";
 import { storedWeightBytes } from "../lib/model/checkpoint";
 import { parseConfig } from "../lib/model/config";

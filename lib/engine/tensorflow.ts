@@ -20,7 +20,7 @@ import { repositoryRoot } from "../util/root";
  * Whether this installation is for a GPU: what `FINE_R1_DEVICE` says, or what set-up was last told
  * (`tools/setup/python.mjs`).
  */
-function isForGpu(): boolean {
+export function isForGpu(): boolean {
   if (process.env.FINE_R1_DEVICE) return process.env.FINE_R1_DEVICE === "gpu";
   try {
     return (

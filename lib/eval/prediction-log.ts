@@ -3,9 +3,10 @@
  * says what they are answers to, and a last line that was cut off is dropped and answered again. One process writes it
  * at a time.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { dropHalfLine } from "../util/append-log";
+import { makeFolder, writeAll } from "../util/durable";
 import { numberedLines, parseLine, readBytes } from "../util/lines";
 import { hashOf } from "../rollout/request-cache";
 import { writeText } from "../util/files";
@@ -21,7 +22,7 @@ export interface PredictionLog {
   readonly finished: readonly LoggedRow[];
   /** Whether a last line was cut off and dropped. */
   readonly dropped: boolean;
-  /** Appends rows in one write. */
+  /** Appends rows in one write. @throws Error naming the file, where the disk is full */
   append(rows: readonly LoggedRow[]): void;
   /** Closes the file and gives its lock back; a second call does nothing. */
   close(): void;
@@ -111,7 +112,7 @@ export function openPredictionLog(
   questions: number,
   restart = false,
 ): PredictionLog {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   const lock = acquireLock(file);
   try {
     const beside = manifestFile(file);
@@ -123,7 +124,7 @@ export function openPredictionLog(
     return {
       finished,
       dropped,
-      append: (rows) => void writeSync(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join("")),
+      append: (rows) => writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file),
       close: () => {
         if (!open) return;
         open = false;

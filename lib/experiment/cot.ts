@@ -49,13 +49,15 @@ function writeResult({ folder }: Experiment, { records, card }: Pick<CotResult, 
 async function observations(experiment: Experiment, watch: Watch): Promise<Observation[]> {
   const { settings, benchmark, bench, folder } = experiment;
   const file = path.join(folder, "cot", "observations.jsonl");
+  const partialOf = (identity: string): string =>
+    path.join(folder, "cot", `observations-${identity.slice(0, 16)}.partial.jsonl`);
   const stage: Stage<Observation[]> = {
     name: "cot",
     target: path.join("cot", "observations.jsonl"),
     settings: ["cot"],
     load: (from) => readJsonl<Stored<Observation>>(path.join(from, "cot", "observations.jsonl")).map(fromStored),
     make: async (identity, beforeSaving) => {
-      const partial = path.join(folder, "cot", `observations-${identity.slice(0, 16)}.partial.jsonl`);
+      const partial = partialOf(identity);
       const known = readAppended<Stored<Observation>>(partial).map(fromStored);
       const images = await Promise.all(
         fewShotImages(benchmark, trained(experiment)).map(async (image) => ({
@@ -79,9 +81,9 @@ async function observations(experiment: Experiment, watch: Watch): Promise<Obser
       });
       beforeSaving();
       writeText(file, made.map((one) => `${JSON.stringify(toStored(one))}\n`).join(""));
-      rmSync(partial, { force: true });
       return made;
     },
+    cleanUp: (identity) => rmSync(partialOf(identity), { force: true }),
   };
   return runStage(experiment, stage);
 }

@@ -134,6 +134,7 @@ export function evaluate(
   const name = control === "own" ? named : `${named}-${control}-image${control === "none" ? "" : "s"}`;
   const target = path.join(control === "own" ? "predictions" : "controls", `${name}.jsonl`);
   const file = path.join(folder, target);
+  const partialOf = (identity: string): string => `${file}.${identity.slice(0, 12)}.partial`;
   const { maxNewTokens, batchSize } = settings.eval;
   return runStage(experiment, {
     name: `evaluate ${name}`,
@@ -152,7 +153,7 @@ export function evaluate(
         batchSize,
         generation: answerGeneration(experiment),
       });
-      const partial = path.join(folder, `${target}.${identity.slice(0, 12)}.partial`);
+      const partial = partialOf(identity);
       try {
         const { rows, skipped } = await runEvaluation({ ...set, questions }, answerer, {
           out: partial,
@@ -171,12 +172,14 @@ export function evaluate(
           file,
           rows.map(({ row: _, ...prediction }) => prediction),
         );
-        rmSync(partial, { force: true });
-        rmSync(manifestFile(partial), { force: true });
         return readJsonl<PredictionRow>(file);
       } finally {
         disposeTree(params);
       }
+    },
+    cleanUp: (identity) => {
+      const partial = partialOf(identity);
+      for (const left of [partial, manifestFile(partial)]) rmSync(left, { force: true });
     },
   });
 }

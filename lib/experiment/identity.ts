@@ -65,7 +65,7 @@ function computed(part: unknown): unknown {
     return existsSync(place) ? contentOf(place) : part;
   }
   if (typeof part !== "object" || part === null) return part;
-  const { saveSteps: _, ...rest } = part as Record<string, unknown>;
+  const { saveSteps: _, saveTotalLimit: __, ...rest } = part as Record<string, unknown>;
   return rest;
 }
 

@@ -2,7 +2,8 @@
 import { storedWeightBytes } from "../model/checkpoint";
 import type { Phase } from "../model/memory-plan";
 import { loraConfig } from "./models";
-import { gib, hostMemory, type PlannedModel } from "./plan";
+import { gib, hostMemory } from "../util/room";
+import type { PlannedModel } from "./plan";
 import { modelFolder } from "./model-folder";
 import type { Experiment } from "./types";
 

@@ -7,11 +7,13 @@ import { loadAdapter, saveAdapter } from "../model/adapter";
 import { loadModel, saveModel } from "../model/checkpoint";
 import { initLora, mergeLora, splitAdapter } from "../model/lora";
 import { LORA_DEFAULTS, type LoraConfig } from "../model/lora-config";
+import { parameterCounts } from "../model/memory-plan";
 import { processorFiles } from "../processor/processor";
 import { scalarsOf, withScalarLog } from "../report/scalar-log";
 import type { Checkpointing } from "../train/training-state";
 import { readJsonl, writeJsonl, writeText } from "../util/files";
 import { foldIn } from "../util/random";
+import { assertRoom, diskPlan, type DiskPlan, type Saving } from "./disk";
 import { modelCard } from "./model-card";
 import { modelFolder, TRAINED_FILE } from "./model-folder";
 import type { Settings } from "./settings";
@@ -51,8 +53,17 @@ export function startOfTraining(experiment: Experiment): Params {
 
 /** A merged copy of a model is saved beside its adapter up to this size; above, the base and the adapter are it. */
 const MERGED_BYTES = 2 ** 30;
+const FLOAT = 4;
 
 const countOf = (params: Params): number => Object.values(params).reduce((n, { size }) => n + size, 0);
+
+/** What a training will have on the disk at most. */
+function planOf({ config, settings }: Experiment, saving: Saving): DiskPlan {
+  const lora = loraConfig(settings);
+  const counts = parameterCounts(config, lora, saving.visionLearningRateScale > 0);
+  const merged = FLOAT * (counts.model + counts.adapter);
+  return diskPlan(counts, saving, lora && merged <= MERGED_BYTES ? merged : 0);
+}
 
 /** Saves a whole model, or an adapter and, of a small model, the two merged. `params` stay the caller's. */
 function save(experiment: Experiment, method: string, params: Params, card: string): void {
@@ -63,7 +74,7 @@ function save(experiment: Experiment, method: string, params: Params, card: stri
     saveAdapter(places.adapter, { config, lora, params: splitAdapter(params).adapter });
     writeText(path.join(places.adapter, "README.md"), card);
   }
-  if (lora && 4 * countOf(params) > MERGED_BYTES) return;
+  if (lora && FLOAT * countOf(params) > MERGED_BYTES) return;
   const plain = lora ? mergeLora(params) : params;
   const files = {
     ...processorFiles(modelFolder(settings)),
@@ -137,7 +148,8 @@ export interface Training<Log> {
   method: string;
   settings: readonly (keyof Settings)[];
   inputs?: unknown;
-  saveSteps: number;
+  /** How it is saved as it goes, and how large what it trains is. */
+  saving: Saving;
   /** Whose images it is trained on, in words, for the model card. */
   images: string;
   watch: Watch;
@@ -166,7 +178,14 @@ export function trainedModel<Log extends { step: number }>(
     inputs: training.inputs,
     load: (from) => load<Log>(experiment, from, method),
     make: async (identity, beforeSaving) => {
-      const checkpointing = { folder: places.checkpoint(identity), everySteps: training.saveSteps, identity };
+      const checkpointing = {
+        folder: places.checkpoint(identity),
+        everySteps: training.saving.saveSteps,
+        keep: training.saving.saveTotalLimit,
+        identity,
+        facts: { method, settings },
+      };
+      assertRoom(folder, planOf(experiment, training.saving));
       const name = `${label ?? method}, seed ${settings.seed}`;
       const scalars = { folder, stage: method, run: settings.run, name, config: { ...settings } };
       const result = await withScalarLog<Log, Trained<Log>>(scalars, (write) =>
@@ -175,7 +194,10 @@ export function trainedModel<Log extends { step: number }>(
           onResume: async (log, total) => {
             experiment.say(`${method}: goes on after step ${log.length} of ${total}`);
             await watch.onProgress?.(log.length, total, note(log[log.length - 1]));
-            for (const row of log) watch.onMetrics?.(row.step, scalarsOf(row));
+            for (const row of log) {
+              write(row); // the files of scalars begin anew with each process
+              watch.onMetrics?.(row.step, scalarsOf(row));
+            }
           },
           onStep: async (row, total) => {
             write(row);
@@ -198,9 +220,9 @@ export function trainedModel<Log extends { step: number }>(
       beforeSaving();
       writeJsonl(places.log, result.log);
       save(experiment, method, result.params, card);
-      rmSync(places.checkpoint(identity), { recursive: true, force: true });
       return result;
     },
+    cleanUp: (identity) => rmSync(places.checkpoint(identity), { recursive: true, force: true }),
   };
   return runStage(experiment, stage);
 }

@@ -1,5 +1,4 @@
 /** What the stages of a run would hold in memory, phase by phase: `lib/model/memory-plan.ts` under a run's settings. */
-import { totalmem } from "node:os";
 import type { ModelConfig } from "../model/config";
 import type { LoraConfig } from "../model/lora-config";
 import {
@@ -113,11 +112,3 @@ export function plannedPhases(model: PlannedModel, settings: Settings, prompts: 
     ...rlPhases(model, settings, { ...rl, responseTokens }),
   ];
 }
-
-/** Bytes of this machine's memory, or of what this process may use of it. */
-export function hostMemory(): number {
-  const limit = (process as { constrainedMemory?: () => number }).constrainedMemory?.() ?? 0;
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-}
-
-export const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;

@@ -11,8 +11,10 @@ import { loadAdapter } from "../model/adapter";
 import { loadModel } from "../model/checkpoint";
 import { hasLoraDropout, withoutLoraDropout } from "../model/lora";
 import type { RlPrompt } from "../rollout/groups";
+import { collapseWatch } from "../train/collapse";
 import type { RlMethod } from "../train/methods";
 import { trainRl, type RlLog } from "../train/rl";
+import { lastStep } from "../train/training-state";
 import type { Workbench } from "../train/workbench";
 import { foldIn, random } from "../util/random";
 import { repositoryRoot } from "../util/root";
@@ -121,8 +123,16 @@ export async function rlBench(experiment: Experiment): Promise<{ bench: Workbenc
   return benchOn(experiment, experiment.benchmark.squares ? null : tripletImages(await tripletsOf(experiment)));
 }
 
+/** The bench that Stage 2 is trained on: the images of the triplets that the settings name. */
+export async function trainingBench(
+  experiment: Experiment,
+): Promise<{ bench: Workbench; largest: ImageSizes | null; prompts: RlPrompt[] }> {
+  const { prompts, images } = await trainingPrompts(experiment);
+  return { ...(await benchOn(experiment, images)), prompts };
+}
+
 /** The policy that Stage 2 starts from; the caller's. @throws Error where `start` names no checkpoint and no adapter */
-async function startingPolicy(experiment: Experiment, watch: Watch): Promise<Params> {
+export async function startingPolicy(experiment: Experiment, watch: Watch): Promise<Params> {
   const { settings, config } = experiment;
   if (settings.start === "sft") return (await sftModel(experiment, "sft", watch)).params;
   if (settings.start === "base") return startOfTraining(experiment);
@@ -150,8 +160,9 @@ export function withoutDropout(params: Params): Params {
 const TEXT_TOKENS = 128;
 
 /** How a step went, in a few words. */
-export const rlNote = ({ reward, format, kept }: RlLog): string =>
-  `reward ${reward.toFixed(3)}, format ${format.toFixed(2)}, kept ${(100 * kept).toFixed(0)} %`;
+export const rlNote = ({ reward, format, kept, skipped }: RlLog): string =>
+  `reward ${reward.toFixed(3)}, format ${format.toFixed(2)}, kept ${(100 * kept).toFixed(0)} %` +
+  (skipped > 0 ? `, ${skipped} updates skipped (gradient not finite)` : "");
 
 /** @throws Error where no step had an update: the weights are those of Stage 1 */
 export function assertUpdated(method: string, log: readonly RlLog[]): void {
@@ -171,20 +182,21 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
   return trainedModel<RlLog>(experiment, {
     method,
     settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"],
-    saveSteps: settings.rl.saveSteps,
+    saving: settings.rl,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     watch,
     note: rlNote,
     train: async ({ checkpointing, onResume, onStep }) => {
-      const { prompts, images } = await trainingPrompts(experiment);
-      const { bench, largest } = await benchOn(experiment, images);
+      const { bench, largest, prompts } = await trainingBench(experiment);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;
         const sizes = { promptTokens, responseTokens: settings.rl.maxNewTokens, imagePatches: largest.imagePatches };
         assertFits(experiment, rlPhases(plannedModel(experiment), settings, sizes));
       }
-      const keep = openSavedGroups(placesOf(experiment.folder, method).rollouts, existsSync(checkpointing.folder));
+      const keep = openSavedGroups(placesOf(experiment.folder, method).rollouts, lastStep(checkpointing));
       const initial = await startingPolicy(experiment, watch);
+      const log: RlLog[] = [];
+      const collapsed = collapseWatch(settings.rl.maxNewTokens);
       const result = await trainRl(withoutDropout(initial), bench, settings.rl, {
         method,
         prompts,
@@ -194,10 +206,16 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
         donateInitial: true,
         signal: watch.signal,
         onPhase: (note, step, total) => watch.onProgress?.(step, total, note),
-        onResume,
-        onStep: async (log, total, sampled) => {
-          keep(log.step, sampled);
-          await onStep(log, total);
+        onResume: async (before, total) => {
+          log.push(...before);
+          await onResume(before, total);
+        },
+        onStep: async (entry, total, sampled) => {
+          log.push(entry);
+          keep(entry.step, sampled);
+          await onStep(entry, total);
+          const warning = collapsed(log);
+          if (warning !== null) experiment.say(`${method}, ${warning}`);
         },
       });
       assertUpdated(method, result.log);

@@ -1,8 +1,9 @@
 /** Groups of rollouts that Stage 2 leaves of each step, to be looked at afterwards. */
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import type { Group } from "../rollout/groups";
 import type { RlMethod } from "../train/methods";
-import { appendRows, dropHalfLine, readAppended } from "../util/append-log";
+import { appendRows, readAppended } from "../util/append-log";
+import { writeJsonl } from "../util/files";
 import { placesOf } from "./models";
 import type { Experiment } from "./types";
 
@@ -30,13 +31,18 @@ const rounded = (group: Group): Group => ({
   })),
 });
 
+/** Rows of the file: what a killed process left half-written is dropped. */
+type Row = SavedGroup & { place: number };
+
 /**
- * Begins a file of saved groups, or goes on with it where the training goes on; steps that are made again after a
- * checkpoint take the place of those before.
+ * Begins a file of saved groups, or goes on with it after a step: rows of later steps, which are made again, are
+ * removed, so that the file is that of a training that nothing interrupted.
+ * @param after the step that the training goes on after; 0 where it begins
  */
-export function openSavedGroups(file: string, goesOn: boolean): (step: number, sampled: readonly Group[]) => void {
-  if (!goesOn) rmSync(file, { force: true });
-  else if (existsSync(file)) dropHalfLine(file);
+export function openSavedGroups(file: string, after: number): (step: number, sampled: readonly Group[]) => void {
+  const kept = after > 0 ? readAppended<Row>(file).filter(({ step }) => step <= after) : [];
+  if (kept.length > 0) writeJsonl(file, kept);
+  else rmSync(file, { force: true });
   return (step, sampled) =>
     appendRows(
       file,
@@ -46,8 +52,8 @@ export function openSavedGroups(file: string, goesOn: boolean): (step: number, s
 
 /** Rows of such a file in order of step; of rows with one step and place, the last. */
 export function readSavedGroups(file: string): SavedGroup[] {
-  const rows = new Map<string, SavedGroup & { place: number }>();
-  for (const row of readAppended<SavedGroup & { place: number }>(file)) rows.set(`${row.step} ${row.place}`, row);
+  const rows = new Map<string, Row>();
+  for (const row of readAppended<Row>(file)) rows.set(`${row.step} ${row.place}`, row);
   return [...rows.values()]
     .sort((a, b) => a.step - b.step || a.place - b.place)
     .map(({ step, group }) => ({ step, group }));

@@ -224,7 +224,15 @@ export function scaleSettings(scale: Scale): Settings {
 }
 
 /** Settings that say where things are and how a run is watched, not what it computes. */
-const NO_RESULT = new Set(["run", "memory", "sft.saveSteps", "rl.saveSteps", "sets"]);
+const NO_RESULT = new Set([
+  "run",
+  "memory",
+  "sft.saveSteps",
+  "sft.saveTotalLimit",
+  "rl.saveSteps",
+  "rl.saveTotalLimit",
+  "sets",
+]);
 
 const valueOf = (of: Settings, name: string): unknown =>
   name.split(".").reduce<unknown>((owner, key) => (owner as Record<string, unknown>)[key], of);
@@ -355,6 +363,28 @@ export function changeSettings(given: Settings, assignments: readonly string[]):
   }
   checkTogether(settings);
   return settings;
+}
+
+/**
+ * Settings as a run left them in a file, checked as those of a command line are.
+ * @param where named in errors
+ * @throws Error where they are none, or have a value that is not allowed
+ */
+export function settingsFromJson(json: unknown, where: string): Settings {
+  const given = json as Settings | null;
+  const scale = SCALES.find((one) => one === given?.scale);
+  if (!given || !scale) throw new Error(`${where}: no settings of a run (a scale of ${SCALES.join(", ")} expected)`);
+  const assignments = listed(SETTINGS).flatMap(({ name }) => {
+    const value = name
+      .split(".")
+      .reduce<unknown>((of, key) => (of as Record<string, unknown> | undefined)?.[key], given);
+    return value === undefined ? [] : [`${name}=${String(value)}`];
+  });
+  try {
+    return changeSettings(scaleSettings(scale), assignments);
+  } catch (error) {
+    throw new Error(`${where}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** @throws Error where values do not go together */

@@ -42,7 +42,7 @@ function replayOf({ extras }: Benchmark, reasons: boolean): (seed: number) => Co
 }
 
 /** The bench of the stage, on its records' images. */
-async function openBench(
+export async function trainingBench(
   experiment: Experiment,
   data: CotResult,
 ): Promise<{ bench: Workbench; largest: ImageSizes | null; names: string }> {
@@ -111,10 +111,10 @@ export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch
   return trainedModel<SftLog>(experiment, {
     method,
     settings: ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"],
-    saveSteps: settings.sft.saveSteps,
+    saving: settings.sft,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     watch,
-    note: ({ loss }) => `loss ${loss.toFixed(3)}`,
+    note: ({ loss }) => (loss === null ? "gradient not finite, update skipped" : `loss ${loss.toFixed(3)}`),
     train: async ({ checkpointing, onResume, onStep }) => {
       const data = await cotData(experiment, watch);
       if (data.records.length === 0)
@@ -122,7 +122,7 @@ export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch
           `SFT: none of ${data.attempts} rationales was kept (cot/data-card.json says why). Another teacher may have some (teacher=FILE or an endpoint's URL; a file of answer-only records does for sft-direct); Stage 2 can do without (start=base)`,
         );
       checkImages(experiment, data);
-      const { bench, largest } = await openBench(experiment, data);
+      const { bench, largest } = await trainingBench(experiment, data);
       const { kept, longest } = fitting(
         experiment,
         bench,

@@ -2,12 +2,13 @@
  * The one way to load or make: a stage's result is taken from disk where one of its identity is there, and made, saved
  * and stamped otherwise.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import * as path from "node:path";
+import { makeFolder } from "../util/durable";
 import { writeText } from "../util/files";
 import type { Benchmark } from "../benchmark/types";
 import type { StepMetrics } from "../report/live-curves";
-import { acquireLock } from "../util/lock";
+import { acquireLock, removeDeadLock } from "../util/lock";
 import { stageIdentity, type StageIdentity } from "./identity";
 import { runFolder } from "./run";
 import { runName, type Settings } from "./settings";
@@ -51,6 +52,8 @@ export interface Stage<T> {
    * that a process that ends half-way through leaves no stamp of the old result at the new one.
    */
   make(identity: string, beforeSaving: () => void): Promise<T>;
+  /** Removes what a making under way was saved in, once the result has its stamp: a kill before that loses nothing. */
+  cleanUp?(identity: string): void;
 }
 
 const stampFile = (target: string): string => `${target}.stamp`;
@@ -125,10 +128,15 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
   const fresh = (): string | undefined =>
     [home.folder, ...(home.sources ?? [])].find((folder) => isFresh(path.join(folder, stage.target), identity));
   const found = fresh();
+  if (found === home.folder) {
+    // a process that was killed after the stamp
+    stage.cleanUp?.(identity);
+    removeDeadLock(path.join(found, stage.target));
+  }
   if (found !== undefined) return stage.load(found);
   const target = path.join(home.folder, stage.target);
   refuseReplacing(home, target, asked);
-  mkdirSync(path.dirname(target), { recursive: true });
+  makeFolder(path.dirname(target));
   const lock = acquireLock(target);
   try {
     const meanwhile = fresh(); // another process may have made it before this one had the lock
@@ -136,6 +144,7 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
     const made = await stage.make(identity, () => rmSync(stampFile(target), { force: true }));
     writeFacts(home);
     writeText(stampFile(target), `${identity} ${asked}`);
+    stage.cleanUp?.(identity);
     return made;
   } finally {
     lock.release();

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
-import { readJson } from "../util/files";
+import { readJson, writeText } from "../util/files";
 import { publishedName } from "./checkpoint";
 import type { ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
@@ -172,10 +172,7 @@ export function saveAdapter(dir: string, { config, lora, params, dtype }: SavedA
       `adapter tensor ${extra} [${params[extra].shape.join(", ")}] adapts a layer that target_modules don't name`,
     );
   replaceDirectory(dir, "adapter_config.json", "adapter", (temporary) => {
-    fs.writeFileSync(
-      path.join(temporary, "adapter_config.json"),
-      `${JSON.stringify(loraConfigToJson(lora), null, 2)}\n`,
-    );
+    writeText(path.join(temporary, "adapter_config.json"), `${JSON.stringify(loraConfigToJson(lora), null, 2)}\n`);
     writeSafetensors(path.join(temporary, "adapter_model.safetensors"), tensors, { dtype });
   });
 }

@@ -1,8 +1,9 @@
 /** A model as a Hugging Face directory: config.json, safetensors (one file or shards), generation_config.json. */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import type { Params } from "../engine/tensorflow";
-import { readJson, readJsonObject } from "../util/files";
+import { isForGpu, type Params } from "../engine/tensorflow";
+import { readJson, readJsonObject, writeText } from "../util/files";
+import { gib, roomInMemory } from "../util/room";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -141,15 +142,38 @@ export function loadConfig(dir: string): Pick<LoadedModel, "config" | "generatio
   };
 }
 
+/** Bytes of the weights once they are loaded. */
+function loadedBytes(places: ReadonlyMap<string, Place>, { dtype = "float32" }: ReadOptions): number {
+  let bytes = 0;
+  for (const { header, stored } of places.values()) {
+    const entry = header.entries[stored];
+    const narrow = dtype === "bfloat16" || (dtype === "auto" && entry.dtype === "BF16");
+    bytes += (narrow ? 2 : 4) * entry.shape.reduce((a, b) => a * b, 1);
+  }
+  return bytes;
+}
+
+/** A GPU has memory of its own, which TensorFlow tells of. @throws Error with the numbers where host memory is less */
+function assertFitsInMemory(dir: string, places: ReadonlyMap<string, Place>, options: ReadOptions): void {
+  if (isForGpu()) return;
+  const [bytes, there] = [loadedBytes(places, options), options.room ?? roomInMemory()];
+  if (bytes > there)
+    throw new Error(
+      `${dir}: its weights take ${gib(bytes)} in memory, and ${gib(there)} are there for this process; nothing was loaded. Take a smaller model, or raise the limit (ulimit -v, the container's memory)`,
+    );
+}
+
 /**
  * Loads a Qwen2.5-VL directory as published (or as newer transformers save it), one tensor at a time and each straight
  * into TensorFlow's memory; f16 and bf16 become f32, unless `dtype` says that they are held in bfloat16. Names and
  * shapes are checked before any weight is read, NaN and infinite weights while they are (`checkFinite`, default true).
- * @throws Error naming file, tensor and both shapes; nothing stays loaded then
+ * @throws Error naming file, tensor and both shapes, or the bytes that memory has no room for; nothing stays loaded
+ * then
  */
 export function loadModel(dir: string, options: ReadOptions = {}): LoadedModel {
   const { config, generationConfig } = loadConfig(dir);
   const places = locate(dir, config, readHeaders(dir));
+  assertFitsInMemory(dir, places, options);
   const params: Params = {};
   const staging: Staging = { buffer: new ArrayBuffer(0) };
   try {
@@ -213,7 +237,7 @@ export function saveModel(dir: string, model: SavedModel): void {
   const badName = Object.keys(files).find((name) => path.basename(name) !== name);
   if (badName) throw new Error(`saveModel: ${badName} is no plain file name`);
   replaceDirectory(dir, "config.json", "checkpoint", (temporary) => {
-    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(temporary, name), text);
+    for (const [name, text] of Object.entries(files)) writeText(path.join(temporary, name), text);
     // The published order, whatever the order of the record: equal parameters give equal files.
     const ordered = Object.fromEntries(
       Object.keys(paramShapes(model.config)).map((name) => [name, model.params[name]]),

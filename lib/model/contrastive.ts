@@ -3,14 +3,13 @@
  * tower of decoder layers over the same tokenizer, each pooled, projected and normalised. Nothing of the base's weights
  * is in it.
  */
-import * as fs from "node:fs";
 import * as path from "node:path";
 import { gatherRows } from "../engine/gather";
 import { linear } from "../engine/linear";
 import { foldIn, random } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
-import { readJson } from "../util/files";
+import { readJson, writeText } from "../util/files";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { causalAttention, decode, embedTokens } from "./decoder";
 import { replaceDirectory } from "./directory";
@@ -179,7 +178,7 @@ export function saveContrastive(
   };
   replaceDirectory(dir, "config.json", "contrastive model", (temporary) => {
     for (const [name, text] of Object.entries({ ...files, "config.json": `${JSON.stringify(json, null, 2)}\n` }))
-      fs.writeFileSync(path.join(temporary, name), text);
+      writeText(path.join(temporary, name), text);
     writeSafetensors(
       path.join(temporary, "model.safetensors"),
       Object.fromEntries(Object.keys(shapes).map((name) => [name, params[name]])),

@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import { canCompile } from "../engine/native";
 import { narrowed, tensorFromStored, widened } from "../engine/resident";
 import { isNative, tf, type Params, type Tensor } from "../engine/tensorflow";
+import { replaceFile, writeAll } from "../util/durable";
 import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half";
 
@@ -125,6 +126,8 @@ export type WeightType = "float32" | "bfloat16" | "auto";
 
 /** Options of reading. */
 export interface ReadOptions {
+  /** Bytes of memory that a model may take; default what this process can have. */
+  room?: number;
   /** Refuse NaN and infinite values (default true). Without the check a big file is read a little faster. */
   checkFinite?: boolean;
   /**
@@ -276,7 +279,10 @@ function toBytes(tensor: Tensor, dtype: StoredType): Uint8Array {
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
-/** Writes float32 and int32 tensors, to a temporary name that is then renamed. @throws Error for other dtypes */
+/**
+ * Writes float32 and int32 tensors, to a temporary name that is then renamed once the disk has it.
+ * @throws Error for other dtypes, and where the disk is full, naming the file
+ */
 export function writeSafetensors(file: string, params: Params, options: WriteOptions = {}): void {
   const { dtype = "F32", metadata = { format: "pt" } } = options;
   const header: Record<string, unknown> = { __metadata__: metadata };
@@ -293,22 +299,11 @@ export function writeSafetensors(file: string, params: Params, options: WriteOpt
   }
   let text = JSON.stringify(header);
   text += " ".repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
-  const temporary = `${file}.${process.pid}.tmp`;
-  const fd = fs.openSync(temporary, "w");
-  try {
-    const prefix = Buffer.alloc(8);
-    prefix.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
-    fs.writeSync(fd, prefix);
-    fs.writeSync(fd, text);
-    for (const [name, type] of stored) {
-      const bytes = toBytes(params[name], type);
-      for (let done = 0; done < bytes.length;)
-        done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
-    }
-    fs.closeSync(fd);
-    fs.renameSync(temporary, file);
-  } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw error;
-  }
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
+  replaceFile(file, (handle) => {
+    writeAll(handle, prefix, file);
+    writeAll(handle, text, file);
+    for (const [name, type] of stored) writeAll(handle, toBytes(params[name], type), file);
+  });
 }

@@ -5,9 +5,10 @@
  * tfjs-node's own `summaryFileWriter` keeps five tensors and an open file for every folder, without a way to close
  * them, and needs the native engine.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { writeAll } from "../util/durable";
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- this build of crc-32 has the types of the other one
 const crc32c = require("crc-32/crc32c.js") as typeof import("crc-32");
@@ -52,7 +53,7 @@ export function openEventFile(folder: string, seconds: number): ScalarSink & { f
   for (const name of readdirSync(folder)) if (name.startsWith("events.out.tfevents.")) rmSync(path.join(folder, name));
   const file = path.join(folder, `events.out.tfevents.${Math.floor(seconds)}.fine-r1.v2`);
   const descriptor = openSync(file, "wx");
-  const write = (record: Uint8Array): void => void writeSync(descriptor, record);
+  const write = (record: Uint8Array): void => writeAll(descriptor, record, file);
   write(event(seconds, (w) => w.tag(3, WireType.LengthDelimited).string("brain.Event:2")));
   return {
     file,

@@ -12,11 +12,13 @@ import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
+import { extractAnswer } from "../reward/extract";
 import { METHODS, type RlMethod } from "./methods";
 import type { RlSettings } from "./settings";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { trainedState } from "./sft";
+import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import type { Workbench } from "./workbench";
 
@@ -32,6 +34,8 @@ export interface RlLog {
   /** Mean response length, tokens. */
   length: number;
   finished: number;
+  /** Share of the most common answer among all; null where the prompts have one truth, or nothing was answered. */
+  commonestAnswer: number | null;
   /** Share of sampled groups that dynamic sampling kept, and how many batches it took. */
   kept: number;
   generationBatches: number;
@@ -78,6 +82,14 @@ export interface RlRun {
 const mean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
 
+function commonestAnswer(sampled: readonly Group[]): number | null {
+  const answers = sampled.flatMap(({ rollouts }) => rollouts.map(({ text }) => extractAnswer(text)));
+  const counts = new Map<string, number>();
+  for (const answer of answers) if (answer !== null) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  const truths = new Set(sampled.map(({ prompt }) => prompt.groundTruth)).size;
+  return truths < 2 || counts.size === 0 ? null : Math.max(...counts.values()) / answers.length;
+}
+
 /** Rates over sampled rollouts. */
 function rolloutLog({
   sampled,
@@ -94,6 +106,7 @@ function rolloutLog({
   | "length"
   | "tokens"
   | "finished"
+  | "commonestAnswer"
   | "kept"
   | "generationBatches"
   | "groups"
@@ -118,6 +131,7 @@ function rolloutLog({
     length: over(({ rollout }) => rollout.tokenIds.length)!,
     tokens: all.reduce((n, { rollout }) => n + rollout.tokenIds.length, 0),
     finished: over(({ rollout }) => (rollout.finished ? 1 : 0))!,
+    commonestAnswer: commonestAnswer(sampled),
     kept: mean(sampled.map((group) => (group.kept ? 1 : 0)))!,
     generationBatches,
     groups: groups.length,
@@ -145,8 +159,9 @@ function split(groups: readonly Group[], count: number, parts: number): { part: 
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
- * @throws Error without prompts, for an adapter with dropout, where what was saved is of another run, and as
- * `collectGroups` does
+ * An update whose gradient norm is not finite changes nothing.
+ * @throws Error without prompts, for an adapter with dropout, after three steps in a row without a finite update (the
+ * batch is saved then), where what was saved is of another run, and as `collectGroups` does
  */
 export async function trainRl(
   initial: Params,
@@ -183,7 +198,24 @@ export async function trainRl(
   if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: RlLog[] = saved?.log ?? [];
+  const stuck = (): Error =>
+    stuckError(
+      run.method,
+      log.length,
+      stoppedBatchFile(run.checkpointing),
+      `lower rl.learningRate (${settings.learningRate})`,
+    );
+  if (log.length >= settings.steps && isStuck(log, settings.steps)) {
+    disposeTree(params, state);
+    throw stuck();
+  }
   if (log.length > 0) await run.onResume?.(log, settings.steps);
+  const save = (now = false): void =>
+    saveTrainingState(
+      run.checkpointing,
+      { params, state, log, drawn },
+      { steps: settings.steps, now, score: ({ reward }: RlLog) => reward },
+    );
   for (let index = log.length; index < settings.steps; index++) {
     const started = Date.now();
     const collected = await collectGroups(params, bench, {
@@ -252,7 +284,8 @@ export async function trainRl(
       [params, state] = [out.params, out.state];
     }
     learningRate.dispose();
-    const metric = (name: string): number | null => mean(updates.filter((u) => name in u).map((u) => u[name]));
+    const metric = (name: string): number | null =>
+      mean(updates.filter((u) => name in u && u.skipped === 0).map((u) => u[name]));
     const entry: RlLog = {
       step: index + 1,
       ...rolloutLog(collected),
@@ -264,16 +297,26 @@ export async function trainRl(
       clipFractionDual: metric("clipFractionDual"),
       gradNorm: metric("gradNorm"),
       skipped: updates.reduce((n, u) => n + u.skipped, 0),
-      conditioningGap: conditionsOnAnchor && updates.length > 0 ? updates[0].conditioningGap : null,
+      conditioningGap: conditionsOnAnchor && updates.length > 0 ? finiteOrNull(updates[0].conditioningGap) : null,
       learningRate: rate,
       seconds: (Date.now() - started) / 1000,
     };
     log.push(entry);
-    saveTrainingState(run.checkpointing, { params, state, log, drawn }, { steps: settings.steps });
     await run.onStep?.(entry, settings.steps, collected.sampled);
+    save();
+    if (isStuck(log, settings.steps)) {
+      const updates = Array.from({ length: settings.updatesPerStep }, (_, u) =>
+        collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate),
+      ).filter((groups) => groups.length > 0);
+      const stopped = { stage: "rl", step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16 } as const;
+      saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates });
+      save(true);
+      disposeTree(params, state);
+      throw stuck();
+    }
     await nextTurn();
     if (run.signal?.aborted) {
-      saveTrainingState(run.checkpointing, { params, state, log, drawn }, { steps: settings.steps, now: true });
+      save(log.length < settings.steps);
       disposeTree(params, state);
       throwIfAborted(run.signal);
     }

@@ -10,6 +10,9 @@ const MIN_PIXELS = "Fewest pixels of an image; 0 for the checkpoint's own limit.
 const MAX_PIXELS = "Most pixels of an image; 0 for the checkpoint's own limit.";
 const TRANSPARENCY = "Transparent images: the channel dropped (the release's training), or put on white.";
 
+const SAVE_TOTAL_LIMIT =
+  "Latest checkpoints that are kept while a training runs; the best, by loss or reward, is kept besides.";
+
 /** Supervised fine-tuning. */
 export const SFT_SETTINGS = {
   epochs: count(3, "Passes over the records."),
@@ -33,6 +36,7 @@ export const SFT_SETTINGS = {
     0,
   ),
   saveSteps: count(16, "Steps after which a checkpoint is written; 0 for never.", 0),
+  saveTotalLimit: count(1, SAVE_TOTAL_LIMIT),
 };
 export type SftSettings = Values<typeof SFT_SETTINGS>;
 
@@ -99,5 +103,6 @@ export const RL_SETTINGS = {
     "Deviation 5: text inclusion (paper and release), or `strict`: an answer that names another sub-category fails.",
   ),
   saveSteps: count(4, "Steps after which a checkpoint is written; 0 for never.", 0),
+  saveTotalLimit: count(1, SAVE_TOTAL_LIMIT),
 };
 export type RlSettings = Values<typeof RL_SETTINGS>;

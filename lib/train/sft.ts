@@ -1,32 +1,25 @@
 /** Stage 1: supervised fine-tuning on records, loss on the assistant's turn only. */
-import type { Conversation } from "../processor/conversation";
 import { useXla } from "../engine/compiler";
 import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamWState } from "../engine/optimizer";
 import { nextTurn, throwIfAborted } from "../util/abort";
-import { foldIn, random } from "../util/random";
+import { foldIn } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { sftLoss } from "../loss/sft";
 import { isLora, isLoraWeight, loraSeed } from "../model/lora";
 import { LORA_SEED } from "../model/project";
 import { encodeImages } from "../model/vision";
-import { commonShape, type VisionShape } from "../model/vision-plan";
-import { conversationRow, conversationRows } from "../processor/conversation";
 import type { SftSettings } from "./settings";
-import { rowBatch, type BatchShape, type RowBatch, type TrainingRow } from "./batch";
-import { packLengths } from "./pack";
+import { rowBatch, type RowBatch } from "./batch";
 import { rowLogProbs } from "./row-log-probs";
+import { planRun, readTokens, scoredTokens, type PlannedStep, type SftSource } from "./sft-plan";
+import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { BatchImages, Workbench } from "./workbench";
 
 /** What one SFT run is told besides its settings. */
-export interface SftRun {
-  /** One image, one user turn, one response each. */
-  conversations: readonly Conversation[];
-  /** Draws a further row per batch place from pre-training data (`replayRows`). */
-  replay?: (seed: number) => Conversation;
-  seed: number;
+export interface SftRun extends SftSource {
   bf16: boolean;
   /** Where the run is saved as it goes, and taken up again; default nowhere. */
   checkpointing?: Checkpointing;
@@ -42,8 +35,12 @@ export interface SftRun {
 /** One logged step. */
 export interface SftLog {
   step: number;
-  loss: number;
-  gradNorm: number;
+  /** Null where it was not finite. */
+  loss: number | null;
+  /** Null where it was not finite: that step changed nothing. */
+  gradNorm: number | null;
+  /** 1 where the update was skipped for a gradient norm that is not finite, else 0. */
+  skipped: number;
   learningRate: number;
   /** Tokens read: prompts and responses, replayed rows too. */
   tokens: number;
@@ -84,7 +81,7 @@ export interface SftBatch {
   dropoutSeed: Tensor | null;
 }
 
-/** One SFT update. */
+/** One SFT update. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite. */
 export function createSftStep(
   bench: Workbench,
   settings: SftSettings,
@@ -97,7 +94,7 @@ export function createSftStep(
     trainable: (params) => trainableNames(params, settings.visionLearningRateScale),
     optimizer: optimizerOptions(settings.weightDecay, settings.visionLearningRateScale),
     maxGradNorm: settings.maxGradNorm,
-    skipNotFinite: false,
+    skipNotFinite: true,
     parts: settings.gradientAccumulationSteps,
     compile: how,
     loss: (given, batch, { tokens }) => {
@@ -119,92 +116,34 @@ export function createSftStep(
   });
 }
 
-/** The rows of one part of a mini-batch, packed. */
-interface PlannedPart {
-  images: string[];
-  augmentationSeeds: number[];
-  packed: TrainingRow[][];
-}
-
-/** Every part of every mini-batch of a run, and the one shape that all of them fit in. */
-interface PlannedRun {
-  steps: PlannedPart[][];
-  shape: BatchShape;
-  visionShape: VisionShape;
-}
-
 /**
- * Draws a whole run. Rows are packed into rows as long as the longest: longer packs would waste less and cost more
- * attention (measured: two of the longest in one are 10 % slower).
+ * The tensors of a step's parts; the caller disposes them.
+ * @param seed of this step
  */
-function planRun(bench: Workbench, settings: SftSettings, run: SftRun): PlannedRun {
-  const { conversations, seed } = run;
-  const replayRows = run.replay ? settings.replayRows : 0;
-  if (replayRows >= settings.batchSize)
-    throw new Error(`SFT: sft.replayRows (${replayRows}) leaves no room in sft.batchSize (${settings.batchSize})`);
-  const encoded = conversationRows(conversations, bench.processor, bench.images.grid);
-  const parts = settings.gradientAccumulationSteps;
-  // a batch larger than what there is takes every record once
-  const ownRows = Math.min(settings.batchSize - replayRows, conversations.length);
-  const perPart = Math.ceil((ownRows + replayRows) / parts);
-  const perEpoch = Math.ceil(conversations.length / ownRows);
-  const drawn = Array.from({ length: settings.epochs * perEpoch }, (_, index) => {
-    const [epoch, b] = [Math.floor(index / perEpoch), index % perEpoch];
-    const order = random(foldIn(seed, "sft-order", epoch)).shuffle(conversations.map((_, i) => i));
-    const own = Array.from({ length: ownRows }, (_, i) => order[(b * ownRows + i) % order.length]);
-    const rows = own.map((i) => ({ image: conversations[i].image!, row: encoded[i] }));
-    for (let i = 0; i < replayRows; i++) {
-      const conversation = run.replay!(foldIn(seed, "sft-replay", index, i));
-      const image = conversation.image!;
-      rows.push({ image, row: conversationRow(conversation, bench.processor, bench.images.grid(image)) });
-    }
-    return rows.map((row, i) => ({ ...row, augmentationSeed: foldIn(seed, "sft-augment", index, i) }));
-  });
-  const capacity = Math.max(...drawn.flat().map(({ row }) => row.inputIds.length));
-  const steps = drawn.map((rows) =>
-    Array.from({ length: Math.ceil(rows.length / perPart) }, (_, p): PlannedPart => {
-      const part = rows.slice(p * perPart, (p + 1) * perPart);
-      const images = part.map(({ image }) => image);
-      const places = bench.places(images);
-      const bins = packLengths(
-        part.map(({ row }) => row.inputIds.length),
-        capacity,
-      );
-      return {
-        images,
-        augmentationSeeds: part.map((row) => row.augmentationSeed),
-        packed: bins.map((bin) => bin.map((i) => ({ ...part[i].row, image: places[i] }))),
-      };
-    }),
-  );
-  const all = steps.flat();
-  const most = (count: (part: PlannedPart) => number): number => all.reduce((n, part) => Math.max(n, count(part)), 0);
-  return {
-    steps,
-    shape: {
-      lengthBucket: most(({ packed }) =>
-        Math.max(...packed.map((rows) => rows.reduce((n, row) => n + row.inputIds.length, 0))),
-      ),
-      rowsBucket: most(({ packed }) => packed.length),
-      placesBucket: most(scoredTokens),
-    },
-    visionShape: commonShape(all.map(({ images }) => bench.shape(images))),
-  };
+export async function sftBatches(
+  bench: Workbench,
+  params: Params,
+  settings: SftSettings,
+  { parts, shape, visionShape }: PlannedStep,
+  seed: number,
+): Promise<SftBatch[]> {
+  await bench.images.load(parts.flatMap(({ images }) => images));
+  return parts.map(({ images, augmentationSeeds, packed }, part) => ({
+    images: bench.batch(images, { seeds: augmentationSeeds, strength: settings.augmentation }, visionShape),
+    rows: rowBatch(packed, bench.config, shape),
+    dropoutSeed: loraSeed(params, foldIn(seed, part)),
+  }));
 }
 
-function scoredTokens({ packed }: PlannedPart): number {
-  return packed.flat().reduce((n, row) => n + row.predicted.filter(Boolean).length, 0);
-}
-
-const readTokens = (parts: readonly PlannedPart[]): number =>
-  parts.flatMap(({ packed }) => packed.flat()).reduce((n, { inputIds }) => n + inputIds.length, 0);
+const score = ({ loss }: SftLog): number | null => (loss === null ? null : -loss);
 
 /**
  * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
  * The last batch of an epoch is filled from its beginning. Every batch is drawn before the first, so that all have one
  * shape and one function is compiled.
- * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, where a loss is
- * not finite, or where what was saved is of another run
+ * A step whose gradient norm is not finite changes nothing.
+ * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, after three such
+ * steps in a row (the batch is saved then), or where what was saved is of another run
  */
 export async function trainSft(
   initial: Params,
@@ -225,15 +164,27 @@ export async function trainSft(
   if (saved && run.donateInitial) disposeTree(initial);
   let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
   const log: SftLog[] = saved?.log ?? [];
+  const stuck = (): Error =>
+    stuckError(
+      "SFT",
+      log.length,
+      stoppedBatchFile(run.checkpointing),
+      `lower sft.learningRate (${settings.learningRate})`,
+    );
+  if (log.length >= steps.length && isStuck(log, steps.length)) {
+    disposeTree(params, state);
+    throw stuck();
+  }
   if (log.length > 0) await run.onResume?.(log, steps.length);
   for (const [index, parts] of steps.entries()) {
     if (index < log.length) continue;
-    await bench.images.load(parts.flatMap(({ images }) => images));
-    const batches = parts.map(({ images, augmentationSeeds, packed }, part): SftBatch => ({
-      images: bench.batch(images, { seeds: augmentationSeeds, strength: settings.augmentation }, visionShape),
-      rows: rowBatch(packed, bench.config, shape),
-      dropoutSeed: loraSeed(params, foldIn(run.seed, "sft", index, part)),
-    }));
+    const batches = await sftBatches(
+      bench,
+      params,
+      settings,
+      { parts, shape, visionShape },
+      foldIn(run.seed, "sft", index),
+    );
     const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);
     const next = update(
@@ -243,22 +194,44 @@ export async function trainSft(
       parts.reduce((n, part) => n + scoredTokens(part), 0),
       learningRate,
     );
-    const [loss, gradNorm] = [next.metrics.loss.dataSync()[0], next.metrics.gradNorm.dataSync()[0]];
+    const [loss, gradNorm, skipped] = [next.metrics.loss, next.metrics.gradNorm, next.metrics.skipped].map(
+      (metric) => metric.dataSync()[0],
+    );
     disposeTree(next.metrics, learningRate, batches);
     [params, state] = [next.params, next.state];
-    if (!Number.isFinite(loss)) {
-      disposeTree(params, state);
-      throw new Error(
-        `SFT: the loss is ${loss} at step ${index + 1}; lower sft.learningRate (${settings.learningRate})`,
-      );
-    }
-    const entry = { step: index + 1, loss, gradNorm, learningRate: rate, tokens: readTokens(parts) };
+    const entry: SftLog = {
+      step: index + 1,
+      loss: finiteOrNull(loss),
+      gradNorm: finiteOrNull(gradNorm),
+      skipped,
+      learningRate: rate,
+      tokens: readTokens(parts),
+    };
     log.push(entry);
-    saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length });
     await run.onStep?.(entry, steps.length);
+    saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, score });
+    if (isStuck(log, steps.length)) {
+      const batch = { parts, shape, visionShape };
+      const stopped = {
+        stage: "sft",
+        step: index + 1,
+        learningRate: rate,
+        seed: run.seed,
+        bf16: run.bf16,
+        batch,
+      } as const;
+      saveStoppedBatch(run.checkpointing, stopped);
+      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true, score });
+      disposeTree(params, state);
+      throw stuck();
+    }
     await nextTurn();
     if (run.signal?.aborted) {
-      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true });
+      saveTrainingState(
+        run.checkpointing,
+        { params, state, log },
+        { steps: steps.length, now: log.length < steps.length, score },
+      );
       disposeTree(params, state);
       throwIfAborted(run.signal);
     }

@@ -1,6 +1,7 @@
 /** Files of JSON lines that grow while something runs: what a killed process left half-written is dropped. */
-import { appendFileSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync } from "node:fs";
 import * as path from "node:path";
+import { makeFolder, withDurableFile, writeAll } from "./durable";
 import { readJsonl } from "./files";
 import { readBytes } from "./lines";
 
@@ -22,8 +23,13 @@ export function readAppended<T>(file: string): T[] {
   return readJsonl<T>(file);
 }
 
-/** Appends rows, one JSON value a line. The folder is made. */
+/**
+ * Appends rows, one JSON value a line, and waits until the disk has them. The folder is made.
+ * @throws Error naming the file, where the disk is full; what was cut off then is dropped by the next reading
+ */
 export function appendRows(file: string, rows: readonly unknown[]): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  makeFolder(path.dirname(file));
+  withDurableFile(file, "a", (handle) =>
+    writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file),
+  );
 }

@@ -1,14 +1,17 @@
 /** Small files: written whole or not at all, and JSON Lines. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as path from "node:path";
+import { makeFolder, replaceFile, writeAll } from "./durable";
 import { fileReason } from "./file-errors";
 import { isLfsPointer, LFS_POINTER } from "./git-lfs";
 
-/** Writes text under a temporary name, then renames. Folders are made. */
+/**
+ * Writes text under a temporary name, then renames; a power cut leaves the old text or the new. Folders are made.
+ * @throws Error naming the file, and why it cannot be written; the old text stays
+ */
 export function writeText(file: string, text: string): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(`${file}.tmp`, text);
-  renameSync(`${file}.tmp`, file);
+  makeFolder(path.dirname(file));
+  replaceFile(file, (handle) => writeAll(handle, text, file));
 }
 
 /** A file's text. @throws Error naming the file, and why it cannot be read */

@@ -3,9 +3,10 @@
  * as far as that can be told from here: the same host, and no process of that id and start any more.
  */
 import { randomUUID } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as path from "node:path";
+import { makeFolder } from "./durable";
 
 /** Who holds a lock, as it stands in the lock file. */
 export interface LockOwner {
@@ -187,7 +188,7 @@ export function acquireLock(target: string, options: LockOptions = {}): Lock {
     const owner = readOwner(file);
     if (owner !== null && owner !== "unreadable" && owner.token === own.token) rmSync(file, { force: true });
   };
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (createWhole(file, text)) return { file, release };
     const owner = readOwner(file);
@@ -201,4 +202,15 @@ export function acquireLock(target: string, options: LockOptions = {}): Lock {
     return { file, release };
   }
   throw new Error(`${target}: ${file} changes hands all the time; try again, or write elsewhere`);
+}
+
+/** Removes the lock that a dead process left at a target that needs no work any more; a living one's stays. */
+export function removeDeadLock(target: string): void {
+  const owner = readOwner(lockFile(target));
+  if (owner === null || owner === "unreadable" || !isDead(owner)) return;
+  try {
+    acquireLock(target, { onTakeOver: () => undefined }).release();
+  } catch {
+    return; // another was faster
+  }
 }

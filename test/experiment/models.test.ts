@@ -63,12 +63,12 @@ function training(experiment: Experiment): Training<SftLog> & { runs: number; st
   const one: Training<SftLog> & { runs: number; start: Params | null } = {
     method: "sft",
     settings: ["lora"],
-    saveSteps: 0,
+    saving: { saveSteps: 0, saveTotalLimit: 1, visionLearningRateScale: 1 },
     images: "two toys",
     runs: 0,
     start: null,
     watch: {},
-    note: ({ loss }) => `loss ${loss.toFixed(1)}`,
+    note: ({ loss }) => `loss ${loss!.toFixed(1)}`,
     train: ({ checkpointing, onResume, onStep }) => {
       one.runs++;
       one.start = startOfTraining(experiment);
@@ -147,7 +147,7 @@ describe("trainedModel", () => {
     const { params, log } = await trainedModel(experiment, one);
     expect(said).toEqual(["sft: goes on after step 1 of 3"]);
     expect(steps).toEqual([1, 1, 2, 3]);
-    expect(seen).toEqual([1, 2, 3].map((step) => [step, `loss ${log[step - 1].loss.toFixed(1)}`]));
+    expect(seen).toEqual([1, 2, 3].map((step) => [step, `loss ${log[step - 1].loss!.toFixed(1)}`]));
     disposeTree(params);
   });
 

@@ -45,12 +45,13 @@ describe("saved groups", () => {
 
   it("of steps made again after a checkpoint take the place of those before; a new training begins a new file", () => {
     const file = path.join(folder, "rollouts", "tapo.jsonl");
-    const first = openSavedGroups(file, false);
+    const first = openSavedGroups(file, 0);
     first(1, [group("a"), group("b")]);
     first(2, [group("c")]);
     fs.appendFileSync(file, '{"step":3,"pl'); // killed while it wrote
-    const second = openSavedGroups(file, true);
+    const second = openSavedGroups(file, 1);
     second(2, [group("d"), group("e")]);
+    expect(fs.readFileSync(file, "utf8")).not.toContain('"anchor":"c"'); // as if nothing had been interrupted
     expect(anchors(file)).toEqual([
       [1, "a"],
       [1, "b"],
@@ -58,7 +59,7 @@ describe("saved groups", () => {
       [2, "e"],
     ]);
     expect(savedGroups({ folder }, "tapo")[0].group.rollouts[0].logProbs).toEqual([-0.123457]);
-    openSavedGroups(file, false)(1, [group("z")]);
+    openSavedGroups(file, 0)(1, [group("z")]);
     expect(anchors(file)).toEqual([[1, "z"]]);
   });
 

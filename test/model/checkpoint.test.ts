@@ -71,6 +71,31 @@ describe("saveModel and loadModel", () => {
     expect(fs.readdirSync(scratch).filter((entry) => entry.includes(".tmp") || entry.includes(".old"))).toEqual([]);
     disposeTree(model.params, again.params);
   });
+  it("refuses weights that memory has no room for, with the numbers, before any is read", () => {
+    const before = tf.memory().numTensors;
+    const dir = path.join(fixtures, "fixture-tied", "model");
+    expect(() => loadModel(dir, { room: 1000 })).toThrow(
+      /model: its weights take 0\.00 GiB in memory, and 0\.00 GiB are there for this process; nothing was loaded/,
+    );
+    const { params } = loadModel(dir);
+    const bytes = 4 * Object.values(params).reduce((n, { size }) => n + size, 0);
+    disposeTree(params);
+    expect(() => loadModel(dir, { room: bytes - 1 })).toThrow(/nothing was loaded/);
+    disposeTree(loadModel(dir, { room: bytes }).params);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("removes what killed processes left half-written beside it an hour ago", () => {
+    const dir = path.join(scratch, "abandoned");
+    const [old, fresh] = ["11.tmp", "12.tmp"].map((end) => `${dir}.${end}`);
+    for (const left of [old, fresh]) fs.mkdirSync(left);
+    fs.utimesSync(old, 1, 1);
+    const model = loadModel(path.join(fixtures, "fixture-tied", "model"));
+    saveModel(dir, model);
+    disposeTree(model.params);
+    expect([old, fresh, dir].map((one) => fs.existsSync(one))).toEqual([false, true, true]);
+  });
+
   it("maps the names of newer transformers", () => {
     expect(publishedName("model.language_model.layers.0.mlp.up_proj.weight")).toBe("model.layers.0.mlp.up_proj.weight");
     expect(publishedName("model.visual.merger.ln_q.weight")).toBe("visual.merger.ln_q.weight");

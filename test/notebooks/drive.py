@@ -4,6 +4,8 @@ A step is one of
   {"cells": [{"code": ..., "stop_on_error": true}, ...]}   sent at once, without waiting for replies
   {"interrupt": code, "when": text}                        interrupted once the cell has printed the text, or, where it
                                                            is empty, two seconds after it has begun
+  {"kill": code, "when": text}                             its kernel killed by SIGKILL once it has printed the text; a
+                                                           new one takes its place, as JupyterLab starts one
   {"inspect": code} or {"complete": code}                  the cursor stands at "|", which is taken out
   {"comm": {"type": ..., "content": ..., "buffers": [base64, ...]}}
                                                            what comes of a comm message until the kernel is idle again;
@@ -15,6 +17,7 @@ A cell may have the "id" that JupyterLab would send with it.
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -150,6 +153,16 @@ def shell(client, request):
             return reply["content"]
 
 
+def kill(manager, client, code, when):
+    cells = {client.execute(code): Cell()}
+    [cell] = cells.values()
+    collect(client, cells, lambda: cell.begun and when in cell.result["text"])
+    manager.signal_kernel(signal.SIGKILL)
+    manager.restart_kernel(now=True)
+    client.wait_for_ready(timeout=TIMEOUT)
+    return cell.result
+
+
 def at_cursor(method, code):
     position = code.index("|")
     return method(code[:position] + code[position + 1 :], position, reply=True, timeout=TIMEOUT)["content"]
@@ -174,6 +187,8 @@ def main():
             elif "raw" in step:
                 client.shell_channel.socket.send_multipart([base64.b64decode(frame) for frame in step["raw"]])
                 results.append(None)
+            elif "kill" in step:
+                results.append(kill(manager, client, step["kill"], step["when"]))
             elif "inspect" in step:
                 results.append(at_cursor(client.inspect, step["inspect"])["data"].get("text/plain", ""))
             else:

@@ -32,6 +32,7 @@ export interface CommAnswer {
 export type Step =
   | { cells: CellRequest[] }
   | { interrupt: string; when: string }
+  | { kill: string; when: string }
   | { inspect: string }
   | { complete: string }
   | { comm: CommRequest }

@@ -114,8 +114,8 @@ describe.each([
     );
     expect(logs[1]).toHaveLength(4);
     logs[1].forEach((entry, i) => {
-      close(entry.loss, logs[0][i].loss);
-      close(entry.gradNorm, logs[0][i].gradNorm);
+      close(entry.loss!, logs[0][i].loss!);
+      close(entry.gradNorm!, logs[0][i].gradNorm!);
       expect(entry.gradNorm).toBeGreaterThan(0);
     });
     if (!bf16) expect(error).toBeLessThan(1e-2);
@@ -158,7 +158,7 @@ describe("a base held in bfloat16", () => {
       return log;
     };
     const [float32, auto] = [await run("float32"), await run("auto")];
-    auto.forEach(({ loss }, i) => expect(Math.abs(loss - float32[i].loss)).toBeLessThan(1e-4));
+    auto.forEach(({ loss }, i) => expect(Math.abs(loss! - float32[i].loss!)).toBeLessThan(1e-4));
   });
 
   it.skipIf(!isNative)("is merged and saved as that of the base in float32", () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
@@ -6,7 +6,13 @@ import { disposeTree, mapParams } from "../../lib/engine/tree";
 import type { RlPrompt } from "../../lib/rollout/groups";
 import { trainRl, type RlLog } from "../../lib/train/rl";
 import { trainSft } from "../../lib/train/sft";
-import { loadTrainingState, type Checkpointing } from "../../lib/train/training-state";
+import {
+  checkpointSteps,
+  loadTrainingState,
+  saveTrainingState,
+  type Checkpointing,
+  type TrainingState,
+} from "../../lib/train/training-state";
 import type { Workbench } from "../../lib/train/workbench";
 import { temporaryFolder } from "../benchmark/photographs/trees";
 import { toyBench, toyRl, toySft, values } from "../helpers/tiny";
@@ -102,6 +108,52 @@ describe("a run that was killed", () => {
   });
 });
 
+describe("checkpoints that are kept", () => {
+  const step = (value: number): TrainingState<{ reward: number }> => ({
+    params: { w: tf.scalar(value) },
+    state: { step: tf.scalar(value), m: { w: tf.scalar(0) }, v: { w: tf.scalar(0) } },
+    log: [5, 9, 1, 2, 3].slice(0, value).map((reward) => ({ reward })),
+  });
+  const options = { steps: 6, score: ({ reward }: { reward: number }) => reward };
+
+  it("are the latest and the best; half-written ones count for nothing and are removed", () => {
+    const checkpointing = { ...at("kept", 1), keep: 2, facts: { method: "tapo" } };
+    mkdirSync(path.join(checkpointing.folder, "checkpoint-9.77.tmp"), { recursive: true });
+    mkdirSync(path.join(checkpointing.folder, "checkpoint-8"));
+    for (const value of [1, 2, 3, 4, 5]) {
+      const state = step(value);
+      saveTrainingState(checkpointing, state, options);
+      disposeTree(state.params, state.state);
+    }
+    expect(checkpointSteps(checkpointing.folder)).toEqual([2, 4, 5]);
+    expect(readdirSync(checkpointing.folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    const initial = { w: tf.scalar(0) };
+    const loaded = loadTrainingState<{ reward: number }>(checkpointing, initial)!;
+    expect(loaded.params.w.dataSync()[0]).toBe(5);
+    expect(loaded.log).toHaveLength(5);
+    disposeTree(loaded.params, loaded.state, initial);
+    const saved = JSON.parse(
+      readFileSync(path.join(checkpointing.folder, "checkpoint-5", "trainer_state.json"), "utf8"),
+    ) as Record<string, unknown>;
+    expect(saved).toMatchObject({ identity: "this", method: "tapo", global_step: 5, optimizer_step: 5 });
+  });
+
+  it("stay where the next cannot be written, and the error has the path", () => {
+    const checkpointing = at("blocked", 1);
+    const state = step(1);
+    saveTrainingState(checkpointing, state, options);
+    const blocker = path.join(checkpointing.folder, "checkpoint-2");
+    mkdirSync(blocker);
+    writeFileSync(path.join(blocker, "a file of somebody's"), "");
+    const next = step(2);
+    expect(() => saveTrainingState(checkpointing, next, options)).toThrow(
+      /checkpoint after step 2 was not saved: .*checkpoint-2: exists and is no checkpoint.*after step 1 stays/,
+    );
+    expect(checkpointSteps(checkpointing.folder)).toEqual([1]);
+    disposeTree(state.params, state.state, next.params, next.state);
+  });
+});
+
 describe("a checkpoint that does not fit", () => {
   const load = (name: string, identity = "this") => loadTrainingState(at(name, 2, identity), params);
   it("is refused by name, and nothing stays loaded", () => {
@@ -109,7 +161,7 @@ describe("a checkpoint that does not fit", () => {
     expect(load("nowhere")).toBeNull();
     expect(loadTrainingState(undefined, params)).toBeNull();
     expect(() => load("sft", "another")).toThrow(/sft: holds a run of other settings, data, model or code/);
-    const file = (name: string): string => path.join(folder, "sft", name);
+    const file = (name: string): string => path.join(folder, "sft", "checkpoint-4", name);
     const saved = readFileSync(file("trainer_state.json"), "utf8");
     writeFileSync(file("trainer_state.json"), saved.replace(/"optimizer_step": \d+,/, ""));
     expect(() => load("sft")).toThrow(/optimizer_step, log_history or prompts_drawn is missing/);
