@@ -1,7 +1,6 @@
 /** Records from a file as the teacher's: the released 404, or what another run or project wrote. */
-import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { spellings } from "../benchmark/photographs/paths";
+import { resolveImage, spellings } from "../benchmark/photographs/paths";
 import { stage1Images } from "../benchmark/photographs/stage1-images";
 import type { Subcategory } from "../benchmark/types";
 import { formatAnswer } from "../cot/rationale";
@@ -32,9 +31,9 @@ function imageFinder(
     if (known) return known;
     const folder = path.resolve(path.dirname(file));
     const beside = spellings(image)
-      .map((spelled) => path.resolve(folder, spelled))
-      .find((place) => place.startsWith(folder + path.sep) && existsSync(place));
-    if (beside !== undefined) return beside;
+      .map((spelled) => resolveImage(folder, spelled))
+      .find((place) => place !== null);
+    if (typeof beside === "string") return beside;
     const found = inSets(image);
     return "file" in found ? found.file : found;
   };

@@ -4,9 +4,9 @@
  * {bytes, path}, as Hugging Face's `datasets` writes them; the two extra images have the anchor's size. A struct's path
  * is never opened.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { closeSync, fstatSync, mkdirSync, read, renameSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { promisify } from "node:util";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type Compressors } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
@@ -18,6 +18,7 @@ import { occurrences } from "../util/text";
 import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
 import { fileReason } from "../util/file-errors";
 import type { OnBadRow } from "../util/lines";
+import { openRegular } from "../util/regular-file";
 
 /** A file's bytes as they are (JPEG, PNG, …), and the name it had. */
 export interface EncodedImage {
@@ -205,21 +206,34 @@ export interface Stage2Options {
 
 /** The most that one call reads: Node's limit is 2 GiB. */
 const READ_AT_ONCE = 2 ** 30;
+const readAsync = promisify(read);
 
 /** A file of any size as hyparquet reads it, a range of bytes at a time. */
-function fileBuffer(handle: FileHandle, byteLength: number): AsyncBuffer {
+function fileBuffer(handle: number, byteLength: number): AsyncBuffer {
   return {
     byteLength,
     slice: async (start, end = byteLength) => {
       const bytes = new Uint8Array(Math.max(0, Math.min(end, byteLength) - start));
       for (let done = 0; done < bytes.length;) {
-        const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, READ_AT_ONCE), start + done);
+        const length = Math.min(bytes.length - done, READ_AT_ONCE);
+        const { bytesRead } = await readAsync(handle, bytes, done, length, start + done);
         if (bytesRead === 0) throw new Error(`the file ends at byte ${start + done}`);
         done += bytesRead;
       }
       return bytes.buffer;
     },
   };
+}
+
+/** A page may become this long whatever its length, and longer where it does not become more than so many times it. */
+const PLAIN_PAGE = 2 ** 26;
+const MOST_INFLATION = 100;
+
+/** Images do not get shorter by much: a page that is to become very much longer is a bomb. @throws Error saying so */
+function checkInflation(from: number, to: number): void {
+  if (!(to >= 0)) throw new Error(`a page of ${to} bytes`);
+  if (to > PLAIN_PAGE && to > MOST_INFLATION * from)
+    throw new Error(`a page of ${from} bytes that is to become ${to}: a decompression bomb, or the file is damaged`);
 }
 
 /**
@@ -233,7 +247,10 @@ const COMPRESSORS: Compressors = Object.fromEntries(
     BROTLI: (input: Uint8Array, length: number): Uint8Array => brotliDecompressSync(input, { maxOutputLength: length }),
   }).map(([codec, decompress]) => [
     codec,
-    (input: Uint8Array, length: number): Uint8Array => (length === 0 ? new Uint8Array(0) : decompress(input, length)),
+    (input: Uint8Array, length: number): Uint8Array => {
+      checkInflation(input.length, length);
+      return length === 0 ? new Uint8Array(0) : decompress(input, length);
+    },
   ]),
 );
 
@@ -251,9 +268,9 @@ async function asParquet<T>(file: string, where: string, read: () => Promise<T>)
  * @throws Error naming the file, where it cannot be read or lacks a column
  */
 async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[], void, undefined> {
-  const handle = await asParquet(file, "", () => open(file, "r"));
+  const handle = await asParquet(file, "", () => Promise.resolve().then(() => openRegular(file)));
   try {
-    const buffer = fileBuffer(handle, (await handle.stat()).size);
+    const buffer = fileBuffer(handle, fstatSync(handle).size);
     const metadata = await asParquet(file, "", () => parquetMetadataAsync(buffer));
     const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
     const missing = COLUMNS.find((column) => !columns.includes(column));
@@ -268,7 +285,7 @@ async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[
       rowStart = rowEnd;
     }
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }
 

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Params } from "../engine/tensorflow";
 import { readJson, readJsonObject } from "../util/files";
+import { shownValue } from "../util/json-text";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -48,7 +49,7 @@ function readHeaders(dir: string): SafetensorsHeader[] {
   const headers = files.map((file) => {
     if (typeof file !== "string" || path.basename(file) !== file || file === ".." || !file.endsWith(".safetensors")) {
       throw new Error(
-        `${index}: weight_map names ${JSON.stringify(file)}; expected a .safetensors file in the same folder`,
+        `${index}: weight_map names ${shownValue(file)}; expected a .safetensors file in the same folder`,
       );
     }
     if (!fs.existsSync(path.join(dir, file))) throw new Error(`${index}: the shard ${file} is missing`);

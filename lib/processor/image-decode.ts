@@ -2,26 +2,18 @@
  * Image files to pixels, by sharp where libvips decodes as Pillow does and by this project's code where it does not.
  * Everything that reads an image goes through here, so that what is stored, shown and sent is what the model sees.
  */
-import { open, readFile } from "node:fs/promises";
 import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp";
 import { fileReason } from "../util/file-errors";
 import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
+import { readRegular, readStart } from "../util/regular-file";
 import { BMP_HEADER_BYTES, bmpSize, decodeBmp, isBmp } from "./image-bmp";
 import type { Pixels } from "./image-pixels";
 
 /** Bytes at the start of a file that say what it is. */
 const START = Math.max(64, BMP_HEADER_BYTES);
 
-async function startOf(source: string | Uint8Array): Promise<Uint8Array> {
-  if (typeof source !== "string") return source.subarray(0, START);
-  const file = await open(source, "r");
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(START), 0, START, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
+const startOf = (source: string | Uint8Array): Uint8Array =>
+  typeof source === "string" ? readStart(source, START) : source.subarray(0, START);
 
 /** Runs `read` with errors that name the image. */
 async function named<T>(source: string | Uint8Array, read: () => Promise<T>): Promise<T> {
@@ -93,7 +85,7 @@ async function decodeBySharp(bytes: Uint8Array): Promise<Pixels> {
  */
 export function decodeImage(source: string | Uint8Array): Promise<Pixels> {
   return named(source, async () => {
-    const bytes = typeof source === "string" ? await readFile(source) : source;
+    const bytes = typeof source === "string" ? readRegular(source) : source;
     if (isLfsPointer(bytes)) throw new Error(LFS_POINTER);
     return isBmp(bytes) ? decodeBmp(bytes) : decodeBySharp(bytes);
   });
@@ -120,7 +112,7 @@ export interface ImageHeader extends UprightSize {
 /** Reads an image's header; no pixel is decoded. @throws Error naming the file when it is missing or no image */
 export function readImageHeader(source: string | Uint8Array): Promise<ImageHeader> {
   return named(source, async () => {
-    const start = await startOf(source);
+    const start = startOf(source);
     if (isLfsPointer(start)) throw new Error(LFS_POINTER);
     if (isBmp(start)) {
       const { width, height } = bmpSize(start);

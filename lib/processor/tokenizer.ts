@@ -2,6 +2,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import * as path from "node:path";
 import { readJsonObject } from "../util/files";
+import { shownValue } from "../util/json-text";
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -35,13 +36,13 @@ export function createTokenizer(
 ): Tokenizer {
   const model = json.model as { type?: string; vocab?: Record<string, number> } | undefined;
   if (model?.type !== "BPE" || typeof model.vocab !== "object")
-    throw new Error(`${file}: model.type is ${JSON.stringify(model?.type)}; expected a BPE vocabulary`);
+    throw new Error(`${file}: model.type is ${shownValue(model?.type)}; expected a BPE vocabulary`);
   const tokenizer = new HuggingFaceTokenizer(json, config);
   const added = (json.added_tokens ?? []) as AddedToken[];
   const ids = [...Object.values(model.vocab), ...added.map((token) => token.id)];
   const tokenId = (token: string): number => {
     const id = tokenizer.token_to_id(token);
-    if (id === undefined) throw new Error(`${file}: no token ${JSON.stringify(token)} in the vocabulary`);
+    if (id === undefined) throw new Error(`${file}: no token ${shownValue(token)} in the vocabulary`);
     return id;
   };
   const named = (field: string): number | null => {

@@ -1,13 +1,17 @@
 /** What cells show: figures, images, tables and text. Outside a notebook the text form is printed. */
 import { currentKernel, type MimeBundle } from "./kernel";
 import { escapeHtml } from "../util/escape-html";
+import { visibleText } from "../util/visible-text";
 import { imageStrip, type ImageStripOptions } from "./image-strip";
 
-/** Shows a bundle; its `text/plain` is what appears where nothing richer can. */
+/**
+ * Shows a bundle; its `text/plain` is what appears where nothing richer can, control characters in it shown as `\u001b`.
+ */
 export function show(bundle: MimeBundle & { "text/plain": string }): void {
   const kernel = currentKernel();
-  if (kernel) kernel.display(bundle);
-  else console.log(bundle["text/plain"]);
+  const text = visibleText(bundle["text/plain"]);
+  if (kernel) kernel.display({ ...bundle, "text/plain": text });
+  else console.log(text);
 }
 
 /** A Plotly figure as Plotly's own JSON has it. */

@@ -1,6 +1,6 @@
 /**
- * Node's `fetch` as endpoints need it: no limit of its own below the caller's, and word of where a request was sent on
- * to.
+ * Node's `fetch` as endpoints need it: no limit of its own below the caller's, an end to bodies that have none, and word
+ * of where a request was sent on to.
  */
 
 /** Where Node keeps the connections of its `fetch`, whose class is to be had nowhere else. */
@@ -8,6 +8,25 @@ const CONNECTIONS = Symbol.for("undici.globalDispatcher.1");
 /** Node gives up waiting for an answer's beginning, or its next bytes, after this. */
 const OWN_LIMIT_MS = 300_000;
 const MARGIN_MS = 60_000;
+
+/** Longest body, bytes after decompression: hundreds of the longest answers. */
+const LONGEST_BODY = 2 ** 26;
+
+/** The response, whose body ends in an error after `LONGEST_BODY` bytes: memory is not a server's to fill. */
+function withinLimit(response: Response): Response {
+  if (response.body === null) return response;
+  let bytes = 0;
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (chunk, controller) => {
+      bytes += chunk.length;
+      if (bytes <= LONGEST_BODY) controller.enqueue(chunk);
+      else
+        controller.error(new Error(`the answer is longer than ${LONGEST_BODY / 2 ** 20} MiB; is the base URL right?`));
+    },
+  });
+  const { status, statusText, headers } = response;
+  return new Response(response.body.pipeThrough(counted), { status, statusText, headers });
+}
 
 type Connections = new (limits: { headersTimeout: number; bodyTimeout: number }) => object;
 
@@ -39,6 +58,6 @@ export function endpointFetch(timeoutMs: number, onRedirect: (to: string) => voi
       const { origin, pathname } = new URL(response.url);
       if (origin !== asked.origin) onRedirect(`${origin}${pathname}`);
     }
-    return response;
+    return withinLimit(response);
   };
 }

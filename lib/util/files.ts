@@ -1,8 +1,10 @@
 /** Small files: written whole or not at all, and JSON Lines. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { fileReason } from "./file-errors";
 import { isLfsPointer, LFS_POINTER } from "./git-lfs";
+import { parseJsonText } from "./json-text";
+import { readRegular } from "./regular-file";
 
 /** Writes text under a temporary name, then renames. Folders are made. */
 export function writeText(file: string, text: string): void {
@@ -12,9 +14,9 @@ export function writeText(file: string, text: string): void {
 }
 
 /** A file's text. @throws Error naming the file, and why it cannot be read */
-function readTextFile(file: string): string {
+export function readTextFile(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readRegular(file).toString("utf8");
   } catch (error) {
     throw new Error(`${file}: cannot be read: ${fileReason(error)}`);
   }
@@ -25,7 +27,7 @@ export function readJson(file: string): unknown {
   const text = readTextFile(file);
   if (isLfsPointer(text)) throw new Error(`${file}: ${LFS_POINTER}`);
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new Error(`${file}: no valid JSON (${(error as Error).message})`);
   }
@@ -51,7 +53,7 @@ export function readJsonl<T>(file: string): T[] {
     .flatMap((line, i) => {
       if (line.trim() === "") return [];
       try {
-        return [JSON.parse(line) as T];
+        return [parseJsonText(line) as T];
       } catch (error) {
         throw new Error(`${file}: line ${i + 1} is not JSON (${(error as Error).message})`);
       }

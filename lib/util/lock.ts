@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import * as path from "node:path";
+import { warn } from "./say";
 
 /** Who holds a lock, as it stands in the lock file. */
 export interface LockOwner {
@@ -172,7 +173,7 @@ const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer
  * @throws Error where another holds it, or this process already: by process, host and start, with what to do
  */
 export function acquireLock(target: string, options: LockOptions = {}): Lock {
-  const { onTakeOver = (message) => void process.stderr.write(`${message}\n`) } = options;
+  const { onTakeOver = warn } = options;
   const file = lockFile(target);
   const own: LockOwner = {
     pid: process.pid,
