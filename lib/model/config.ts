@@ -65,6 +65,11 @@ type Json = Record<string, unknown>;
 /** Epsilon of every norm in the vision tower; fixed in the reference. */
 export const VISION_NORM_EPS = 1e-6;
 
+/** Widths, counts of tokens and positions; published models stay far below. */
+const LARGEST = 2 ** 24;
+const MOST_LAYERS = 1024;
+const isSize = (x: number): boolean => Number.isInteger(x) && x > 0 && x <= LARGEST;
+
 /** Typed access to a JSON object; each error names the file and the field. */
 function reader(file: string, prefix: string, json: Json) {
   const fail = (field: string, problem: string): never => {
@@ -85,7 +90,10 @@ function reader(file: string, prefix: string, json: Json) {
   return {
     fail,
     positiveInteger: (field: string, fallback?: number, ...aliases: string[]) =>
-      number(field, [field, ...aliases], fallback, (x) => Number.isInteger(x) && x > 0, "a positive integer"),
+      number(field, [field, ...aliases], fallback, isSize, `a positive integer up to ${LARGEST}`),
+    /** How many layers, heads and the like there are: a list of each is made. */
+    few: (field: string, fallback?: number) =>
+      number(field, [field], fallback, (x) => isSize(x) && x <= MOST_LAYERS, `an integer from 1 to ${MOST_LAYERS}`),
     /** True or false; null where the field is absent. */
     flag: (field: string): boolean | null => {
       const value = json[field] ?? null;
@@ -145,7 +153,7 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
     vocabSize: read.positiveInteger("vocab_size"),
     hiddenSize,
     intermediateSize: read.positiveInteger("intermediate_size"),
-    numHiddenLayers: read.positiveInteger("num_hidden_layers"),
+    numHiddenLayers: read.few("num_hidden_layers"),
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
@@ -159,7 +167,7 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
 
 function parseVision(file: string, json: Json): VisionConfig {
   const read = reader(file, "vision_config.", json);
-  const depth = read.positiveInteger("depth", 32);
+  const depth = read.few("depth", 32);
   const hiddenSize = read.positiveInteger("hidden_size", 3584);
   const numHeads = read.positiveInteger("num_heads", 16);
   if (hiddenSize % (4 * numHeads) !== 0)

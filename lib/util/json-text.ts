@@ -31,13 +31,15 @@ export function parseJsonText(text: string): unknown {
 /** Longest value in an error, characters. */
 const SHOWN = 120;
 
+/** Text, cut after `most` characters. */
+export const shortened = (text: string, most = SHOWN): string =>
+  text.length > most ? `${text.slice(0, most)}…` : text;
+
 /** A value of JSON as an error shows it: its JSON, cut after `most` characters. Of none: `undefined`. */
 export function shownValue(value: unknown, most = SHOWN): string {
-  let text: string;
   try {
-    text = JSON.stringify(value) ?? String(value);
+    return shortened(JSON.stringify(value) ?? String(value), most);
   } catch {
     return "a value that is nested too deep to be shown";
   }
-  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
