@@ -16,8 +16,8 @@ export type MatValue =
   | { kind: "struct"; shape: number[]; records: Record<string, MatValue>[] };
 
 /**
- * Largest size of a file's variables after inflation, bytes: a guard against a bomb. The 16,185 records of Stanford Cars
- * are some 7 MB.
+ * Largest size of a file's variables after inflation, bytes: a guard against a bomb. The 16,185 records of Stanford
+ * Cars are some 7 MB.
  */
 const MAX_INFLATED = 2 ** 25;
 const MAX_DEPTH = 16;

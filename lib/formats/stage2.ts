@@ -8,7 +8,8 @@ import { closeSync, fstatSync, mkdirSync, read, renameSync, rmSync, writeFileSyn
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type Compressors } from "hyparquet";
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { decodeImage, reasonOf, uprightImage, uprightSize } from "../processor/image-decode";
@@ -263,6 +264,27 @@ async function asParquet<T>(file: string, where: string, read: () => Promise<T>)
   }
 }
 
+/** Paths of the columns that hold values. */
+const leavesOf = ({ children, path: at }: SchemaTree): string[] =>
+  children.length === 0 ? [at.join("/")] : children.flatMap(leavesOf);
+
+/**
+ * Every row group has the schema's columns, once each. Of others hyparquet drops some while they are read, and what goes
+ * wrong in one of them then ends the process.
+ * @throws Error saying which row group
+ */
+function checkGroups(metadata: FileMetaData): void {
+  const schema = parquetSchema(metadata);
+  const leaves = leavesOf(schema);
+  const names = schema.children.map(({ element }) => element.name);
+  const isOnce = new Set(leaves).size === leaves.length && new Set(names).size === names.length;
+  metadata.row_groups.forEach(({ columns }, i) => {
+    const own = columns.map(({ meta_data }) => meta_data?.path_in_schema.join("/"));
+    if (!isOnce || own.join("\n") !== leaves.join("\n"))
+      throw new Error(`the columns of row group ${i} are not those of its schema: the file is damaged`);
+  });
+}
+
 /**
  * Objects of the columns of a file, a row group at a time.
  * @throws Error naming the file, where it cannot be read or lacks a column
@@ -272,6 +294,7 @@ async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[
   try {
     const buffer = fileBuffer(handle, fstatSync(handle).size);
     const metadata = await asParquet(file, "", () => parquetMetadataAsync(buffer));
+    await asParquet(file, "", () => Promise.resolve(metadata).then(checkGroups));
     const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
     const missing = COLUMNS.find((column) => !columns.includes(column));
     if (missing !== undefined) throw new Error(`${file}: no column "${missing}"; ${COLUMNS.join(", ")} expected`);

@@ -5,7 +5,8 @@ import { visibleText } from "../util/visible-text";
 import { imageStrip, type ImageStripOptions } from "./image-strip";
 
 /**
- * Shows a bundle; its `text/plain` is what appears where nothing richer can, control characters in it shown as `\u001b`.
+ * Shows a bundle; its `text/plain` is what appears where nothing richer can, control characters in it shown as
+ * `\u001b`.
  */
 export function show(bundle: MimeBundle & { "text/plain": string }): void {
   const kernel = currentKernel();

@@ -1,6 +1,6 @@
 /**
- * Node's `fetch` as endpoints need it: no limit of its own below the caller's, an end to bodies that have none, and word
- * of where a request was sent on to.
+ * Node's `fetch` as endpoints need it: no limit of its own below the caller's, an end to bodies that have none, and
+ * word of where a request was sent on to.
  */
 
 /** Where Node keeps the connections of its `fetch`, whose class is to be had nowhere else. */

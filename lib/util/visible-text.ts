@@ -4,7 +4,6 @@
  */
 
 /** Control characters but tab and newline, and those of Unicode that turn the direction of text round. */
-// eslint-disable-next-line no-control-regex
 const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Bad input gets an answer: for every kind of input some changed ones, and all that once failed (corpus/). The long form
- * is `node --import tsx tools/torture/fuzz.ts`.
+ * Bad input gets an answer: for every kind of input some changed ones, and all that once failed (corpus/). The long
+ * form is `node --import tsx tools/torture/fuzz.ts`.
  */
 import * as fc from "fast-check";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";

@@ -15,7 +15,6 @@ import { temporaryFolder } from "../benchmark/photographs/trees";
 /** Clears the screen, sets the title, writes the clipboard, hides what follows, turns the order round, 8-bit CSI. */
 const OBEYED = "\u001b[2J\u001b]0;title\u0007\u001b]52;c;aGk=\u0007\u001b[8m\u202e\u009b2J\b\r";
 const HTML = '<img src=x onerror="alert(1)"><script>alert(2)</script>';
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 const folder = temporaryFolder();

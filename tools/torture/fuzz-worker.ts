@@ -43,6 +43,8 @@ async function work([kind, seed, first, count]: readonly string[]): Promise<void
   }
 }
 
+process.on("disconnect", () => process.exit()); // who watches it has ended
+
 void work(process.argv.slice(2)).then(
   () => process.disconnect(),
   (error: unknown) => {

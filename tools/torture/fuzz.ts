@@ -1,11 +1,12 @@
 /**
- * Bad input in earnest: `node --import tsx tools/torture/fuzz.ts [--count 10000] [--only KIND] [--seed 1] [--out FILE]`.
+ * Bad input in earnest:
+ * `node --import tsx tools/torture/fuzz.ts [--count 10000] [--only KIND] [--seed 1] [--out FILE]`.
  *
- * Each kind of input (test/fuzz/targets.ts) is read in a process of its own. An answer is a load, or an error that names
- * file or field; a process that dies, an input that takes over 10 s, and memory beyond twice that of good inputs are
- * failures. What hung or took memory is given to a fresh process once more before it counts: other work on the machine
- * is no fault of the input. Failing inputs are saved in test/fuzz/corpus, which `npm test` reads. Writes a report as
- * JSON; the exit code is 1 where anything failed.
+ * Each kind of input (test/fuzz/targets.ts) is read in a process of its own. An answer is a load, or an error that
+ * names file or field; a process that dies, an input that takes over 10 s, and memory beyond twice that of good inputs
+ * are failures. What hung or took memory is given to a fresh process once more before it counts: other work on the
+ * machine is no fault of the input. Failing inputs are saved in test/fuzz/corpus, which `npm test` reads. Writes a
+ * report as JSON; the exit code is 1 where anything failed.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
