@@ -8,7 +8,7 @@ import { isClutter } from "../lib/benchmark/photographs/paths";
 import { checkImageSet, type SetReport, type SideReport } from "../lib/benchmark/photographs/check";
 import type { CheckOptions, RowsOptions } from "./commands/data";
 import { readRowsReport } from "./data-rows";
-import { snakeCase } from "./output";
+import { note, print, printJson, snakeCase } from "./output";
 import { UsageError } from "./values";
 
 const SHOWN = 5;
@@ -74,12 +74,9 @@ export function describeReport(report: SetReport): string {
 /** Reports on one file; what is bad goes to stderr. */
 export async function rows({ onBadRow, decode, json }: RowsOptions, file: string): Promise<number> {
   const report = await readRowsReport(file, onBadRow, decode);
-  for (const line of report.bad) process.stderr.write(`${line}\n`);
-  process.stdout.write(
-    json
-      ? `${JSON.stringify(snakeCase(report))}\n`
-      : `${file}: ${report.format}, ${report.rows} rows, ${report.skipped} skipped\n`,
-  );
+  report.bad.forEach((line) => note(line));
+  if (json) printJson(snakeCase(report));
+  else print(`${file}: ${report.format}, ${report.rows} rows, ${report.skipped} skipped`);
   return report.skipped > 0 || report.rows === 0 ? 2 : 0;
 }
 
@@ -119,10 +116,10 @@ export async function check({ sets, decode, onBadRow, json }: CheckOptions, set?
     const report = await checkImageSet(name, root, { decode, onBadRow });
     reports.push(report);
     const isShort = set === undefined && report.status === "absent";
-    if (!json) process.stdout.write(`${isShort ? absentLine(report) : `${describeReport(report)}\n`}\n`);
+    if (!json) print(isShort ? absentLine(report) : `${describeReport(report)}\n`);
   }
   if (!json && set === undefined && reports.some(({ status }) => status === "absent"))
-    process.stdout.write("How to get one of them, and where to put it: data check NAME\n");
-  if (json) process.stdout.write(`${JSON.stringify(snakeCase(reports), null, 1)}\n`);
+    print("How to get one of them, and where to put it: data check NAME");
+  if (json) print(JSON.stringify(snakeCase(reports), null, 1));
   return reports.every((report) => report.status === "whole") ? 0 : 2;
 }

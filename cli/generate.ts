@@ -6,7 +6,7 @@ import type { Message } from "../lib/processor/chat-template";
 import { loadProcessor } from "../lib/processor/processor";
 import { createTextGenerator } from "../lib/rollout/text-generator";
 import type { GenerateOptions } from "./commands/generate";
-import { print, printJson } from "./output";
+import { print, printJson, printPiece } from "./output";
 import { chosenPrecision } from "./precision";
 
 /** The conversation so far: images before the prompt. */
@@ -39,7 +39,7 @@ export async function run(options: GenerateOptions): Promise<number> {
       repetitionPenalty,
       seed,
       eosTokenIds: ignoreEos ? [] : undefined,
-      onText: json ? undefined : (piece) => void process.stdout.write(piece),
+      onText: json ? undefined : printPiece,
     });
     if (!json) print();
     else

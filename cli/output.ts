@@ -1,10 +1,14 @@
-/** What commands print. */
+/** What commands print: text of data among it is shown, never obeyed by the terminal. */
+import { visibleText } from "../lib/util/visible-text";
 
 /** A line on stdout. */
-export const print = (text = ""): void => void process.stdout.write(`${text}\n`);
+export const print = (text = ""): void => void process.stdout.write(`${visibleText(text)}\n`);
 
 /** A line on stderr: what was skipped, warnings. */
-export const note = (text: string): void => void process.stderr.write(`${text}\n`);
+export { warn as note } from "../lib/util/say";
+
+/** Text that is no whole line, on stdout. */
+export const printPiece = (text: string): void => void process.stdout.write(visibleText(text));
 
 /** A value as JSON on one line, the last that `--json` prints. */
 export const printJson = (value: unknown): void => print(JSON.stringify(value));

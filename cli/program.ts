@@ -3,6 +3,7 @@ import { Command, CommanderError, type CommandUnknownOpts, type OptionValues } f
 import { isGroup, type Definition } from "./definition";
 import { factsOf } from "./help";
 import { sections } from "./index";
+import { note } from "./output";
 import { checkOptions, explain } from "./usage-errors";
 import { UsageError } from "./values";
 
@@ -95,8 +96,8 @@ function report(error: unknown, command: CommandUnknownOpts, words: readonly str
   const message =
     error instanceof CommanderError ? explain(error, command) : error instanceof Error ? error.message : String(error);
   const help = usage ? `; see fine-r1 ${[...words, "--help"].join(" ")}` : "";
-  process.stderr.write(`${words.length > 0 ? words.join(" ") : "fine-r1"}: ${message}${help}\n`);
-  if (process.env.FINE_R1_DEBUG && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
+  note(`${words.length > 0 ? words.join(" ") : "fine-r1"}: ${message}${help}`);
+  if (process.env.FINE_R1_DEBUG && error instanceof Error) note(error.stack ?? "");
   return 1;
 }
 

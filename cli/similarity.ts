@@ -7,28 +7,27 @@ import { compareMethods } from "../lib/train/methods";
 import type { PredictionRow, ScorableRow } from "../lib/eval/rows";
 import { meanSimilarity, semanticSimilarities } from "../lib/eval/similarity";
 import type { TableRow } from "../lib/report/tables";
+import { note } from "./output";
 
 /**
  * Similarities of open-world rows, or null with the reason on stderr: a missing model leaves out a column, not a table.
  */
 export async function similaritiesOrReason(dir: string, rows: readonly ScorableRow[]): Promise<number[] | null> {
   if (rows.length === 0) {
-    process.stderr.write("similarity left out: there are no open-world rows\n");
+    note("similarity left out: there are no open-world rows");
     return null;
   }
   try {
     const towers = await openTowers(dir, { vision: false });
     try {
       if (towers.kind !== "siglip")
-        process.stderr.write(
-          `similarity by ${dir}, which is no SigLIP model: the paper's numbers are of another one\n`,
-        );
+        note(`similarity by ${dir}, which is no SigLIP model: the paper's numbers are of another one`);
       return await semanticSimilarities(rows, towers);
     } finally {
       await towers.close();
     }
   } catch (error) {
-    process.stderr.write(`similarity left out: ${(error as Error).message}\n`);
+    note(`similarity left out: ${(error as Error).message}`);
     return null;
   }
 }

@@ -9,7 +9,7 @@ import { writeAtomically } from "../lib/report/static-figures";
 import { mcnemarTable, overviewTable, summaryTable, toMarkdown, unequalQuestions } from "../lib/report/tables";
 import { repositoryRoot } from "../lib/util/root";
 import type { TableOptions } from "./commands/table";
-import { note, print } from "./output";
+import { note, print, printPiece } from "./output";
 import { similaritiesOrReason, similarityTable } from "./similarity";
 
 type Predictions = ReturnType<typeof readPredictions>;
@@ -101,10 +101,11 @@ export async function run(options: TableOptions): Promise<number> {
   const csv = resultsToCsv(resultsTable(predictions.rows));
   if (out !== undefined) await writeAtomically(out, csv);
   if (options.csv) {
-    process.stdout.write(csv);
+    if (process.stdout.isTTY) printPiece(csv);
+    else process.stdout.write(csv);
     return 0;
   }
-  process.stdout.write(await describe(options, predictions));
+  printPiece(await describe(options, predictions));
   if (out !== undefined) print(`\nWritten: ${path.relative(process.cwd(), out)}`);
   return 0;
 }

@@ -3,9 +3,11 @@
  * package brings ONNX Runtime for every platform, 470 MB that nothing else here needs: it is no dependency,
  * `zero-shot --install` puts it into `.onnx`. Nothing is ever downloaded from a hub.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import * as path from "node:path";
+import { parseJsonText, shownValue } from "../util/json-text";
+import { readRegular } from "../util/regular-file";
 import { repositoryRoot } from "../util/root";
 
 /** What `zero-shot --install` installs. */
@@ -74,7 +76,7 @@ export function describeDirectory(dir: string): { kind: "clip" | "siglip"; maxTo
   const file = path.join(dir, "config.json");
   let config: { model_type?: unknown; text_config?: { max_position_embeddings?: unknown } };
   try {
-    config = JSON.parse(readFileSync(file, "utf8")) as typeof config;
+    config = parseJsonText(readRegular(file).toString("utf8")) as typeof config;
   } catch (error) {
     throw new Error(
       `${file}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file; a directory as transformers.js reads it is expected" : `no valid JSON (${(error as Error).message})`}`,
@@ -82,12 +84,12 @@ export function describeDirectory(dir: string): { kind: "clip" | "siglip"; maxTo
   }
   const kind = config?.model_type;
   if (kind !== "clip" && kind !== "siglip")
-    throw new Error(`${file}: model_type is ${JSON.stringify(kind)}; clip or siglip expected`);
+    throw new Error(`${file}: model_type is ${shownValue(kind)}; clip or siglip expected`);
   // published configs leave out what is the default: 77 for CLIP, 64 for SigLIP
   const maxTokens = config.text_config?.max_position_embeddings ?? (kind === "clip" ? 77 : 64);
   if (!Number.isInteger(maxTokens) || (maxTokens as number) < 2)
     throw new Error(
-      `${file}: text_config.max_position_embeddings is ${JSON.stringify(maxTokens)}; an integer of at least 2 expected`,
+      `${file}: text_config.max_position_embeddings is ${shownValue(maxTokens)}; an integer of at least 2 expected`,
     );
   return { kind, maxTokens: maxTokens as number };
 }

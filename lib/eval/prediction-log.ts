@@ -3,13 +3,14 @@
  * says what they are answers to, and a last line that was cut off is dropped and answered again. One process writes it
  * at a time.
  */
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { dropHalfLine } from "../util/append-log";
 import { makeFolder, writeAll } from "../util/durable";
 import { numberedLines, parseLine, readBytes } from "../util/lines";
 import { hashOf } from "../rollout/request-cache";
-import { writeText } from "../util/files";
+import { readJsonObject, writeText } from "../util/files";
+import { shownValue } from "../util/json-text";
 import { acquireLock } from "../util/lock";
 import type { PredictionRow } from "./rows";
 
@@ -45,10 +46,7 @@ function difference(before: Record<string, unknown>, now: Record<string, unknown
     ) ?? "hash";
   const [was, is] = [before[field], now[field]];
   if (isRecord(was) && isRecord(is)) return difference(was, is, `${within}${field}.`);
-  const short = (value: unknown): string => {
-    const text = JSON.stringify(value) ?? "nothing";
-    return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
-  };
+  const short = (value: unknown): string => (value === undefined ? "nothing" : shownValue(value, SHOWN));
   return `${within}${field} was ${short(was)} and is ${short(is)}`;
 }
 
@@ -88,7 +86,7 @@ function resume(
     throw new Error(
       `${file}: ${path.basename(beside)} is not beside it, so it can't be said what its rows answer; choose another --out, or start again (--restart)`,
     );
-  const before = JSON.parse(readFileSync(beside, "utf8")) as Record<string, unknown>;
+  const before = readJsonObject(beside);
   if (hashOf(before) !== hashOf(manifest))
     throw new Error(
       `${file} holds answers to something else: ${difference(before, manifest)}; choose another --out, or start again (--restart)`,

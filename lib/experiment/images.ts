@@ -1,5 +1,4 @@
 /** The images of a stage: the squares of a benchmark that has them, else photographs read as they are needed. */
-import { readFileSync } from "node:fs";
 import { resizeLike } from "../formats/stage2";
 import type { Grid } from "../model/vision-plan";
 import type { AlphaMode, PixelLimits } from "../processor/image-processor";
@@ -7,6 +6,7 @@ import { imageGrid } from "../processor/image-size";
 import type { Processor } from "../processor/processor";
 import { photographs, type RunImages } from "../train/images";
 import { fileReason } from "../util/file-errors";
+import { readRegular } from "../util/regular-file";
 
 /**
  * An image as a stage has it: a file, its bytes, or a file at the size of another one (a triplet's images need one
@@ -38,7 +38,7 @@ export const limitsOf = ({ minPixels, maxPixels }: { minPixels: number; maxPixel
   ...(maxPixels > 0 ? { maxPixels } : {}),
 });
 
-const bytesOf = (file: string): Uint8Array => new Uint8Array(readFileSync(file));
+const bytesOf = (file: string): Uint8Array => new Uint8Array(readRegular(file));
 
 /** An image as the processor takes it. */
 async function decodable(source: ImageSource): Promise<string | Uint8Array> {

@@ -16,6 +16,7 @@ import { normaliseName } from "../reward/listing";
 import { noImages } from "../train/images";
 import { createWorkbench, squareWorkbench, type Workbench } from "../train/workbench";
 import { repositoryRoot } from "../util/root";
+import { say } from "../util/say";
 import { withoutNativeEngine } from "./estimate";
 import { modelFolder } from "./model-folder";
 import { checkModel, runFolder } from "./run";
@@ -71,12 +72,12 @@ export async function openExperiment(
   const benchmark = await benchmarkOf(settings);
   const onBothSides = namesOnBothSides(benchmark);
   if (onBothSides.length > 0)
-    (options.say ?? console.log)(
+    (options.say ?? say)(
       `${onBothSides.length} names are seen in one set and unseen in another, such as ${JSON.stringify(onBothSides[0])}: where images are the same too, unseen accuracy means nothing`,
     );
   const { config, generationConfig } = loadConfig(model);
   const bench = await openBench(settings, benchmark, config);
-  return experimentOf({ settings, benchmark, config, generationConfig, bench, say: options.say ?? console.log });
+  return experimentOf({ settings, benchmark, config, generationConfig, bench, say: options.say ?? say });
 }
 
 type Parts = Pick<Experiment, "settings" | "benchmark" | "config" | "generationConfig" | "bench" | "say">;

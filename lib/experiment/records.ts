@@ -1,7 +1,6 @@
 /** Records from a file as the teacher's: the released 404, or what another run or project wrote. */
-import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { spellings } from "../benchmark/photographs/paths";
+import { resolveImage, spellings } from "../benchmark/photographs/paths";
 import { stage1Images } from "../benchmark/photographs/stage1-images";
 import type { Subcategory } from "../benchmark/types";
 import { formatAnswer } from "../cot/rationale";
@@ -21,20 +20,21 @@ function answered(record: SftRecord, byName: ReadonlyMap<string, Subcategory>): 
  * Where records' images are: an image of the benchmark, beside the file, or in the sets' folder as the release names
  * them.
  */
-function imageFinder(
-  { benchmark, settings }: Experiment,
+export function imageFinder(
+  images: readonly { id: string; file: string | null }[],
   file: string,
+  sets: string,
 ): (image: string) => string | { reason: string } {
-  const own = new Map(benchmark.images("fewshot").map((image) => [image.id.normalize("NFC"), image.file]));
-  const inSets = stage1Images(path.resolve(repositoryRoot(), settings.sets));
+  const own = new Map(images.map((image) => [image.id.normalize("NFC"), image.file]));
+  const inSets = stage1Images(sets);
   return (image) => {
     const known = own.get(image.normalize("NFC"));
     if (known) return known;
     const folder = path.resolve(path.dirname(file));
     const beside = spellings(image)
-      .map((spelled) => path.resolve(folder, spelled))
-      .find((place) => place.startsWith(folder + path.sep) && existsSync(place));
-    if (beside !== undefined) return beside;
+      .map((spelled) => resolveImage(folder, spelled))
+      .find((place) => place !== null);
+    if (typeof beside === "string") return beside;
     const found = inSets(image);
     return "file" in found ? found.file : found;
   };
@@ -50,7 +50,8 @@ export function readTeacherRecords(experiment: Experiment): CotResult {
   const file = path.resolve(repositoryRoot(), settings.teacher);
   const byName = new Map(benchmark.subcategories().map((one) => [plainName(one.name), one]));
   const heldOut = new Set([...benchmark.images("dev"), ...benchmark.images("test")].map((image) => image.file));
-  const find = imageFinder(experiment, file);
+  const sets = path.resolve(repositoryRoot(), settings.sets);
+  const find = imageFinder(benchmark.images("fewshot"), file, sets);
   const files = new Map<string, string>();
   const about = new Map<SftRecord, Subcategory>();
   let foreign = 0;

@@ -21,6 +21,7 @@ import {
   withSetting,
   type Values,
 } from "../util/declared";
+import { shortened, shownValue } from "../util/json-text";
 import { merge, type DeepPartial } from "../util/merge";
 
 export const SCALES = ["smoke", "default", "paper"] as const;
@@ -324,7 +325,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const fits = isTiny ? "default" : "paper";
   const name = source.scale ?? (environment.FINE_R1_SCALE || fits);
   const scale = SCALES.find((one) => one === name);
-  if (!scale) throw new Error(`unknown scale ${JSON.stringify(name)}; expected one of ${SCALES.join(", ")}`);
+  if (!scale) throw new Error(`unknown scale ${shownValue(name)}; expected one of ${SCALES.join(", ")}`);
   const chosen = (of: string): string[] => {
     const last = isSet(assignments, of);
     return last === undefined ? [] : [last];
@@ -357,7 +358,9 @@ export function changeSettings(given: Settings, assignments: readonly string[]):
   let settings = given;
   for (const assignment of assignments) {
     if (/^\s*scale\s*=/.test(assignment))
-      throw new Error(`setting ${assignment}: choose the scale by FINE_R1_SCALE, --scale or loadSettings({ scale })`);
+      throw new Error(
+        `setting ${shortened(assignment)}: choose the scale by FINE_R1_SCALE, --scale or loadSettings({ scale })`,
+      );
     const { name, value } = parseAssignment(SETTINGS, assignment);
     settings = withSetting(settings, name, value);
   }

@@ -1,10 +1,10 @@
 /** Stage-2 prompts as files in the release's parquet layout: read as prompts of a run, or written from its triplets. */
-import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { Triplet } from "../benchmark/triplets";
 import { plainName } from "../formats/names";
 import { readStage2, stage2Row, writeStage2, type EncodedImage, type Stage2Row } from "../formats/stage2";
 import type { RlPrompt } from "../rollout/groups";
+import { readRegular } from "../util/regular-file";
 import { repositoryRoot } from "../util/root";
 import type { ImageSource } from "./images";
 import type { Experiment } from "./types";
@@ -71,7 +71,7 @@ export async function writeTriplets(
 ): Promise<{ rows: number; skipped: { image: string; reason: string }[] }> {
   const { benchmark, settings } = experiment;
   const read = ({ id, file: from }: Triplet["anchor"]): EncodedImage => ({
-    bytes: new Uint8Array(readFileSync(from!)),
+    bytes: new Uint8Array(readRegular(from!)),
     path: id,
   });
   const rows: Stage2Row[] = [];

@@ -15,9 +15,13 @@ export type MatValue =
   | { kind: "cell"; shape: number[]; cells: MatValue[] }
   | { kind: "struct"; shape: number[]; records: Record<string, MatValue>[] };
 
-/** Largest size of one variable after inflation, bytes: a guard against a file that is a bomb. */
-const MAX_INFLATED = 2 ** 28;
+/**
+ * Largest size of a file's variables after inflation, bytes: a guard against a bomb. The 16,185 records of Stanford
+ * Cars are some 7 MB.
+ */
+const MAX_INFLATED = 2 ** 25;
 const MAX_DEPTH = 16;
+const MAX_SIDES = 32;
 
 const MATRIX = 14;
 const COMPRESSED = 15;
@@ -47,6 +51,13 @@ interface Element {
 
 const slice = (view: DataView, start: number, length: number): DataView =>
   new DataView(view.buffer, view.byteOffset + start, length);
+
+/** Letters in column-major order as one text a row. */
+function rowsOf(letters: readonly string[], count: number): string[] {
+  const rows = Array.from({ length: count }, (): string[] => []);
+  letters.forEach((letter, i) => rows[i % count].push(letter));
+  return rows.map((row) => row.join(""));
+}
 
 class Reader {
   constructor(private readonly little: boolean) {}
@@ -119,29 +130,41 @@ class Reader {
     const dimensions = this.element(view, flags.next);
     const shape = this.numbers(dimensions);
     const count = shape.reduce((product, n) => product * n, 1);
-    if (shape.some((n) => n < 0) || count > MAX_INFLATED) throw new Error(`dimensions ${shape.join(" x ")}`);
+    // an item has a byte at least, so that no more items can be there than bytes
+    const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0 && n <= view.byteLength;
+    const sides = shape.length > MAX_SIDES ? `${shape.length} sides` : shape.join(" x ");
+    if (shape.length > MAX_SIDES || !shape.every(isCount) || !(count <= view.byteLength))
+      throw new Error(`dimensions ${sides}, of ${view.byteLength} bytes`);
     const label = this.element(view, dimensions.next);
     const name = this.text(label);
     let at = label.next;
+    const expectChildren = (each: number): void => {
+      if (count * Math.max(1, each) * 8 > view.byteLength)
+        throw new Error(`dimensions ${sides}: ${view.byteLength} bytes can't hold as many arrays`);
+    };
     const child = (): MatValue => {
       const element = this.element(view, at);
       if (element.type !== MATRIX) throw new Error(`an element of type ${element.type} where an array belongs`);
       at = element.next;
       return this.matrix(element.bytes, depth + 1).value;
     };
-    if (kind === 1) return { name, value: { kind: "cell", shape, cells: Array.from({ length: count }, child) } };
+    if (kind === 1) {
+      expectChildren(1);
+      return { name, value: { kind: "cell", shape, cells: Array.from({ length: count }, child) } };
+    }
     if (kind === 2) {
       const size = this.element(view, at);
       const names = this.element(view, size.next);
       at = names.next;
       const [width] = this.numbers(size);
       const letters = this.text(names);
-      if (!(width > 0) || letters.length % width !== 0)
+      if (!Number.isInteger(width) || width <= 0 || letters.length % width !== 0)
         throw new Error(`field names of ${width} letters in ${letters.length}`);
       const fields = Array.from(
         { length: letters.length / width },
         (_, i) => letters.slice(i * width, (i + 1) * width).split("\0")[0],
       );
+      expectChildren(fields.length);
       const records = Array.from({ length: count }, () => Object.fromEntries(fields.map((field) => [field, child()])));
       return { name, value: { kind: "struct", shape, records } };
     }
@@ -151,10 +174,7 @@ class Reader {
     if (kind === 4) {
       const letters = [...this.text(data)];
       if (letters.length !== count) throw new Error(`${letters.length} letters for dimensions ${shape.join(" x ")}`);
-      const rows = Array.from({ length: shape[0] }, (_, row) =>
-        letters.filter((__, i) => i % shape[0] === row).join(""),
-      );
-      return { name, value: { kind: "text", shape, rows } };
+      return { name, value: { kind: "text", shape, rows: rowsOf(letters, shape[0]) } };
     }
     const numbers = this.numbers(data);
     if (numbers.length !== count) throw new Error(`${numbers.length} numbers for dimensions ${shape.join(" x ")}`);
@@ -179,7 +199,7 @@ export function parseMat(bytes: Uint8Array, file: string): Map<string, MatValue>
   const mark = String.fromCharCode(bytes[126], bytes[127]);
   if (mark !== "IM" && mark !== "MI") return fail("not a Level 5 MAT-file (no endian mark at byte 126)");
   const reader = new Reader(mark === "IM");
-  let last = "";
+  let [last, room] = ["", MAX_INFLATED];
   for (let at = 128; at < view.byteLength;) {
     try {
       let element = reader.element(view, at);
@@ -187,8 +207,9 @@ export function parseMat(bytes: Uint8Array, file: string): Map<string, MatValue>
       if (element.type === COMPRESSED) {
         const inflated = inflateSync(
           new Uint8Array(element.bytes.buffer, element.bytes.byteOffset, element.bytes.byteLength),
-          { maxOutputLength: MAX_INFLATED },
+          { maxOutputLength: Math.max(1, room) },
         );
+        room -= inflated.length;
         element = reader.element(new DataView(inflated.buffer, inflated.byteOffset, inflated.byteLength), 0);
       }
       if (element.type !== MATRIX) throw new Error(`an element of type ${element.type} where an array belongs`);

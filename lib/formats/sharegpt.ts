@@ -5,6 +5,7 @@ import { IMAGE_MARKER } from "../processor/conversation";
 import { specialTokenIn } from "../processor/special-tokens";
 import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
 import { readJsonRecords } from "./json-records";
+import { shownValue } from "../util/json-text";
 import type { BadRow, OnBadRow } from "../util/lines";
 import { occurrences } from "../util/text";
 
@@ -44,7 +45,7 @@ function parseTurns(turns: unknown, field: string): Partial<Record<Role, string>
     if (whose === null)
       return fail(
         field,
-        `has a turn of role ${JSON.stringify(name) ?? "nothing"}; ${Object.keys(ROLES).join(", ")} expected`,
+        `has a turn of role ${name === undefined ? "nothing" : shownValue(name)}; ${Object.keys(ROLES).join(", ")} expected`,
       );
     if (found[whose] !== undefined) {
       const n = (turns as Record<string, unknown>[]).filter((t) => ROLES[String(t?.role ?? t?.from)] === whose).length;

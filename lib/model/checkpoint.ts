@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { isForGpu, type Params } from "../engine/tensorflow";
 import { readJson, readJsonObject, writeText } from "../util/files";
 import { gib, roomInMemory } from "../util/room";
+import { shownValue } from "../util/json-text";
 import { configToJson, parseConfig, type ModelConfig } from "./config";
 import { replaceDirectory } from "./directory";
 import { generationConfigToJson, parseGenerationConfig, type GenerationConfig } from "./generation-config";
@@ -49,7 +50,7 @@ function readHeaders(dir: string): SafetensorsHeader[] {
   const headers = files.map((file) => {
     if (typeof file !== "string" || path.basename(file) !== file || file === ".." || !file.endsWith(".safetensors")) {
       throw new Error(
-        `${index}: weight_map names ${JSON.stringify(file)}; expected a .safetensors file in the same folder`,
+        `${index}: weight_map names ${shownValue(file)}; expected a .safetensors file in the same folder`,
       );
     }
     if (!fs.existsSync(path.join(dir, file))) throw new Error(`${index}: the shard ${file} is missing`);

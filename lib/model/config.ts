@@ -3,6 +3,7 @@
  * Read: the published flat layout and the nested one of newer transformers (`text_config`, `rope_parameters`).
  * Written: the published flat layout, which every version of transformers reads.
  */
+import { shownValue } from "../util/json-text";
 
 /** The decoder. */
 export interface TextConfig {
@@ -64,6 +65,11 @@ type Json = Record<string, unknown>;
 /** Epsilon of every norm in the vision tower; fixed in the reference. */
 export const VISION_NORM_EPS = 1e-6;
 
+/** Widths, counts of tokens and positions; published models stay far below. */
+const LARGEST = 2 ** 24;
+const MOST_LAYERS = 1024;
+const isSize = (x: number): boolean => Number.isInteger(x) && x > 0 && x <= LARGEST;
+
 /** Typed access to a JSON object; each error names the file and the field. */
 function reader(file: string, prefix: string, json: Json) {
   const fail = (field: string, problem: string): never => {
@@ -78,19 +84,22 @@ function reader(file: string, prefix: string, json: Json) {
   ): number => {
     const value = names.map((name) => json[name]).find((x) => x !== undefined && x !== null) ?? fallback;
     if (value === undefined) return fail(field, "is missing");
-    if (typeof value !== "number" || !ok(value)) return fail(field, `is ${JSON.stringify(value)}; expected ${what}`);
+    if (typeof value !== "number" || !ok(value)) return fail(field, `is ${shownValue(value)}; expected ${what}`);
     return value;
   };
   return {
     fail,
     positiveInteger: (field: string, fallback?: number, ...aliases: string[]) =>
-      number(field, [field, ...aliases], fallback, (x) => Number.isInteger(x) && x > 0, "a positive integer"),
+      number(field, [field, ...aliases], fallback, isSize, `a positive integer up to ${LARGEST}`),
+    /** How many layers, heads and the like there are: a list of each is made. */
+    few: (field: string, fallback?: number) =>
+      number(field, [field], fallback, (x) => isSize(x) && x <= MOST_LAYERS, `an integer from 1 to ${MOST_LAYERS}`),
     /** True or false; null where the field is absent. */
     flag: (field: string): boolean | null => {
       const value = json[field] ?? null;
       return value === null || typeof value === "boolean"
         ? value
-        : fail(field, `is ${JSON.stringify(value)}; expected true or false`);
+        : fail(field, `is ${shownValue(value)}; expected true or false`);
     },
     tokenId: (field: string, fallback?: number) =>
       number(field, [field], fallback, (x) => Number.isInteger(x) && x >= 0, "a token id (an integer >= 0)"),
@@ -119,12 +128,9 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
     );
   const headDim = hiddenSize / numAttentionHeads;
   if (json.head_dim !== undefined && json.head_dim !== null && json.head_dim !== headDim)
-    read.fail(
-      "head_dim",
-      `is ${JSON.stringify(json.head_dim)}; expected hidden_size / num_attention_heads = ${headDim}`,
-    );
+    read.fail("head_dim", `is ${shownValue(json.head_dim)}; expected hidden_size / num_attention_heads = ${headDim}`);
   if (json.hidden_act !== undefined && json.hidden_act !== "silu")
-    read.fail("hidden_act", `is ${JSON.stringify(json.hidden_act)}; only "silu" is supported`);
+    read.fail("hidden_act", `is ${shownValue(json.hidden_act)}; only "silu" is supported`);
   if (json.use_sliding_window === true) read.fail("use_sliding_window", "is true; sliding windows are not supported");
   const field = ["rope_parameters", "rope_scaling"].find((name) => read.record(name)) ?? "rope_scaling";
   const rope = read.record(field) ?? root.rope_scaling ?? {};
@@ -132,11 +138,11 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
   const ropeJson = rope as Json;
   const type = ropeJson.rope_type ?? ropeJson.type ?? "default";
   if (type !== "default" && type !== "mrope")
-    ropeRead.fail("rope_type", `is ${JSON.stringify(type)}; only "default" and "mrope" are supported`);
+    ropeRead.fail("rope_type", `is ${shownValue(type)}; only "default" and "mrope" are supported`);
   const section = ropeJson.mrope_section ?? [16, 24, 24];
   const isSection =
     Array.isArray(section) && section.length === 3 && section.every((n) => Number.isInteger(n) && n >= 0);
-  if (!isSection) ropeRead.fail("mrope_section", `is ${JSON.stringify(section)}; expected three integers`);
+  if (!isSection) ropeRead.fail("mrope_section", `is ${shownValue(section)}; expected three integers`);
   const mropeSection = section as [number, number, number];
   if (mropeSection[0] + mropeSection[1] + mropeSection[2] !== headDim / 2)
     ropeRead.fail(
@@ -147,7 +153,7 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
     vocabSize: read.positiveInteger("vocab_size"),
     hiddenSize,
     intermediateSize: read.positiveInteger("intermediate_size"),
-    numHiddenLayers: read.positiveInteger("num_hidden_layers"),
+    numHiddenLayers: read.few("num_hidden_layers"),
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
@@ -161,7 +167,7 @@ function parseText(file: string, json: Json, prefix: string, root: Json): TextCo
 
 function parseVision(file: string, json: Json): VisionConfig {
   const read = reader(file, "vision_config.", json);
-  const depth = read.positiveInteger("depth", 32);
+  const depth = read.few("depth", 32);
   const hiddenSize = read.positiveInteger("hidden_size", 3584);
   const numHeads = read.positiveInteger("num_heads", 16);
   if (hiddenSize % (4 * numHeads) !== 0)
@@ -170,10 +176,10 @@ function parseVision(file: string, json: Json): VisionConfig {
       `(${hiddenSize}) is not a multiple of 4 * num_heads (${4 * numHeads}): rotary positions need it`,
     );
   if (json.hidden_act !== undefined && json.hidden_act !== "silu")
-    read.fail("hidden_act", `is ${JSON.stringify(json.hidden_act)}; only "silu" is supported`);
+    read.fail("hidden_act", `is ${shownValue(json.hidden_act)}; only "silu" is supported`);
   const blocks = json.fullatt_block_indexes ?? [7, 15, 23, 31];
   if (!Array.isArray(blocks) || !blocks.every((n) => Number.isInteger(n) && n >= 0))
-    read.fail("fullatt_block_indexes", `is ${JSON.stringify(blocks)}; expected a list of block numbers`);
+    read.fail("fullatt_block_indexes", `is ${shownValue(blocks)}; expected a list of block numbers`);
   const patchSize = read.positiveInteger("patch_size", 14);
   const spatialMergeSize = read.positiveInteger("spatial_merge_size", 2);
   const windowSize = read.positiveInteger("window_size", 112);
@@ -212,7 +218,7 @@ function specialTokens(file: string, root: Json, nested: Json | null): Partial<M
   const end = valueOf("eos_token_id") ?? [];
   const ends = [end].flat() as unknown[];
   if (!ends.every((id) => Number.isInteger(id) && (id as number) >= 0))
-    throw new Error(`${file}: eos_token_id is ${JSON.stringify(end)}; expected a token id or a list of them`);
+    throw new Error(`${file}: eos_token_id is ${shownValue(end)}; expected a token id or a list of them`);
   if (ends.length > 0) found.eosTokenId = ends[0] as number;
   if (Array.isArray(end) && ends.length > 0) found.eosTokenIds = ends as number[];
   return found;
@@ -239,7 +245,7 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
     throw new Error(`${file}: expected a JSON object`);
   const root = json as Json;
   if (root.model_type !== "qwen2_5_vl")
-    throw new Error(`${file}: model_type is ${JSON.stringify(root.model_type)}; only "qwen2_5_vl" is supported`);
+    throw new Error(`${file}: model_type is ${shownValue(root.model_type)}; only "qwen2_5_vl" is supported`);
   const read = reader(file, "", root);
   const nested = read.record("text_config");
   const visionJson = read.record("vision_config");

@@ -1,4 +1,5 @@
 /** `generation_config.json` in camelCase, and back. */
+import { shownValue } from "../util/json-text";
 
 /** How a checkpoint asks to be sampled; what is absent is left to the caller. */
 export interface GenerationConfig {
@@ -27,7 +28,7 @@ export function parseGenerationConfig(json: unknown, file = "generation_config.j
   const take = (field: string, ok: (x: unknown) => boolean, what: string, set: (x: never) => void): void => {
     const value = source[field];
     if (value === undefined || value === null) return;
-    if (!ok(value)) throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected ${what}`);
+    if (!ok(value)) throw new Error(`${file}: ${field} is ${shownValue(value)}; expected ${what}`);
     set(value as never);
   };
   const number = (low: number, high: number) => (x: unknown) => typeof x === "number" && x >= low && x <= high;

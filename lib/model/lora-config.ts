@@ -1,4 +1,5 @@
 /** `adapter_config.json` of PEFT's LoRA in camelCase, and back. */
+import { shownValue } from "../util/json-text";
 
 /** A low-rank adapter (Hu et al. 2021): `W + scaling · B · A` with A [rank, in] and B [out, rank]. */
 export interface LoraConfig {
@@ -74,7 +75,7 @@ export function parseLoraConfig(json: unknown, file = "adapter_config.json"): Lo
     throw new Error(`${file}: expected a JSON object`);
   const source = json as Record<string, unknown>;
   const fail = (field: string, expected: string): never => {
-    throw new Error(`${file}: ${field} is ${JSON.stringify(source[field])}; ${expected}`);
+    throw new Error(`${file}: ${field} is ${shownValue(source[field])}; ${expected}`);
   };
   if (source.peft_type !== "LORA") fail("peft_type", 'only "LORA" is supported');
   if ((source.bias ?? "none") !== "none") fail("bias", 'only "none" is supported');

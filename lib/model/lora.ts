@@ -4,7 +4,9 @@
  * `<module>.lora_scaling` and, where something is dropped in training, `<module>.lora_dropout`. `project` (project.ts)
  * adds them wherever the layer is used; `{ ...params, ...adapter }` is a model with its adapter.
  */
+import { shownValue } from "../util/json-text";
 import { foldIn, random } from "../util/random";
+import { patternProblem } from "../util/safe-pattern";
 import { widened } from "../engine/resident";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
@@ -58,21 +60,41 @@ export const SPELLINGS: readonly Spelling[] = [
 ];
 
 /** Whether PEFT's `target_modules` or `exclude_modules` name a module, under one spelling or under any of several. */
-function named(by: readonly string[] | string, spellings: readonly string[], field: string): boolean {
+function named(by: readonly string[] | string, spellings: readonly string[]): boolean {
   if (typeof by !== "string")
     return by.some((name) => spellings.some((spelling) => spelling === name || spelling.endsWith(`.${name}`)));
-  try {
-    const whole = new RegExp(`^(?:${by})$`);
-    return spellings.some((spelling) => whole.test(spelling));
-  } catch {
-    throw new Error(`LoRA: ${field} is ${JSON.stringify(by)}; it is no regular expression that JavaScript knows`);
+  const whole = new RegExp(wholeName(by));
+  return spellings.some((spelling) => whole.test(spelling));
+}
+
+const wholeName = (pattern: string): string => `^(?:${pattern})$`;
+const nameEnding = (pattern: string): string => `^(?:.*\\.)?(?:${pattern})$`;
+
+const isAllLinear = (targets: LoraConfig["targetModules"]): boolean =>
+  typeof targets === "string" && targets.toLowerCase() === "all-linear";
+
+/** @throws Error naming field and pattern where one is no regular expression, or takes for ever on these names */
+function checkPatterns(
+  { targetModules, excludeModules, rankPattern, alphaPattern }: LoraConfig,
+  names: readonly string[],
+): void {
+  const texts = names.flatMap((name) => SPELLINGS.map((spelling) => spelling(name)));
+  const patterns: [string, string, string][] = [
+    ...(isAllLinear(targetModules) ? [] : [["target_modules", targetModules] as const]),
+    ["exclude_modules", excludeModules] as const,
+  ].flatMap(([field, value]) => (typeof value === "string" ? [[field, value, wholeName(value)]] : []));
+  for (const [field, table] of Object.entries({ rank_pattern: rankPattern, alpha_pattern: alphaPattern }))
+    patterns.push(...Object.keys(table).map((key): [string, string, string] => [field, key, nameEnding(key)]));
+  for (const [field, written, pattern] of patterns) {
+    const problem = patternProblem(pattern, texts);
+    if (problem !== null) throw new Error(`LoRA: ${field} has ${shownValue(written)}, which ${problem}`);
   }
 }
 
 /** The value of a `rank_pattern` or `alpha_pattern` for a module (PEFT's `get_pattern_key`). */
 function patterned(pattern: Record<string, number>, spellings: readonly string[], fallback: number): number {
   const key = Object.keys(pattern).find((ending) =>
-    spellings.some((spelling) => new RegExp(`^(?:.*\\.)?(?:${ending})$`).test(spelling)),
+    spellings.some((spelling) => new RegExp(nameEnding(ending)).test(spelling)),
   );
   return key === undefined ? fallback : pattern[key];
 }
@@ -97,10 +119,9 @@ function candidates(config: ModelConfig, shapes: Record<string, number[]>): Cand
 /** The modules that a configuration names. @param spell all spellings of a module that count */
 function chosen({ names, isLinear }: Candidates, lora: LoraConfig, spell: (name: string) => string[]): string[] {
   return names.filter((name) => {
-    if (lora.excludeModules !== null && named(lora.excludeModules, spell(name), "exclude_modules")) return false;
-    if (typeof lora.targetModules === "string" && lora.targetModules.toLowerCase() === "all-linear")
-      return name !== "lm_head" && isLinear(name);
-    return named(lora.targetModules, spell(name), "target_modules");
+    if (lora.excludeModules !== null && named(lora.excludeModules, spell(name))) return false;
+    if (isAllLinear(lora.targetModules)) return name !== "lm_head" && isLinear(name);
+    return named(lora.targetModules, spell(name));
   });
 }
 
@@ -126,11 +147,12 @@ function chosenUnspelled(all: Candidates, lora: LoraConfig): string[] {
 export function loraModules(config: ModelConfig, lora: LoraConfig, spelling?: Spelling): Record<string, LoraModule> {
   const shapes = paramShapes(config);
   const all = candidates(config, shapes);
+  checkPatterns(lora, all.names);
   const found = spelling ? chosen(all, lora, (name) => [spelling(name)]) : chosenUnspelled(all, lora);
   const shown = spelling ?? currentName;
   if (found.length === 0)
     throw new Error(
-      `LoRA: target_modules ${JSON.stringify(lora.targetModules)} name no layer of this model; its layers are called like ${shown("model.layers.0.self_attn.q_proj")}`,
+      `LoRA: target_modules ${shownValue(lora.targetModules)} name no layer of this model; its layers are called like ${shown("model.layers.0.self_attn.q_proj")}`,
     );
   return Object.fromEntries(
     found.map((name): [string, LoraModule] => {

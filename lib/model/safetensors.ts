@@ -7,7 +7,10 @@ import { canCompile } from "../engine/native";
 import { narrowed, tensorFromStored, widened } from "../engine/resident";
 import { isNative, tf, type Params, type Tensor } from "../engine/tensorflow";
 import { replaceFile, writeAll } from "../util/durable";
+import { fileReason } from "../util/file-errors";
 import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
+import { parseJsonText, shownValue } from "../util/json-text";
+import { openRegular } from "../util/regular-file";
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half";
 
 /** Storage types read here; int32 tensors are stored as I32. */
@@ -42,16 +45,16 @@ function parseEntry(file: string, name: string, value: unknown, dataStart: numbe
     data_offsets: offsets,
   } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
   if (typeof dtype !== "string" || !Object.prototype.hasOwnProperty.call(BYTES, dtype))
-    return fail(`has dtype ${JSON.stringify(dtype)}; F32, F16, BF16 and I32 are supported`);
+    return fail(`has dtype ${shownValue(dtype)}; F32, F16, BF16 and I32 are supported`);
   if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0))
-    return fail(`has shape ${JSON.stringify(shape)}`);
+    return fail(`has shape ${shownValue(shape)}; expected a list of integers of at least 0`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((n) => Number.isSafeInteger(n) && n >= 0))
-    return fail(`has data_offsets ${JSON.stringify(offsets)}`);
+    return fail(`has data_offsets ${shownValue(offsets)}; expected two integers of at least 0`);
   const [begin, end] = offsets as [number, number];
   const bytes = (shape as number[]).reduce((a, b) => a * b, 1) * BYTES[dtype as StoredType];
   if (end - begin !== bytes)
     return fail(
-      `of shape [${shape.join(", ")}] and dtype ${dtype} needs ${bytes} bytes; its offsets span ${end - begin}`,
+      `of shape ${shownValue(shape)} and dtype ${dtype} needs ${bytes} bytes; its offsets span ${end - begin}`,
     );
   if (dataStart + end > fileSize)
     return fail(`ends at byte ${dataStart + end}, the file has ${fileSize}: it is truncated`);
@@ -79,13 +82,31 @@ function checkCoverage(file: string, entries: Record<string, TensorEntry>, dataS
   if (end < fileSize) throw uncovered(fileSize, "the end of the file");
 }
 
+/** Opens a file of tensors. @throws Error naming the file, and why it can't be read */
+function openTensors(file: string): number {
+  try {
+    return openRegular(file);
+  } catch (error) {
+    throw new Error(`${file}: cannot be read: ${fileReason(error)}`);
+  }
+}
+
+/** The header's `__metadata__`: text by name. @throws Error naming the file */
+function parseMetadata(file: string, value: unknown): Record<string, string> {
+  if (value === undefined || value === null) return {};
+  const isText = (x: unknown): boolean => typeof x === "string";
+  if (typeof value !== "object" || Array.isArray(value) || !Object.values(value).every(isText))
+    throw new Error(`${file}: __metadata__ is ${shownValue(value)}; expected texts by name`);
+  return value as Record<string, string>;
+}
+
 /**
  * Reads and checks a header.
  * @throws Error naming file and tensor: truncated file, header larger than the file, unknown dtype, overlapping
  * offsets, bytes of no tensor, a Git LFS pointer in the file's place
  */
 export function readHeader(file: string): SafetensorsHeader {
-  const fd = fs.openSync(file, "r");
+  const fd = openTensors(file);
   try {
     const size = fs.fstatSync(fd).size;
     const prefix = Buffer.alloc(64);
@@ -101,18 +122,20 @@ export function readHeader(file: string): SafetensorsHeader {
     fs.readSync(fd, text, 0, length, 8);
     let json: Record<string, unknown>;
     try {
-      json = JSON.parse(text.toString("utf8")) as Record<string, unknown>;
+      json = parseJsonText(text.toString("utf8")) as Record<string, unknown>;
     } catch (error) {
       throw new Error(`${file}: the header is no JSON (${(error as Error).message})`);
     }
     if (typeof json !== "object" || json === null || Array.isArray(json))
       throw new Error(`${file}: the header is no JSON object`);
-    const entries: Record<string, TensorEntry> = {};
-    for (const [name, value] of Object.entries(json)) {
-      if (name !== "__metadata__") entries[name] = parseEntry(file, name, value, 8 + length, size);
-    }
+    // by fromEntries: a tensor may be called __proto__, which an assignment would lose
+    const entries = Object.fromEntries(
+      Object.entries(json)
+        .filter(([name]) => name !== "__metadata__")
+        .map(([name, value]) => [name, parseEntry(file, name, value, 8 + length, size)]),
+    );
     checkCoverage(file, entries, 8 + length, size);
-    return { file, entries, metadata: (json.__metadata__ ?? {}) as Record<string, string> };
+    return { file, entries, metadata: parseMetadata(file, json.__metadata__) };
   } finally {
     fs.closeSync(fd);
   }
@@ -148,14 +171,14 @@ function readBytes(
   name: string,
   staging?: Staging,
 ): { entry: TensorEntry; buffer: ArrayBuffer; length: number } {
-  const entry = header.entries[name];
+  const entry = Object.hasOwn(header.entries, name) ? header.entries[name] : undefined;
   if (!entry) throw new Error(`${header.file}: no tensor ${name}`);
   const length = entry.end - entry.begin;
   let buffer = staging?.buffer;
   if (!buffer || buffer.byteLength < length) buffer = new ArrayBuffer(length);
   if (staging) staging.buffer = buffer;
   const bytes = new Uint8Array(buffer, 0, length);
-  const fd = fs.openSync(header.file, "r");
+  const fd = openTensors(header.file);
   try {
     for (let done = 0; done < length;) {
       const count = fs.readSync(fd, bytes, done, Math.min(length - done, 1 << 30), entry.begin + done);

@@ -2,6 +2,7 @@
 import { Template } from "@huggingface/jinja";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { readJsonObject, readTextFile } from "../util/files";
 
 /** One part of a message, rendered in the order of the parts. */
 export type ContentPart = { type: "image"; image: string } | { type: "text"; text: string };
@@ -63,11 +64,11 @@ function templateOf(field: unknown, file: string): string | null {
  */
 export function loadChatTemplate(dir: string): ChatTemplate {
   const jinja = path.join(dir, "chat_template.jinja");
-  if (fs.existsSync(jinja)) return chatTemplate(fs.readFileSync(jinja, "utf8"));
+  if (fs.existsSync(jinja)) return chatTemplate(readTextFile(jinja));
   for (const name of ["chat_template.json", "tokenizer_config.json"]) {
     const file = path.join(dir, name);
     if (!fs.existsSync(file)) continue;
-    const json = JSON.parse(fs.readFileSync(file, "utf8")) as { chat_template?: unknown };
+    const json = readJsonObject(file);
     const source = templateOf(json.chat_template, file);
     if (source !== null) return chatTemplate(source);
   }

@@ -3,7 +3,7 @@
  * compressed, rows upwards or downwards, under the headers from BITMAPINFOHEADER (40 bytes) to BITMAPV5HEADER (124).
  * Colours and alpha as Pillow reads them: the fourth byte is alpha only where the header has a mask for it.
  */
-import type { Pixels } from "./image-pixels";
+import { MOST_PIXELS, type Pixels } from "./image-pixels";
 
 /** Whether bytes, or a file's first bytes, are those of a BMP, whatever the file's name. */
 export const isBmp = (bytes: Uint8Array): boolean => bytes.length >= 2 && bytes[0] === 0x42 && bytes[1] === 0x4d;
@@ -14,8 +14,6 @@ export const BMP_HEADER_BYTES = 26;
 const HEADERS = [40, 52, 56, 108, 124];
 const UNCOMPRESSED = 0;
 const BITFIELDS = 3;
-/** As many pixels as sharp takes. */
-const MOST_PIXELS = 0x3fff ** 2;
 
 interface Header {
   width: number;

@@ -2,26 +2,20 @@
  * Image files to pixels, by sharp where libvips decodes as Pillow does and by this project's code where it does not.
  * Everything that reads an image goes through here, so that what is stored, shown and sent is what the model sees.
  */
-import { open, readFile } from "node:fs/promises";
-import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp";
+import sharp, { type Metadata, type OutputInfo, type Sharp, type SharpOptions } from "sharp";
 import { fileReason } from "../util/file-errors";
 import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
+import { readRegular, readStart } from "../util/regular-file";
 import { BMP_HEADER_BYTES, bmpSize, decodeBmp, isBmp } from "./image-bmp";
-import type { Pixels } from "./image-pixels";
+import { MOST_PIXELS, type Pixels } from "./image-pixels";
+
+sharp.cache(false); // libvips keeps what it read by the file's name, also where another file has that name by now
 
 /** Bytes at the start of a file that say what it is. */
 const START = Math.max(64, BMP_HEADER_BYTES);
 
-async function startOf(source: string | Uint8Array): Promise<Uint8Array> {
-  if (typeof source !== "string") return source.subarray(0, START);
-  const file = await open(source, "r");
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(START), 0, START, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
+const startOf = (source: string | Uint8Array): Uint8Array =>
+  typeof source === "string" ? readStart(source, START) : source.subarray(0, START);
 
 /** Runs `read` with errors that name the image. */
 async function named<T>(source: string | Uint8Array, read: () => Promise<T>): Promise<T> {
@@ -59,13 +53,16 @@ function clippedGrey(bytes: Buffer): Uint8Array {
   return rgb;
 }
 
+/** What is damaged is refused, and what is too large. */
+const STRICT: SharpOptions = { failOn: "error", limitInputPixels: MOST_PIXELS };
+
 type Raw = { data: Buffer; info: OutputInfo };
 const rawOf = (image: Sharp, depth: "uchar" | "ushort" = "uchar"): Promise<Raw> =>
   image.raw({ depth }).toBuffer({ resolveWithObject: true });
 
 async function decodeBySharp(bytes: Uint8Array): Promise<Pixels> {
-  const upright = (): Sharp => sharp(bytes, { ignoreIcc: true, failOn: "error" }).autoOrient();
-  const { space, channels, depth } = await sharp(bytes, { failOn: "error" }).metadata();
+  const upright = (): Sharp => sharp(bytes, { ...STRICT, ignoreIcc: true }).autoOrient();
+  const { space, channels, depth } = await sharp(bytes, STRICT).metadata();
   if (space === "cmyk") {
     if (channels !== 4 || depth !== "uchar")
       throw new Error(`${channels} channels of ${depth} in CMYK; 4 of 8 bits are supported`);
@@ -89,11 +86,11 @@ async function decodeBySharp(bytes: Uint8Array): Promise<Pixels> {
  * too); BMP, also under another name. Of 16 bits a channel the upper 8 count, but 16-bit grey without alpha is clipped:
  * values above 255 are white. That loses the picture, and it is what transformers' `load_image` gives the reference;
  * scale such images to 8 bits beforehand.
- * @throws Error naming the file when it is missing, no image, or truncated
+ * @throws Error naming the file when it is missing, no image, truncated, or larger than `MOST_PIXELS`
  */
 export function decodeImage(source: string | Uint8Array): Promise<Pixels> {
   return named(source, async () => {
-    const bytes = typeof source === "string" ? await readFile(source) : source;
+    const bytes = typeof source === "string" ? readRegular(source) : source;
     if (isLfsPointer(bytes)) throw new Error(LFS_POINTER);
     return isBmp(bytes) ? decodeBmp(bytes) : decodeBySharp(bytes);
   });
@@ -120,13 +117,13 @@ export interface ImageHeader extends UprightSize {
 /** Reads an image's header; no pixel is decoded. @throws Error naming the file when it is missing or no image */
 export function readImageHeader(source: string | Uint8Array): Promise<ImageHeader> {
   return named(source, async () => {
-    const start = await startOf(source);
+    const start = startOf(source);
     if (isLfsPointer(start)) throw new Error(LFS_POINTER);
     if (isBmp(start)) {
       const { width, height } = bmpSize(start);
       return { width, height, turned: false, format: "bmp", hasAlpha: false, special: false };
     }
-    const { autoOrient, orientation, format, hasAlpha, space } = await sharp(source, { failOn: "error" }).metadata();
+    const { autoOrient, orientation, format, hasAlpha, space } = await sharp(source, STRICT).metadata();
     return {
       ...autoOrient,
       turned: (orientation ?? 1) > 1,

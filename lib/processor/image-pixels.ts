@@ -1,6 +1,9 @@
 /** Decoded pixels, and what becomes of their transparency. */
 import type { RgbImage } from "./resize";
 
+/** Most pixels of an image, counted before one is decoded. As Pillow: more is taken for a decompression bomb. */
+export const MOST_PIXELS = 178_956_970;
+
 /** Pixels as they come from a file, 8 bits each, upright. */
 export interface Pixels {
   width: number;

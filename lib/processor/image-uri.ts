@@ -1,5 +1,5 @@
 /** Images as data URIs: how they travel in a request. */
-import { readFileSync } from "node:fs";
+import { readRegular } from "../util/regular-file";
 import { readImageHeader, uprightImage } from "./image-decode";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ export async function imageDataUri(file: string, maxPixels = Infinity): Promise<
   const pixels = width * height;
   const common = format in TYPES && pixels <= maxPixels && !turned && !special;
   const upright = await uprightImage(file); // the whole image decodes
-  if (common && !hasAlpha) return uriOf(TYPES[format], readFileSync(file));
+  if (common && !hasAlpha) return uriOf(TYPES[format], readRegular(file));
   const opaque = upright.flatten({ background: "#ffffff" });
   if (common) return uriOf("image/png", await opaque.png().toBuffer());
   const factor = Math.min(1, Math.sqrt(maxPixels / pixels));

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { readJsonObject } from "../util/files";
+import { shownValue } from "../util/json-text";
 
 /** How an image becomes patches. */
 export interface PreprocessorConfig {
@@ -33,23 +34,23 @@ export function parsePreprocessorConfig(json: unknown, file = "preprocessor_conf
   const integer = (field: string, ...candidates: unknown[]): number => {
     const value = candidates.find((x) => x !== undefined && x !== null);
     if (!Number.isInteger(value) || (value as number) <= 0)
-      throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected a positive integer`);
+      throw new Error(`${file}: ${field} is ${shownValue(value)}; expected a positive integer`);
     return value as number;
   };
   const triple = (field: string, fallback: [number, number, number]): [number, number, number] => {
     const value = source[field] ?? fallback;
     if (!Array.isArray(value) || value.length !== 3 || !value.every((x) => typeof x === "number" && Number.isFinite(x)))
-      throw new Error(`${file}: ${field} is ${JSON.stringify(value)}; expected three numbers`);
+      throw new Error(`${file}: ${field} is ${shownValue(value)}; expected three numbers`);
     return value as [number, number, number];
   };
   for (const field of ["do_resize", "do_rescale", "do_normalize", "do_convert_rgb"]) {
     if (source[field] === false) throw new Error(`${file}: ${field} is false; only true is supported`);
   }
   if (source.resample !== undefined && source.resample !== 3)
-    throw new Error(`${file}: resample is ${JSON.stringify(source.resample)}; only 3 (bicubic) is supported`);
+    throw new Error(`${file}: resample is ${shownValue(source.resample)}; only 3 (bicubic) is supported`);
   const rescaleFactor = source.rescale_factor ?? 1 / 255;
   if (typeof rescaleFactor !== "number" || !(rescaleFactor > 0))
-    throw new Error(`${file}: rescale_factor is ${JSON.stringify(rescaleFactor)}; expected a positive number`);
+    throw new Error(`${file}: rescale_factor is ${shownValue(rescaleFactor)}; expected a positive number`);
   const config: PreprocessorConfig = {
     minPixels: integer("min_pixels", source.min_pixels, size.shortest_edge, size.min_pixels, 56 * 56),
     maxPixels: integer("max_pixels", source.max_pixels, size.longest_edge, size.max_pixels, 28 * 28 * 1280),

@@ -1,7 +1,8 @@
 /** Chat messages with images to tokens and patches, by the files of one checkpoint directory. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import * as path from "node:path";
 import type { Grid } from "../model/vision-plan";
+import { readTextFile } from "../util/files";
 import { loadChatTemplate, type ChatTemplate, type Message } from "./chat-template";
 import { readImage, type ImageOptions, type ProcessedImage, type RgbImage } from "./image-processor";
 import { loadPreprocessorConfig, type PreprocessorConfig } from "./preprocessor-config";
@@ -149,7 +150,7 @@ export function processorFiles(dir: string): Record<string, string> {
   return Object.fromEntries(
     PROCESSOR_FILES.filter((name) => existsSync(path.join(dir, name))).map((name) => [
       name,
-      readFileSync(path.join(dir, name), "utf8"),
+      readTextFile(path.join(dir, name)),
     ]),
   );
 }

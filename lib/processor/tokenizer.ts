@@ -2,6 +2,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import * as path from "node:path";
 import { readJsonObject } from "../util/files";
+import { shownValue } from "../util/json-text";
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -27,21 +28,67 @@ interface AddedToken {
   special: boolean;
 }
 
+/** Token ids are places in lists. */
+const LARGEST_ID = 2 ** 24;
+
+const isId = (x: unknown): x is number => Number.isInteger(x) && (x as number) >= 0 && (x as number) < LARGEST_ID;
+const isText = (x: unknown): x is string => typeof x === "string";
+
+/** The vocabulary and the added tokens of a `tokenizer.json`. @throws Error naming file and field */
+function checkedTokens(
+  json: Record<string, unknown>,
+  file: string,
+): { vocab: Record<string, number>; added: AddedToken[] } {
+  const fail = (field: string, value: unknown, expected: string): never => {
+    throw new Error(`${file}: ${field} is ${shownValue(value)}; expected ${expected}`);
+  };
+  const model = json.model as { type?: unknown; vocab?: unknown; merges?: unknown } | null | undefined;
+  if (model?.type !== "BPE" || typeof model.vocab !== "object" || model.vocab === null)
+    return fail("model.type", model?.type, "a BPE vocabulary");
+  const badToken = Object.entries(model.vocab).find(([, id]) => !isId(id));
+  if (badToken) return fail(`model.vocab[${shownValue(badToken[0])}]`, badToken[1], "a token id");
+  const isMerge = (x: unknown): boolean => isText(x) || (Array.isArray(x) && x.length === 2 && x.every(isText));
+  if (!Array.isArray(model.merges)) return fail("model.merges", model.merges, "a list");
+  const badMerge = model.merges.findIndex((merge) => !isMerge(merge));
+  if (badMerge >= 0) return fail(`model.merges[${badMerge}]`, model.merges[badMerge], "a pair of tokens");
+  const added = json.added_tokens ?? [];
+  if (!Array.isArray(added)) return fail("added_tokens", added, "a list");
+  const isAdded = (x: { id?: unknown; content?: unknown } | null): boolean => isId(x?.id) && isText(x?.content);
+  const badAdded = added.findIndex((token) => !isAdded(token as object | null));
+  if (badAdded >= 0) return fail(`added_tokens[${badAdded}]`, added[badAdded], "an id and its content");
+  return { vocab: model.vocab as Record<string, number>, added: added as AddedToken[] };
+}
+
+/** Text that every tokenizer has to take apart and put together again. */
+const PROBE = "A fox's 2 ears: \u00e9\n";
+
+/** The library's tokenizer. @throws Error naming the file, where the library can't use it */
+function openTokenizer(json: Record<string, unknown>, config: Record<string, unknown>, file: string) {
+  try {
+    const tokenizer = new HuggingFaceTokenizer(json, config);
+    const { ids } = tokenizer.encode(PROBE, { add_special_tokens: false });
+    if (ids.length > 0) tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    return tokenizer;
+  } catch (error) {
+    throw new Error(
+      `${file}: it can't be used as a tokenizer (${(error as Error).message.split("\n")[0].slice(0, 200)}); fetch or save it anew`,
+      { cause: error },
+    );
+  }
+}
+
 /** Wraps the content of `tokenizer.json` and `tokenizer_config.json`. @param file named in errors */
 export function createTokenizer(
   json: Record<string, unknown>,
   config: Record<string, unknown>,
   file = "tokenizer.json",
 ): Tokenizer {
-  const model = json.model as { type?: string; vocab?: Record<string, number> } | undefined;
-  if (model?.type !== "BPE" || typeof model.vocab !== "object")
-    throw new Error(`${file}: model.type is ${JSON.stringify(model?.type)}; expected a BPE vocabulary`);
-  const tokenizer = new HuggingFaceTokenizer(json, config);
-  const added = (json.added_tokens ?? []) as AddedToken[];
-  const ids = [...Object.values(model.vocab), ...added.map((token) => token.id)];
+  const { vocab, added } = checkedTokens(json, file);
+  const tokenizer = openTokenizer(json, config, file);
+  const ids = [...Object.values(vocab), ...added.map((token) => token.id)];
   const tokenId = (token: string): number => {
     const id = tokenizer.token_to_id(token);
-    if (id === undefined) throw new Error(`${file}: no token ${JSON.stringify(token)} in the vocabulary`);
+    if (id === undefined) throw new Error(`${file}: no token ${shownValue(token)} in the vocabulary`);
     return id;
   };
   const named = (field: string): number | null => {

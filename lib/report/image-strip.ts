@@ -2,6 +2,7 @@
 import sharp from "sharp";
 import { reasonOf, uprightImage } from "../processor/image-decode";
 import { escapeHtml } from "../util/escape-html";
+import { visibleText } from "../util/visible-text";
 
 export interface ImageStripOptions {
   /** One per image, drawn below it. */
@@ -40,7 +41,7 @@ export async function imageStrip(images: (Buffer | string)[], options: ImageStri
   if (images.length === 0) throw new Error("imageStrip: no images");
   const { captions = [], size = 128, columns = 8 } = options;
   const perRow = Math.min(columns, images.length);
-  const wrapped = images.map((_, i) => wrapCaption(captions[i] ?? "", size));
+  const wrapped = images.map((_, i) => wrapCaption(visibleText(captions[i] ?? ""), size)); // XML has no control characters
   const captionHeight = captions.length > 0 ? Math.max(...wrapped.map((lines) => lines.length)) * LINE + 4 : 0;
   const [cellWidth, cellHeight] = [size + GAP, size + captionHeight + GAP];
   const width = perRow * cellWidth + GAP;

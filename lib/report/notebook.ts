@@ -1,17 +1,20 @@
 /** What cells show: figures, images, tables and text. Outside a notebook the text form is printed. */
 import { currentKernel, type MimeBundle } from "./kernel";
 import { escapeHtml } from "../util/escape-html";
+import { visibleText } from "../util/visible-text";
 import { imageHtml, imageStrip, type ImageStripOptions } from "./image-strip";
 import { tableCells, type TableLike, type TableOptions } from "./table-cells";
 
 /**
- * Shows a bundle; its `text/plain` is what appears where nothing richer can.
+ * Shows a bundle; its `text/plain` is what appears where nothing richer can, control characters in it shown as
+ * `\u001b`.
  * @param metadata by MIME type: `{ "image/png": { alt } }` is what nbconvert says of a picture
  */
 export function show(bundle: MimeBundle & { "text/plain": string }, metadata?: Record<string, unknown>): void {
   const kernel = currentKernel();
-  if (kernel) kernel.display(bundle, { metadata });
-  else console.log(bundle["text/plain"]);
+  const text = visibleText(bundle["text/plain"]);
+  if (kernel) kernel.display({ ...bundle, "text/plain": text }, { metadata });
+  else console.log(text);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Progress that updates in place: a display in a notebook, a line on stderr elsewhere. */
+import { visibleText } from "../util/visible-text";
 import { currentKernel } from "./kernel";
 import { liveHtml, type LivePoint, type StepMetrics } from "./live-curves";
 
@@ -92,7 +93,8 @@ export function progress(label: string, total: number): Progress {
 
   const draw = (last: boolean): void => {
     drawn = Date.now();
-    write(progressText(label, done, total, (drawn - begun) / 1000, note), last, points);
+    const text = progressText(label, done, total, (drawn - begun) / 1000, note);
+    write(visibleText(text), last, points);
   };
 
   draw(false);

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { foldIn, random } from "../util/random";
+import { warn } from "../util/say";
 import { createChatClient, type Failure } from "./chat-client";
 import type { ChatAnswer, ParsedReply } from "./chat-reply";
 import { hashOf, type RequestCache } from "./request-cache";
@@ -109,7 +110,7 @@ export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
     concurrency = 4,
     cache,
     onRetry,
-    onWarning = (message) => void process.stderr.write(`${message}\n`),
+    onWarning = warn,
     sleep = waitMs,
   } = options;
   const client = createChatClient({ baseUrl, apiKey, timeoutMs });

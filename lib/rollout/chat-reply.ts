@@ -1,4 +1,5 @@
 /** What a server of the OpenAI protocol replied: answers, or its own error, which may come with status 200 too. */
+import { parseJsonText, shownValue } from "../util/json-text";
 
 /** One answer. */
 export interface ChatAnswer {
@@ -100,7 +101,7 @@ export function errorIn(received: unknown): ServerError | null {
   if (textIn(error) !== undefined) return new ServerError(error as string, statusOf(body.code, body.type));
   if (isObject(error) && Object.keys(error).length > 0) {
     const raw = isObject(error.metadata) ? textIn(error.metadata.raw) : undefined; // a router's: what the provider said
-    const message = textIn(error.message) ?? JSON.stringify(error);
+    const message = textIn(error.message) ?? shownValue(error, 500);
     return new ServerError(
       raw === undefined ? message : `${message}: ${raw}`,
       statusOf(error.code, error.type),
@@ -148,7 +149,7 @@ function withThoughts(text: string, thoughts: string): { text: string; thoughtsP
 function problemOf(reason: string | null, refusal: string | undefined): string {
   if (refusal !== undefined) return `the model refused: ${refusal}`;
   if (reason === "content_filter") return 'the server\'s filter withheld the answer (finish_reason "content_filter")';
-  return `the answer is empty (finish_reason ${JSON.stringify(reason)})`;
+  return `the answer is empty (finish_reason ${shownValue(reason)})`;
 }
 
 /** The answer of one choice, or the error that broke it off. @throws MalformedAnswer saying what is wrong */
@@ -181,7 +182,7 @@ export function parseReply(received: unknown): ParsedReply {
   let body = received;
   if (typeof received === "string" && /^\s*[{[]/.test(received))
     try {
-      body = JSON.parse(received); // JSON under another content type
+      body = parseJsonText(received); // JSON under another content type
     } catch {
       throw new MalformedAnswer("the body is cut-off JSON, or none");
     }

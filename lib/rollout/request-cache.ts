@@ -2,8 +2,10 @@
  * Answers on disk, one file a request under the SHA-256 of the request: what was paid for once is not asked for again.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { parseJsonText } from "../util/json-text";
+import { readRegular } from "../util/regular-file";
 
 const FORMAT = 1;
 
@@ -45,7 +47,7 @@ export function requestCache(folder: string): RequestCache {
       const file = fileOf(key);
       if (!existsSync(file)) return null;
       try {
-        const stored = JSON.parse(readFileSync(file, "utf8")) as {
+        const stored = parseJsonText(readRegular(file).toString("utf8")) as {
           format?: unknown;
           key?: unknown;
           value?: unknown;

@@ -1,5 +1,6 @@
 /** Settings declared once: type, default, check and help of each come from one place. */
 
+import { shortened, shownValue } from "./json-text";
 import { nameSimilarity } from "./spelling";
 
 /** One setting. */
@@ -93,7 +94,7 @@ function meantName(name: string, all: readonly { name: string }[]): string | und
  */
 export function parseAssignment(declarations: Declarations, assignment: string): { name: string; value: unknown } {
   const at = assignment.indexOf("=");
-  if (at < 1) throw new Error(`setting ${JSON.stringify(assignment)}: expected name=value`);
+  if (at < 1) throw new Error(`setting ${shownValue(assignment)}: expected name=value`);
   const [name, given] = [assignment.slice(0, at).trim(), assignment.slice(at + 1).trim()];
   const all = listed(declarations);
   const found = all.find((one) => one.name === name);
@@ -104,10 +105,10 @@ export function parseAssignment(declarations: Declarations, assignment: string):
     const known = (near.length > 0 ? near : all).map((one) => one.name).join(", ");
     const meant = isGroup ? undefined : meantName(name, all);
     const question = meant === undefined ? "known here" : `did you mean ${meant}? Known here`;
-    throw new Error(`unknown setting ${JSON.stringify(name)}; ${question}: ${known} (docs/settings.md)`);
+    throw new Error(`unknown setting ${shownValue(name)}; ${question}: ${known} (docs/settings.md)`);
   }
   const value = found.declared.parse(given);
-  if (value === null) throw new Error(`setting ${name}=${given}: expected ${found.declared.allowed}`);
+  if (value === null) throw new Error(`setting ${name}=${shortened(given)}: expected ${found.declared.allowed}`);
   return { name, value };
 }
 

@@ -1,9 +1,10 @@
 /** Small files: written whole or not at all, and JSON Lines. */
-import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { makeFolder, replaceFile, writeAll } from "./durable";
 import { fileReason } from "./file-errors";
 import { isLfsPointer, LFS_POINTER } from "./git-lfs";
+import { parseJsonText } from "./json-text";
+import { readRegular } from "./regular-file";
 
 /**
  * Writes text under a temporary name, then renames; a power cut leaves the old text or the new. Folders are made.
@@ -15,9 +16,9 @@ export function writeText(file: string, text: string): void {
 }
 
 /** A file's text. @throws Error naming the file, and why it cannot be read */
-function readTextFile(file: string): string {
+export function readTextFile(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readRegular(file).toString("utf8");
   } catch (error) {
     throw new Error(`${file}: cannot be read: ${fileReason(error)}`);
   }
@@ -28,7 +29,7 @@ export function readJson(file: string): unknown {
   const text = readTextFile(file);
   if (isLfsPointer(text)) throw new Error(`${file}: ${LFS_POINTER}`);
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new Error(`${file}: no valid JSON (${(error as Error).message})`);
   }
@@ -54,7 +55,7 @@ export function readJsonl<T>(file: string): T[] {
     .flatMap((line, i) => {
       if (line.trim() === "") return [];
       try {
-        return [JSON.parse(line) as T];
+        return [parseJsonText(line) as T];
       } catch (error) {
         throw new Error(`${file}: line ${i + 1} is not JSON (${(error as Error).message})`);
       }

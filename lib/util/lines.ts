@@ -1,6 +1,7 @@
 /** The lines of a UTF-8 file with their numbers, each decoded on its own: one bad line spoils no other. */
-import { readFileSync } from "node:fs";
 import { fileReason } from "./file-errors";
+import { parseJsonText } from "./json-text";
+import { readRegular } from "./regular-file";
 
 /** A line, trimmed; null where its bytes are not UTF-8. Lines count from 1. */
 export interface NumberedLine {
@@ -41,7 +42,7 @@ export function numberedLines(bytes: Uint8Array): NumberedLine[] {
 /** A file's bytes. @throws Error naming the file */
 export function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file);
+    return readRegular(file);
   } catch (error) {
     throw new Error(`${file}: cannot be read: ${fileReason(error)}`);
   }
@@ -86,12 +87,12 @@ function withoutPythonNumbers(text: string): string {
  */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJsonText(text);
   } catch (error) {
     const mended = withoutPythonNumbers(text);
     if (mended === text) throw error;
     try {
-      return JSON.parse(mended) as unknown;
+      return parseJsonText(mended);
     } catch {
       throw error; // where something else is wrong too, what the reader of the file sees
     }

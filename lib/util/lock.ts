@@ -7,6 +7,7 @@ import { linkSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "nod
 import { hostname } from "node:os";
 import * as path from "node:path";
 import { makeFolder } from "./durable";
+import { warn } from "./say";
 
 /** Who holds a lock, as it stands in the lock file. */
 export interface LockOwner {
@@ -173,7 +174,7 @@ const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer
  * @throws Error where another holds it, or this process already: by process, host and start, with what to do
  */
 export function acquireLock(target: string, options: LockOptions = {}): Lock {
-  const { onTakeOver = (message) => void process.stderr.write(`${message}\n`) } = options;
+  const { onTakeOver = warn } = options;
   const file = lockFile(target);
   const own: LockOwner = {
     pid: process.pid,

@@ -10,7 +10,7 @@ import { TINY_TEMPLATE } from "../../lib/processor/conversation";
 import { CLIP_MEAN, CLIP_STD, type PreprocessorConfig } from "../../lib/processor/preprocessor-config";
 import { createProcessor, type Processor } from "../../lib/processor/processor";
 import { createTokenizer } from "../../lib/processor/tokenizer";
-import { trainTokenizer } from "../../lib/processor/tokenizer-files";
+import { trainTokenizer, type TokenizerFiles } from "../../lib/processor/tokenizer-files";
 import { loadSettings } from "../../lib/experiment/settings";
 import type { RlSettings, SftSettings } from "../../lib/train/settings";
 import type { Workbench } from "../../lib/train/workbench";
@@ -35,13 +35,13 @@ const sentences = [
   "Which animal is this? Think first.",
 ];
 
+/** The files of a tokenizer that was trained on a few sentences. */
+export const toyTokenizerFiles = (): TokenizerFiles =>
+  trainTokenizer([...sentences, ...sentences], { vocabSize: 330, minFrequency: 2, chatTemplate: TINY_TEMPLATE });
+
 /** A processor whose tokenizer was trained on a few sentences. */
 export function toyProcessor(): Processor {
-  const files = trainTokenizer([...sentences, ...sentences], {
-    vocabSize: 330,
-    minFrequency: 2,
-    chatTemplate: TINY_TEMPLATE,
-  });
+  const files = toyTokenizerFiles();
   const tokenizer = createTokenizer(
     JSON.parse(files["tokenizer.json"]) as Record<string, unknown>,
     JSON.parse(files["tokenizer_config.json"]) as Record<string, unknown>,

@@ -1,11 +1,12 @@
 /** What of an image set is on disk: missing and unreadable images, counts against the published ones, duplicates. */
 import { createHash } from "node:crypto";
 import { decodeImage, readImageHeader, reasonOf } from "../../processor/image-decode";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isPublishedName, isSetName, type SetName } from "../../formats/set-names";
 import { factsOf, SETS, whereToGet, type PublishedFacts } from "./catalog";
 import type { BadRow, OnBadRow } from "../../util/lines";
 import { forEachAtOnce } from "../../util/parallel";
+import { readRegular } from "../../util/regular-file";
 import { readAnySet } from "./open";
 import { resolveImage } from "./paths";
 import { linkReleased } from "./questions";
@@ -129,7 +130,9 @@ function findDuplicates(
   const bySize = new Map<number, number[]>();
   files.forEach((file, i) => {
     if (file === null) return;
-    const { size } = statSync(file);
+    const found = statSync(file);
+    if (!found.isFile()) return; // a pipe or a device: told among the unreadable ones
+    const { size } = found;
     bySize.set(size, [...(bySize.get(size) ?? []), i]);
   });
   const groups: number[][] = [];
@@ -137,7 +140,7 @@ function findDuplicates(
     if (same.length < 2) continue;
     const byHash = new Map<string, number[]>();
     for (const i of same) {
-      const hash = createHash("sha256").update(readFileSync(files[i]!)).digest("hex");
+      const hash = createHash("sha256").update(readRegular(files[i]!)).digest("hex");
       byHash.set(hash, [...(byHash.get(hash) ?? []), i]);
     }
     groups.push(...[...byHash.values()].filter((group) => group.length > 1));
