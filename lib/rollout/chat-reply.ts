@@ -81,7 +81,8 @@ function statusOf(code: unknown, type: unknown): number | undefined {
 function validationError(detail: readonly unknown[]): ServerError | null {
   const [first] = detail;
   if (!isObject(first) || textIn(first.msg) === undefined) return null;
-  const field = Array.isArray(first.loc) ? String(first.loc.at(-1)) : undefined;
+  const last = Array.isArray(first.loc) ? (first.loc as unknown[]).at(-1) : undefined;
+  const field = typeof last === "string" || typeof last === "number" ? String(last) : undefined; // a name or a place
   return new ServerError(
     `${field === undefined ? "" : `${field}: `}${first.msg as string}`,
     422,

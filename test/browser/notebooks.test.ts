@@ -58,14 +58,14 @@ const VIEWER = '[aria-label="Rollouts of one group"]';
 
 /** The viewer's controls, by mouse and by keyboard: the colour of tokens, and which rollouts are shown. */
 async function expectControls(page: Page): Promise<void> {
-  const viewer = page.locator(VIEWER);
+  const viewer = page.locator(VIEWER).last(); // the one scored under both images
   const colours = (): Promise<string[]> => backgroundColours(viewer.locator(".t"));
   const shown = (kind: string): Promise<number> => viewer.locator(`.r${kind}:visible`).count();
   const byKl = await colours();
   await viewer.locator("label", { hasText: "log-prob" }).click();
   const byLogProb = await colours();
   expect(byLogProb).not.toEqual(byKl);
-  expect(await viewer.locator(".says:visible").allTextContents()).toEqual(["orange: unlikely under the anchor"]);
+  expect(await viewer.locator(".says:visible").allTextContents()).toEqual(["orange: unlikely"]);
 
   const all = await viewer.locator(".r").count();
   const counts = [];

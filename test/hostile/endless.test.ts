@@ -36,7 +36,7 @@ describe("an endpoint whose answer never ends", () => {
       () => "an answer",
       (error: unknown) => client.failureOf(error).message,
     );
-    expect(failure).toMatch(/longer than 64 MiB; is the base URL right\?/);
+    expect(failure).toMatch(/larger than 64 MiB \(is the base URL right\?\)/);
     expect(sent).toBeLessThan(2 ** 28);
   });
 });
