@@ -1,5 +1,5 @@
 /** What a server of the OpenAI protocol replied: answers, or its own error, which may come with status 200 too. */
-import { parseJsonText, shownValue } from "../util/json-text";
+import { parseJsonText, shortened, shownValue } from "../util/json-text";
 
 /** One answer. */
 export interface ChatAnswer {
@@ -32,6 +32,9 @@ export interface ParsedReply {
 /** A body that makes no sense. */
 export class MalformedAnswer extends Error {}
 
+/** Longest message of a server that is passed on, characters. */
+const LONGEST_MESSAGE = 1000;
+
 /** The server's own error, in its own words. */
 export class ServerError extends Error {
   /**
@@ -46,7 +49,7 @@ export class ServerError extends Error {
     readonly code?: string,
     readonly param?: string,
   ) {
-    super(message);
+    super(shortened(message, LONGEST_MESSAGE));
   }
 }
 
