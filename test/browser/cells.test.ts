@@ -47,6 +47,38 @@ describe.skipIf(findChromium() === null)("cells in JupyterLab", { timeout: LIMIT
   const stepsDone = async (page: Page, i: number): Promise<number> =>
     Number(new RegExp(`(\\d+)/${STEPS} `).exec(await outputText(page, i))?.[1] ?? 0);
 
+  it("has controls that answer: a button, and a question about an image that streams its answer", () =>
+    withCells(
+      "controls",
+      [
+        'import { button, column, html, showWidget } from "./lib";\n' +
+          'const [press, said] = [button("Press"), html("")];\n' +
+          "let times = 0;\npress.onClick(() => said.set(`pressed ${++times} times`));\n" +
+          'showWidget(column(press, said), { "text/plain": "a button" });',
+        'import { loadSettings, openExperiment, showAsk } from "./lib";\n' +
+          'const form = await showAsk(await openExperiment(loadSettings()), { method: "base-cot" });',
+      ],
+      async (page) => {
+        await runCell(page, 0);
+        await waitForNumber(page, 0);
+        const press = codeCells(page).nth(0).locator("button", { hasText: "Press" });
+        await press.click();
+        await codeCells(page).nth(0).getByText("pressed 1 times").waitFor();
+        await press.focus();
+        await page.keyboard.press("Enter");
+        await codeCells(page).nth(0).getByText("pressed 2 times").waitFor();
+
+        await runCell(page, 1);
+        await waitForNumber(page, 1);
+        const form = codeCells(page).nth(1);
+        const ask = form.locator("button", { hasText: /^Ask$/ });
+        const before = await outputText(page, 1);
+        await ask.click();
+        await expect.poll(() => outputText(page, 1), { timeout: 60_000 }).not.toBe(before);
+        await expect.poll(() => outputText(page, 1), { timeout: 60_000 }).toMatch(/<think>[^]*<answer>/);
+      },
+    ));
+
   it("stops a training at once, keeps what it declared, and goes on from its checkpoint", () =>
     withCells("stop", TRAINING, async (page) => {
       await runCell(page, 0);
