@@ -69,6 +69,7 @@ describe.skipIf(!isNative)("runSweep", () => {
       "manifest.json",
       "models",
       "predictions",
+      "rollouts",
       "settings.json",
       "split.json",
       "tensorboard",
