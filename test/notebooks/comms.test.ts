@@ -73,7 +73,9 @@ describe("with a page", { timeout: 240_000 }, () => {
     ]);
     expect(printed(clicked)).toBe("clicked\n");
     expect(of(clicked, "comm_msg")[0]).toMatchObject({
-      content: { data: { method: "update", state: { value: `<div style="line-height:1.4">done</div>` }, buffer_paths: [] } },
+      content: {
+        data: { method: "update", state: { value: `<div style="line-height:1.4">done</div>` }, buffer_paths: [] },
+      },
       metadata: { version: "2.1.0" },
     });
     expect(printed(picked)).toBe("picked b\n");
