@@ -1,12 +1,11 @@
 /**
- * Bad input in earnest:
- * `node --import tsx tools/torture/fuzz.ts [--count 10000] [--only KIND] [--seed 1] [--out FILE]`.
+ * Bad input in earnest: `npm run torture -- fuzz [--count 10000] [--only KIND] [--seed 1]`.
  *
  * Each kind of input (test/fuzz/targets.ts) is read in a process of its own. An answer is a load, or an error that
  * names file or field; a process that dies, an input that takes over 10 s, and memory beyond twice that of good inputs
  * are failures. What hung or took memory is given to a fresh process once more before it counts: other work on the
- * machine is no fault of the input. Failing inputs are saved in test/fuzz/corpus, which `npm test` reads. Writes a
- * report as JSON; the exit code is 1 where anything failed.
+ * machine is no fault of the input. Failing inputs are saved in test/fuzz/corpus, which `npm test` reads. Figures go
+ * to docs/reliability.json; the exit code is 1 where anything failed.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
@@ -15,9 +14,9 @@ import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { inputAt } from "../../test/fuzz/inputs";
 import { TARGETS } from "../../test/fuzz/targets";
-import { writeText } from "../../lib/util/files";
 import { repositoryRoot } from "../../lib/util/root";
 import type { Word } from "./fuzz-worker";
+import { report as publish } from "./report";
 
 const LONGEST_MS = 10_000;
 /** Until good inputs are made and TensorFlow is loaded. */
@@ -138,7 +137,6 @@ async function main(): Promise<number> {
       count: { type: "string", default: "10000" },
       only: { type: "string", multiple: true },
       seed: { type: "string", default: "1" },
-      out: { type: "string", default: path.join(repositoryRoot(), "docs/fuzz.json") },
     },
   });
   const [count, seed] = [Number(values.count), Number(values.seed)];
@@ -158,7 +156,7 @@ async function main(): Promise<number> {
     );
     for (const { input, what, detail } of failures.slice(0, 5))
       process.stdout.write(`  ${input}: ${what}: ${detail}\n`);
-    writeText(values.out, `${JSON.stringify({ seed, count, kinds }, null, 1)}\n`);
+    publish("fuzz", { seed, count, kinds });
   }
   return Object.values(kinds).some(({ failures }) => failures.length > 0) ? 1 : 0;
 }
