@@ -70,7 +70,7 @@ function test(name) {
   const report = path.join(folder, "reports", name);
   const { status } = spawnSync(
     process.execPath,
-    ["node_modules/vitest/vitest.mjs", "run", "--maxWorkers", "1", ...ADDONS[name].tests],
+    ["node_modules/vitest/vitest.mjs", "run", "--maxWorkers", "1", "--testTimeout", "1800000", ...ADDONS[name].tests],
     {
       cwd: root,
       stdio: "inherit",
