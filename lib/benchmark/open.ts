@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type { OnBadRow } from "../util/lines";
 import { emojiBenchmark, ensureDrawings, loadEmojiFgvr } from "./emoji-fgvr";
 import { emojiKnowledge } from "./emoji-fgvr/knowledge";
+import type { Edition } from "./emoji-fgvr/paths";
 import { mixture } from "./mixture";
 import { openImageSet } from "./photographs";
 import { photographBenchmark, type PhotographOptions } from "./photographs/as-benchmark";
@@ -25,7 +26,8 @@ export async function openBenchmark(request: BenchmarkRequest): Promise<Benchmar
   const names = existsSync(name) ? [name] : name.split("+"); // a folder's name may hold a plus sign
   const parts: Benchmark[] = [];
   for (const part of names) {
-    if (part === "emoji-fgvr") parts.push(await openEmoji());
+    const drawn = DRAWN.get(part);
+    if (drawn) parts.push(await openDrawn(drawn));
     else parts.push(photographBenchmark(openImageSet(part, { setsFolder, onBadRow }), options));
   }
   const opened = mixture(parts);
@@ -33,8 +35,18 @@ export async function openBenchmark(request: BenchmarkRequest): Promise<Benchmar
   return opened;
 }
 
-async function openEmoji(): Promise<Benchmark> {
-  await ensureDrawings();
-  const data = loadEmojiFgvr();
+/** Benchmarks of drawings: one in which every test designer is new, and the study's, by domains. */
+const DRAWN: ReadonlyMap<string, { edition: Edition; only?: string }> = new Map([
+  ["emoji-fgvr", { edition: "emoji-fgvr" }],
+  ["emoji-study-dev", { edition: "emoji-study", only: "dev" }],
+  ["emoji-study-test", { edition: "emoji-study", only: "test" }],
+]);
+
+/** Whether a benchmark's name stands for drawings, which are equal squares. */
+export const isDrawn = (name: string): boolean => DRAWN.has(name);
+
+async function openDrawn(drawn: { edition: Edition; only?: string }): Promise<Benchmark> {
+  await ensureDrawings(drawn.edition);
+  const data = loadEmojiFgvr(drawn);
   return emojiBenchmark(data, await emojiKnowledge(data));
 }

@@ -39,11 +39,11 @@ export function emojiBenchmark(data: EmojiFgvr, knowledge: readonly Knowledge[])
     return cached.get(key)!;
   };
   return {
-    name: "emoji-fgvr",
-    title: "Emoji-FGVR",
+    name: data.name,
+    title: data.edition === "emoji-fgvr" ? "Emoji-FGVR" : "Emoji study",
     domains: data.domains,
-    fingerprint: hashTree(["data/emoji-fgvr"]),
-    splitSource: "data/emoji-fgvr/splits.json",
+    fingerprint: hashTree([`data/${data.edition}`]),
+    splitSource: `data/${data.edition}/splits.json`,
     subcategories: (only = {}) => data.subcategories(only),
     images,
     question: domainQuestion,

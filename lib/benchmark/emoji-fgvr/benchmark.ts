@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { drawingFile } from "./cache";
 import { readEmojiFgvr, type EmojiFgvrFiles } from "./load";
-import { dataFolder } from "./paths";
+import { dataFolder, type Edition } from "./paths";
 import { repositoryRoot } from "../../util/root";
 import type { Concept, DesignerRole, Domain, Drawing, Style, StyleInfo } from "./types";
 
@@ -15,10 +15,20 @@ export class EmojiFgvr {
   readonly byId: ReadonlyMap<string, Concept>;
   readonly domains: readonly Domain[];
   readonly styles: Readonly<Record<Style, StyleInfo>>;
+  readonly edition: Edition;
+  /** `emoji-fgvr`, `emoji-study-dev`, ... */
+  readonly name: string;
 
-  constructor(files: EmojiFgvrFiles) {
+  /** @param only the group of domains whose concepts are sub-categories; all without it */
+  constructor(files: EmojiFgvrFiles, { edition = "emoji-fgvr", only }: { edition?: Edition; only?: string } = {}) {
+    this.edition = edition;
     this.concepts = files.concepts;
-    this.domains = files.domains;
+    if (only !== undefined && !Object.hasOwn(files.groups, only))
+      throw new Error(
+        `${edition} has no group ${JSON.stringify(only)}: known are ${Object.keys(files.groups).join(", ")}`,
+      );
+    this.name = only === undefined ? edition : `${edition}-${only}`;
+    this.domains = only === undefined ? files.domains : files.groups[only];
     this.styles = files.styles;
     this.byId = new Map(files.concepts.map((c) => [c.id, c]));
   }
@@ -34,7 +44,10 @@ export class EmojiFgvr {
   subcategories(only: { domain?: Domain; split?: "seen" | "unseen" } = {}): Subcategory[] {
     return this.concepts.filter(
       (c): c is Subcategory =>
-        c.domain !== null && (only.domain ?? c.domain) === c.domain && (only.split ?? c.split) === c.split,
+        c.domain !== null &&
+        this.domains.includes(c.domain) &&
+        (only.domain ?? c.domain) === c.domain &&
+        (only.split ?? c.split) === c.split,
     );
   }
 
@@ -52,20 +65,23 @@ export class EmojiFgvr {
     return this.style(style).designer;
   }
 
-  /** What a style's drawings may be used for. */
-  roleOf(style: Style): DesignerRole {
+  /** What a style's drawings may be used for; null where each concept says it. */
+  roleOf(style: Style): DesignerRole | null {
     return this.style(style).role;
   }
 
   /** A concept's drawings that have the role; `ensureDrawings()` makes the files. */
   drawings(concept: Concept, role: DesignerRole): Drawing[] {
     return Object.keys(concept.drawings)
-      .filter((style) => this.roleOf(style) === role)
+      .filter((style) => concept.roles[style] === role)
       .map((style) => ({
         style,
         set: style,
         designer: this.designerOf(style),
-        path: path.relative(repositoryRoot(), drawingFile(style, concept.id)).split(path.sep).join("/"),
+        path: path
+          .relative(repositoryRoot(), drawingFile(style, concept.id, this.edition))
+          .split(path.sep)
+          .join("/"),
       }));
   }
 
@@ -81,7 +97,14 @@ export class EmojiFgvr {
   }
 }
 
-/** Reads the committed benchmark; `folder` is for tests. */
-export function loadEmojiFgvr(folder: string = dataFolder()): EmojiFgvr {
-  return new EmojiFgvr(readEmojiFgvr(folder));
+/**
+ * Reads a committed benchmark of drawings.
+ * @param from edition and group of domains, or a folder (for tests)
+ */
+export function loadEmojiFgvr(
+  from: string | { edition: Edition; only?: string } = { edition: "emoji-fgvr" },
+): EmojiFgvr {
+  return typeof from === "string"
+    ? new EmojiFgvr(readEmojiFgvr(from))
+    : new EmojiFgvr(readEmojiFgvr(dataFolder(from.edition)), from);
 }

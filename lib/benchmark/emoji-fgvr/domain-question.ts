@@ -8,6 +8,18 @@ const QUESTIONS: Readonly<Record<Domain, string>> = {
   vehicle: "What vehicle is this?",
   flag: "Which country has this flag?",
   clothing: "What clothing or accessory is this?",
+  face: "Which face is this?",
+  hand: "Which gesture or body part is this?",
+  person: "What is this person?",
+  plant: "What plant is this?",
+  sky: "What in the sky is this?",
+  place: "What place is this?",
+  leisure: "What sport, game or feast is this?",
+  sound: "What of music or sound is this?",
+  device: "What device is this?",
+  office: "What in an office is this?",
+  tool: "What tool or household item is this?",
+  sign: "What sign is this?",
 };
 
 /** The question asked of every image of a domain. */

@@ -8,12 +8,15 @@ import { ROLES, type Concept, type DesignerRole, type Domain, type Style, type S
 export const CONCEPT_ID = /^[0-9a-f]{1,6}(-[0-9a-f]{1,6})*$/;
 const NAME = /^[a-z]+( [a-z]+)*$/;
 const WORD = /^[a-z]+$/;
+const ROLE = new RegExp(`^(${ROLES.join("|")})$`);
 
 /** The two committed files as they are used. */
 export interface EmojiFgvrFiles {
   readonly concepts: readonly Concept[];
   readonly styles: Readonly<Record<Style, StyleInfo>>;
   readonly domains: readonly Domain[];
+  /** name -> some of the domains, which are asked about together; empty where all are */
+  readonly groups: Readonly<Record<string, readonly Domain[]>>;
   /** npm package -> the version that the files were built from */
   readonly packages: Readonly<Record<string, string>>;
 }
@@ -44,6 +47,16 @@ class Reader {
     return typeof value === "string" && pattern.test(value) ? value : this.fail(field, `text like ${String(pattern)}`);
   }
 
+  /** null where the field is missing */
+  optionalString(field: string, pattern: RegExp): string | null {
+    return this.fields[field] === undefined ? null : this.string(field, pattern);
+  }
+
+  /** An empty object where the field is missing. */
+  optionalRecord(field: string): [string, unknown][] {
+    return this.fields[field] === undefined ? [] : this.record(field);
+  }
+
   strings(field: string, pattern: RegExp): string[] {
     const value = this.fields[field];
     const good = Array.isArray(value) && value.every((item) => typeof item === "string" && pattern.test(item));
@@ -64,10 +77,10 @@ function readStyles(splits: Reader, file: string): Record<Style, StyleInfo> {
     if (!ICON_NAME.test(style)) splits.fail("styles", `style names like ${String(ICON_NAME)}`);
     const info = Reader.of(value, `${file}, styles.${style}`);
     const designer = info.string("designer", ICON_NAME);
-    const role = info.string("role", new RegExp(`^(${ROLES.join("|")})$`)) as DesignerRole;
-    if ((roles.get(designer) ?? role) !== role)
+    const role = info.optionalString("role", ROLE) as DesignerRole | null;
+    if (role !== null && (roles.get(designer) ?? role) !== role)
       info.fail("role", `"${roles.get(designer)}" as for ${designer}'s other styles`);
-    roles.set(designer, role);
+    if (role !== null) roles.set(designer, role);
     styles[style] = { package: info.string("package", ICON_NAME), designer, role };
   }
   return styles;
@@ -85,14 +98,23 @@ function readConcept(value: unknown, where: string, files: Omit<EmojiFgvrFiles, 
   if ((split === "pretraining") !== (domain === null))
     fields.fail("domain", `${domain === null ? "a domain" : "null"}: in splits.json ${id} is ${split}`);
   const drawings: Record<Style, string> = {};
+  const roles: Record<Style, DesignerRole> = {};
+  const own = new Map(fields.optionalRecord("roles"));
+  for (const style of own.keys())
+    if (!Object.hasOwn((value as Fields).drawings as Fields, style))
+      fields.fail("roles", `drawn styles (not "${style}")`);
   for (const [style, icon] of fields.record("drawings")) {
     if (typeof icon !== "string" || !ICON_NAME.test(icon))
       fields.fail("drawings", `icon names like ${String(ICON_NAME)}`);
     const info = Object.hasOwn(files.styles, style) ? files.styles[style] : null;
     if (!info) fields.fail("drawings", `styles of splits.json (not "${style}")`);
-    if (split === "pretraining" && info.role !== "pretraining")
+    const role = own.get(style) ?? info.role;
+    if (own.has(style) && (typeof role !== "string" || !ROLE.test(role)))
+      fields.fail("roles", `one of ${ROLES.join(", ")}`);
+    if (split === "pretraining" && role !== "pretraining")
       fields.fail("drawings", `pre-training styles only (not "${style}")`);
     drawings[style] = icon;
+    if (role !== null) roles[style] = role as DesignerRole;
   }
   return {
     id,
@@ -104,6 +126,7 @@ function readConcept(value: unknown, where: string, files: Omit<EmojiFgvrFiles, 
     visualWords: fields.strings("visual_words", WORD),
     hardNegatives: fields.strings("hard_negatives", CONCEPT_ID),
     drawings,
+    roles,
   };
 }
 
@@ -115,6 +138,14 @@ export function readEmojiFgvr(folder: string): EmojiFgvrFiles {
   const shared = {
     styles: readStyles(splits, splitsFile),
     domains: splits.strings("domains", WORD),
+    groups: Object.fromEntries(
+      splits
+        .optionalRecord("groups")
+        .map(([name]) => [
+          name,
+          Reader.of(Object.fromEntries(splits.optionalRecord("groups")), `${splitsFile}, groups`).strings(name, WORD),
+        ]),
+    ),
     packages: Object.fromEntries(splits.record("packages").map(([name, version]) => [name, String(version)])),
   };
   const sides = new Map<string, "seen" | "unseen">();

@@ -7,7 +7,7 @@ import type { MappedEmoji } from "./mapping";
 import type { DesignerRole, Domain, Style, StyleInfo } from "./types";
 
 /** Every style, with its package, designer and role. A designer has one role. */
-export const STYLES: Readonly<Record<Style, StyleInfo>> = {
+export const STYLES: Readonly<Record<Style, StyleInfo & { readonly role: DesignerRole }>> = {
   emojione: { package: "emojione", designer: "emojione", role: "pretraining" },
   "emojione-v1": { package: "emojione-v1", designer: "emojione", role: "pretraining" },
   fxemoji: { package: "fxemoji", designer: "fxemoji", role: "pretraining" },

@@ -1,12 +1,12 @@
 /** The records of Emoji-FGVR. */
 
-/** A super-category: `mammal`, `creature`, `food`, `vehicle`, `flag` or `clothing`. */
+/** A super-category: `mammal`, `food`, `flag`, ... */
 export type Domain = string;
 
 /** A style is one designer's way of drawing: nearly always one Iconify set (`twemoji`). */
 export type Style = string;
 
-/** What a designer's drawings may be used for; a designer has exactly one role. */
+/** What drawings may be used for. In `emoji-fgvr` a designer has exactly one role. */
 export type DesignerRole = "pretraining" | "fewshot" | "dev" | "test";
 
 export const ROLES: readonly DesignerRole[] = ["pretraining", "fewshot", "dev", "test"];
@@ -17,7 +17,8 @@ export interface StyleInfo {
   readonly package: string;
   /** the designer (family): versions of one designer's set share it */
   readonly designer: string;
-  readonly role: DesignerRole;
+  /** null: each concept says which of its drawings has which role (`Concept.roles`) */
+  readonly role: DesignerRole | null;
 }
 
 /** One emoji concept: a sub-category of the benchmark, or a concept that only pre-training sees. */
@@ -39,6 +40,8 @@ export interface Concept {
   readonly hardNegatives: readonly string[];
   /** style -> icon name in that style's package */
   readonly drawings: Readonly<Record<Style, string>>;
+  /** style -> what that drawing may be used for; a drawing without a role is used for nothing */
+  readonly roles: Readonly<Record<Style, DesignerRole>>;
 }
 
 /** One drawing as a rasterised file. */
