@@ -2,15 +2,10 @@
  * `pretrain`: trains the tiny base from nothing and writes it as a Hugging Face directory, with its log.
  * It stands for the web pre-training of Qwen2.5-VL; see `lib/cot/corpus.ts` for what it reads.
  */
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import {
-  NAMED_DRAWINGS,
-  namedDrawings,
-  namingConversations,
-  perceptionConversation,
-  textConversation,
-} from "../lib/cot/corpus";
+import { namedDrawings, namingConversations, perceptionConversation, textConversation } from "../lib/cot/corpus";
 import type { Conversation } from "../lib/processor/conversation";
 import type { Knowledge } from "../lib/benchmark/emoji-fgvr/knowledge";
 import { ensureDrawings, IMAGE_SIZE, loadEmojiFgvr, loadImage } from "../lib/benchmark/emoji-fgvr";
@@ -39,41 +34,21 @@ import { drawAugmentation } from "../lib/train/augment";
 import { rowBatch, type RowBatch, type TrainingRow } from "../lib/train/batch";
 import { loadImageBank } from "../lib/train/images";
 import { AUXILIARY_WEIGHT, createPretrainStep } from "../lib/train/pretrain";
+import { loadTrainingState, saveTrainingState, type Checkpointing } from "../lib/train/training-state";
+import { hashTree } from "../lib/util/hash";
 import type { PretrainOptions } from "./commands/pretrain";
 import { print } from "./output";
+import { RECIPES, type Recipe } from "./pretraining/recipes";
+import { readTeacher } from "./pretraining/teacher";
+import { visionPhase } from "./pretraining/vision-phase";
 
-/** Every number of the pre-training run. */
-const recipe = {
-  vocabSize: 3072,
-  /**
-   * Images a step; the first `named` of them come with a rationale and a direct answer, the others with questions on
-   * what is to be seen.
-   */
-  images: 80,
-  named: 32,
-  texts: 12,
-  namedDrawings: NAMED_DRAWINGS,
-  steps: 2200,
-  learningRate: 2e-3,
-  /** Weight of the concept head's loss. */
-  auxiliaryWeight: 0.2,
-  visionLearningRateScale: 0.5,
-  weightDecay: 0.05,
-  warmupSteps: 100,
-  maxGradNorm: 1,
-  augmentation: 1,
-  /** Benchmark sub-categories are drawn this many times as often as other concepts. */
-  evaluatedWeight: 2.5,
-  bf16: true,
-  /** Length of the padded rows, and scored places of their group (a multiple of `places`). */
-  longRow: { tokens: 120, places: 2304 },
-  shortRow: { tokens: 80, places: 1280 },
-};
+/** Where `tools/teacher` writes. */
+const TEACHER_FOLDER = "data/cache/teacher";
 
 const GRID: Grid = [1, 8, 8];
 
 /** Draws concepts by weight. */
-function sampler(knowledge: readonly Knowledge[]): (u: number) => Knowledge {
+function sampler(knowledge: readonly Knowledge[], recipe: Recipe): (u: number) => Knowledge {
   let total = 0;
   const cumulative = knowledge.map((k) => (total += k.evaluated ? recipe.evaluatedWeight : 1));
   return (u) => knowledge[cumulative.findIndex((c) => u * total < c)] ?? knowledge[knowledge.length - 1];
@@ -91,9 +66,23 @@ function* tokenizerCorpus(knowledge: readonly Knowledge[], seed: number): Genera
   for (const k of knowledge) yield `Options: ${k.name}, ${k.name}. ${k.words.join(" ")}`;
 }
 
-export async function run({ seed = 0, every, out, steps = recipe.steps }: PretrainOptions): Promise<number> {
-  await ensureDrawings();
-  const benchmark = loadEmojiFgvr();
+/** A checkpoint's identity: what the phase depends on. */
+const identityOf = (...facts: unknown[]): string =>
+  createHash("sha256")
+    .update(JSON.stringify([hashTree(["lib/train", "lib/model", "lib/cot"]), ...facts]))
+    .digest("hex");
+
+export async function run(options: PretrainOptions): Promise<number> {
+  const edition = options.benchmark;
+  const recipe = RECIPES[edition];
+  const {
+    seed = 0,
+    every,
+    steps = recipe.steps,
+    out = edition === "emoji-fgvr" ? "data/base" : "data/study-base",
+  } = options;
+  await ensureDrawings(edition);
+  const benchmark = loadEmojiFgvr({ edition });
   const knowledge = await emojiKnowledge(benchmark);
   const files = trainTokenizer(tokenizerCorpus(knowledge, seed), {
     vocabSize: recipe.vocabSize,
@@ -111,17 +100,18 @@ export async function run({ seed = 0, every, out, steps = recipe.steps }: Pretra
     rescaleFactor: 1 / 255,
   };
   const processor = createProcessor(tokenizer, chatTemplate(TINY_TEMPLATE), preprocessor);
-  const config = tinyConfig(tokenizer.vocabSize, tokenIds(tokenizer));
+  const tiny = tinyConfig(tokenizer.vocabSize, tokenIds(tokenizer));
+  const config = { ...tiny, vision: { ...tiny.vision, ...recipe.tower } };
   const bank = await loadImageBank(
     knowledge.flatMap((k) => k.drawings.map((d) => d.path)),
     IMAGE_SIZE,
     loadImage,
   );
   const conceptIndex = new Map(knowledge.map((k, i) => [k.id, i]));
-  const draw = sampler(knowledge);
+  const draw = sampler(knowledge, recipe);
   const isFlag = new Set(benchmark.concepts.filter((c) => c.kind === "flag").map((c) => c.id));
 
-  let params: Params = initParams(config, seed);
+  let params: Params = initParams(config, seed, { scheme: recipe.init });
   const size = Object.values(params).reduce((n, p) => n + p.size, 0);
   print(
     `vocabulary ${tokenizer.vocabSize}, ${(size / 1e6).toFixed(2)} M parameters, ${knowledge.length} concepts, ${bank.images.shape[0]} drawings`,
@@ -133,6 +123,36 @@ export async function run({ seed = 0, every, out, steps = recipe.steps }: Pretra
     "float32",
     foldIn(seed, "auxiliary"),
   );
+  const checkpoints = (phase: string, ...facts: unknown[]): Checkpointing => ({
+    folder: path.join("data/cache/pretraining", edition, phase),
+    everySteps: every,
+    identity: identityOf(edition, phase, recipe, steps, seed, hashTree([`data/${edition}`]), ...facts),
+  });
+  if (recipe.vision) {
+    const pixels = new Map<string, Uint8Array>();
+    for (const file of knowledge.flatMap((k) => k.drawings.map((d) => d.path)))
+      pixels.set(file, (await loadImage(file)).data);
+    const seen = visionPhase(
+      config,
+      preprocessor,
+      { recipe, vision: recipe.vision },
+      {
+        knowledge,
+        pixels: (file) => pixels.get(file)!,
+        size: IMAGE_SIZE,
+        teacher: readTeacher(TEACHER_FOLDER, IMAGE_SIZE),
+        isFlag,
+      },
+      { seed, checkpointing: checkpoints("vision") },
+    );
+    for (const [name, tensor] of Object.entries(seen.params)) {
+      if (name in params) {
+        params[name].dispose();
+        params[name] = tensor;
+      } else tensor.dispose();
+    }
+    print(`vision tower: ${seen.log.length} steps`);
+  }
   const optimizer = {
     ...adamWDefaults,
     beta2: 0.98,
@@ -174,8 +194,15 @@ export async function run({ seed = 0, every, out, steps = recipe.steps }: Pretra
     auxiliaryWeight: recipe.auxiliaryWeight,
     bf16: recipe.bf16,
   });
-  let state = adamWInit(params);
-  for (let i = 0; i < steps; i++) {
+  const checkpointing = checkpoints("language");
+  const saved = loadTrainingState<string>(checkpointing, params);
+  if (saved) disposeTree(params);
+  params = saved?.params ?? params;
+  let state = saved?.state ?? adamWInit(params);
+  log.push(...(saved?.log ?? []));
+  const secondsBefore = Number(saved?.log.at(-1)?.split(",")[1] ?? 0);
+  const seconds = (): number => secondsBefore + (Date.now() - started) / 1000;
+  for (let i = saved?.log.length ?? 0; i < steps; i++) {
     const r = random(foldIn(seed, "step", i));
     const drawn = Array.from({ length: recipe.images }, (_, n) => {
       const truth = draw(r.uniform());
@@ -234,19 +261,14 @@ export async function run({ seed = 0, every, out, steps = recipe.steps }: Pretra
       throw new Error(`pretrain: the loss is ${numbers[0]} at step ${i}; nothing was saved after the last checkpoint`);
     smooth = smooth ? smooth.map((s, n) => 0.95 * s + 0.05 * numbers[n]) : numbers;
     log.push(
-      [
-        i + 1,
-        ((Date.now() - started) / 1000).toFixed(1),
-        rate.toExponential(3),
-        ...numbers.slice(0, 4).map((x) => x.toFixed(4)),
-      ].join(","),
+      [i + 1, seconds().toFixed(1), rate.toExponential(3), ...numbers.slice(0, 4).map((x) => x.toFixed(4))].join(","),
     );
     if ((i + 1) % 25 === 0 || i === 0) {
       print(
-        `${i + 1}/${steps}  ${((Date.now() - started) / 1000).toFixed(0)} s  loss ${smooth[0].toFixed(3)}  rationale+text ${smooth[4].toFixed(3)}  short ${smooth[5].toFixed(3)}  concept head ${smooth[2].toFixed(3)}  grad ${numbers[3].toFixed(2)}  places ${batchPlaces}`,
+        `${i + 1}/${steps}  ${seconds().toFixed(0)} s  loss ${smooth[0].toFixed(3)}  rationale+text ${smooth[4].toFixed(3)}  short ${smooth[5].toFixed(3)}  concept head ${smooth[2].toFixed(3)}  grad ${numbers[3].toFixed(2)}  places ${batchPlaces}`,
       );
     }
-    if ((i + 1) % every === 0 && i + 1 < steps) save(path.join("data/cache/pretraining", `step-${i + 1}`));
+    saveTrainingState(checkpointing, { params, state, log: log.slice(1) }, { steps });
   }
   disposeTree(state);
   save(out);

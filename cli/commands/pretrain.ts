@@ -1,5 +1,5 @@
 /** `pretrain`: its options. */
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import type { OptionsOf } from "../definition";
 import * as shared from "../options";
 
@@ -10,9 +10,16 @@ export const command = () =>
     .addOption(shared.count("--steps <N>", "steps of training (default: the recipe's)"))
     .addOption(shared.seed())
     .addOption(
-      shared.count("--every <N>", "steps after which a copy is written to data/cache/pretraining").default(500),
+      shared
+        .count("--every <N>", "steps after which it is saved, in data/cache/pretraining; it goes on from there")
+        .default(500),
     )
-    .addOption(shared.out("directory of the model").default("data/base"));
+    .addOption(
+      new Option("--benchmark <name>", "world that the base is made for")
+        .choices(["emoji-fgvr", "emoji-study"] as const)
+        .default("emoji-fgvr" as const),
+    )
+    .addOption(shared.out("directory of the model (default: data/base, or data/study-base)"));
 
 export type PretrainOptions = OptionsOf<typeof command>;
 
