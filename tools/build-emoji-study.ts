@@ -192,15 +192,14 @@ async function main(): Promise<void> {
     const dealt = dealRoles(familiesOf(c), SHARES, foldIn(SEED, "roles", c.id));
     if (dealt) roles.set(c.id, dealt);
   }
-  const chosen = chooseSubcategories(all, (c) => roles.has(c.id));
-  const seen = chooseSeen(chosen);
-  const evaluated = new Set(chosen.map((c) => c.id));
+  const picked = chooseSubcategories(all, (c) => roles.has(c.id));
+  const evaluated = new Set(picked.map((c) => c.id));
   const rest = all.filter((c) => !evaluated.has(c.id));
   for (const c of rest)
     roles.set(c.id, Object.fromEntries(Object.keys(c.drawings).map((style) => [style, "pretraining" as const])));
 
   // a drawing of training that looks like a test drawing of any sub-category is used for nothing
-  const testKeys = chosen.flatMap((c) =>
+  const testKeys = picked.flatMap((c) =>
     Object.entries(roles.get(c.id)!).flatMap(([style, role]) => (role === "test" ? [imageKey(c.id, style)] : [])),
   );
   const removed: { test: string; other: string }[] = [];
@@ -213,6 +212,10 @@ async function main(): Promise<void> {
       delete roles.get(idOf(other))![styleOf(other)];
       removed.push({ test, other });
     }
+
+  // a sub-category that is left without a pre-training drawing is used for nothing
+  const chosen = picked.filter((c) => Object.values(roles.get(c.id)!).includes("pretraining"));
+  const seen = chooseSeen(chosen);
 
   const shares = (c: Candidate): Record<string, number> => {
     const styles = Object.entries(roles.get(c.id)!).flatMap(([style, role]) => (role === "test" ? [] : [style]));

@@ -75,10 +75,10 @@ const first: Recipe = {
 const study: Recipe = {
   ...first,
   vocabSize: 4096,
-  tower: { depth: 6, hiddenSize: 192, intermediateSize: 384, numHeads: 6, fullattBlockIndexes: [1, 3, 5] },
+  tower: { depth: 5, hiddenSize: 160, intermediateSize: 320, numHeads: 5, fullattBlockIndexes: [1, 3, 4] },
   init: "scaled",
   vision: {
-    steps: 6000,
+    steps: 4000,
     images: 128,
     icons: 48,
     weights: { concept: 1, words: 0.2, teacher: 4 },
