@@ -87,6 +87,7 @@ const study: Recipe = {
     warmupSteps: 200,
     augmentation: 1,
   },
+  steps: 1800,
   learningRate: 1.5e-3,
   visionLearningRateScale: 0.3,
   longRow: { tokens: 136, places: 3584 },
