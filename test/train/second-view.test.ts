@@ -72,6 +72,30 @@ describe("groupViews", () => {
   });
 });
 
+describe("by default", () => {
+  it("groups, seeds and batches are the triplet's alone, whatever the neighbours' numbers are", async () => {
+    const { bench, params } = await toyBench(["a", "b", "c"]);
+    const triplet = { ...prompt, positive: "b", negative: "c" };
+    const draw = (given: Partial<RlSettings>): Promise<Group[]> =>
+      sampleGroups(params, bench, [triplet], { settings: { ...toyRl, ...given }, intra: true, seed: 3, step: 2 });
+    const numbers = { gaussianNoiseStep: 9, noiseDecayMode: "none", noiseDecayCoef: 1, maskRatio: 0.1 } as const;
+    const [group] = await draw({});
+    expect(await draw(numbers)).toEqual([group]);
+    expect(await draw({ contrastImage: "masked" })).toEqual([group]); // the sampler never sees the contrast image
+    expect(Object.keys(group)).toEqual(["prompt", "augmentationSeeds", "rollouts", "advantages", "kept"]);
+    const seeds = [0, 1, 2].map((image) => foldIn(3, "augment", 0, image));
+    expect(group.augmentationSeeds).toEqual(seeds);
+    const made = groupRows([group], bench, { ...toyRl, ...numbers }, 1);
+    const [images, plain] = [
+      await made.images(),
+      bench.batch(["a", "b", "c"], { seeds, strength: toyRl.augmentation }),
+    ];
+    expect(images.pixelValues.dataSync()).toEqual(plain.pixelValues.dataSync());
+    disposeTree(images, plain, made.rows, made.negativeFeatureIndex, params);
+    bench.dispose();
+  });
+});
+
 describe.each(["squares", "photographs"] as const)("on %s", (kind) => {
   let bench: Workbench;
   let params: Params;
