@@ -40,17 +40,25 @@ const NO_RESULTS =
 const NO_RESULTS_YET =
   "Not evaluated yet: `npm run -s fine-r1 -- evaluate --model` with this folder, a set and a setting makes predictions, `table` what they come to.\n";
 
+/** What the inter-class terms contrasted with, where it is not the method's own. */
+const CONTRASTS: Record<CardFacts["settings"]["rl"]["contrastImage"], string> = {
+  hardest: "",
+  random: ", contrasted with an image of a random other sub-category",
+  masked: ", contrasted with the anchor with blackened patches",
+};
+
 const isRl = (method: string): boolean => methodFacts(method)?.stage === "rl";
 
 function whatMadeIt({ method, settings, images, steps }: CardFacts): string {
   const facts = methodFacts(method);
   const last = `${steps} steps`;
   if (!facts || facts.stage !== "rl") return `${facts?.made ?? method}, ${last}, on ${images}.`;
-  const { numGenerations, positiveGenerations } = settings.rl;
+  const { numGenerations, positiveGenerations, secondView, contrastImage } = settings.rl;
   const groups = facts.intra
-    ? `${numGenerations - positiveGenerations} rollouts from the anchor and ${positiveGenerations} from the positive in a group`
+    ? `${numGenerations - positiveGenerations} rollouts from the anchor and ${positiveGenerations} from the ${secondView === "noisy" ? "anchor with noise" : "positive"} in a group`
     : `${numGenerations} rollouts from the anchor in a group`;
-  return `Supervised fine-tuning on structured rationales, then ${facts.made}, ${last}, ${groups}, on ${images}.`;
+  const contrast = facts.inter ? CONTRASTS[contrastImage] : "";
+  return `Supervised fine-tuning on structured rationales, then ${facts.made}, ${last}, ${groups}${contrast}, on ${images}.`;
 }
 
 /** The card's text. */

@@ -33,7 +33,8 @@ import type { Experiment } from "./types";
 const likeName = (id: string, like: string): string => `${id} at the size of ${like}`;
 
 /**
- * Triplets of the images that the run trains on; negatives may be any seen sub-category's.
+ * Triplets of the images that the run trains on; negatives may be any seen sub-category's, a random one's with
+ * `rl.contrastImage=random`.
  * @param of only those whose anchor is of this sub-category
  * @throws Error where that one is not trained on
  */
@@ -43,7 +44,8 @@ export async function tripletsOf(experiment: Experiment, of?: Subcategory): Prom
   const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" })).filter(
     ({ file }) => file !== null,
   );
-  const triplets = drawTriplets(images, await experiment.neighbours(), foldIn(settings.seed, "triplets"));
+  const negatives = settings.rl.contrastImage === "random" ? "random" : "hardest";
+  const triplets = drawTriplets(images, await experiment.neighbours(), foldIn(settings.seed, "triplets"), negatives);
   if (of && !own.has(of.id))
     throw new Error(
       `${of.name} is ${of.split === "unseen" ? "unseen: nothing" : "not trained on in this run: nothing"} is learnt from its images, so it has no triplets`,
@@ -58,6 +60,10 @@ async function trainingPrompts(experiment: Experiment): Promise<{ prompts: RlPro
     if (benchmark.squares)
       throw new Error(
         `triplets=${settings.triplets}: ${benchmark.name} is of equal squares in one tensor; its triplets are its own`,
+      );
+    if (settings.rl.contrastImage === "random")
+      throw new Error(
+        `rl.contrastImage=random: the negatives of triplets=${settings.triplets} are the file's own; write another with \`triplets --set rl.contrastImage=random\`, or choose hardest or masked`,
       );
     return promptsOfFile(experiment);
   }

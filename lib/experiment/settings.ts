@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import * as path from "node:path";
+import { DIFFUSION_STEPS } from "../train/noise-schedule";
 import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
 import { trainedPrompts } from "./model-folder";
 import {
@@ -397,6 +398,9 @@ function checkTogether({ rl }: Settings): void {
     throw new Error(
       `setting rl.positiveGenerations=${positiveGenerations}: expected 0 to ${numGenerations - 1} (rl.numGenerations - 1)`,
     );
+  if (rl.gaussianNoiseStep >= DIFFUSION_STEPS)
+    throw new Error(`setting rl.gaussianNoiseStep=${rl.gaussianNoiseStep}: expected 0 to ${DIFFUSION_STEPS - 1}`);
+  if (rl.maskRatio > 1) throw new Error(`setting rl.maskRatio=${rl.maskRatio}: expected a share from 0 to 1`);
   if (groupsPerStep % updatesPerStep !== 0)
     throw new Error(
       `setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`,

@@ -31,7 +31,10 @@ export async function showGroup(
 ): Promise<void> {
   const { settings, bf16 } = experiment;
   const triplet = await tripletOfGroup(experiment, group);
-  const shown = triplet ? describeTriplet(triplet).filter(({ file }) => file !== null) : [];
+  const isMasked = settings.rl.contrastImage === "masked";
+  // of a triplet only what stood in the group: noise and mask are laid on the anchor
+  const used = [true, group.noiseStep === undefined, !isMasked];
+  const shown = triplet ? describeTriplet(triplet).filter(({ file }, i) => file !== null && used[i]) : [];
   const images = await Promise.all(
     shown.map(async ({ name, file }) => ({ name, source: await thumbnail(file!, SIZE) })),
   );

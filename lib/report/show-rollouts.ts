@@ -55,12 +55,13 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 
 const isRight = ({ reward }: ScoredRollout): boolean => reward.accuracy > 0;
 
-/** One line of facts about a rollout. */
-function facts(rollout: ScoredRollout, advantage: number, { kl, tokens }: TokenScores): string {
+/** One line of facts about a rollout of a group. */
+function facts({ rollouts, advantages, noiseStep }: Group, r: number, { kl, tokens }: TokenScores): string {
+  const [rollout, advantage] = [rollouts[r], advantages[r]];
   const { source, reward } = rollout;
   const sign = advantage < 0 ? "−" : "+";
   return [
-    `from the ${source}`,
+    `from the ${source === "positive" && noiseStep !== undefined ? "anchor with noise" : source}`,
     isRight(rollout) ? "right" : "wrong",
     `reward ${reward.overall.toFixed(2)}`,
     `advantage ${sign}${Math.abs(advantage).toFixed(2)}`,
@@ -140,7 +141,7 @@ export function rolloutsHtml(
     const classes = ["r", isRight(rollout) ? "right" : "wrong", ...(rollout.reward.format > 0 ? [] : ["broken"])];
     const text = scores[r].tokens.map((_, i) => tokenHtml(scores[r], i)).join("");
     const a = tint(advantages[r] > 0 ? BLUE : ORANGE, Math.abs(advantages[r]) / FULL.advantage);
-    const says = `<div style="font-size:90%">${facts(rollout, advantages[r], scores[r])}</div>`;
+    const says = `<div style="font-size:90%">${facts(group, r, scores[r])}</div>`;
     return `<div class="${classes.join(" ")}" style="${ROW}">${says}<div style="${TEXT};--a:${a}">${text}</div></div>`;
   });
   return [
@@ -170,7 +171,7 @@ let shown = 0;
  */
 export function showRollouts(group: Group, scores: readonly TokenScores[], options: RolloutsOptions = {}): void {
   const id = `rollouts-${++shown}`;
-  const text = group.rollouts.map((rollout, r) => `${facts(rollout, group.advantages[r], scores[r])}\n${rollout.text}`);
+  const text = group.rollouts.map((rollout, r) => `${facts(group, r, scores[r])}\n${rollout.text}`);
   const head = options.title === undefined ? [] : [options.title];
   show({ "text/html": rolloutsHtml(group, scores, id, options), "text/plain": [...head, ...text].join("\n\n") });
 }

@@ -24,7 +24,7 @@ export interface ScoredRollout {
   /** Under the image it was sampled from. */
   logProbs: number[];
   text: string;
-  /** The image it was sampled from. */
+  /** The image it was sampled from; `positive` is the second view, the anchor with noise where `noiseStep` says so. */
   source: "anchor" | "positive";
   reward: Reward;
   /** Whether the answer names two or more sub-categories. */
@@ -37,6 +37,8 @@ export interface Group {
   prompt: RlPrompt;
   /** Seed of the augmentation of anchor, positive and negative. */
   augmentationSeeds: [number, number, number];
+  /** Where the second view is the anchor with noise in place of the positive: how strong (`noiseScales`). */
+  noiseStep?: number;
   rollouts: ScoredRollout[];
   advantages: number[];
   /** Whether its mean accuracy lies inside (0.01, 0.99): dynamic sampling keeps it. */

@@ -8,12 +8,15 @@ import { disposeTree } from "../engine/tree";
 import type { Grid } from "../model/vision-plan";
 import { disposeImage, type ProcessedImage } from "../processor/image-processor";
 import { augment, drawAugmentation, toPatches, type Augmentation, type PixelFormat } from "./augment";
+import { corruptImages, type Corruption, type PatchFormat } from "./corrupt";
 
 /** How images of a batch are changed: one seed per image. */
 export interface AugmentBy {
   seeds: readonly number[];
   /** 0 to 1. */
   strength: number;
+  /** What is done to the patches of each image after that, null for nothing; default nothing to any. */
+  corruptions?: readonly (Corruption | null)[];
 }
 
 /** Where the images of a run come from. They are named by path, or by whatever a run calls them. */
@@ -25,7 +28,8 @@ export interface RunImages {
   /** Brings these into memory; others may leave it. */
   load(paths: readonly string[]): Promise<void>;
   /**
-   * Their patches one after another, `[sum of t*h*w, values of a patch]`; the caller disposes them.
+   * Their patches one after another, `[sum of t*h*w, values of a patch]`, before any corruption (`changedPatches`); the
+   * caller disposes them.
    * @param augmentBy null changes nothing
    * @throws Error where an image is not loaded, or these images can't be changed
    */
@@ -173,6 +177,23 @@ export function photographs(
       loaded = new Map();
     },
   };
+}
+
+/** The patches of images with all that `augmentBy` does to them; the images must be loaded, the caller disposes it. */
+export function changedPatches(
+  images: RunImages,
+  paths: readonly string[],
+  augmentBy: AugmentBy | null,
+  format: PatchFormat,
+): Tensor {
+  const patches = images.patches(paths, augmentBy);
+  const corruptions = augmentBy?.corruptions;
+  if (!corruptions?.some((one) => one !== null)) return patches;
+  const counts = paths.map((path) => images.grid(path).reduce((n, side) => n * side, 1));
+  const values = corruptImages(patches.dataSync() as Float32Array, counts, corruptions, format);
+  const corrupted = tf.tensor2d(values, patches.shape as [number, number]);
+  patches.dispose();
+  return corrupted;
 }
 
 /** No images: the bench of a run before its images are known. */

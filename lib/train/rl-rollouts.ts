@@ -5,29 +5,33 @@ import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout
 import { promptFeatureIndex } from "../rollout/prompts";
 import type { PromptRow, Rollout } from "../rollout/types";
 import type { RlSettings } from "./settings";
+import { changesOf, groupViews, VIEWS } from "./group-views";
+import { noiseStepAt } from "./noise-schedule";
 import { groupBatch, responsePlaces, type GroupBatch, type GroupRow } from "./group-batch";
 import type { BatchImages, Workbench } from "./workbench";
 
 /** Anchor, positive, negative: the three images of a group in a batch, in this order. */
-const IMAGES_PER_GROUP = 3;
+const IMAGES_PER_GROUP = VIEWS.length;
 
 /** How groups are sampled. */
 export interface SampleOptions {
   settings: RlSettings;
-  /** Intra-class augmentation: n2 rollouts come from the positive. */
+  /** Intra-class augmentation: n2 rollouts come from the second view, the positive or the anchor with noise. */
   intra: boolean;
   seed: number;
+  /** Step of the training, from 1 (default): the noise of a noisy second view falls over it. */
+  step?: number;
 }
 
 /**
- * Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the positive. Prompts are read
+ * Samples one group per prompt: n1 from the anchor and, with `intra`, n2 from the second view. Prompts are read
  * `rl.promptsPerCall` at a time, which bounds memory; what is drawn for a prompt does not depend on it.
  */
 export async function sampleGroups(
   params: Params,
   bench: Workbench,
   prompts: readonly RlPrompt[],
-  { settings, intra, seed }: SampleOptions,
+  { settings, intra, seed, step = 1 }: SampleOptions,
 ): Promise<Group[]> {
   const n2 = intra ? settings.positiveGenerations : 0;
   const n1 = settings.numGenerations - n2;
@@ -36,6 +40,8 @@ export async function sampleGroups(
     foldIn(seed, "augment", i, 1),
     foldIn(seed, "augment", i, 2),
   ]);
+  const noise = n2 > 0 && settings.secondView === "noisy" ? { noiseStep: noiseStepAt(settings, step) } : {};
+  const views = prompts.map((prompt, i) => groupViews({ prompt, augmentationSeeds: seeds[i], ...noise }, settings));
   const sources: ("anchor" | "positive")[] = n2 > 0 ? ["anchor", "positive"] : ["anchor"];
   const perCall = settings.promptsPerCall === 0 ? prompts.length : settings.promptsPerCall;
 
@@ -43,12 +49,10 @@ export async function sampleGroups(
     const rollouts: Rollout[] = [];
     for (let start = 0; start < prompts.length; start += perCall) {
       const asked = prompts.slice(start, start + perCall);
-      const paths = asked.flatMap((prompt) => from.map((source) => prompt[source]));
+      const shown = views.slice(start, start + perCall).flatMap((of) => from.map((source) => of[source]));
+      const paths = shown.map(({ path }) => path);
       await bench.images.load(paths);
-      const augmentationSeeds = seeds
-        .slice(start, start + perCall)
-        .flatMap((s) => from.map((source) => s[source === "anchor" ? 0 : 1]));
-      const features = bench.features(params, paths, { seeds: augmentationSeeds, strength: settings.augmentation });
+      const features = bench.features(params, paths, changesOf(shown, settings.augmentation));
       const places = bench.places(paths);
       const rows: PromptRow[] = asked.flatMap((prompt, i) =>
         from.map((_, j) => bench.prompt(prompt.user, places[i * from.length + j])),
@@ -98,7 +102,7 @@ export async function sampleGroups(
           };
         }),
     );
-    return makeGroup(prompt, seeds[i], scored);
+    return { ...makeGroup(prompt, seeds[i], scored), ...noise };
   });
 }
 
@@ -160,13 +164,13 @@ export interface GroupRows {
   /** Reads the images; the caller disposes them. Equal at each call. */
   images: () => Promise<BatchImages>;
   rows: GroupBatch;
-  /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
+  /** int32 `[P,T]`: the prompts' feature index with the contrast image, the negative, in place of theirs. */
   negativeFeatureIndex: Tensor;
   /** `[B]` */
   advantages: Float32Array;
   /** `[B * R]`: the sampler's log-probs. */
   samplerLogProbs: Float32Array;
-  /** `[B]`: 1 where the row was sampled from the positive. */
+  /** `[B]`: 1 where the row was sampled from the second view. */
   fromPositive: Uint8Array;
   /** R */
   places: number;
@@ -191,22 +195,22 @@ export function groupRows(groups: readonly Group[], bench: Workbench, settings: 
       scored: g < groups.length,
     })),
   );
-  const paths = padded.flatMap(({ prompt }) => [prompt.anchor, prompt.positive, prompt.negative]);
-  const augmentBy = { seeds: padded.flatMap((group) => group.augmentationSeeds), strength: settings.augmentation };
+  const views = padded.flatMap((group) => {
+    const of = groupViews(group, settings);
+    return VIEWS.map((name) => of[name]);
+  });
+  const paths = views.map(({ path }) => path);
+  const augmentBy = changesOf(views, settings.augmentation);
   const imagePlaces = bench.places(paths);
-  padded.forEach(({ prompt }, g) => {
-    const [anchor, positive, negative] = imagePlaces
-      .slice(g * IMAGES_PER_GROUP, (g + 1) * IMAGES_PER_GROUP)
-      .map(({ grid }) => grid.join(" x "));
-    const other =
-      negative !== anchor
-        ? [prompt.negative, negative]
-        : sources.length > 1 && positive !== anchor
-          ? [prompt.positive, positive]
-          : null;
+  padded.forEach((_, g) => {
+    const [anchor, positive, negative] = VIEWS.map((_, v) => {
+      const at = g * IMAGES_PER_GROUP + v;
+      return { path: paths[at], grid: imagePlaces[at].grid.join(" x ") };
+    });
+    const other = [negative, ...(sources.length > 1 ? [positive] : [])].find(({ grid }) => grid !== anchor.grid);
     if (other)
       throw new Error(
-        `${other[0]} has ${other[1]} patches, its anchor ${prompt.anchor} ${anchor}: a triplet's images need one size, as \`triplets\` writes them`,
+        `${other.path} has ${other.grid} patches, its anchor ${anchor.path} ${anchor.grid}: a triplet's images need one size, as \`triplets\` writes them`,
       );
   });
   const prompts = (image: (source: number) => number): PromptRow[] =>

@@ -3,6 +3,7 @@
  *
  * A step: sample groups until enough survive (`collectGroups`), take the old log-probs - for rollouts from the positive
  * re-scored on the anchor, which the paper conditions the update on - then `updatesPerStep` updates on shuffled groups.
+ * `rl.secondView` and `rl.contrastImage` put other images in the place of positive and negative (`group-views.ts`).
  */
 import { useXla } from "../engine/compiler";
 import { cosineSchedule } from "../engine/optimizer";
@@ -222,6 +223,7 @@ export async function trainRl(
       next,
       settings,
       intra,
+      step: index + 1,
       seed: foldIn(run.seed, "rl", index),
       onBatch: (kept) =>
         run.onPhase?.(`sampling, ${kept} of ${settings.groupsPerStep} groups kept`, index, settings.steps),

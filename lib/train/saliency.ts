@@ -20,6 +20,7 @@ import { firstAnswerRange } from "../reward";
 import type { Group } from "../rollout/groups";
 import type { GroupBatch } from "./group-batch";
 import { groupLogProbs } from "./group-log-probs";
+import { groupViews, VIEWS } from "./group-views";
 import { groupRows } from "./rl-rollouts";
 import { withNegative } from "./rl-step";
 import type { RlSettings } from "./settings";
@@ -175,8 +176,8 @@ export async function imageSaliency(
 
   const alone = { ...group, rollouts: [response], advantages: [group.advantages[rollout]] };
   const { rows, images, negativeFeatureIndex, places } = groupRows([alone], bench, settings, 1);
-  const { anchor, positive, negative } = group.prompt;
-  const imagePlaces = bench.places([anchor, positive, negative]);
+  const views = groupViews(group, settings);
+  const imagePlaces = bench.places(VIEWS.map((name) => views[name].path));
   const weights = Float32Array.from({ length: places }, (_, i) => (i >= chosenSpan[0] && i < chosenSpan[1] ? 1 : 0));
   const chosen = tf.tensor2d(weights, [1, places]);
   const held: unknown[] = [rows, negativeFeatureIndex, chosen];
@@ -189,7 +190,7 @@ export async function imageSaliency(
     const pixels = batch.pixelValues.dataSync() as Float32Array;
     const mapOf = (source: SaliencyMap["source"], conditioned: GroupBatch): SaliencyMap => {
       const { logProb, gradient } = step(params, batch, conditioned, chosen);
-      const place = imagePlaces[["anchor", "positive", "negative"].indexOf(source)];
+      const place = imagePlaces[VIEWS.indexOf(source)];
       const of = { source, logProb: logProb.dataSync()[0] };
       const map = { ...of, ...mapUnder(imageConfig, { pixels, gradient: gradient.dataSync() }, place) };
       disposeTree(logProb, gradient);

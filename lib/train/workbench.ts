@@ -21,7 +21,8 @@ import {
 import type { Processor } from "../processor/processor";
 import { createGenerator, type Generator } from "../rollout/generate";
 import type { PromptRow } from "../rollout/types";
-import { loadImageBank, squareImages, type AugmentBy, type RunImages } from "./images";
+import type { PatchFormat } from "./corrupt";
+import { changedPatches, loadImageBank, squareImages, type AugmentBy, type RunImages } from "./images";
 
 /** The images of a batch as the vision tower takes them. */
 export interface BatchImages {
@@ -98,7 +99,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
   };
   const withImages = (images: RunImages): Workbench => ({
     ...shared,
-    ...onImages({ config, images, imageBucket, encode }),
+    ...onImages({ config, images, imageBucket, encode, format: processor.imageConfig }),
     images,
     withImages,
     dispose: () => images.dispose(),
@@ -115,8 +116,10 @@ function onImages({
   images,
   imageBucket,
   encode,
+  format,
 }: Required<Pick<WorkbenchOptions, "config" | "images" | "imageBucket">> & {
   encode: (tower: Params, inputs: BatchImages) => Tensor;
+  format: PatchFormat;
 }): Pick<Workbench, "shape" | "batch" | "features" | "places"> {
   const shape: Workbench["shape"] = (paths) => {
     const own = visionShape(config, paths.map(images.grid));
@@ -124,7 +127,7 @@ function onImages({
   };
   const batch: Workbench["batch"] = (paths, augmentBy = null, padded = shape(paths)) => {
     const plan = visionPlan(config, paths.map(images.grid), padded);
-    const pixelValues = images.patches(paths, augmentBy);
+    const pixelValues = changedPatches(images, paths, augmentBy, format);
     const [own, width] = pixelValues.shape as [number, number];
     if (own === plan.patches) return { pixelValues, vision: visionInputs(plan) };
     const filled = tf.tidy(() => tf.concat([pixelValues, tf.zeros([plan.patches - own, width])], 0));

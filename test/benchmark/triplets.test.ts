@@ -77,6 +77,43 @@ describe("drawTriplets", () => {
     expect(ids([...fruit, ...images(bus, plain)], 1).slice(0, fruit.length)).toEqual(ids(fruit, 1));
   });
 
+  it("takes random negatives of any other sub-category of the domain, and leaves the positives as they are", () => {
+    const all = [...images(bus, plain), ...fruit];
+    const met = new Map<string, number>();
+    for (let seed = 0; seed < 200; seed++) {
+      const drawn = drawTriplets(all, neighbours, seed, "random");
+      const hardest = drawTriplets(all, neighbours, seed);
+      expect(drawn.map(({ positive }) => positive.id)).toEqual(hardest.map(({ positive }) => positive.id));
+      for (const { anchor, negative } of drawn) {
+        expect(negative.subcategory.id).not.toBe(anchor.subcategory.id);
+        if (anchor.subcategory === bus) continue; // alone in its domain: any other
+        expect(negative.subcategory.domain).toBe("fruit");
+        const key = `${anchor.subcategory.id} ${negative.id}`;
+        met.set(key, (met.get(key) ?? 0) + 1);
+      }
+    }
+    // each of three fruits meets the six images of the other two; 600 draws for each fruit
+    expect(met.size).toBe(18);
+    for (const n of met.values()) expect(n / 600).toBeCloseTo(1 / 6, 1);
+    expect(() => drawTriplets(images(apple, plain), neighbours, 1, "random")).toThrow(
+      '"apple" is the only sub-category',
+    );
+  });
+
+  it("takes as many random negatives of a sub-category with few images as of one with many", () => {
+    const uneven = [
+      ...images(apple, plain),
+      ...images(pear, [undefined, undefined]),
+      ...images(plum, Array(20).fill(undefined)),
+    ];
+    let pears = 0;
+    for (let seed = 0; seed < 400; seed++)
+      pears += drawTriplets(uneven, neighbours, seed, "random")
+        .slice(0, 3)
+        .filter(({ negative }) => negative.subcategory === pear).length;
+    expect(pears / 1200).toBeCloseTo(0.5, 1);
+  });
+
   it("refuses a sub-category with one image, and one that is alone", () => {
     expect(() => drawTriplets([...fruit, ...images(bus, [undefined])], neighbours, 1)).toThrow(
       '"bus" has one image alone, so it has no positive',

@@ -3,6 +3,9 @@ import { existsSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { openExperiment } from "../../lib/experiment/open";
+import { trainingBench } from "../../lib/experiment/rl";
+import { loadSettings } from "../../lib/experiment/settings";
 import { readStage2 } from "../../lib/formats/stage2";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { capture, command } from "./capture";
@@ -57,6 +60,31 @@ describe("triplets", () => {
       err: expect.stringMatching(/is there already; --restart/) as string,
     });
     expect((await capture(run, args("--restart"))).out).toMatch(/: 6 rows, 0 left out\n$/);
+  });
+
+  it("writes random negatives where they are asked for, never of the anchor's sub-category or an unseen one", async () => {
+    const place = path.join(folder, "random.parquet");
+    const met = new Set<string>();
+    for (const seed of ["0", "1", "2"]) {
+      const set = ["--set", "rl.contrastImage=random", "--set", `seed=${seed}`, "--restart"];
+      expect((await capture(run, args("--out", place, ...set))).code).toBe(0);
+      for (const { anchor, negative } of (await readStage2(place, "stop", { decode: true })).rows) {
+        const [own, other] = [anchor.path, negative.path].map((of) => of!.split("/")[2]);
+        expect([seen.includes(other), other === own]).toEqual([true, false]);
+        met.add(`${own} ${other}`);
+      }
+    }
+    expect(met.size).toBe(6); // of each of three both others
+    const experiment = await openExperiment(
+      loadSettings({
+        set: [`benchmark=${root}`, "similarity=names", `triplets=${place}`, "rl.contrastImage=random"],
+        environment: {},
+      }),
+    );
+    await expect(trainingBench(experiment)).rejects.toThrow(
+      /rl\.contrastImage=random: the negatives of triplets=.*random\.parquet are the file's own; write another/,
+    );
+    experiment.close();
   });
 
   it("stops at an image that cannot be read, or leaves it out and counts it", async () => {

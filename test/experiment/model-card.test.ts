@@ -92,6 +92,16 @@ describe("modelCard", () => {
     expect(of(sft)).not.toHaveProperty("rl");
     expect(sft).toContain("structured rationales (Stage 1 of Fine-R1), 16 steps");
     expect(modelCard({ ...facts, method: "tapo-no-intra" })).toContain("10 rollouts from the anchor in a group");
+    const neighbours: CardFacts["settings"] = {
+      ...settings,
+      rl: { ...settings.rl, secondView: "noisy", contrastImage: "masked" },
+    };
+    expect(modelCard({ ...facts, settings: neighbours, method: "tapo-no-inter" })).toContain(
+      "5 rollouts from the anchor and 5 from the anchor with noise in a group, on few-shot",
+    );
+    expect(modelCard({ ...facts, settings: neighbours, method: "tapo-no-intra" })).toContain(
+      "10 rollouts from the anchor in a group, contrasted with the anchor with blackened patches, on few-shot",
+    );
     expect(modelCard({ ...facts, variant: "kl-0" })).toContain("# TAPO, variant kl-0, run main");
   });
 

@@ -112,6 +112,15 @@ describe("rolloutsHtml", () => {
     expect(html).not.toMatch(/https?:|url\(/);
   });
 
+  it("says where a response was sampled from: the positive, or the anchor with noise in its place", () => {
+    const rollouts = scored.rollouts.map((rollout) => ({ ...rollout, source: "positive" as const }));
+    expect(rolloutsHtml({ ...scored, rollouts }, scores, "v2")).toContain(">from the positive · right");
+    expect(rolloutsHtml({ ...scored, rollouts, noiseStep: 0 }, scores, "v2")).toContain(
+      ">from the anchor with noise · right",
+    );
+    expect(rolloutsHtml({ ...scored, noiseStep: 9 }, scores, "v2")).toContain(">from the anchor · right");
+  });
+
   it("says of each response whether it is right, and its numbers; colours follow them", () => {
     expect(html).toMatch(/class="r right"[^>]*><div[^>]*>from the anchor · right · reward 1\.00 · advantage \+1\.00/);
     expect(html).toMatch(

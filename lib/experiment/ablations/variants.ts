@@ -40,6 +40,9 @@ export const VARIANTS: readonly Variant[] = [
   ...KL_COEFFICIENTS.map((kl) => tapo(`kl-${kl}`, `rl.klCoefficient=${kl}`)),
   tapo("reward-substring", "rl.reward=substring"),
   tapo("negative-stale", "rl.negativeLogProbs=stale"),
+  { name: "noisy-rollout", method: "tapo-no-inter", set: ["rl.secondView=noisy"] },
+  { name: "papo", method: "tapo-no-intra", set: ["rl.contrastImage=masked"] },
+  tapo("random-negative", "rl.contrastImage=random"),
   { name: "sft-shuffled-rationales", method: "sft", set: ["cot.rationales=shuffled"] },
 ];
 
@@ -107,6 +110,17 @@ export const FAMILIES: readonly Family[] = [
     members: [
       { variant: "tapo", label: "recomputed" },
       { variant: "negative-stale", label: "stale" },
+    ],
+  },
+  {
+    name: "neighbours",
+    title: "What the triplet adds",
+    members: [
+      { variant: "cls-rl", label: "one image (CLS-RL)" },
+      { variant: "noisy-rollout", label: "noisy anchor (NoisyRollout)" },
+      { variant: "papo", label: "masked anchor (PAPO)" },
+      { variant: "random-negative", label: "random negative" },
+      { variant: "tapo", label: "triplet (TAPO)" },
     ],
   },
   {

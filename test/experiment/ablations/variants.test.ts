@@ -7,7 +7,7 @@ import {
   variantSettings,
   type Variant,
 } from "../../../lib/experiment/ablations/variants";
-import { METHOD_NAMES as METHODS } from "../../../lib/train/methods";
+import { METHOD_NAMES as METHODS, METHODS as METHOD_FACTS } from "../../../lib/train/methods";
 import { loadSettings, type Settings } from "../../../lib/experiment/settings";
 
 const settings = loadSettings({ environment: {} });
@@ -68,6 +68,23 @@ describe("the table of variants", () => {
     const kl = FAMILIES.find(({ name }) => name === "kl")!;
     for (const { variant, label } of kl.members)
       expect(variantSettings(settings, named(variant), { seed: 0, role: "dev" }).rl.klCoefficient).toBe(Number(label));
+  });
+
+  it("has the nearest methods beside TAPO, each without the part that it does not have", () => {
+    const { members } = FAMILIES.find(({ name }) => name === "neighbours")!;
+    const facts = members.map(({ variant }) => {
+      const { method } = named(variant);
+      const { rl } = variantSettings(settings, named(variant), { seed: 0, role: "dev" });
+      const { intra = false, inter = false } = METHOD_FACTS[method] as { intra?: boolean; inter?: boolean };
+      return [variant, intra && rl.secondView, inter && rl.contrastImage];
+    });
+    expect(facts).toEqual([
+      ["cls-rl", false, false],
+      ["noisy-rollout", "noisy", false],
+      ["papo", false, "masked"],
+      ["random-negative", "positive", "random"],
+      ["tapo", "positive", "hardest"],
+    ]);
   });
 });
 
