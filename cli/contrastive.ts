@@ -2,7 +2,7 @@
 import {
   baselineFolder,
   CONTRASTIVE_METHODS,
-  contrastiveRecipe,
+  contrastiveRecipeOf,
   evaluateContrastive,
   pairCounts,
   type ContrastiveRecipe,
@@ -14,20 +14,24 @@ import type { ContrastiveOptions } from "./commands/contrastive";
 import { settingsOf, withExperiment } from "./experiment";
 import { print } from "./output";
 
-const recipeOf = ({ steps, loss, fewshotRate }: ContrastiveOptions): ContrastiveRecipe => ({
-  ...contrastiveRecipe,
-  steps: steps ?? contrastiveRecipe.steps,
-  loss: loss ?? contrastiveRecipe.loss,
-  fewshotLearningRate: fewshotRate ?? contrastiveRecipe.fewshotLearningRate,
-});
+function recipeOf({ steps, loss, fewshotRate }: ContrastiveOptions, benchmark: string): ContrastiveRecipe {
+  const recipe = contrastiveRecipeOf(benchmark);
+  return {
+    ...recipe,
+    steps: steps ?? recipe.steps,
+    loss: loss ?? recipe.loss,
+    fewshotLearningRate: fewshotRate ?? recipe.fewshotLearningRate,
+  };
+}
 
 /**
  * Prints the counts of pairs and the table; the predictions are in `data/runs/<run>/baselines`, for
  * `table --baselines`.
  */
 export function run(options: ContrastiveOptions): Promise<number> {
-  const recipe = recipeOf(options);
-  return withExperiment(settingsOf(options), "contrastive", async (experiment, watch) => {
+  const settings = settingsOf(options);
+  const recipe = recipeOf(options, settings.benchmark);
+  return withExperiment(settings, "contrastive", async (experiment, watch) => {
     const { concepts, named, described } = pairCounts(experiment);
     print(
       `pairs as the base has them: ${named} images with their name (one a concept, ${concepts} concepts), ${described} images with a description; ${recipe.steps} steps of ${recipe.images} (${recipe.named} named), ${recipe.loss} loss`,

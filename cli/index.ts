@@ -2,6 +2,7 @@
 import * as ablations from "./commands/ablations";
 import * as bench from "./commands/bench";
 import * as contrastive from "./commands/contrastive";
+import * as study from "./commands/study";
 import * as cot from "./commands/cot";
 import * as data from "./commands/data";
 import * as doctor from "./commands/doctor";
@@ -41,6 +42,7 @@ export const sections: readonly Section[] = [
       define(ablations, () => import("./ablations")),
       define(probe, () => import("./probe")),
       define(contrastive, () => import("./contrastive")),
+      define(study, () => import("./study")),
       define(refresh, () => import("./refresh")),
       define(pretrain, () => import("./pretrain")),
     ],

@@ -1,9 +1,9 @@
-/** From a benchmark's name to the benchmark: `emoji-fgvr`, one or several image sets joined by `+`, or a folder. */
+/** From a benchmark's name to the benchmark: drawings (`drawn.ts`), one or several image sets joined by `+`, or a folder. */
 import { existsSync } from "node:fs";
 import type { OnBadRow } from "../util/lines";
+import { DRAWN, type DrawnBenchmark } from "./drawn";
 import { emojiBenchmark, ensureDrawings, loadEmojiFgvr } from "./emoji-fgvr";
 import { emojiKnowledge } from "./emoji-fgvr/knowledge";
-import type { Edition } from "./emoji-fgvr/paths";
 import { mixture } from "./mixture";
 import { openImageSet } from "./photographs";
 import { photographBenchmark, type PhotographOptions } from "./photographs/as-benchmark";
@@ -12,7 +12,7 @@ import type { Benchmark } from "./types";
 
 /** What to open. */
 export interface BenchmarkRequest extends PhotographOptions {
-  /** `emoji-fgvr`; `aircraft`, `pet`, `grocery`, … joined by `+`; or a folder of images. */
+  /** `emoji-fgvr`, `emoji-study-dev`, …; `aircraft`, `pet`, `grocery`, … joined by `+`; or a folder of images. */
   benchmark: string;
   /** Folder of all image sets; default `data/sets`. */
   sets?: string;
@@ -35,17 +35,7 @@ export async function openBenchmark(request: BenchmarkRequest): Promise<Benchmar
   return opened;
 }
 
-/** Benchmarks of drawings: one in which every test designer is new, and the study's, by domains. */
-const DRAWN: ReadonlyMap<string, { edition: Edition; only?: string }> = new Map([
-  ["emoji-fgvr", { edition: "emoji-fgvr" }],
-  ["emoji-study-dev", { edition: "emoji-study", only: "dev" }],
-  ["emoji-study-test", { edition: "emoji-study", only: "test" }],
-]);
-
-/** Whether a benchmark's name stands for drawings, which are equal squares. */
-export const isDrawn = (name: string): boolean => DRAWN.has(name);
-
-async function openDrawn(drawn: { edition: Edition; only?: string }): Promise<Benchmark> {
+async function openDrawn(drawn: DrawnBenchmark): Promise<Benchmark> {
   await ensureDrawings(drawn.edition);
   const data = loadEmojiFgvr(drawn);
   return emojiBenchmark(data, await emojiKnowledge(data));

@@ -10,7 +10,8 @@ import type { PredictionRow } from "../eval/rows";
 import { methodFacts } from "../train/methods";
 import { provenance } from "./identity";
 import { writeText } from "../util/files";
-import { SHIPPED_BASE, type Settings } from "./settings";
+import { isDrawn } from "../benchmark/drawn";
+import { SHIPPED_BASE, STUDY_BASE, type Settings } from "./settings";
 import { methodStyle } from "../report/figures-theme";
 import { overviewTable, toMarkdown } from "../report/tables";
 
@@ -65,8 +66,8 @@ function whatMadeIt({ method, settings, images, steps }: CardFacts): string {
 export function modelCard(facts: CardFacts): string {
   const { method, variant = method, settings, stamp, parameters } = facts;
   const { label } = methodStyle(method);
-  const shipped = settings.model === SHIPPED_BASE;
-  const drawings = settings.benchmark === "emoji-fgvr";
+  const shipped = settings.model === SHIPPED_BASE || settings.model === STUDY_BASE;
+  const drawings = isDrawn(settings.benchmark);
   const { code, data } = provenance(settings, facts.data);
   const { seed, precision, prompts, cot, sft, rl } = settings;
   const used = { seed, precision, prompts, cot, sft, ...(isRl(method) ? { rl } : {}) };
@@ -94,7 +95,7 @@ It comes from a reproduction of Fine-R1 (ICLR 2026, arXiv 2602.07605) in TypeScr
 
 - **Base:** \`${settings.model}\`${shipped ? ", a small model of this project, trained from nothing on emoji drawings" : ""}; the name is a local folder, not one of the Hub.
 - **Method:** ${label}. ${whatMadeIt(facts)}
-- **Data:** ${drawings ? "Emoji-FGVR, 64 x 64 pixel drawings of mammals, creatures, food, vehicles, flags and clothing; no image of a test or dev designer" : `${facts.benchmark}; no test or dev image, none of an unseen sub-category`}.
+- **Data:** ${settings.benchmark === "emoji-fgvr" ? "Emoji-FGVR, 64 x 64 pixel drawings of mammals, creatures, food, vehicles, flags and clothing; no image of a test or dev designer" : `${facts.benchmark}${drawings ? ", 64 x 64 pixel drawings" : ""}; no test or dev image, none of an unseen sub-category`}.
 
 ## Results
 

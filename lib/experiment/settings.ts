@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import * as path from "node:path";
 import { DIFFUSION_STEPS } from "../train/noise-schedule";
 import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
+import { isDrawn, isStudy } from "../benchmark/drawn";
 import { trainedPrompts } from "./model-folder";
 import {
   amount,
@@ -94,8 +95,12 @@ const EVAL_SETTINGS = {
 };
 export type EvalSettings = Values<typeof EVAL_SETTINGS>;
 
-/** The tiny base of this repository. */
+/** The tiny bases of this repository: of `emoji-fgvr`, and of the study's drawings. */
 export const SHIPPED_BASE = "data/base";
+export const STUDY_BASE = "data/study-base";
+
+/** The shipped base that was pre-trained on a benchmark's drawings. */
+const baseOf = (benchmark: string): string => (isStudy(benchmark) ? STUDY_BASE : SHIPPED_BASE);
 
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
@@ -104,7 +109,7 @@ const SHARED_SETTINGS = {
   seed: count(0, "Every draw follows from it.", 0),
   benchmark: text(
     "emoji-fgvr",
-    "What is recognised: `emoji-fgvr`, image sets joined by `+` (`aircraft+pet`), `grocery`, or a folder.",
+    "What is recognised: `emoji-fgvr`, `emoji-study-dev`, `emoji-study-test`, image sets joined by `+` (`aircraft+pet`), `grocery`, or a folder.",
   ),
   sets: text("data/sets", "Folder of the image sets."),
   shots: count(4, "Training images of each seen sub-category of an image set.", 2),
@@ -291,14 +296,18 @@ export interface SettingsSource {
   environment?: Record<string, string | undefined>;
 }
 
+/** What the study's recipe changes (docs/study/protocol.md): its names are longer, and so are its rationales. */
+const STUDY_VALUES: DeepPartial<Settings> = { rl: { maxNewTokens: 104 }, eval: { maxNewTokens: 112 } };
+
 /**
  * What fits other values than the tiny base on its drawings: applied first where a photograph or another model is
  * named.
  */
-function fitting(settings: Settings): Settings {
-  const drawings = settings.benchmark === "emoji-fgvr";
-  const shipped = settings.model === SHIPPED_BASE;
-  if (drawings && shipped) return settings;
+function fitting(given: Settings): Settings {
+  const drawings = isDrawn(given.benchmark);
+  const settings = isStudy(given.benchmark) ? merge(given, STUDY_VALUES) : given;
+  const shipped = settings.model === SHIPPED_BASE || settings.model === STUDY_BASE;
+  if (drawings && settings.model === baseOf(settings.benchmark)) return settings;
   return merge(settings, {
     ...(shipped ? {} : { prompts: trainedPrompts(settings) ?? "paper" }),
     // augmentation is made for square drawings; replayed rows are those of the shipped base's pre-training
@@ -322,7 +331,8 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const assignments = [...inEnvironment, ...(source.set ?? [])];
   const model = isSet(assignments, "model")?.replace(/^[^=]*=\s*/, "");
   // a published checkpoint is trained with the paper's values, unless a scale is named; one made from the tiny base not
-  const isTiny = model === undefined || model === SHIPPED_BASE || trainedPrompts({ model }) === "tiny";
+  const isTiny =
+    model === undefined || model === SHIPPED_BASE || model === STUDY_BASE || trainedPrompts({ model }) === "tiny";
   const fits = isTiny ? "default" : "paper";
   const name = source.scale ?? (environment.FINE_R1_SCALE || fits);
   const scale = SCALES.find((one) => one === name);
@@ -331,13 +341,15 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     const last = isSet(assignments, of);
     return last === undefined ? [] : [last];
   };
-  const first = changeSettings(scaleSettings(scale), [...chosen("benchmark"), ...chosen("model")]);
+  const asked = changeSettings(scaleSettings(scale), chosen("benchmark"));
+  const own = scale === "paper" ? asked : { ...asked, model: baseOf(asked.benchmark) };
+  const first = changeSettings(own, chosen("model"));
   const settings = changeSettings(fitting(first), assignments);
   const run = source.run ?? (environment.FINE_R1_RUN || undefined);
-  const own = { ...settings, run: runName(settings) };
-  if (run === undefined && isSet(assignments, "run") === undefined) return own;
+  const unnamed = { ...settings, run: runName(settings) };
+  if (run === undefined && isSet(assignments, "run") === undefined) return unnamed;
   const named = run === undefined ? settings : changeSettings(settings, [`run=${run}`]);
-  checkRunName(named, own.run);
+  checkRunName(named, unnamed.run);
   return named;
 }
 

@@ -215,7 +215,7 @@ def write_rows(file, rows):
 def main():
     """Computes and writes the features."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("/tmp/w/teacher"), help="folder of the lists and results")
+    parser.add_argument("--out", type=Path, default=ROOT / "data/cache/teacher", help="folder of the lists and results")
     parser.add_argument("--only-drawings", action="store_true", help="write early/drawings.f32: PCA of drawings alone")
     parser.add_argument("--again", action="store_true", help="do not use the features kept from an earlier run")
     options = parser.parse_args()

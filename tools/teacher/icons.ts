@@ -273,8 +273,8 @@ async function stream(out: string, folder: string, kind: string, side: number): 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    out: { type: "string", default: "/tmp/w/teacher" },
-    icons: { type: "string", default: "/tmp/w/icons" },
+    out: { type: "string", default: path.join(repositoryRoot(), "data/cache/teacher") },
+    icons: { type: "string", default: path.join(repositoryRoot(), "data/cache/teacher-icons") },
     side: { type: "string", default: "224" },
   },
 });

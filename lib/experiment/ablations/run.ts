@@ -47,7 +47,8 @@ export interface VariantResult {
   seconds: number | null;
 }
 
-const seedFolder = ({ folder, settings }: Experiment, seed: number): string =>
+/** Where a seed's SFT model and baselines are. */
+export const seedFolder = ({ folder, settings }: Pick<Experiment, "folder" | "settings">, seed: number): string =>
   seed === settings.seed ? folder : path.join(folder, "seeds", String(seed));
 const variantFolder = (run: string, role: Role, variant: Variant, seed: number): string =>
   path.join(run, "ablations", role, variant.name, `seed-${seed}`);

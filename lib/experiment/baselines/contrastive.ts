@@ -5,6 +5,7 @@
  * code, data and settings.
  */
 import * as path from "node:path";
+import { isStudy } from "../../benchmark/drawn";
 import { assertTrainable, fewShotImages } from "../../benchmark/roles";
 import type { Extras, SquareImages } from "../../benchmark/types";
 import { countPairs, drawPairs, nameCaption, type PairCounts } from "./pairs";
@@ -42,6 +43,11 @@ export type ContrastiveMethod = BaselineMethod;
 
 /** Numbers of the two stages: those of the base's pre-training (`pretrain`) and of SFT where they have one. */
 export interface ContrastiveRecipe {
+  /**
+   * Where the vision tower starts: from nothing, or as the base has it, where that one's tower had a pre-training of its
+   * own.
+   */
+  tower: "nothing" | "base";
   /** Updates of the first stage. */
   steps: number;
   loss: ContrastiveLoss;
@@ -59,6 +65,7 @@ export interface ContrastiveRecipe {
 }
 
 export const contrastiveRecipe: ContrastiveRecipe = {
+  tower: "nothing",
   steps: 2200,
   loss: "sigmoid",
   images: 80,
@@ -70,6 +77,30 @@ export const contrastiveRecipe: ContrastiveRecipe = {
   augmentation: 1,
   fewshotLearningRate: 1e-3,
 };
+
+/** For the study's base: its tower is given, so fewer steps at a smaller rate. */
+const studyContrastiveRecipe: ContrastiveRecipe = {
+  ...contrastiveRecipe,
+  tower: "base",
+  steps: 1800,
+  learningRate: 1e-3,
+};
+
+/** The recipe that fits a benchmark's base. */
+export const contrastiveRecipeOf = (benchmark: string): ContrastiveRecipe =>
+  isStudy(benchmark) ? studyContrastiveRecipe : contrastiveRecipe;
+
+/** Parameters of the first stage before its first step; the caller's. */
+function initialTowers(experiment: Experiment, config: ContrastiveConfig, recipe: ContrastiveRecipe): Params {
+  const initial = initContrastive(config, experiment.settings.seed);
+  if (recipe.tower === "nothing") return initial;
+  for (const [name, tensor] of Object.entries(experiment.base)) {
+    if (!name.startsWith("visual.")) continue;
+    initial[name].dispose();
+    initial[name] = tensor.clone();
+  }
+  return initial;
+}
 
 /** What a stage leaves; the caller disposes the parameters. */
 export interface ContrastiveModel {
@@ -202,7 +233,7 @@ async function trainBase(experiment: Experiment, options: BaselineOptions): Prom
   const { knowledge } = extras;
   const isFlag = new Set(knowledge.filter(({ kind }) => kind === "flag").map(({ id }) => id));
   const config = contrastiveConfig(bench.config);
-  const initial = initContrastive(config, settings.seed);
+  const initial = initialTowers(experiment, config, recipe);
   const bank = await loadImageBank(pretrainingImages(experiment), squares.size, squares.load);
   try {
     const result = await trainContrastive(initial, {
