@@ -69,11 +69,25 @@ function cellMeans(seeds: readonly (readonly Tally[])[], chosen: readonly number
   return CELLS.map((_, cell) => average(each.map((row) => row[cell]).filter(Number.isFinite)));
 }
 
-/** `DRAWS` times: indices of drawn seeds and of drawn sub-categories. */
-function draws<T>(seeds: number, clusters: number, statistic: (seeds: number[], clusters: number[]) => T): T[] {
+/** How many seeds and sub-categories a draw takes. */
+export interface StudySize {
+  seeds: number;
+  subcategories: number;
+}
+
+/**
+ * `DRAWS` times: indices of drawn seeds and of drawn sub-categories.
+ * @param size of a draw; as many as there are unless given
+ */
+function draws<T>(
+  seeds: number,
+  clusters: number,
+  statistic: (seeds: number[], clusters: number[]) => T,
+  size: StudySize = { seeds, subcategories: clusters },
+): T[] {
   const stream = random(0);
-  const draw = (n: number): number[] => Array.from({ length: n }, () => stream.integer(n));
-  return Array.from({ length: DRAWS }, () => statistic(draw(seeds), draw(clusters)));
+  const draw = (count: number, n: number): number[] => Array.from({ length: count }, () => stream.integer(n));
+  return Array.from({ length: DRAWS }, () => statistic(draw(size.seeds, seeds), draw(size.subcategories, clusters)));
 }
 
 function interval(values: readonly number[]): Interval {
@@ -104,15 +118,16 @@ export function seedSummary(rows: readonly PredictionRow[], metric: Metric = "su
   return { seeds: [...perSeed.keys()], n: rows.length / perSeed.size, cells, mean };
 }
 
-/**
- * a - b over the seeds that both have; null where they share none. Seeds and sub-categories are drawn for both at once.
- * @throws Error where the two were not asked the same questions
- */
-export function seedDifference(
-  a: readonly PredictionRow[],
-  b: readonly PredictionRow[],
-  metric: Metric = "substring",
-): SeedDifference | null {
+/** Two methods' tallies over the seeds that both have, and the difference of their means. */
+interface Paired {
+  seeds: number[];
+  clusters: number;
+  /** a - b over some seeds and sub-categories (indices). */
+  statistic: (seeds: readonly number[], clusters: readonly number[]) => number;
+}
+
+/** @throws Error where the two were not asked the same questions */
+function pairSeeds(a: readonly PredictionRow[], b: readonly PredictionRow[], metric: Metric): Paired | null {
   const seedsOf = (rows: readonly PredictionRow[]): Set<number> => new Set(rows.map((row) => row.seed));
   const theirs = seedsOf(b);
   const seeds = [...seedsOf(a)].filter((seed) => theirs.has(seed)).sort((s, t) => s - t);
@@ -131,7 +146,6 @@ export function seedDifference(
     throw new Error(
       `seedDifference: ${a[0].method} and ${b[0].method} were not asked the same questions; evaluate both on the same rows`,
     );
-  const identity = x[0].map((_, i) => i);
   const statistic = (chosenSeeds: readonly number[], clusters: readonly number[]): number => {
     const [p, q] = [x, y].map((one) =>
       cellMeans(
@@ -141,11 +155,41 @@ export function seedDifference(
     );
     return average(p.map((value, i) => value - q[i]).filter(Number.isFinite));
   };
-  const drawn = draws(seeds.length, identity.length, statistic).filter(Number.isFinite);
+  return { seeds, clusters: x[0].length, statistic };
+}
+
+/**
+ * The 95 % interval that a - b would have in a study of another size, centred on what was found: seeds and
+ * sub-categories of that number are drawn from those at hand. For planning; null where the two share no seed.
+ * @throws Error where the two were not asked the same questions
+ */
+export function plannedInterval(
+  a: readonly PredictionRow[],
+  b: readonly PredictionRow[],
+  size: StudySize,
+  metric: Metric = "substring",
+): Interval | null {
+  const paired = pairSeeds(a, b, metric);
+  return paired && interval(draws(paired.seeds.length, paired.clusters, paired.statistic, size));
+}
+
+/**
+ * a - b over the seeds that both have; null where they share none. Seeds and sub-categories are drawn for both at once.
+ * @throws Error where the two were not asked the same questions
+ */
+export function seedDifference(
+  a: readonly PredictionRow[],
+  b: readonly PredictionRow[],
+  metric: Metric = "substring",
+): SeedDifference | null {
+  const paired = pairSeeds(a, b, metric);
+  if (!paired) return null;
+  const { seeds, clusters, statistic } = paired;
+  const drawn = draws(seeds.length, clusters, statistic).filter(Number.isFinite);
   const share = (beyond: (d: number) => boolean): number => (drawn.filter(beyond).length + 1) / (drawn.length + 1);
   const difference = statistic(
     seeds.map((_, i) => i),
-    identity,
+    Array.from({ length: clusters }, (_, i) => i),
   );
   return {
     difference,
