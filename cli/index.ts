@@ -6,6 +6,7 @@ import * as cot from "./commands/cot";
 import * as data from "./commands/data";
 import * as doctor from "./commands/doctor";
 import * as evaluate from "./commands/evaluate";
+import * as exporting from "./commands/export";
 import * as generate from "./commands/generate";
 import * as gpuCheck from "./commands/gpu-check";
 import * as notebooks from "./commands/notebooks";
@@ -63,6 +64,7 @@ export const sections: readonly Section[] = [
       define(plan, () => import("./plan")),
       define(sft, () => import("./sft")),
       define(rl, () => import("./rl")),
+      define(exporting, () => import("./export")),
       define(replay, () => import("./replay")),
       define(generate, () => import("./generate")),
     ],
