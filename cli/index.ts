@@ -9,6 +9,7 @@ import * as evaluate from "./commands/evaluate";
 import * as exporting from "./commands/export";
 import * as generate from "./commands/generate";
 import * as gpuCheck from "./commands/gpu-check";
+import * as importing from "./commands/import";
 import * as notebooks from "./commands/notebooks";
 import * as plan from "./commands/plan";
 import * as pretrain from "./commands/pretrain";
@@ -65,6 +66,7 @@ export const sections: readonly Section[] = [
       define(sft, () => import("./sft")),
       define(rl, () => import("./rl")),
       define(exporting, () => import("./export")),
+      define(importing, () => import("./import")),
       define(replay, () => import("./replay")),
       define(generate, () => import("./generate")),
     ],

@@ -83,7 +83,8 @@ class AsInFineR1:
             self.optimizer = kind(
                 [
                     dict(params=parameters, lr=rate * (scale if vision else 1.0), weight_decay=self.args.weight_decay if decays else 0.0)
-                    for (vision, decays), parameters in groups.items()
+                    # the vision tower last: trainers log the first group's rate
+                    for (vision, decays), parameters in sorted(groups.items(), key=lambda one: one[0])
                 ],
                 **options,
             )
