@@ -1,6 +1,6 @@
 /**
- * Export to EasyR1: Stage 2. CLS-RL runs on EasyR1 as it is published; TAPO and its ablations on the fork that Fine-R1's
- * authors released, whose keys are `is_noisy` (the positive image) and `kl_prcp` (the negative one).
+ * Export to EasyR1: Stage 2. CLS-RL runs on EasyR1 as it is published; TAPO and its ablations on the fork that the
+ * authors of Fine-R1 released, whose keys are `is_noisy` (the positive image) and `kl_prcp` (the negative one).
  */
 import { writeFileSync } from "node:fs";
 import * as path from "node:path";

@@ -158,7 +158,10 @@ const READERS: readonly [name: string, read: (file: string) => ImportedLog][] = 
   ["experiment_log.jsonl", easyR1Log],
 ];
 
-/** Reads a log by its file's name. @throws Error naming the file, where its name is none of the three or it has no step */
+/**
+ * Reads a log by its file's name.
+ * @throws Error naming the file, where its name is none of the three or it has no step
+ */
 export function readTrainerLog(file: string): ImportedLog {
   const reader = READERS.find(([name]) => name === path.basename(file));
   if (!reader)
@@ -178,7 +181,9 @@ export function checkpointFolders(dir: string): string[] {
     .map((name) => path.join(dir, name));
 }
 
-/** The log beside a model: in its folder, in the folders above it up to the trainer's output, in the last checkpoint. */
+/**
+ * The log beside a model: in its folder, in the folders above it up to the trainer's output, in the last checkpoint.
+ */
 export function findTrainerLog(dir: string): string | null {
   const above = [
     dir,

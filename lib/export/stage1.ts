@@ -17,8 +17,8 @@ export type ExportedRecord = SftRecord;
 /**
  * The records that this run's Stage 1 trains on, images written into the folder: those of training images alone, no
  * longer than `sft.maxLength` (other engines cut longer ones off).
- * @throws Error where no record is left, or one is of an image that is not trained on; under `onBadRow=stop` at one that
- * is too long
+ * @throws Error where no record is left, or one is of an image that is not trained on; under `onBadRow=stop` at one
+ * that is too long
  */
 export async function stage1Records(
   experiment: Experiment,

@@ -67,8 +67,15 @@ export interface ComparedGrpo {
   reward: number;
 }
 
-/** Updates a copy of `initial` on what was recorded. */
-export async function compareGrpo(experiment: Experiment, initial: Params, file: string): Promise<ComparedGrpo> {
+/**
+ * Updates a copy of `initial` on what was recorded.
+ * @param whose advantages: this project's, of its own rewards, or TRL's, whose epsilon is another
+ */
+export async function compareGrpo(
+  experiment: Experiment,
+  initial: Params,
+  { file, whose }: { file: string; whose: "own" | "theirs" },
+): Promise<ComparedGrpo> {
   const { settings } = experiment;
   const { rl } = settings;
   const { bench, prompts } = await trainingBench(experiment);
@@ -79,16 +86,20 @@ export async function compareGrpo(experiment: Experiment, initial: Params, file:
   const result: ComparedGrpo = { steps: [], rows: 0, tokens: 0, advantage: 0, reward: 0 };
   for (const [index, recorded] of readJsonl<Recorded>(file).entries()) {
     const { groups, order } = groupsOf(recorded, prompts, { bench, strict: rl.reward === "strict" });
+    const own = groups.flatMap((group) => group.advantages);
+    if (whose === "theirs") {
+      let next = 0;
+      for (const group of groups) group.advantages = group.rollouts.map(() => recorded.advantages[order[next++]]);
+    }
     const { images: read, rows, tokens, ...host } = groupRows(groups, bench, rl, groups.length);
     const images = await read();
     const scored = score(params, images, rows);
     const logProbs = scored.arraySync() as number[][];
-    const flat = groups.flatMap((group) => group.advantages);
     const rewards = groups.flatMap(({ rollouts }) => rollouts.map(({ reward }) => reward.overall));
     const most = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
     const logProb = most(order.flatMap((i, b) => recorded.log_probs[i].map((theirs, t) => theirs - logProbs[b][t])));
     const [advantage, reward] = [
-      most(order.map((i, b) => recorded.advantages[i] - flat[b])),
+      most(order.map((i, b) => recorded.advantages[i] - own[b])),
       Math.abs(rewards.reduce((a, b) => a + b, 0) / rewards.length - recorded.reward),
     ];
     const rate =
@@ -100,8 +111,8 @@ export async function compareGrpo(experiment: Experiment, initial: Params, file:
       images,
       rows,
       negativeFeatureIndex: host.negativeFeatureIndex,
-      oldLogProbs: tf.tensor2d(host.samplerLogProbs, [flat.length, host.places]),
-      rescored: tf.tensor1d(new Float32Array(flat.length)),
+      oldLogProbs: tf.tensor2d(host.samplerLogProbs, [own.length, host.places]),
+      rescored: tf.tensor1d(new Float32Array(own.length)),
       advantages: tf.tensor1d(host.advantages),
       staleNegativeLogProbs: null,
     };
@@ -113,7 +124,7 @@ export async function compareGrpo(experiment: Experiment, initial: Params, file:
       gradNorm: { theirs: recorded.grad_norm, here: value("gradNorm") },
       logProb,
     });
-    if (index === 0) Object.assign(result, { rows: flat.length, tokens });
+    if (index === 0) Object.assign(result, { rows: own.length, tokens });
     result.advantage = Math.max(result.advantage, advantage);
     result.reward = Math.max(result.reward, reward);
     disposeTree(out.metrics, part, scored, learningRate);

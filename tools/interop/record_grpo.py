@@ -47,7 +47,7 @@ class Recorded(grpo.Grpo):
 
 trainer = grpo.trainer_of(["--config", os.path.join(export, "grpo.yaml"), *options], Recorded)
 trainer.notes = []
-trainer.train()
+grpo.train(trainer)
 logged = [row for row in trainer.state.log_history if "grad_norm" in row]
 with open(out, "w", encoding="utf-8") as file:
     for note, row in zip(trainer.notes, logged, strict=True):

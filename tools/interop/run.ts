@@ -58,7 +58,11 @@ function trl(): Promise<Training[]> {
     runPython("trl-grpo", python, [path.join(__dirname, "record_grpo.py"), dir, record], dir);
     say("the same here …");
     const { tokens, rows } = await firstLoss(experiment, experiment.base);
-    const grpo = await compareGrpo(experiment, experiment.base, record);
+    const grpo = await compareGrpo(experiment, experiment.base, { file: record, whose: "theirs" });
+    const withOwn = await compareGrpo(experiment, experiment.base, { file: record, whose: "own" });
+    const { theirs, here } = withOwn.steps[0].loss;
+    if (!(Math.abs(theirs - here) <= TOLERANCE))
+      throw new Error(`interop: GRPO's first loss is ${theirs}, here ${here} with this project's advantages`);
     const own = await ownSft(experiment);
     return [
       {
@@ -80,7 +84,8 @@ function trl(): Promise<Training[]> {
         tokens: grpo.tokens,
         steps: grpo.steps,
         notes: [
-          `TRL samples; this project takes its responses, scores them, and makes the same updates one after another. Rewards differ by at most ${grpo.reward.toExponential(1)} (a step's mean), advantages by ${grpo.advantage.toExponential(1)}: TRL adds 1e-4 to the standard deviation, this project 1e-6. The last column is the largest difference of a response token's log-prob, after the updates before it.`,
+          `TRL samples; this project takes its responses, scores them with lib/reward, and makes the same updates one after another. Mean rewards differ by at most ${grpo.reward.toExponential(1)}. The last column is the largest difference of a response token's log-prob, after the updates before it.`,
+          `The table is under TRL's advantages. They differ from this project's by at most ${grpo.advantage.toExponential(1)}, since TRL adds 1e-4 to the standard deviation, this project 1e-6; under its own the first loss here is ${here.toFixed(5)}.`,
         ],
       },
     ];

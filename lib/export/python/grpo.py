@@ -2,7 +2,7 @@
 from trl import GRPOConfig, GRPOTrainer, ModelConfig, TrlParser
 
 from reward import accuracy_reward, format_reward
-from training import AsInFineR1, FineR1Arguments, adapter_of, processor_of, rows_of
+from training import AsInFineR1, FineR1Arguments, adapter_of, processor_of, rows_of, train
 
 
 class Grpo(AsInFineR1, GRPOTrainer):
@@ -29,7 +29,4 @@ def trainer_of(argv=None, trainer_class=Grpo):
 
 
 if __name__ == "__main__":
-    trainer = trainer_of()
-    trainer.train()
-    trainer.save_model(trainer.args.output_dir)
-    trainer.save_state()
+    train(trainer_of())

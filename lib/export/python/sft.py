@@ -5,7 +5,7 @@ Loss on the assistant's turn alone, up to the special token that closes it.
 from trl import ModelConfig, SFTConfig, SFTTrainer, TrlParser
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-from training import AsInFineR1, FineR1Arguments, adapter_of, processor_of, rows_of
+from training import AsInFineR1, FineR1Arguments, adapter_of, processor_of, rows_of, train
 
 
 class UpToEnd(DataCollatorForVisionLanguageModeling):
@@ -47,7 +47,4 @@ def trainer_of(argv=None):
 
 
 if __name__ == "__main__":
-    trainer = trainer_of()
-    trainer.train()
-    trainer.save_model(trainer.args.output_dir)
-    trainer.save_state()
+    train(trainer_of())

@@ -108,3 +108,14 @@ class AsInFineR1:
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, factor)
             self._created_lr_scheduler = True
         return self.lr_scheduler
+
+
+def train(trainer):
+    """Trains and saves: the model or the adapter, the log and, of an adapter, the model that it makes (merged/)."""
+    trainer.train()
+    trainer.save_model(trainer.args.output_dir)
+    trainer.save_state()
+    if getattr(trainer.model, "peft_config", None) and trainer.accelerator.is_main_process:
+        merged = os.path.join(trainer.args.output_dir, "merged")
+        trainer.accelerator.unwrap_model(trainer.model).merge_and_unload().save_pretrained(merged)
+        trainer.processing_class.save_pretrained(merged)
