@@ -16,6 +16,12 @@ function teacherOf(teacher: string): string {
   return /^https?:/.test(teacher) ? "a model behind an endpoint" : teacher;
 }
 
+/** What was left out of the rationales: of a file of records, what its makers did. */
+const rejectedOf = (teacher: string): string =>
+  teacher === "self" || /^https?:/.test(teacher)
+    ? "one whose prediction is wrong is left out"
+    : "as that file has them";
+
 const sizeCategory = (n: number): string => (n < 1000 ? "n<1K" : n < 10_000 ? "1K<n<10K" : "10K<n<100K");
 
 /** The configurations as YAML lists, which `toYaml` writes in one line. */
@@ -56,7 +62,7 @@ ${load("questions")}${counts.rationales > 0 ? load("rationales") : ""}
 
 **rationales** (train, ${counts.rationales} rows): \`image\`, \`image_path\`, \`system\`, \`user\` (\`<image>\` where the image stands, else in
 front), \`assistant\` (the reasoning and the answer), \`answer\` (the answer alone), \`sub_category\`, \`setting\`. They are of
-few-shot images of seen sub-categories, their teacher: ${teacherOf(settings.teacher)}; one whose prediction is wrong is left out.
+few-shot images of seen sub-categories, their teacher: ${teacherOf(settings.teacher)}; ${rejectedOf(settings.teacher)}.
 
 ${whose}
 `;

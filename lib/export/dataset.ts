@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
-import type { Benchmark } from "../benchmark/types";
+import { subcategoryOf, type Benchmark } from "../benchmark/types";
 import { cotData } from "../experiment/cot";
 import { evaluationQuestions } from "../experiment/evaluate";
 import type { Watch } from "../experiment/stage";
@@ -129,7 +129,7 @@ async function rationaleTable(experiment: Experiment, data: CotResult): Promise<
     user: text(({ record }) => record.user),
     assistant: text(({ record }) => record.assistant),
     answer: text(({ direct }) => direct.assistant),
-    sub_category: text(({ concept }) => concept),
+    sub_category: text(({ concept }) => subcategoryOf(benchmark, concept).name),
     setting: text(({ setting }) => setting),
   };
 }

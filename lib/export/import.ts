@@ -15,6 +15,7 @@ import { withScalarLog } from "../report/scalar-log";
 import { readJsonObject, writeJsonl, writeText } from "../util/files";
 import { fingerprint } from "../util/hash";
 import { repositoryRoot } from "../util/root";
+import { drawCurves } from "./curves";
 import { checkpointFolders, findTrainerLog, readTrainerLog, type ImportedLog } from "./logs";
 
 /** What to take in. */
@@ -43,6 +44,8 @@ export interface Imported {
   base: string | null;
   prompts: "paper" | "tiny";
   log: ImportedLog | null;
+  /** Figures of the run's logs; why there are none, where they could not be drawn. */
+  curves: string[] | { reason: string };
 }
 
 const WEIGHTS = /^(model|adapter_model).*\.safetensors(\.index\.json)?$/;
@@ -141,7 +144,8 @@ async function writeLog(folder: string, { run, method }: ImportOptions, { rows, 
 
 /**
  * Takes a model or an adapter and its log into `data/runs/<run>`: `models/<method>` or `adapters/<method>`,
- * `logs/<method>.jsonl`, TensorBoard's files, and `imported/<method>.json` that says where it is from.
+ * `logs/<method>.jsonl`, TensorBoard's files, figures of the run's logs, and `imported/<method>.json` that says where
+ * it is from.
  * @throws Error where the model cannot be used here, or a result of that name is there
  */
 export async function importTraining(options: ImportOptions): Promise<Imported> {
@@ -180,6 +184,10 @@ export async function importTraining(options: ImportOptions): Promise<Imported> 
     prompts,
   };
   const told = { ...facts, weights: fingerprint(target), code: codeHash(), export: made };
+  const settings = path.join(home, "settings.json");
+  if (made?.settings && !existsSync(settings))
+    writeText(settings, `${JSON.stringify({ ...(made.settings as object), run }, null, 1)}\n`);
   writeText(note, `${JSON.stringify(told, null, 1)}\n`);
-  return { kind, folder: target, base, prompts, log };
+  const curves = log ? await drawCurves(home) : [];
+  return { kind, folder: target, base, prompts, log, curves };
 }
