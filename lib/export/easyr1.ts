@@ -122,7 +122,7 @@ function actorConfig(experiment: Experiment, sizes: Sizes, method: RlMethod, gpu
       betas: [0.9, 0.98],
       weight_decay: rl.weightDecay,
       strategy: fork ? "adamw_bf16" : "adamw",
-      lr_warmup_steps: rl.schedule === "cosine" ? rl.warmupSteps * sizes.updates : 0,
+      lr_warmup_steps: rl.schedule === "cosine" ? rl.warmupSteps : 0,
       ...(fork ? {} : { lr_scheduler_type: rl.schedule, min_lr_ratio: RL_FLOOR }),
     },
     fsdp: {
@@ -272,11 +272,10 @@ function differencesOf(experiment: Experiment, method: RlMethod): string[] {
       "Log-probs under the negative are taken once a step, without gradient; here at each update (rl.negativeLogProbs=recomputed).",
     ),
     ...when(
-      rl.lossAverage === "token",
+      fork && rl.lossAverage === "token",
       "The loss is one mean for each micro-batch, then their mean, so that splitting changes the update; here one mean over the update's tokens (rl.lossAverage=token).",
     ),
-    "A generation batch of which no group survives the filter is kept whole in the release, and its groups enter the step; EasyR1 as published stops. Here rl.whenNoGroupSurvives=" +
-      `${rl.whenNoGroupSurvives} decides at the end of a step.`,
+    `${fork ? "A generation batch of which no group survives the filter is kept whole, and its groups enter the step" : "A generation batch of which no group survives the filter ends the training"}; here rl.whenNoGroupSurvives=${rl.whenNoGroupSurvives} decides at the end of a step.`,
     `After ${rl.maxGenerationBatches} generation batches without a full step the training ends with an error; here it goes on with the groups there are.`,
     ...when(
       rl.visionLearningRateScale !== 0 && rl.visionLearningRateScale !== 1,
@@ -287,16 +286,16 @@ function differencesOf(experiment: Experiment, method: RlMethod): string[] {
       `The learning rate is constant after warm-up; here rl.schedule=cosine to ${RL_FLOOR} of its peak.`,
     ),
     ...when(
-      !fork && rl.schedule === "cosine",
-      "Warm-up begins at a learning rate of 0 and the schedule runs over updates as EasyR1 counts its steps; here over steps, from peak / warm-up steps.",
+      !fork && rl.lossAverage === "micro-batch",
+      "The loss is one mean over an update's tokens; rl.lossAverage=micro-batch is not there.",
+    ),
+    ...when(
+      rl.schedule === "cosine" && rl.warmupSteps > 0,
+      "Warm-up begins at a learning rate of 0, so that the first step changes nothing; here at peak / warm-up steps.",
     ),
     "Norms and biases decay with the rest; here matrices alone.",
     ...when(fork, "Parameters and optimizer state are bfloat16 (adamw_bf16, as released); here float32."),
     ...when(fork && lora.rank > 0, `The release trains whole models; here lora.rank=${lora.rank}.`),
-    ...when(
-      fork && !inter && rl.klCoefficient > 0,
-      "Without the negative image neither KL nor entropy terms are in the loss, as here.",
-    ),
     ...when(
       settings.rl.reward === "strict",
       "The reward gets no domain from EasyR1: it takes the names of the first domain that has the truth.",

@@ -7,6 +7,7 @@ import { codeHash } from "../experiment/identity";
 import { TRAINED_FILE } from "../experiment/model-folder";
 import { placesOf } from "../experiment/models";
 import { runFolder } from "../experiment/run";
+import { settingsFromJson, type Settings } from "../experiment/settings";
 import { loadAdapter } from "../model/adapter";
 import { loadConfig, loadModel } from "../model/checkpoint";
 import { replaceDirectory } from "../model/directory";
@@ -16,6 +17,7 @@ import { readJsonObject, writeJsonl, writeText } from "../util/files";
 import { fingerprint } from "../util/hash";
 import { repositoryRoot } from "../util/root";
 import { drawCurves } from "./curves";
+import { MARKER } from "./folder";
 import { checkpointFolders, findTrainerLog, readTrainerLog, type ImportedLog } from "./logs";
 
 /** What to take in. */
@@ -95,14 +97,20 @@ export function modelIn(dir: string): { folder: string; kind: Imported["kind"] }
   );
 }
 
-/** `export.json` of the export that a folder lies in, up to three folders above; null where there is none. */
-function exportOf(dir: string): Record<string, unknown> | null {
+/** The export that a folder lies in, up to three folders above; null where there is none. */
+function exportAbove(dir: string): string | null {
   let folder = dir;
-  for (let i = 0; i < 4; i++, folder = path.dirname(folder)) {
-    const file = path.join(folder, "export.json");
-    if (existsSync(file)) return readJsonObject(file);
-  }
+  for (let i = 0; i < 4; i++, folder = path.dirname(folder)) if (existsSync(path.join(folder, MARKER))) return folder;
   return null;
+}
+
+/** The settings of an export; null where there are none, or not of this version. */
+function settingsOf(made: Record<string, unknown> | null): Settings | null {
+  try {
+    return made && settingsFromJson(made.settings, MARKER);
+  } catch {
+    return null;
+  }
 }
 
 function promptsOf(made: Record<string, unknown> | null): "paper" | "tiny" {
@@ -110,13 +118,17 @@ function promptsOf(made: Record<string, unknown> | null): "paper" | "tiny" {
   return prompts === "tiny" ? "tiny" : "paper";
 }
 
-/** The base of an adapter. @throws Error where it is not on this machine */
+/**
+ * The base of an adapter: as it is named, from the repository or from the export that training was started in.
+ * @throws Error where it is not on this machine
+ */
 function baseOf(folder: string, model: string | undefined): string {
   const named = model ?? readJsonObject(path.join(folder, "adapter_config.json")).base_model_name_or_path;
   if (typeof named !== "string" || named === "")
     throw new Error(`${folder}: the adapter names no base (base_model_name_or_path); --model DIR says it`);
-  const base = path.resolve(repositoryRoot(), named);
-  if (!existsSync(path.join(base, "config.json")))
+  const places = [repositoryRoot(), exportAbove(folder) ?? repositoryRoot()].map((root) => path.resolve(root, named));
+  const base = places.find((place) => existsSync(path.join(place, "config.json")));
+  if (base === undefined)
     throw new Error(
       `${folder}: the adapter's base ${JSON.stringify(named)} is no checkpoint directory on this machine; --model DIR says where it is`,
     );
@@ -165,7 +177,8 @@ export async function importTraining(options: ImportOptions): Promise<Imported> 
     throw new Error(
       `${target} is there already${existsSync(note) ? "; --restart imports anew" : ", made by this project"}; --run or --method gives another name`,
     );
-  const made = exportOf(source);
+  const above = exportAbove(source);
+  const made = above === null ? null : readJsonObject(path.join(above, MARKER));
   const prompts = options.prompts ?? promptsOf(made);
   mkdirSync(path.dirname(target), { recursive: true });
   const marker = kind === "model" ? "config.json" : "adapter_config.json";
@@ -185,8 +198,8 @@ export async function importTraining(options: ImportOptions): Promise<Imported> 
   };
   const told = { ...facts, weights: fingerprint(target), code: codeHash(), export: made };
   const settings = path.join(home, "settings.json");
-  if (made?.settings && !existsSync(settings))
-    writeText(settings, `${JSON.stringify({ ...(made.settings as object), run }, null, 1)}\n`);
+  const settled = settingsOf(made);
+  if (settled && !existsSync(settings)) writeText(settings, `${JSON.stringify({ ...settled, run }, null, 1)}\n`);
   writeText(note, `${JSON.stringify(told, null, 1)}\n`);
   const curves = log ? await drawCurves(home) : [];
   return { kind, folder: target, base, prompts, log, curves };

@@ -5,7 +5,7 @@ import { SFT_FLOOR } from "./schedule";
 import type { Experiment } from "../experiment/types";
 import { writeSharegpt } from "../formats/sharegpt";
 import { IMAGE_MARKER } from "../processor/conversation";
-import { splitBatch } from "./batches";
+import { splitBatch, type Split } from "./batches";
 import { stage1Differences } from "./differences";
 import { basePath, loraTargets, usesBf16 } from "./model";
 import { renderedRecord, stage1Records, type ExportedRecord } from "./stage1";
@@ -52,13 +52,14 @@ const DEEPSPEED = {
   zero_optimization: { stage: 3, overlap_comm: false, stage3_gather_16bit_weights_on_model_save: true },
 };
 
-function configOf({ settings, bench }: Experiment, records: number, gpus: number): Record<string, Yaml> {
+/** How a mini-batch is computed. */
+function splitOf({ settings: { sft } }: Experiment, records: number, gpus: number): Split {
+  const rows = Math.min(sft.batchSize - sft.replayRows, records);
+  return splitBatch(rows, { parts: sft.gradientAccumulationSteps, gpus, what: "records" });
+}
+
+function configOf({ settings, bench }: Experiment, split: Split, gpus: number): Record<string, Yaml> {
   const { sft, lora } = settings;
-  const split = splitBatch(Math.min(sft.batchSize - sft.replayRows, records), {
-    parts: sft.gradientAccumulationSteps,
-    gpus,
-    what: "records",
-  });
   const { minPixels, maxPixels } = bench.processor.imageConfig;
   const frozen = sft.visionLearningRateScale === 0;
   const targets = loraTargets(settings);
@@ -109,7 +110,7 @@ function configOf({ settings, bench }: Experiment, records: number, gpus: number
   };
 }
 
-function differencesOf(experiment: Experiment, records: readonly ExportedRecord[]): string[] {
+function differencesOf(experiment: Experiment, records: readonly ExportedRecord[], { accumulation }: Split): string[] {
   const { sft, lora } = experiment.settings;
   const scale = sft.visionLearningRateScale;
   const rendered = records.find(
@@ -118,6 +119,11 @@ function differencesOf(experiment: Experiment, records: readonly ExportedRecord[
   return [
     ...stage1Differences(experiment),
     "Stage 1 only: LLaMA-Factory has no reinforcement learning with a reward function; Stage 2: export to trl or easyr1.",
+    ...(accumulation > 1
+      ? [
+          "With gradient accumulation the loss is the mean of the micro-batches' means, so that splitting changes the update; here one mean over the update's tokens. (transformers declares Qwen2.5-VL so.)",
+        ]
+      : []),
     "The line break behind <|im_end|> counts in the loss; here the loss ends with <|im_end|>.",
     "Warm-up begins at a learning rate of 0, so that the first step changes nothing; here at peak / warm-up steps.",
     ...(scale !== 0 && scale !== 1
@@ -142,10 +148,11 @@ function differencesOf(experiment: Experiment, records: readonly ExportedRecord[
 export const exportLlamaFactory: Exporter = async (experiment, folder, { gpus, method, watch = {} }) => {
   if (method !== undefined) throw new Error(`--method ${method}: LLaMA-Factory has Stage 1 only; leave it out`);
   const { records, images } = await stage1Records(experiment, folder, "sft", watch);
+  const split = splitOf(experiment, records.length, gpus);
   writeSharegpt(path.join(folder, "stage1.json"), records);
   const write = (name: string, text: string): void => writeFileSync(path.join(folder, name), text);
   write("dataset_info.json", `${JSON.stringify(datasetInfo, null, 1)}\n`);
-  write("sft.yaml", toYaml(configOf(experiment, records.length, gpus)));
+  write("sft.yaml", toYaml(configOf(experiment, split, gpus)));
   const many = gpus > 1;
   if (many) write("deepspeed.json", `${JSON.stringify(DEEPSPEED, null, 1)}\n`);
   const command = "llamafactory-cli train sft.yaml";
@@ -153,7 +160,7 @@ export const exportLlamaFactory: Exporter = async (experiment, folder, { gpus, m
     title: "LLaMA-Factory",
     needs: `llamafactory 0.9.5${many ? ", deepspeed" : ""}`,
     steps: [{ what: "Stage 1", command: many ? `FORCE_TORCHRUN=1 NPROC_PER_NODE=${gpus} ${command}` : command }],
-    differences: differencesOf(experiment, records),
+    differences: differencesOf(experiment, records, split),
     contents: [
       ["stage1.json", "Stage-1 records, sharegpt"],
       ["images/", "the images that they name"],

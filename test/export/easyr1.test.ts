@@ -74,6 +74,16 @@ describe("EasyR1's configuration", () => {
     for (const [key, value] of Object.entries(released)) expect([key, valueAt(config, key)]).toEqual([key, value]);
   });
 
+  it("counts warm-up in steps, as both engines step their schedules", () => {
+    const warm = experimentOf("rl.schedule=cosine", "rl.warmupSteps=4");
+    expect(valueAt(easyR1Config(warm, "cls-rl", 4), "worker.actor.optim")).toMatchObject({
+      lr_warmup_steps: 4,
+      lr_scheduler_type: "cosine",
+      min_lr_ratio: 0.05,
+    });
+    expect(valueAt(easyR1Config(experimentOf(), "tapo", 4), "worker.actor.optim.lr_warmup_steps")).toBe(0);
+  });
+
   it("keeps the engine's divisibility, and says the updates that come of it", () => {
     for (const method of RL_METHODS)
       for (const set of [

@@ -116,10 +116,17 @@ describe("import", () => {
     const words = told.commands[1].split(" ");
     words[words.indexOf("--out") + 1] = path.join(run.folder, "predictions/sft-open.jsonl");
     expect((await capture(command(...words), asked)).code).toBe(0);
-    write(at("lora/checkpoint-10/adapter_config.json"), {
-      ...(JSON.parse(readFileSync(at("lora/checkpoint-10/adapter_config.json"), "utf8")) as object),
-      base_model_name_or_path: "Qwen/Nowhere",
-    });
+    const based = (on: string): void =>
+      write(at("lora/checkpoint-10/adapter_config.json"), {
+        ...(JSON.parse(readFileSync(at("lora/checkpoint-10/adapter_config.json"), "utf8")) as object),
+        base_model_name_or_path: on,
+      });
+    cpSync(model, at("lora/output/merged"), { recursive: true }); // a base that is named from the export's folder
+    write(at("lora/export.json"), { settings: { prompts: "tiny" } });
+    based("output/merged");
+    const inExport = await capture(importing, [at("lora"), ...options("further", "--json")]);
+    expect(JSON.parse(inExport.out)).toMatchObject({ base: at("lora/output/merged"), prompts: "tiny" });
+    based("Qwen/Nowhere");
     const lost = await capture(importing, [at("lora"), ...options("other")]);
     expect([lost.code, lost.err]).toEqual([1, expect.stringMatching(/"Qwen\/Nowhere" is no checkpoint.*--model DIR/)]);
   });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
-import { firstDifference, page, reportFile, type Interop } from "../../tools/interop/report";
+import { firstDifference, page, reportFile, scriptsHash, type Interop } from "../../tools/interop/report";
 
 const report = JSON.parse(readFileSync(reportFile, "utf8")) as Interop;
 
@@ -26,6 +26,10 @@ describe("docs/interop.json", () => {
       }
       expect(Math.max(...steps.map(({ gradNorm }) => gradNorm.here))).toBeGreaterThan(0.1); // something was learnt
     }
+  });
+
+  it("is of the scripts that exports have today (npm run interop makes it anew)", () => {
+    expect(report.scripts).toBe(scriptsHash());
   });
 
   it("is what docs/interop.md shows", () => {

@@ -40,6 +40,7 @@ const python = (code: string, input: unknown): unknown =>
       input: JSON.stringify(input),
       encoding: "utf8",
       maxBuffer: 2 ** 28,
+      stdio: "pipe",
     }),
   );
 const inPython = (cases: readonly Case[]): unknown => python(DRIVER, cases);

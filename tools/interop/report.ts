@@ -1,4 +1,6 @@
 /** What `npm run interop` found: docs/interop.json, and docs/interop.md from it. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { writeText } from "../../lib/util/files";
 import { root } from "../environment";
@@ -26,11 +28,24 @@ export interface Training {
 
 /** The report. */
 export interface Interop {
+  /** Hash of the Python that was run (`scriptsHash`). */
+  scripts: string;
   /** Allowed difference of the first loss. */
   tolerance: number;
   trainings: Training[];
   /** Engines that were not run, and why. */
   notRun: { engine: string; reason: string }[];
+}
+
+/** SHA-256 of the scripts that exports have: with others, the figures are of another program. */
+export function scriptsHash(): string {
+  const folder = path.join(root, "lib/export/python");
+  const hash = createHash("sha256");
+  for (const name of readdirSync(folder)
+    .filter((one) => one.endsWith(".py"))
+    .sort())
+    hash.update(`${name}\0`).update(readFileSync(path.join(folder, name)));
+  return hash.digest("hex");
 }
 
 export const reportFile = path.join(root, "docs/interop.json");

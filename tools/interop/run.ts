@@ -13,7 +13,15 @@ import { readJsonObject } from "../../lib/util/files";
 import { root } from "../environment";
 import { compareGrpo } from "./grpo";
 import { factoryOrReason, runPython, scratch, trlPython, versionsOf } from "./python";
-import { firstDifference, reportFile, writeReport, type Compared, type Interop, type Training } from "./report";
+import {
+  firstDifference,
+  reportFile,
+  scriptsHash,
+  writeReport,
+  type Compared,
+  type Interop,
+  type Training,
+} from "./report";
 import { factorySettings, trlSettings } from "./settings";
 import { firstLoss, ownSft } from "./sft";
 
@@ -136,7 +144,7 @@ async function main(): Promise<void> {
   const other = await factory();
   if ("reason" in other) notRun.push({ engine: "LLaMA-Factory", reason: other.reason });
   else trainings.push(other);
-  writeReport({ tolerance: TOLERANCE, trainings, notRun });
+  writeReport({ scripts: scriptsHash(), tolerance: TOLERANCE, trainings, notRun });
   for (const training of trainings) {
     const { engine, what, steps } = training;
     console.log(
