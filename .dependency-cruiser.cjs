@@ -17,6 +17,7 @@ const ROOMS = [
   "eval",
   "report",
   "experiment",
+  "export",
 ];
 
 module.exports = {

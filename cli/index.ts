@@ -7,8 +7,10 @@ import * as cot from "./commands/cot";
 import * as data from "./commands/data";
 import * as doctor from "./commands/doctor";
 import * as evaluate from "./commands/evaluate";
+import * as exporting from "./commands/export";
 import * as generate from "./commands/generate";
 import * as gpuCheck from "./commands/gpu-check";
+import * as importing from "./commands/import";
 import * as notebooks from "./commands/notebooks";
 import * as plan from "./commands/plan";
 import * as pretrain from "./commands/pretrain";
@@ -65,6 +67,8 @@ export const sections: readonly Section[] = [
       define(plan, () => import("./plan")),
       define(sft, () => import("./sft")),
       define(rl, () => import("./rl")),
+      define(exporting, () => import("./export")),
+      define(importing, () => import("./import")),
       define(replay, () => import("./replay")),
       define(generate, () => import("./generate")),
     ],

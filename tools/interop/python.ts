@@ -1,0 +1,81 @@
+/**
+ * The Python environments of `npm run interop`: TRL's is the benchmark's (`.venv-bench`); LLaMA-Factory's is one of its
+ * own in `.interop`, with the older packages that it asks for, and PyTorch from the benchmark's.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import { benchPython, ensurePython } from "../../test/bench/environment";
+import { readTextFile, writeText } from "../../lib/util/files";
+import { root, venvPython } from "../environment";
+
+/** Ignored by git: environments, exports, logs. */
+export const scratch = path.join(root, ".interop");
+const factory = path.join(scratch, "llamafactory");
+const factoryPython = path.join(factory, "bin/python");
+const requirements = path.join(__dirname, "llamafactory.txt");
+
+const sitePackages = (python: string): string => {
+  const lib = path.join(path.dirname(path.dirname(python)), "lib");
+  const version = readdirSync(lib).find((name) => name.startsWith("python3."));
+  if (version === undefined) throw new Error(`${lib}: no Python there`);
+  return path.join(lib, version, "site-packages");
+};
+
+/** Runs a command, its output in a log. @throws Error naming the log, with its last lines */
+function logged(name: string, command: string, args: readonly string[], cwd = root): void {
+  mkdirSync(scratch, { recursive: true });
+  const log = path.join(scratch, `${name}.log`);
+  const out = openSync(log, "w");
+  // the models are tiny: more threads would wait for one another
+  const env = {
+    ...process.env,
+    HF_HUB_OFFLINE: "1",
+    HF_DATASETS_OFFLINE: "1",
+    OMP_NUM_THREADS: "1",
+    PYTHONWARNINGS: "ignore",
+  };
+  const { status, error } = spawnSync(command, args, { cwd, stdio: ["ignore", out, out], env });
+  closeSync(out);
+  if (status === 0) return;
+  const last = readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n");
+  throw new Error(`interop: ${name} failed: ${error?.message ?? last}\n(whole output: ${path.relative(root, log)})`);
+}
+
+/** TRL, transformers, PEFT. */
+export function trlPython(): string {
+  ensurePython();
+  return benchPython;
+}
+
+/** LLaMA-Factory; null with the reason where it does not install. */
+export function factoryOrReason(): { python: string } | { reason: string } {
+  ensurePython();
+  const stamp = path.join(factory, "interop.stamp");
+  const key = createHash("sha256").update(readFileSync(requirements)).digest("hex");
+  if (existsSync(stamp) && readTextFile(stamp) === key) return { python: factoryPython };
+  process.stderr.write("interop: installing LLaMA-Factory into .interop/llamafactory …\n");
+  try {
+    logged("install-llamafactory", venvPython, ["-m", "venv", "--clear", factory]);
+    // its own packages come first, what it lacks (PyTorch above all) from the benchmark's environment
+    writeText(path.join(sitePackages(factoryPython), "peers.pth"), `${sitePackages(benchPython)}\n`);
+    const pip = ["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off"];
+    logged("install-llamafactory", factoryPython, [...pip, "-r", requirements]);
+    logged("install-llamafactory", factoryPython, ["-c", "import llamafactory.train.tuner"]);
+    writeText(stamp, key);
+    return { python: factoryPython };
+  } catch (error) {
+    return { reason: (error as Error).message.split("\n")[0] };
+  }
+}
+
+/** Runs Python in a folder. */
+export const runPython = (name: string, python: string, args: readonly string[], cwd: string): void =>
+  logged(name, python, args, cwd);
+
+/** Versions of packages in an environment. */
+export function versionsOf(python: string, names: readonly string[]): Record<string, string> {
+  const code = `import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ${JSON.stringify(names)}}))`;
+  return JSON.parse(execFileSync(python, ["-c", code], { encoding: "utf8" })) as Record<string, string>;
+}

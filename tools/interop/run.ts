@@ -1,0 +1,165 @@
+/**
+ * Exports run by the engines that they are for, beside this project's own training: npm run interop
+ * TRL's SFT and GRPO and LLaMA-Factory's SFT on the tiny base, on this CPU. Writes docs/interop.json and
+ * docs/interop.md; exits 1 where a first loss differs by more than the tolerance.
+ */
+import * as path from "node:path";
+import { openExperiment } from "../../lib/experiment/open";
+import type { Experiment } from "../../lib/experiment/types";
+import type { Settings } from "../../lib/experiment/settings";
+import { writeExport } from "../../lib/export/write";
+import type { SftLog } from "../../lib/train/sft";
+import { readJsonObject } from "../../lib/util/files";
+import { root } from "../environment";
+import { compareGrpo } from "./grpo";
+import { factoryOrReason, runPython, scratch, trlPython, versionsOf } from "./python";
+import {
+  firstDifference,
+  reportFile,
+  scriptsHash,
+  writeReport,
+  type Compared,
+  type Interop,
+  type Training,
+} from "./report";
+import { factorySettings, trlSettings } from "./settings";
+import { firstLoss, ownSft } from "./sft";
+
+const TOLERANCE = 1e-3;
+const say = (text: string): void => void process.stderr.write(`interop: ${text}\n`);
+
+/** Logged steps of a Hugging Face trainer. */
+function hfSteps(folder: string): { step: number; loss: number; grad_norm: number }[] {
+  const { log_history } = readJsonObject(path.join(folder, "trainer_state.json"));
+  return (log_history as { step: number; loss?: number; grad_norm: number }[]).flatMap((row) =>
+    row.loss === undefined ? [] : [{ ...row, loss: row.loss }],
+  );
+}
+
+const compared = (theirs: ReturnType<typeof hfSteps>, own: readonly SftLog[]): Compared[] =>
+  theirs.map(({ step, loss, grad_norm }, i) => ({
+    step,
+    loss: { theirs: loss, here: own[i].loss! },
+    gradNorm: { theirs: grad_norm, here: own[i].gradNorm! },
+  }));
+
+async function withExperiment<T>(settings: Settings, work: (experiment: Experiment) => Promise<T>): Promise<T> {
+  const experiment = await openExperiment(settings, { say });
+  try {
+    return await work(experiment);
+  } finally {
+    experiment.close();
+  }
+}
+
+/** TRL, both stages. */
+function trl(): Promise<Training[]> {
+  const python = trlPython();
+  const versions = versionsOf(python, ["trl", "transformers", "torch"]);
+  return withExperiment(trlSettings(), async (experiment) => {
+    const dir = path.join(scratch, "trl");
+    await writeExport(experiment, "trl", dir, { gpus: 1 });
+    say("TRL's SFTTrainer …");
+    runPython("trl-sft", python, ["sft.py", "--config", "sft.yaml"], dir);
+    say("TRL's GRPOTrainer …");
+    const record = path.join(dir, "grpo-updates.jsonl");
+    runPython("trl-grpo", python, [path.join(__dirname, "record_grpo.py"), dir, record], dir);
+    say("the same here …");
+    const { tokens, rows } = await firstLoss(experiment, experiment.base);
+    const grpo = await compareGrpo(experiment, experiment.base, { file: record, whose: "theirs" });
+    const withOwn = await compareGrpo(experiment, experiment.base, { file: record, whose: "own" });
+    const { theirs, here } = withOwn.steps[0].loss;
+    if (!(Math.abs(theirs - here) <= TOLERANCE))
+      throw new Error(`interop: GRPO's first loss is ${theirs}, here ${here} with this project's advantages`);
+    const own = await ownSft(experiment);
+    return [
+      {
+        engine: "TRL",
+        what: "SFTTrainer (Stage 1)",
+        versions,
+        rows,
+        tokens,
+        steps: compared(hfSteps(path.join(dir, "output/sft")), own),
+        notes: [
+          "Every batch is of all records, in two micro-batches, so that each step is the same on both sides: losses, clipping, warm-up, weight decay and the vision tower's own learning rate.",
+        ],
+      },
+      {
+        engine: "TRL",
+        what: "GRPOTrainer (Stage 2, CLS-RL)",
+        versions,
+        rows: grpo.rows,
+        tokens: grpo.tokens,
+        steps: grpo.steps,
+        notes: [
+          `TRL samples; this project takes its responses, scores them with lib/reward, and makes the same updates one after another. Mean rewards differ by at most ${grpo.reward.toExponential(1)}. The last column is the largest difference of a response token's log-prob, after the updates before it.`,
+          `The table is under TRL's advantages. They differ from this project's by at most ${grpo.advantage.toExponential(1)}, since TRL adds 1e-4 to the standard deviation, this project 1e-6; under its own the first loss here is ${here.toFixed(5)}.`,
+        ],
+      },
+    ];
+  });
+}
+
+/** LLaMA-Factory, Stage 1. */
+async function factory(): Promise<Training | { reason: string }> {
+  const found = factoryOrReason();
+  if ("reason" in found) return found;
+  const { python } = found;
+  return withExperiment(factorySettings(), async (experiment) => {
+    const dir = path.join(scratch, "llamafactory-export");
+    await writeExport(experiment, "llamafactory", dir, { gpus: 1 });
+    say("LLaMA-Factory …");
+    runPython("llamafactory", python, ["-m", "llamafactory.cli", "train", "sft.yaml"], dir);
+    say("the same here …");
+    const own = await firstLoss(experiment, experiment.base);
+    const withBreak = await firstLoss(experiment, experiment.base, { newline: true });
+    const log = await ownSft(experiment);
+    const steps = compared(hfSteps(path.join(dir, "output/sft")), log);
+    steps[0].loss.here = withBreak.loss;
+    return {
+      engine: "LLaMA-Factory",
+      what: "SFT (Stage 1)",
+      versions: versionsOf(python, ["llamafactory", "transformers", "torch"]),
+      rows: withBreak.rows,
+      tokens: withBreak.tokens,
+      steps: steps.slice(0, 1),
+      notes: [
+        `LLaMA-Factory counts the line break behind <|im_end|>: the first loss here is taken with it, on ${withBreak.tokens} tokens. Without it, as this project trains, it is ${own.loss.toFixed(5)} on ${own.tokens}; the gradient norm here is of that loss.`,
+        `LLaMA-Factory's losses of all steps: ${hfSteps(path.join(dir, "output/sft"))
+          .map(({ loss }) => loss.toFixed(4))
+          .join(", ")}; here, without the line break: ${log.map(({ loss }) => loss!.toFixed(4)).join(", ")}.`,
+      ],
+    };
+  });
+}
+
+async function main(): Promise<void> {
+  const notRun: Interop["notRun"] = [
+    {
+      engine: "EasyR1",
+      reason: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
+    },
+  ];
+  const trainings = await trl();
+  const other = await factory();
+  if ("reason" in other) notRun.push({ engine: "LLaMA-Factory", reason: other.reason });
+  else trainings.push(other);
+  writeReport({ scripts: scriptsHash(), tolerance: TOLERANCE, trainings, notRun });
+  for (const training of trainings) {
+    const { engine, what, steps } = training;
+    console.log(
+      `${engine}, ${what}: first loss ${steps[0].loss.theirs.toFixed(6)} there, ${steps[0].loss.here.toFixed(6)} here`,
+    );
+  }
+  console.log(`report: ${path.relative(root, reportFile)}`);
+  const wrong = trainings.filter((training) => !(firstDifference(training) <= TOLERANCE));
+  if (wrong.length > 0)
+    throw new Error(
+      `interop: ${wrong.map(({ engine, what }) => `${engine} ${what}`).join(", ")}: first losses differ by more than ${TOLERANCE}`,
+    );
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

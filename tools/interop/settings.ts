@@ -1,0 +1,34 @@
+/** The small runs that both sides train: whole batches, nothing random in them. */
+import { loadSettings, type Settings } from "../../lib/experiment/settings";
+
+/** Every record in every batch, so that their order is of no account; images as they are; 32 bits. */
+const WHOLE = [
+  "precision=float32",
+  "sft.augmentation=0",
+  "sft.replayRows=0",
+  "sft.batchSize=64",
+  "sft.epochs=4",
+  "sft.saveSteps=0",
+  "rl.saveSteps=0",
+];
+
+const settings = (run: string, set: readonly string[]): Settings =>
+  loadSettings({ scale: "smoke", run, set: [...WHOLE, ...set] });
+
+/** For TRL: two micro-batches, the vision tower at a tenth of the rate; RL with options shown, on whole responses. */
+export const trlSettings = (): Settings =>
+  settings("interop-trl", [
+    "sft.gradientAccumulationSteps=2",
+    "start=base",
+    "rl.augmentation=0",
+    "rl.steps=4",
+    "rl.groupsPerStep=3",
+    "rl.numGenerations=8",
+    "rl.positiveGenerations=4",
+    "rl.maxNewTokens=80",
+    "rl.openShare=0",
+  ]);
+
+/** For LLaMA-Factory: the paper's prompts, which have a system message, a frozen vision tower, no warm-up. */
+export const factorySettings = (): Settings =>
+  settings("interop-llamafactory", ["prompts=paper", "sft.visionLearningRateScale=0", "sft.warmupSteps=0"]);
