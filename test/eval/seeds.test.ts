@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PredictionRow, Setting, Split } from "../../lib/eval/rows";
-import { seedDifference, seedSummary } from "../../lib/eval/seeds";
+import { plannedInterval, seedDifference, seedSummary } from "../../lib/eval/seeds";
 
 /** One question on sub-category `truth`. */
 const row = (
@@ -123,5 +123,29 @@ describe("seedDifference", () => {
         world([1], 3, () => true),
       ),
     ).toBeNull();
+  });
+});
+
+describe("plannedInterval", () => {
+  // b is always wrong, a right in every second sub-category: the difference is 0.5, whatever the seed
+  const a = world([0, 1], 40, (_seed, _cell, i) => i % 2 === 0);
+  const b = world([0, 1], 40, () => false, "b");
+  const width = (subcategories: number, seeds = 2): number => {
+    const { low, high } = plannedInterval(a, b, { seeds, subcategories })!;
+    return high - low;
+  };
+
+  it("narrows with the square root of the number of sub-categories", () => {
+    expect(width(320) / width(80)).toBeCloseTo(0.5, 1);
+    expect(width(80, 8)).toBeCloseTo(width(80), 1); // seeds don't differ here
+  });
+
+  it("is the interval of the difference at the size at hand", () => {
+    const { low, high } = seedDifference(a, b)!;
+    expect(plannedInterval(a, b, { seeds: 2, subcategories: 80 })).toEqual({ low, high });
+  });
+
+  it("is null without a common seed", () => {
+    expect(plannedInterval(a, world([5], 40, () => false, "b"), { seeds: 1, subcategories: 80 })).toBeNull();
   });
 });
