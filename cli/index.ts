@@ -19,6 +19,7 @@ import * as replay from "./commands/replay";
 import * as rl from "./commands/rl";
 import * as run from "./commands/run";
 import * as score from "./commands/score";
+import * as serve from "./commands/serve";
 import * as sft from "./commands/sft";
 import * as table from "./commands/table";
 import * as triplets from "./commands/triplets";
@@ -65,6 +66,7 @@ export const sections: readonly Section[] = [
       define(rl, () => import("./rl")),
       define(replay, () => import("./replay")),
       define(generate, () => import("./generate")),
+      define(serve, () => import("./serve")),
     ],
   },
   {
