@@ -72,8 +72,14 @@ interface Source {
   from: number | null;
 }
 
+/**
+ * Fewer rows than this are multiplied in another order of sums: with at least so many a row's numbers are the same to
+ * the bit whatever else is in the batch (with this project's kernels, and heads of a multiple of 16).
+ */
+const LEAST_WIDTH = 4;
+
 /** Rows that a step computes for so many open ones: a power of two, so that few shapes are compiled. */
-const widthFor = (open: number, slots: number): number => Math.min(slots, 2 ** Math.ceil(Math.log2(open)));
+const widthFor = (open: number): number => Math.max(LEAST_WIDTH, 2 ** Math.ceil(Math.log2(open)));
 
 /**
  * @param params the model's, an adapter's among them; the caller's
@@ -150,7 +156,7 @@ export function createBatch(config: ModelConfig, params: Params, slots: number, 
       ...places.flatMap((slot, from) => (isOpen(slot) ? [{ slot: { ...slot, held: slot.held + filled }, from }] : [])),
       ...joining.map((row) => ({ slot: { row, position: prompt!.position, held: prompt!.length }, from: null })),
     ];
-    const width = widthFor(sources.length, slots);
+    const width = widthFor(sources.length);
     while (sources.length < width) sources.push(null);
     const length = roundedUp(Math.max(...sources.map((source) => source?.slot.held ?? 0)), HISTORY_BUCKET);
     const index = tf.tensor1d(placesOf(sources, length, prompt), "int32");
