@@ -8,6 +8,7 @@ import { loadProcessor } from "../lib/processor/processor";
 import { createCompletions } from "../lib/serve/completions";
 import { DEFAULT_LIMITS, type Limits } from "../lib/serve/limits";
 import { startServer } from "../lib/serve/server";
+import { loadWeights } from "../lib/serve/weights";
 import type { ServeOptions } from "./commands/serve";
 import { note, print } from "./output";
 import { chosenPrecision } from "./precision";
@@ -50,7 +51,7 @@ function interrupted(): Promise<void> {
  * @throws Error where the checkpoint is bad or the port is taken
  */
 export async function run(options: ServeOptions): Promise<number> {
-  const { model, adapter, port, slots, dtype } = options;
+  const { model, adapter, port, slots, dtype, weights } = options;
   const name = options.modelName ?? path.basename(path.resolve(model));
   if (name.trim() === "") throw new UsageError("--model-name is empty; expected a name");
   const apiKey = requiredKey();
@@ -58,6 +59,7 @@ export async function run(options: ServeOptions): Promise<number> {
   const end = interrupted();
   const bf16 = chosenPrecision(options);
   if (!existsSync(model)) throw new Error(`${model}: there is no such folder; --model is a checkpoint's directory`);
+  if (weights !== undefined && !existsSync(weights)) throw new Error(`${weights}: there is no such folder (--weights)`);
   const processor = loadProcessor(model);
   const { config, params: base, generationConfig } = loadModel(model, { dtype });
   let params = base;
@@ -66,7 +68,12 @@ export async function run(options: ServeOptions): Promise<number> {
     const completions = createCompletions({ name, params, config, generationConfig, processor }, slots, limits, {
       bf16,
     });
-    const server = await startServer(completions, { port, apiKey, limits });
+    const server = await startServer(completions, {
+      port,
+      apiKey,
+      limits,
+      loadWeights: weights === undefined ? null : (called) => loadWeights(weights, called, config, base, { dtype }),
+    });
     print(`${name} at ${server.baseUrl}${apiKey === null ? "" : ", with an API key"}; Ctrl-C ends it`);
     await end;
     note(completions.load === 0 ? "ending" : `ending; requests cut off: ${completions.load}`);

@@ -23,6 +23,12 @@ export const command = () =>
     .addOption(shared.count("--max-answers <N>", "answers of a request (n), at most").default(128))
     .addOption(shared.number("--max-body <MIB>", "size of a request, at most", { above: 0, most: 1024 }).default(32))
     .addOption(shared.count("--max-image-pixels <N>", "pixels of an image as it is sent, at most").default(40_000_000))
+    .addOption(
+      new Option(
+        "--weights <DIR>",
+        "folder whose sub-folders (adapters, or checkpoints of the same model) may be put in place by POST /v1/reload; none without it",
+      ),
+    )
     .addOption(shared.dtype())
     .addOption(shared.precision());
 

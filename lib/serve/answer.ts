@@ -2,10 +2,10 @@
 import { foldIn, random } from "../util/random";
 import { textStream } from "../processor/text-stream";
 import type { Tokenizer } from "../processor/tokenizer";
-import { sampleFromLogits } from "../rollout/sample";
+import { sampleFromLogits, sampleToken } from "../rollout/sample";
 import type { ResolvedSampling } from "../rollout/sampling-defaults";
 import type { BatchRow } from "./batch";
-import { chosenLogProb, type ChosenLogProb } from "./log-probs";
+import { chosenLogProb, softmax, type ChosenLogProb } from "./log-probs";
 import { stopStrings } from "./stop-strings";
 
 /** What came of a token. */
@@ -26,6 +26,10 @@ export interface AnswerOptions {
   sampling: ResolvedSampling;
   maxTokens: number;
   seed: number;
+  /** Which of several prompts it answers. */
+  seedIndex: number;
+  /** Draws and log-probs as training samples. */
+  tempered: boolean;
   stop: readonly string[];
   /** Most probable tokens beside each log-prob; null for no log-probs. */
   logProbs: number | null;
@@ -40,7 +44,7 @@ export interface Answer extends BatchRow {
 }
 
 /**
- * Begins the answer number `index` of a request. Its draws depend on seed and index alone: they are those of
+ * Begins the answer number `index` of a request. Its draws depend on seed and places alone: they are those of
  * `fine-r1 generate --seed` for the first.
  * @param promptIds the prompt's tokens, which count as seen
  */
@@ -51,13 +55,24 @@ export function createAnswer(
   options: AnswerOptions,
   onPiece: (piece: Piece) => void,
 ): Answer {
-  const { sampling, maxTokens, seed, stop, logProbs, bannedTokenIds, vocabulary } = options;
-  const draws = random(foldIn(seed, 0, index));
+  const { sampling, maxTokens, seed, seedIndex, tempered, stop, logProbs, bannedTokenIds, vocabulary } = options;
+  const draws = random(foldIn(seed, seedIndex, index));
   const seen = sampling.repetitionPenalty === 1 ? null : new Set(promptIds);
   const stream = textStream(tokenizer);
   const stops = stopStrings(stop);
   const tokenIds: number[] = [];
   let open = true;
+  const draw = (logits: Float32Array, start: number): number =>
+    tempered
+      ? sampleToken(
+          softmax(logits, start, vocabulary, sampling.temperature),
+          0,
+          vocabulary,
+          { topP: sampling.topP, bannedTokenIds, greedy: false },
+          draws.uniform,
+        )
+      : sampleFromLogits(logits, start, vocabulary, seen ?? [], { ...sampling, bannedTokenIds }, draws.uniform);
+  const logProbTemperature = tempered ? sampling.temperature : 1;
   return {
     tokenIds,
     get open() {
@@ -65,14 +80,7 @@ export function createAnswer(
     },
     drop: () => void (open = false),
     choose: (logits, start) => {
-      const token = sampleFromLogits(
-        logits,
-        start,
-        vocabulary,
-        seen ?? [],
-        { ...sampling, bannedTokenIds },
-        draws.uniform,
-      );
+      const token = draw(logits, start);
       tokenIds.push(token);
       seen?.add(token);
       const certain = stops.push(stream.push(token));
@@ -88,7 +96,10 @@ export function createAnswer(
         index,
         text,
         tokenIds: [token],
-        logProbs: logProbs === null ? [] : [chosenLogProb(tokenizer, logits, start, vocabulary, token, logProbs)],
+        logProbs:
+          logProbs === null
+            ? []
+            : [chosenLogProb(tokenizer, logits, start, vocabulary, token, logProbs, logProbTemperature)],
         finish,
       });
     },

@@ -48,6 +48,8 @@ export interface Batch {
   join(prompt: ReadPrompt, rows: readonly BatchRow[]): void;
   /** One token more for every open row. */
   step(): void;
+  /** Goes on with other parameters. @throws Error while a row is open */
+  use(params: Params): void;
   /** Frees all slots; rows that are open lose their place. */
   clear(): void;
   /** The same, and the weights that were made for it. */
@@ -87,8 +89,11 @@ const widthFor = (open: number): number => Math.max(LEAST_WIDTH, 2 ** Math.ceil(
  */
 export function createBatch(config: ModelConfig, params: Params, slots: number, options: CompileOptions = {}): Batch {
   const { numHiddenLayers: layers, numKeyValueHeads: kv, headDim } = config.text;
-  const text: Params = Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("visual.")));
-  const rounded = createRounding(config, options)(text);
+  const round = createRounding(config, options);
+  const textOf = (all: Params): Params =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("visual.")));
+  let text = textOf(params);
+  let rounded = round(text);
 
   const readCompiled = compile(
     (weights: Params, batch: PromptBatch, features: Tensor) => {
@@ -249,6 +254,13 @@ export function createBatch(config: ModelConfig, params: Params, slots: number, 
         slot.row.choose(scores, s * config.text.vocabSize);
       });
       if (!places.some(isOpen)) release();
+    },
+    use: (other) => {
+      if (places.some(isOpen)) throw new Error("batch: other parameters while a row is open");
+      release();
+      disposeTree(rounded.made);
+      text = textOf(other);
+      rounded = round(text);
     },
     clear: release,
     dispose: () => {

@@ -24,6 +24,13 @@ export interface ServedModel extends Pick<LoadedModel, "config" | "generationCon
   processor: Processor;
 }
 
+/** Other parameters for the same model: what a reload puts in place. */
+export interface Weights {
+  params: Params;
+  /** Disposes what is this one's own, once it is replaced. */
+  release(): void;
+}
+
 /** Hears a stream's events. */
 export type OnEvent = (event: object) => void;
 
@@ -38,6 +45,12 @@ export interface Completions {
   complete(call: ChatCall, signal: AbortSignal): Promise<object>;
   /** The same in events, as tokens come. */
   stream(call: ChatCall, onEvent: OnEvent, signal: AbortSignal): Promise<void>;
+  /**
+   * Answers with other weights from now on; what is being decoded ends with the ones it began with.
+   * @param name what replies say of them
+   * @throws what `load` throws: the old ones stay
+   */
+  reload(name: string, load: () => Weights): Promise<void>;
   /** Ends all requests with a 503, and frees what the server holds; the parameters stay the caller's. */
   close(): Promise<void>;
 }
@@ -51,7 +64,9 @@ export function createCompletions(
 ): Completions {
   const { tokenizer } = processor;
   const batch = createBatch(config, params, slots, options);
-  const scheduler = createScheduler(batch, createImageEncoder(config, params, options), limits.waiting);
+  const encode = createImageEncoder(config, options);
+  let weights: Weights & { name: string } = { name: "start", params, release: () => undefined };
+  const scheduler = createScheduler(batch, (images) => encode(weights.params, images), limits.waiting);
   const special = specialTokensOf(tokenizer);
   const context = Math.min(limits.contextTokens, config.text.maxPositionEmbeddings);
 
@@ -66,8 +81,8 @@ export function createCompletions(
   };
 
   /** A request's own choice; else the checkpoint's; else the protocol's, which samples from all tokens. */
-  const samplingOf = ({ sampling: asked, ignoreEos }: ChatCall): ResolvedSampling =>
-    resolveSampling(
+  const samplingOf = ({ sampling: asked, ignoreEos, stopTokenIds }: ChatCall): ResolvedSampling => {
+    const resolved = resolveSampling(
       {
         temperature: asked.temperature ?? generationConfig.temperature ?? 1,
         topP: asked.topP,
@@ -78,6 +93,8 @@ export function createCompletions(
       generationConfig,
       { ...config, tokenizerEosTokenId: tokenizer.eosTokenId },
     );
+    return { ...resolved, eosTokenIds: [...resolved.eosTokenIds, ...stopTokenIds] };
+  };
 
   /** How many tokens an answer may have. @throws ApiError where there is no room for them */
   function roomFor({ maxTokens }: ChatCall, prompt: number): number {
@@ -108,9 +125,11 @@ export function createCompletions(
         sampling,
         maxTokens: roomFor(call, inputIds.length),
         seed,
+        seedIndex: call.seedIndex,
+        tempered: call.tempered,
         stop: call.stop,
         logProbs: call.logProbs,
-        bannedTokenIds: [config.imageTokenId, config.videoTokenId],
+        bannedTokenIds: [...new Set([config.imageTokenId, config.videoTokenId, ...call.bannedTokenIds])],
         vocabulary: config.text.vocabSize,
       };
       onPrompt(inputIds);
@@ -125,6 +144,7 @@ export function createCompletions(
     id: `chatcmpl-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
     model: name,
+    system_fingerprint: weights.name,
   });
   const optionsOf = ({ logProbs, tokenIds }: ChatCall) => ({ logProbs: logProbs !== null, tokenIds });
 
@@ -137,22 +157,27 @@ export function createCompletions(
     complete: async (call, signal) => {
       const answers = Array.from({ length: call.n }, (): Piece[] => []);
       let promptIds: readonly number[] = [];
+      let head: ReplyHead | null = null;
       await decode(
         call,
         (ids) => (promptIds = ids),
-        (piece) => answers[piece.index].push(piece),
+        (piece) => {
+          head ??= newHead(); // of the weights that answer
+          answers[piece.index].push(piece);
+        },
         signal,
       );
-      return completion(newHead(), promptIds, answers, optionsOf(call));
+      return completion(head ?? newHead(), promptIds, answers, optionsOf(call));
     },
     stream: async (call, onEvent, signal) => {
-      const head = newHead();
+      let head: ReplyHead | null = null;
       const opened = new Set<number>();
       let [promptTokens, tokens] = [0, 0];
       await decode(
         call,
         (ids) => (promptTokens = ids.length),
         (piece) => {
+          head ??= newHead();
           tokens += piece.tokenIds.length;
           if (!opened.has(piece.index)) onEvent(openingChunk(head, piece.index));
           opened.add(piece.index);
@@ -161,12 +186,20 @@ export function createCompletions(
         },
         signal,
       );
-      if (call.streamUsage) onEvent(usageChunk(head, usageOf(promptTokens, tokens)));
+      if (call.streamUsage) onEvent(usageChunk(head ?? newHead(), usageOf(promptTokens, tokens)));
     },
+    reload: (called, load) =>
+      scheduler.alone(() => {
+        const next = load();
+        batch.use(next.params);
+        weights.release();
+        weights = { ...next, name: called };
+      }),
     close: async () => {
       scheduler.stop(new ApiError(503, "the server is being shut down"));
       await scheduler.idle();
       batch.dispose();
+      weights.release();
     },
   };
 }

@@ -39,6 +39,15 @@ export function largest(values: Float32Array, start: number, size: number, k: nu
   return best;
 }
 
+/** `softmax(logits / temperature)` of a row. */
+export function softmax(logits: Float32Array, start: number, size: number, temperature: number): Float32Array {
+  const row = logits.subarray(start, start + size);
+  const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  const weights = row.map((x) => Math.exp((x - most) / temperature));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.map((x) => x / total);
+}
+
 /** The log-prob of `chosen` with `top` most probable tokens. @param logits rows of `size`, this one at `start` */
 export function chosenLogProb(
   tokenizer: Tokenizer,
@@ -47,13 +56,14 @@ export function chosenLogProb(
   size: number,
   chosen: number,
   top: number,
+  temperature = 1,
 ): ChosenLogProb {
   const of = (id: number, logprob: number): TokenLogProb => {
     const bytes = tokenBytes(tokenizer, id);
     return { token: Buffer.from(bytes).toString("utf8"), logprob, bytes };
   };
-  const own = logProbOf(logits, start, size, chosen);
-  const other = (id: number): number => own + logits[start + id] - logits[start + chosen];
+  const own = logProbOf(logits, start, size, chosen, temperature);
+  const other = (id: number): number => own + (logits[start + id] - logits[start + chosen]) / temperature;
   return {
     ...of(chosen, own),
     top_logprobs: largest(logits, start, size, top).map((id) => of(id, id === chosen ? own : other(id))),

@@ -74,16 +74,15 @@ const FEATURE_BUCKET = 64;
 /** A function that gives the features of a prompt's images, `[N,hiddenSize]`: each image encoded by itself. */
 export function createImageEncoder(
   config: ModelConfig,
-  params: Params,
   options: CompileOptions,
-): (images: readonly ProcessedImage[]) => Tensor {
-  const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
+): (params: Params, images: readonly ProcessedImage[]) => Tensor {
   const encode = compile(
     (weights: Params, pixels: Tensor, vision: VisionInputs) => encodeImages(weights, config, pixels, vision),
     { name: "serve.images", ...options },
   );
-  return (images) => {
+  return (params, images) => {
     boundTraces("serve.images");
+    const tower = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith("visual.")));
     const parts: Tensor[] = [];
     try {
       for (const { pixelValues, grid } of images) {

@@ -7,6 +7,8 @@ export interface ReplyHead {
   id: string;
   created: number;
   model: string;
+  /** Which weights answered: the name they were reloaded under, or `start`. */
+  system_fingerprint: string;
 }
 
 /** Tokens as OpenAI's protocol counts them. */
@@ -58,17 +60,19 @@ export function completion(
     object: "chat.completion",
     created: head.created,
     model: head.model,
+    system_fingerprint: head.system_fingerprint,
     choices: answers.map((pieces, index) => choiceOf(index, pieces, options)),
     usage: usageOf(promptIds.length, tokens),
     ...(options.tokenIds ? { prompt_token_ids: promptIds } : {}),
   };
 }
 
-const chunk = ({ id, created, model }: ReplyHead, rest: object): object => ({
+const chunk = ({ id, created, model, system_fingerprint }: ReplyHead, rest: object): object => ({
   id,
   object: "chat.completion.chunk",
   created,
   model,
+  system_fingerprint,
   ...rest,
 });
 

@@ -26,6 +26,14 @@ export interface ChatCall extends SentMessages {
   stop: string[];
   /** Go on after the end of an answer. */
   ignoreEos: boolean;
+  /** Tokens that end an answer besides. */
+  stopTokenIds: number[];
+  /** Tokens that are never drawn: those that `logit_bias` gives -100. */
+  bannedTokenIds: number[];
+  /** Which of several prompts this is: draws are those of the list as one call of the generator. */
+  seedIndex: number;
+  /** Draws and log-probs as training samples: under the tempered softmax, in place of the model's own. */
+  tempered: boolean;
   stream: boolean;
   /** The count of tokens as the stream's last event. */
   streamUsage: boolean;
@@ -37,7 +45,7 @@ export interface ChatCall extends SentMessages {
 
 /** Read here. */
 const READ: ReadonlySet<string> = new Set(
-  "model messages n max_tokens max_completion_tokens temperature top_p top_k repetition_penalty seed stop ignore_eos stream stream_options logprobs top_logprobs return_token_ids".split(
+  "model messages n max_tokens max_completion_tokens temperature top_p top_k repetition_penalty seed seed_index stop stop_token_ids logit_bias logprobs_of ignore_eos stream stream_options logprobs top_logprobs return_token_ids".split(
     " ",
   ),
 );
@@ -45,6 +53,7 @@ const READ: ReadonlySet<string> = new Set(
 const IGNORED: ReadonlySet<string> = new Set(
   "user store metadata service_tier safety_identifier prompt_cache_key parallel_tool_calls".split(" "),
 );
+const MOST_TOKEN_IDS = 64;
 const isEmpty = (value: unknown): boolean =>
   typeof value === "object" && value !== null && Object.keys(value).length === 0;
 /** What this server has no way to do, and the values that ask for nothing. */
@@ -52,7 +61,6 @@ const NOTHING: Readonly<Record<string, (value: unknown) => boolean>> = {
   frequency_penalty: (value) => value === 0,
   presence_penalty: (value) => value === 0,
   min_p: (value) => value === 0,
-  logit_bias: isEmpty,
   tools: isEmpty,
   functions: isEmpty,
   tool_choice: (value) => value === "none" || value === "auto",
@@ -88,6 +96,36 @@ function readLogProbs(body: Fields, limits: Limits): number | null {
   return null;
 }
 
+const isTokenId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function readStopTokens(body: Fields): number[] {
+  const ids = body.stop_token_ids ?? [];
+  if (!Array.isArray(ids) || ids.length > MOST_TOKEN_IDS || !ids.every(isTokenId))
+    throw badField("stop_token_ids", `expected a list of at most ${MOST_TOKEN_IDS} token ids`, "invalid_value");
+  return ids;
+}
+
+function readBans(body: Fields): number[] {
+  const entries = Object.entries(objectField(body, "logit_bias") ?? {});
+  const isBan = ([id, bias]: [string, unknown]): boolean => /^\d{1,9}$/.test(id) && bias === -100;
+  if (entries.length > MOST_TOKEN_IDS || !entries.every(isBan))
+    throw badField(
+      "logit_bias",
+      `at most ${MOST_TOKEN_IDS} token ids, each with -100: a token is banned or it is not`,
+      "unsupported_parameter",
+    );
+  return entries.map(([id]) => Number(id));
+}
+
+/** @throws ApiError where it is asked for with what training's sampling has not */
+function readTempered(body: Fields, { topK, repetitionPenalty, temperature }: ChatCall["sampling"]): boolean {
+  const of = textField(body, "logprobs_of") ?? "model";
+  if (of !== "model" && of !== "tempered") throw badField("logprobs_of", "expected model or tempered", "invalid_value");
+  if (of === "tempered" && (topK !== 0 || repetitionPenalty !== 1 || !temperature))
+    throw badField("logprobs_of", "tempered goes with top_k 0, repetition_penalty 1 and a temperature above 0");
+  return of === "tempered";
+}
+
 /**
  * Reads a body.
  * @param model the name that is served
@@ -115,15 +153,20 @@ export function readRequest(
   const streamOptions = objectField(body, "stream_options");
   const stream = flagField(body, "stream");
   if (streamOptions !== undefined && !stream) throw badField("stream_options", "needs stream: true");
-  const sampling = readSampling(body);
+  const given = readSampling(body);
+  const sampling = given.topK === -1 ? { ...given, topK: 0 } : given;
   return {
     ...readMessages(body.messages, limits.images, checkText),
     n: wholeField(body, "n", 1, limits.n) ?? 1,
     maxTokens: wholeField(body, "max_completion_tokens", 1, limits.answerTokens) ?? old ?? null,
-    sampling: sampling.topK === -1 ? { ...sampling, topK: 0 } : sampling,
+    sampling,
     seed: wholeField(body, "seed", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) ?? null,
     stop: textsField(body, "stop", limits.stops, limits.stopLength),
     ignoreEos: flagField(body, "ignore_eos"),
+    stopTokenIds: readStopTokens(body),
+    bannedTokenIds: readBans(body),
+    seedIndex: wholeField(body, "seed_index", 0, 2 ** 31 - 1) ?? 0,
+    tempered: readTempered(body, sampling),
     stream,
     streamUsage: flagField(streamOptions ?? {}, "include_usage"),
     logProbs: readLogProbs(body, limits),

@@ -28,6 +28,8 @@ export interface Scheduler {
    * @throws ApiError where too many wait, what `prepare` threw, or 500 where the model failed
    */
   run(prepare: () => Promise<Job>, signal: AbortSignal): Promise<void>;
+  /** Runs something while nothing is decoded; requests that wait begin after it. */
+  alone<T>(work: () => T): Promise<T>;
   /** Drops all requests with this error, and takes no more. */
   stop(error: ApiError): void;
   /** Resolves once nothing is decoded any more. */
@@ -64,6 +66,8 @@ export function createScheduler(
   const waiting: Entry[] = [];
   const decoding = new Set<Entry>();
   const stopping = new AbortController();
+  /** What waits until nothing is decoded. */
+  const apart: (() => void)[] = [];
   let load = 0;
   let running: Promise<void> | null = null;
 
@@ -98,6 +102,7 @@ export function createScheduler(
   function admitWaiting(): void {
     while (waiting.length > 0 && batch.free > 0) {
       const [entry] = waiting;
+      if (apart.length > 0 && entry.read === null) return;
       try {
         admit(entry);
       } catch (error) {
@@ -112,7 +117,8 @@ export function createScheduler(
   }
 
   async function loop(): Promise<void> {
-    while (waiting.length > 0 || decoding.size > 0) {
+    while (waiting.length > 0 || decoding.size > 0 || apart.length > 0) {
+      if (decoding.size === 0) apart.splice(0).forEach((work) => work());
       admitWaiting();
       try {
         batch.step();
@@ -184,6 +190,17 @@ export function createScheduler(
         load--;
       }
     },
+    alone: (work) =>
+      new Promise((resolve, reject) => {
+        apart.push(() => {
+          try {
+            resolve(work());
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+        wake();
+      }),
     stop: (error) => stopping.abort(error),
     idle: async () => {
       await running;

@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { isLoopback } from "../rollout/endpoint-fetch";
 import { ApiError, asApiError } from "./api-error";
 import { readBody } from "./body";
-import type { Completions } from "./completions";
+import type { Completions, Weights } from "./completions";
+import { isObject } from "./fields";
 import type { Limits } from "./limits";
 
 /** Where it listens, and for whom. */
@@ -15,6 +16,8 @@ export interface ServerOptions {
   /** Requests need it as `Authorization: Bearer KEY`; null for none. */
   apiKey: string | null;
   limits: Limits;
+  /** Loads the weights of a name in the folder that was named at start; null where none was. */
+  loadWeights?: ((name: string) => Weights) | null;
 }
 
 /** A running server. */
@@ -83,15 +86,36 @@ async function answerChat(
   response.end();
 }
 
+/** Puts other weights in place: `{weights: NAME}`. */
+async function reload(
+  completions: Completions,
+  { limits, loadWeights }: ServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (!loadWeights) throw new ApiError(404, "no folder of weights was named at start (--weights DIR)");
+  const body = await readBody(request, limits.bodyBytes);
+  const name = isObject(body) ? body.weights : undefined;
+  // one folder below the one named at start, and nothing above it
+  if (typeof name !== "string" || !/^[A-Za-z0-9][\w.-]{0,99}$/.test(name))
+    throw new ApiError(400, "weights: expected the name of a folder: letters, digits, _, - and .", "weights");
+  try {
+    await completions.reload(name, () => loadWeights(name));
+  } catch (error) {
+    throw new ApiError(400, `weights: ${(error as Error).message}`, "weights");
+  }
+  sendJson(response, 200, { weights: name });
+}
+
 /** The reply to a request. @throws ApiError */
 async function route(
   completions: Completions,
-  { apiKey, limits }: ServerOptions,
+  options: ServerOptions,
   started: number,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  checkSender(request, apiKey);
+  checkSender(request, options.apiKey);
   const path = (request.url ?? "/").split("?")[0];
   const allow = (method: string): void => {
     if (request.method !== method) throw new ApiError(405, `${path} takes ${method}, not ${request.method}`);
@@ -99,7 +123,11 @@ async function route(
   const model = { id: completions.model, object: "model", created: started, owned_by: "fine-r1" };
   if (path === "/v1/chat/completions") {
     allow("POST");
-    return answerChat(completions, limits, request, response);
+    return answerChat(completions, options.limits, request, response);
+  }
+  if (path === "/v1/reload") {
+    allow("POST");
+    return reload(completions, options, request, response);
   }
   if (path === "/health") {
     allow("GET");
@@ -113,7 +141,7 @@ async function route(
     allow("GET");
     return sendJson(response, 200, model);
   }
-  throw new ApiError(404, "there are /v1/chat/completions, /v1/models and /health", null, "unknown_url");
+  throw new ApiError(404, "there are /v1/chat/completions, /v1/models, /v1/reload and /health", null, "unknown_url");
 }
 
 /**

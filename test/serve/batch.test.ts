@@ -18,7 +18,7 @@ import { imageFile, modelDir } from "./served";
 
 const { config, params, generationConfig } = loadModel(modelDir);
 const processor = loadProcessor(modelDir);
-const encode = createImageEncoder(config, params, {});
+const encode = createImageEncoder(config, {});
 const V = config.text.vocabSize;
 const banned = [config.imageTokenId, config.videoTokenId];
 
@@ -68,7 +68,7 @@ function greedyRow(tokens: number): Row {
 
 /** Adds rows of prompt `i`. */
 function add(batch: Batch, i: number, ...rows: Row[]): void {
-  const features = encode(prompts[i].images);
+  const features = encode(params, prompts[i].images);
   const read = batch.read(prompts[i].row, features);
   rows.forEach((row) => row.choose(read.logits, 0));
   batch.join(read, rows);
