@@ -188,6 +188,8 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
     watch,
     note: rlNote,
     train: async ({ checkpointing, onResume, onStep }) => {
+      const rollouts = remoteRollouts(experiment, method, watch.signal);
+      await rollouts?.server.ready(); // before hours of Stage 1
       const { bench, largest, prompts } = await trainingBench(experiment);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;
@@ -205,7 +207,7 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
         bf16: experiment.bf16,
         checkpointing,
         donateInitial: true,
-        rollouts: remoteRollouts(experiment, method, watch.signal),
+        rollouts,
         signal: watch.signal,
         onPhase: (note, step, total) => watch.onProgress?.(step, total, note),
         onResume: async (before, total) => {

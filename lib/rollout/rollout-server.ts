@@ -1,4 +1,5 @@
 /** Rollouts elsewhere: a server of the OpenAI protocol (`fine-r1 serve`) that draws as the generator here does. */
+import { setMaxListeners } from "node:events";
 import OpenAI from "openai";
 import { endpointFetch } from "./endpoint-fetch";
 import type { GenerateOptions } from "./types";
@@ -32,6 +33,8 @@ export interface RemoteAnswer {
 export interface RolloutServer {
   /** @throws Error naming the server, where it refuses, reads the prompt otherwise, or its answers make no sense */
   sample(prompt: RemotePrompt, options: RemoteOptions): Promise<RemoteAnswer[]>;
+  /** @throws Error naming the server where it does not answer, or does not serve the model */
+  ready(): Promise<void>;
   /** Has it put the weights of that name in place. @throws Error naming the server where it cannot */
   reload(name: string): Promise<void>;
 }
@@ -70,6 +73,7 @@ export function createRolloutServer(options: RolloutServerOptions): RolloutServe
   const { baseUrl, model, apiKey, timeoutMs = 600_000, signal } = options;
   if (!URL.canParse(baseUrl) || !/^https?:/.test(baseUrl))
     throw new Error(`rollouts: ${JSON.stringify(baseUrl)} is no URL; expected one like http://127.0.0.1:8000/v1`);
+  if (signal) setMaxListeners(0, signal); // many requests listen to one signal
   const client = new OpenAI({
     baseURL: baseUrl,
     apiKey: apiKey?.trim() || "EMPTY",
@@ -92,6 +96,11 @@ export function createRolloutServer(options: RolloutServerOptions): RolloutServe
     }
   };
   return {
+    ready: async () => {
+      const { data } = await asked(client.models.list({ signal }));
+      const names = Array.isArray(data) ? data.map(({ id }) => id) : [];
+      if (!names.includes(model)) fail(`it serves ${names.join(", ") || "no model"}; name one of these`);
+    },
     sample: async ({ text, image, inputIds }, how) => {
       const body = {
         model,

@@ -1,13 +1,14 @@
 /** The command `serve` as a process of its own, and this project's clients against it. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TeacherCard } from "../../lib/cot/teacher-card";
 import type { LoggedRow } from "../../lib/eval/prediction-log";
+import type { RlLog } from "../../lib/train/rl";
 import { root } from "../../tools/environment";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { capture, command } from "../cli/capture";
@@ -16,6 +17,7 @@ import { clientOf, fixture, imageFile, modelDir } from "./served";
 
 const folder = temporaryFolder();
 const run = temporaryRun("cot-serve");
+const rollouts = temporaryRun("rl-serve");
 /** The shipped model, which has words for what it sees. */
 const base = path.join(root, "data/base");
 
@@ -182,6 +184,7 @@ describe("fine-r1 serve with an adapter and a key", () => {
   });
 
   it.each([
+    [["--model", modelDir, "--weights", "/nowhere"], /\/nowhere: there is no such folder \(--weights\)/],
     [["--model", "/nowhere"], /\/nowhere/],
     [
       ["--model", modelDir, "--port", "70000"],
@@ -193,5 +196,46 @@ describe("fine-r1 serve with an adapter and a key", () => {
     const { code, err } = await capture(command("serve"), args);
     expect(code).toBe(1);
     expect(err).toMatch(message);
+  });
+});
+
+describe("fine-r1 rl --rollouts", () => {
+  const rl = (url: string, weights: string, ...more: string[]) =>
+    capture(command("rl"), [
+      ...["--scale", "smoke", "--start", "base", "--method", "tapo", "--run", rollouts.name, "--model", base],
+      ...["--rollouts", url, "--rollout-model", "policy", "--rollout-weights", weights],
+      ...["rl.steps=3", "rl.pushEvery=2", "lora.rank=4", ...more].flatMap((one) => ["--set", one]),
+    ]);
+
+  it("says that the folder of weights is missing, or that no server answers, before it trains", async () => {
+    for (const [weights, message] of [
+      [
+        "/nowhere",
+        /\/nowhere: there is no such folder \(rl\.rolloutWeights\); make it and start the server with --weights/,
+      ],
+      [folder, /rollouts at http:\/\/127\.0\.0\.1:9\/v1, model policy: /],
+    ] as const) {
+      const { code, err } = await rl("http://127.0.0.1:9/v1", weights);
+      expect(code).toBe(1);
+      expect(err).toMatch(message);
+    }
+  });
+
+  it("trains an adapter on what a server samples, and says in its log how stale that was", async () => {
+    const weights = path.join(folder, "weights");
+    mkdirSync(weights);
+    const server = await start(["--model", base, "--model-name", "policy", "--weights", weights]);
+    try {
+      const { code, err } = await rl(server.baseUrl, weights, "rl.whenNoGroupSurvives=keep-all");
+      expect([code, err.replace(/.*[█░].*\n/g, "")]).toEqual([0, ""]);
+      const lines = readFileSync(path.join(rollouts.folder, "logs/tapo.jsonl"), "utf8").trimEnd().split("\n");
+      const log = lines.map((line) => JSON.parse(line) as RlLog);
+      expect(log.map(({ staleness }) => staleness)).toEqual([0, 1, 0]);
+      for (const { importance } of log) expect(Math.abs(importance! - 1)).toBeLessThan(0.05);
+      expect(readdirSync(weights)).toEqual([`${rollouts.name}-tapo-step-2`]);
+      expect(readdirSync(path.join(weights, `${rollouts.name}-tapo-step-2`))).toContain("adapter_model.safetensors");
+    } finally {
+      expect(await server.end("SIGINT")).toBe(0);
+    }
   });
 });

@@ -155,6 +155,13 @@ describe("rollouts from a server", () => {
     expect(Math.abs(log[0].importance! - 1)).toBeLessThan(0.02);
   });
 
+  it("are asked of a server that has the model", async () => {
+    await server.ready();
+    const other = createRolloutServer({ baseUrl: chat.baseUrl, model: "other" });
+    await expect(other.ready()).rejects.toThrow(/model other: it serves policy; name one of these/);
+    expect(() => createRolloutServer({ baseUrl: "nowhere", model: "m" })).toThrow(/"nowhere" is no URL/);
+  });
+
   it("are refused where other weights answer, or the prompt is read otherwise", async () => {
     await server.reload(remote.publish(params, 0));
     const options = { settings, intra: false, seed: 3 };
