@@ -1,6 +1,8 @@
 /** Rollouts elsewhere: a server of the OpenAI protocol (`fine-r1 serve`) that draws as the generator here does. */
 import { setMaxListeners } from "node:events";
 import OpenAI from "openai";
+import { redactor } from "../util/secrets";
+import { checkBaseUrl, checkedKey } from "./chat-client";
 import { endpointFetch } from "./endpoint-fetch";
 import type { GenerateOptions } from "./types";
 
@@ -68,15 +70,16 @@ const isSound = (ids: number[] | undefined, logProbs: number[] | undefined, most
   ids.every((id) => Number.isSafeInteger(id) && id >= 0) &&
   logProbs.every((p) => Number.isFinite(p) && p <= 1e-3);
 
-/** @throws Error where the base URL is none */
+/** @throws Error where the base URL is none or has a password in it, or the key can't be one */
 export function createRolloutServer(options: RolloutServerOptions): RolloutServer {
   const { baseUrl, model, apiKey, timeoutMs = 600_000, signal } = options;
-  if (!URL.canParse(baseUrl) || !/^https?:/.test(baseUrl))
-    throw new Error(`rollouts: ${JSON.stringify(baseUrl)} is no URL; expected one like http://127.0.0.1:8000/v1`);
+  checkBaseUrl(baseUrl);
+  const key = checkedKey(apiKey);
+  const redact = redactor(apiKey === undefined ? null : key, "[key]");
   if (signal) setMaxListeners(0, signal); // many requests listen to one signal
   const client = new OpenAI({
     baseURL: baseUrl,
-    apiKey: apiKey?.trim() || "EMPTY",
+    apiKey: key,
     organization: null,
     project: null,
     logLevel: "off",
@@ -85,7 +88,7 @@ export function createRolloutServer(options: RolloutServerOptions): RolloutServe
     fetch: endpointFetch(timeoutMs, () => undefined),
   });
   const fail = (what: string): never => {
-    throw new Error(`rollouts at ${baseUrl}, model ${model}: ${what}`);
+    throw new Error(redact(`rollouts at ${baseUrl}, model ${model}: ${what}`));
   };
   const asked = async <T>(request: Promise<T>): Promise<T> => {
     try {

@@ -19,6 +19,7 @@ import { trainRl, type RlLog } from "../../lib/train/rl";
 import type { RlSettings } from "../../lib/train/settings";
 import { trainSft } from "../../lib/train/sft";
 import type { Workbench } from "../../lib/train/workbench";
+import { chatServer } from "../helpers/chat-server";
 import { relativeError, toyBench, toyRl, toySft } from "../helpers/tiny";
 
 const images = ["a", "b", "c"];
@@ -159,7 +160,17 @@ describe("rollouts from a server", () => {
     await server.ready();
     const other = createRolloutServer({ baseUrl: chat.baseUrl, model: "other" });
     await expect(other.ready()).rejects.toThrow(/model other: it serves policy; name one of these/);
-    expect(() => createRolloutServer({ baseUrl: "nowhere", model: "m" })).toThrow(/"nowhere" is no URL/);
+    expect(() => createRolloutServer({ baseUrl: "nowhere", model: "m" })).toThrow(/"nowhere": no URL/);
+    expect(() => createRolloutServer({ baseUrl: "http://me:secret@127.0.0.1/v1", model: "m" })).toThrow(
+      /no user, password/,
+    );
+  });
+
+  it("do not repeat the key, whatever the server says", async () => {
+    const apiKey = "sk-rollouts-0123456789";
+    const bad = await chatServer(({ headers }) => ({ status: 400, message: `no: ${headers.authorization}` }));
+    const failing = createRolloutServer({ baseUrl: bad.baseUrl, model: "m", apiKey });
+    await expect(failing.reload("x")).rejects.toThrow(/rollouts at .*, model m: 400 no: Bearer \[key\]/);
   });
 
   it("are refused where other weights answer, or the prompt is read otherwise", async () => {
