@@ -10,6 +10,7 @@ const ROOMS = [
   "loss",
   "reward",
   "rollout",
+  "serve",
   "train",
   "formats",
   "benchmark",

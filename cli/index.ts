@@ -22,6 +22,7 @@ import * as replay from "./commands/replay";
 import * as rl from "./commands/rl";
 import * as run from "./commands/run";
 import * as score from "./commands/score";
+import * as serve from "./commands/serve";
 import * as sft from "./commands/sft";
 import * as table from "./commands/table";
 import * as triplets from "./commands/triplets";
@@ -71,6 +72,7 @@ export const sections: readonly Section[] = [
       define(importing, () => import("./import")),
       define(replay, () => import("./replay")),
       define(generate, () => import("./generate")),
+      define(serve, () => import("./serve")),
     ],
   },
   {

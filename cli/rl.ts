@@ -12,7 +12,14 @@ import { print, printJson } from "./output";
  */
 export function run(options: RlOptions): Promise<number> {
   const { method, start, triplets } = options;
-  const chosen = Object.entries({ start, triplets }).flatMap(([name, value]) => (value ? [`${name}=${value}`] : []));
+  const named = {
+    start,
+    triplets,
+    "rl.rollouts": options.rollouts,
+    "rl.rolloutModel": options.rolloutModel,
+    "rl.rolloutWeights": options.rolloutWeights,
+  };
+  const chosen = Object.entries(named).flatMap(([name, value]) => (value ? [`${name}=${value}`] : []));
   return withExperiment(settingsOf(options, chosen), method, async (experiment, watch) => {
     const { params, log } = await rlModel(experiment, method, watch);
     disposeTree(params);

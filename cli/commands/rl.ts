@@ -18,6 +18,21 @@ export const command = () =>
     .addOption(new Option("--start <sft|base|DIR>", "what it starts from (default: the setting start)"))
     .addOption(
       new Option("--triplets <FILE>", "a parquet file of triplets in the release's layout (default: the run's own)"),
+    )
+    .addOption(
+      new Option(
+        "--rollouts <URL>",
+        "base URL of fine-r1 serve, where responses are sampled (default: the setting rl.rollouts)",
+      ),
+    )
+    .addOption(
+      new Option("--rollout-model <NAME>", "the model's name at --rollouts (default: the setting rl.rolloutModel)"),
+    )
+    .addOption(
+      new Option(
+        "--rollout-weights <DIR>",
+        "folder that the server has as --weights (default: the setting rl.rolloutWeights)",
+      ),
     );
 
 export type RlOptions = OptionsOf<typeof command>;
@@ -25,4 +40,5 @@ export type RlOptions = OptionsOf<typeof command>;
 export const examples = [
   "rl --benchmark pet --model models/Qwen2.5-VL-3B-Instruct --teacher data/released/stage1/Fine-R1-Stage1-data.json --set lora.rank=16",
   "rl --benchmark pet --model models/Qwen2.5-VL-3B-Instruct --start models/my-sft --triplets triplets.parquet --method cls-rl --set rl.steps=20",
+  "rl --model data/base --rollouts http://127.0.0.1:8000/v1 --rollout-model base --rollout-weights data/runs/rollout-weights",
 ];

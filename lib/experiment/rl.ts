@@ -23,6 +23,7 @@ import { limitsOf, openImages, type ImageSizes, type ImageSource, type ImageSour
 import { assertFits, plannedModel } from "./memory";
 import { placesOf, startOfTraining, trainedModel, type Trained } from "./models";
 import { rlPhases } from "./plan";
+import { remoteRollouts } from "./remote-rollouts";
 import { openSavedGroups } from "./saved-groups";
 import { sftModel } from "./sft";
 import type { Watch } from "./stage";
@@ -193,6 +194,8 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
     watch,
     note: rlNote,
     train: async ({ checkpointing, onResume, onStep }) => {
+      const rollouts = remoteRollouts(experiment, method, watch.signal);
+      await rollouts?.server.ready(); // before hours of Stage 1
       const { bench, largest, prompts } = await trainingBench(experiment);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;
@@ -210,6 +213,7 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
         bf16: experiment.bf16,
         checkpointing,
         donateInitial: true,
+        rollouts,
         signal: watch.signal,
         onPhase: (note, step, total) => watch.onProgress?.(step, total, note),
         onResume: async (before, total) => {

@@ -87,7 +87,7 @@ class Client extends OpenAI {
 }
 
 /** @throws Error where the base URL is none, or has a password in it */
-function checkBaseUrl(baseUrl: string): void {
+export function checkBaseUrl(baseUrl: string): void {
   let url: URL;
   try {
     url = new URL(baseUrl);
@@ -102,7 +102,7 @@ function checkBaseUrl(baseUrl: string): void {
 }
 
 /** The key, trimmed. @throws Error, without the key in it, where it can't stand in a header */
-function checkedKey(apiKey: string | undefined): string {
+export function checkedKey(apiKey: string | undefined): string {
   const key = apiKey?.trim() || NO_KEY;
   if (!/^[\x21-\x7e]+$/.test(key))
     throw new Error("the key has spaces, line breaks or other characters that no key has; look at OPENAI_API_KEY");

@@ -3,7 +3,9 @@ import { foldIn, random } from "../util/random";
 import type { Params, Tensor } from "../engine/tensorflow";
 import { makeGroup, scoreResponse, type Group, type RlPrompt, type ScoredRollout } from "../rollout/groups";
 import { promptFeatureIndex } from "../rollout/prompts";
+import type { RolloutServer } from "../rollout/rollout-server";
 import type { PromptRow, Rollout } from "../rollout/types";
+import { sampleRemotely, type Pushed } from "./remote-rollouts";
 import type { RlSettings } from "./settings";
 import { changesOf, groupViews, VIEWS } from "./group-views";
 import { noiseStepAt } from "./noise-schedule";
@@ -21,6 +23,8 @@ export interface SampleOptions {
   seed: number;
   /** Step of the training, from 1 (default): the noise of a noisy second view falls over it. */
   step?: number;
+  /** Where responses are sampled; null or absent for here. */
+  remote?: { server: RolloutServer; pushed: Pushed } | null;
 }
 
 /**
@@ -31,7 +35,7 @@ export async function sampleGroups(
   params: Params,
   bench: Workbench,
   prompts: readonly RlPrompt[],
-  { settings, intra, seed, step = 1 }: SampleOptions,
+  { settings, intra, seed, step = 1, remote = null }: SampleOptions,
 ): Promise<Group[]> {
   const n2 = intra ? settings.positiveGenerations : 0;
   const n1 = settings.numGenerations - n2;
@@ -52,27 +56,35 @@ export async function sampleGroups(
       const shown = views.slice(start, start + perCall).flatMap((of) => from.map((source) => of[source]));
       const paths = shown.map(({ path }) => path);
       await bench.images.load(paths);
-      const features = bench.features(params, paths, changesOf(shown, settings.augmentation));
       const places = bench.places(paths);
       const rows: PromptRow[] = asked.flatMap((prompt, i) =>
         from.map((_, j) => bench.prompt(prompt.user, places[i * from.length + j])),
       );
       const firstPrompt = start * from.length;
-      const sampled = bench.generator.generate(
-        params,
-        { prompts: rows, features },
-        {
-          numGenerations,
-          maxNewTokens: settings.maxNewTokens,
-          temperature: settings.temperature,
-          topP: settings.topP,
-          eosTokenIds: bench.eosTokenIds,
-          bannedTokenIds: bench.bannedTokenIds,
-          seed: foldIn(seed, "rollout", part),
-          firstPrompt,
-        },
-      );
-      features.dispose();
+      const options = {
+        numGenerations,
+        maxNewTokens: settings.maxNewTokens,
+        temperature: settings.temperature,
+        topP: settings.topP,
+        eosTokenIds: bench.eosTokenIds,
+        bannedTokenIds: bench.bannedTokenIds,
+        seed: foldIn(seed, "rollout", part),
+        firstPrompt,
+      };
+      const sampleHere = (): Rollout[] => {
+        const features = bench.features(params, paths, changesOf(shown, settings.augmentation));
+        const sampled = bench.generator.generate(params, { prompts: rows, features }, options);
+        features.dispose();
+        return sampled;
+      };
+      const asSent = rows.map((row, i) => ({
+        row,
+        text: asked[Math.floor(i / from.length)].user,
+        view: shown[i],
+      }));
+      const sampled = remote
+        ? await sampleRemotely(remote.server, remote.pushed, bench, asSent, settings.augmentation, options)
+        : sampleHere();
       for (const rollout of sampled) rollouts.push({ ...rollout, promptIndex: rollout.promptIndex + firstPrompt });
     }
     return rollouts;

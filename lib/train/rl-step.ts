@@ -28,7 +28,7 @@ export interface RlBatch {
    * scoring before the first update. 0 otherwise.
    */
   rescored: Tensor;
-  /** `[B]` */
+  /** `[B]`, or `[B,R]` where each token has an importance weight. */
   advantages: Tensor;
   /** `[B,R]` taken once before the updates, where the negative is not recomputed (deviation 2); null otherwise. */
   staleNegativeLogProbs: Tensor | null;

@@ -16,6 +16,7 @@ import { deck, type Group, type RlPrompt } from "../rollout/groups";
 import { extractAnswer } from "../reward/extract";
 import { METHODS, type RlMethod } from "./methods";
 import type { RlSettings } from "./settings";
+import { importanceOf, type Importance, type Pushed, type RemoteRollouts } from "./remote-rollouts";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { trainedState } from "./sft";
@@ -55,6 +56,11 @@ export interface RlLog {
    * the anchor changes.
    */
   conditioningGap: number | null;
+  /** Rollouts elsewhere: steps since the weights that sampled were pushed. */
+  staleness?: number;
+  /** Rollouts elsewhere: mean importance weight of a token, and the share that was cut at the cap. */
+  importance?: number | null;
+  importanceCapped?: number | null;
   learningRate: number;
   /** Tokens sampled. */
   tokens: number;
@@ -67,6 +73,8 @@ export interface RlRun {
   prompts: readonly RlPrompt[];
   seed: number;
   bf16: boolean;
+  /** Responses are sampled elsewhere; default here. */
+  rollouts?: RemoteRollouts | null;
   /** Where the run is saved as it goes, and taken up again; default nowhere. */
   checkpointing?: Checkpointing;
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
@@ -147,6 +155,29 @@ function onAnchor(
   return samplerLogProbs.map((logProb, i) => (fromPositive[Math.floor(i / places)] ? scored[i] : logProb));
 }
 
+/** `[B]`; with importance weights each token's own, `[B,R]`. */
+function advantagesOf({ advantages, places }: Pick<GroupRows, "advantages" | "places">, importance: Importance | null) {
+  if (importance === null) return tf.tensor1d(advantages);
+  const each = importance.weights.map((weight, i) => weight * advantages[Math.floor(i / places)]);
+  return tf.tensor2d(each, [advantages.length, places]);
+}
+
+/** What the log says of rollouts elsewhere; nothing of those here. */
+function remoteLog(
+  remote: { pushed: Pushed } | null,
+  index: number,
+  importance: readonly Importance[],
+): Pick<RlLog, "staleness" | "importance" | "importanceCapped"> {
+  if (!remote) return {};
+  const total = (value: (of: Importance) => number): number => importance.reduce((sum, of) => sum + value(of), 0);
+  const tokens = total((of) => of.tokens);
+  return {
+    staleness: index - remote.pushed.step,
+    importance: tokens === 0 ? null : total((of) => of.sum) / tokens,
+    importanceCapped: tokens === 0 ? null : total((of) => of.capped) / tokens,
+  };
+}
+
 /**
  * A mini-batch of `count` groups as `parts` equal parts; the last may hold fewer than `size`, to be padded. Parts
  * without groups are left out.
@@ -217,13 +248,21 @@ export async function trainRl(
       { params, state, log, drawn },
       { steps: settings.steps, now, score: ({ reward }: RlLog) => reward },
     );
+  let pushed: Pushed | null = null;
   for (let index = log.length; index < settings.steps; index++) {
     const started = Date.now();
+    if (run.rollouts && (pushed === null || index - pushed.step >= settings.pushEvery)) {
+      await run.onPhase?.("pushing the weights", index, settings.steps);
+      pushed = { step: index, name: run.rollouts.publish(params, index) };
+      await run.rollouts.server.reload(pushed.name);
+    }
+    const remote = run.rollouts && pushed ? { server: run.rollouts.server, pushed } : null;
     const collected = await collectGroups(params, bench, {
       next,
       settings,
       intra,
       step: index + 1,
+      remote,
       seed: foldIn(run.seed, "rl", index),
       onBatch: (kept) =>
         run.onPhase?.(`sampling, ${kept} of ${settings.groupsPerStep} groups kept`, index, settings.steps),
@@ -235,15 +274,31 @@ export async function trainRl(
 
     // everything that needs the policy before its updates comes first; the first update meets that policy itself
     const conditionsOnAnchor = intra && settings.conditionOn === "anchor";
+    const importance: Importance[] = [];
     const batches: { parts: (Omit<RlBatch, "images"> & Pick<GroupRows, "images">)[]; tokens: number }[] = [];
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
       if (groups.length === 0) continue;
-      const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) =>
-        groupRows(part, bench, settings, size),
-      );
+      const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) => ({
+        ...groupRows(part, bench, settings, size),
+        part,
+        size,
+      }));
       const parts: (typeof batches)[number]["parts"] = [];
-      for (const { images, rows, negativeFeatureIndex, samplerLogProbs, ...host } of prepared) {
+      for (const { images, rows, negativeFeatureIndex, samplerLogProbs: drawn, part, size, ...host } of prepared) {
+        let samplerLogProbs = drawn;
+        let weights: Importance | null = null;
+        if (remote) {
+          // what the server drew from is not quite the policy here: its log-probs are taken anew, each under its image
+          const own = groupRows(part, bench, { ...settings, conditionOn: "sampled" }, size);
+          const seen = await own.images();
+          const scored = score(params, seen, own.rows);
+          samplerLogProbs = scored.dataSync() as Float32Array;
+          const mask = own.rows.weights.dataSync() as Float32Array;
+          weights = importanceOf(samplerLogProbs, drawn, mask, settings.importanceCap);
+          importance.push(weights);
+          disposeTree(seen, scored, own.rows, own.negativeFeatureIndex);
+        }
         const rescore = conditionsOnAnchor && batches.length > 0;
         const stale = inter && settings.negativeLogProbs === "stale";
         const shown = rescore || stale ? await images() : null;
@@ -266,7 +321,7 @@ export async function trainRl(
           negativeFeatureIndex,
           oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]),
           rescored: tf.tensor1d(rescored),
-          advantages: tf.tensor1d(host.advantages),
+          advantages: advantagesOf(host, weights),
           staleNegativeLogProbs,
         });
       }
@@ -300,6 +355,7 @@ export async function trainRl(
       gradNorm: metric("gradNorm"),
       skipped: updates.reduce((n, u) => n + u.skipped, 0),
       conditioningGap: conditionsOnAnchor && updates.length > 0 ? finiteOrNull(updates[0].conditioningGap) : null,
+      ...remoteLog(remote, index, importance),
       learningRate: rate,
       seconds: (Date.now() - started) / 1000,
     };

@@ -1,6 +1,6 @@
 /** Settings of the two training stages: each declared once, with its default in the shipped experiment. */
 import { COMPILERS } from "../engine/compiler";
-import { amount, choice, count, type Values } from "../util/declared";
+import { amount, choice, count, text, type Values } from "../util/declared";
 
 const CHECKPOINTING = ["none", "layers"] as const;
 const CHECKPOINTING_HELP =
@@ -59,6 +59,19 @@ export const RL_SETTINGS = {
   maxNewTokens: count(72, "Longest response in tokens."),
   temperature: amount(1, "Sampling temperature."),
   topP: amount(0.99, "Nucleus: sampled from the most probable tokens of this total probability."),
+  rollouts: text(
+    "local",
+    "Where responses are sampled: `local`, or the base URL of `fine-r1 serve` (docs/serving.md).",
+    /^(?:local|https?:\/\/\S+)$/,
+    "local or a URL",
+  ),
+  rolloutModel: text("policy", "Rollouts elsewhere: the model's name there."),
+  rolloutWeights: text(
+    "data/runs/rollout-weights",
+    "Rollouts elsewhere: the folder that the server has as `--weights`; policies are saved there for it.",
+  ),
+  pushEvery: count(1, "Rollouts elsewhere: steps after which the weights are pushed to the server."),
+  importanceCap: amount(2, "Rollouts elsewhere: bound of a token's importance weight, trainer over server."),
   learningRate: amount(1.5e-4, "Peak learning rate."),
   visionLearningRateScale: amount(0.1, "Factor on the learning rate of the vision tower; 0 freezes it."),
   weightDecay: amount(0.01, "Decoupled weight decay (AdamW)."),

@@ -1,0 +1,28 @@
+/** The body of a request, as JSON. */
+import type { IncomingMessage } from "node:http";
+import { parseJsonText } from "../util/json-text";
+import { ApiError } from "./api-error";
+
+const tooLarge = (most: number): ApiError =>
+  new ApiError(413, `the body is larger than ${most} bytes; send fewer or smaller images`, null, "body_too_large");
+
+/** Reads a body of at most `most` bytes. @throws ApiError where it is larger, or no JSON */
+export async function readBody(request: IncomingMessage, most: number): Promise<unknown> {
+  const type = (request.headers["content-type"] ?? "").split(";")[0].trim().toLowerCase();
+  // what a page of another site can send without asking first is never JSON by its name
+  if (type !== "application/json")
+    throw new ApiError(415, `content-type is ${JSON.stringify(type)}; expected application/json`);
+  if (Number(request.headers["content-length"] ?? 0) > most) throw tooLarge(most);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > most) throw tooLarge(most);
+    chunks.push(chunk);
+  }
+  try {
+    return parseJsonText(Buffer.concat(chunks).toString("utf8"));
+  } catch (error) {
+    throw new ApiError(400, `the body is no JSON (${(error as Error).message.slice(0, 200)})`, null, "invalid_json");
+  }
+}

@@ -1,0 +1,148 @@
+/** The HTTP side: whom it answers, what it refuses, how it ends. */
+import { request } from "node:http";
+import { AuthenticationError, RateLimitError } from "openai";
+import { beforeAll, describe, expect, it } from "vitest";
+import { startServer } from "../../lib/serve/server";
+import { DEFAULT_LIMITS } from "../../lib/serve/limits";
+import { clientOf, post, served, type Served } from "./served";
+
+const KEY = "sk-serve-0123456789";
+const hello = { model: "fixture", messages: [{ role: "user" as const, content: "Hello" }], max_tokens: 4 };
+const asJson = { "content-type": "application/json" };
+
+describe("a server with a key and small limits", () => {
+  let own: Served;
+  beforeAll(async () => {
+    own = await served({ apiKey: KEY, slots: 1, limits: { bodyBytes: 2000, waiting: 2, imagePixels: 100 } });
+  });
+  const withKey = { ...asJson, authorization: `Bearer ${KEY}` };
+  const errorOf = async (response: Response): Promise<{ message: string; type: string; code: string | null }> =>
+    ((await response.json()) as { error: { message: string; type: string; code: string | null } }).error;
+
+  it("listens on 127.0.0.1", () => expect(own.server.baseUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/v1$/));
+
+  it("answers those who have the key, and does not repeat it", async () => {
+    expect((await own.client.chat.completions.create(hello)).choices).toHaveLength(1);
+    for (const key of ["wrong", `${KEY}x`, KEY.slice(1)])
+      await expect(clientOf(own.server.baseUrl, key).chat.completions.create(hello)).rejects.toThrow(
+        AuthenticationError,
+      );
+    const refused = await post(own.server.baseUrl, JSON.stringify(hello));
+    expect(refused.status).toBe(401);
+    const error = await errorOf(refused);
+    expect(error).toMatchObject({ type: "authentication_error", code: "invalid_api_key" });
+    expect(JSON.stringify(error)).not.toContain(KEY);
+    expect((await fetch(`${own.server.baseUrl}/models`)).status).toBe(401);
+  });
+
+  it("answers to this machine's names alone", async () => {
+    const { port } = new URL(own.server.baseUrl);
+    const statusFor = (host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) =>
+        request({ port, host: "127.0.0.1", path: "/health", headers: { ...withKey, host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        })
+          .on("error", reject)
+          .end(),
+      );
+    expect(await statusFor("attacker.example")).toBe(403);
+    expect(await statusFor(`127.0.0.1.attacker.example:${port}`)).toBe(403);
+    expect(await statusFor(`localhost:${port}`)).toBe(200);
+  });
+
+  it.each([
+    ["no JSON", "{", withKey, 400, "invalid_json"],
+    ["a form, as a page of another site may send it", "a=b", { ...withKey, "content-type": "text/plain" }, 415, null],
+    ["nested too deep", `{"a":${"[".repeat(600)}${"]".repeat(600)}}`, withKey, 400, "invalid_json"],
+    ["a list", "[]", withKey, 400, null],
+    ["too large", JSON.stringify({ ...hello, user: "x".repeat(3000) }), withKey, 413, "body_too_large"],
+  ] as const)("refuses a body: %s", async (_, body, headers, status, code) => {
+    const response = await post(own.server.baseUrl, body, headers);
+    expect(response.status).toBe(status);
+    expect(await errorOf(response)).toMatchObject({ type: "invalid_request_error", code });
+  });
+
+  it("refuses a body that does not say how large it is, once it is too large", async () => {
+    const parts = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1000).fill(32)),
+    });
+    const options = { method: "POST", body: parts, headers: withKey, duplex: "half" } as RequestInit;
+    const status = await fetch(`${own.server.baseUrl}/chat/completions`, options).then(
+      (response) => response.status,
+      () => "closed", // the connection may end before the reply is read
+    );
+    expect([413, "closed"]).toContain(status);
+    expect(own.completions.load).toBe(0);
+  });
+
+  it("refuses an image of more pixels than it takes", async () => {
+    const { default: sharp } = await import("sharp");
+    const bytes = await sharp({ create: { width: 20, height: 20, channels: 3, background: "red" } })
+      .png()
+      .toBuffer();
+    const url = `data:image/png;base64,${bytes.toString("base64")}`;
+    const messages = [{ role: "user" as const, content: [{ type: "image_url" as const, image_url: { url } }] }];
+    await expect(own.client.chat.completions.create({ ...hello, messages })).rejects.toMatchObject({
+      status: 400,
+      code: "image_too_large",
+      message: expect.stringMatching(/20 x 20 pixels; at most 100 are taken/) as string,
+    });
+  });
+
+  it("knows its addresses and their methods", async () => {
+    const { origin } = new URL(own.server.baseUrl);
+    const statusOf = async (path: string, method = "GET"): Promise<number> =>
+      (await fetch(`${origin}${path}`, { method, headers: withKey })).status;
+    expect(await statusOf("/v1/chat/completions")).toBe(405);
+    expect(await statusOf("/v1/models", "POST")).toBe(405);
+    expect(await statusOf("/v1/embeddings", "POST")).toBe(404);
+    expect(await statusOf("/v1/models/../../etc/passwd")).toBe(404);
+    expect(await statusOf("/health")).toBe(200);
+  });
+
+  it("tells those beyond the queue to come again", async () => {
+    const slow = { ...hello, max_tokens: 1500, ignore_eos: true } as typeof hello;
+    const replies = await Promise.allSettled([1, 2, 3].map(() => own.client.chat.completions.create(slow)));
+    const refused = replies.flatMap((reply) => (reply.status === "rejected" ? [reply.reason as unknown] : []));
+    expect(refused).toHaveLength(1);
+    expect(refused[0]).toBeInstanceOf(RateLimitError);
+    expect(refused[0]).toMatchObject({ code: "queue_full" });
+  });
+
+  it("says which port is taken", async () => {
+    const port = Number(new URL(own.server.baseUrl).port);
+    await expect(startServer(own.completions, { port, apiKey: null, limits: DEFAULT_LIMITS })).rejects.toThrow(
+      `port ${port} of 127.0.0.1 is taken; give another by --port`,
+    );
+  });
+});
+
+describe("the end of a server", () => {
+  it("tells what is under way, streams too, and what waits", async () => {
+    const { client, server, completions } = await served({ slots: 2 });
+    const long = { ...hello, max_tokens: 1900, ignore_eos: true } as typeof hello;
+    const stream = await client.chat.completions.create({ ...long, stream: true });
+    const streamed = (async () => {
+      let pieces = 0;
+      try {
+        for await (const event of stream) pieces += event.choices.length;
+        return "whole";
+      } catch (error) {
+        return `${pieces > 0 ? "begun" : "empty"}: ${(error as Error).message}`;
+      }
+    })();
+    const whole = [1, 2, 3].map(() =>
+      client.chat.completions.create(long).catch((error: { status: number; message: string }) => error),
+    );
+    await expect.poll(() => completions.load).toBe(4);
+    const start = Date.now();
+    await server.close();
+    expect(Date.now() - start).toBeLessThan(5000);
+    expect(await streamed).toMatch(/^begun: .*the server is being shut down/);
+    for (const reply of await Promise.all(whole))
+      expect(reply).toMatchObject({ status: 503, message: expect.stringMatching(/being shut down/) as string });
+    await expect(client.chat.completions.create(hello)).rejects.toThrow(/connection/i);
+    expect(completions.load).toBe(0);
+  });
+});
