@@ -16,8 +16,11 @@ export const command = () =>
         .default("dev" as const),
     )
     .addOption(
-      new Option("--part <part>", "the main table, or sweeps over TAPO's settings")
-        .choices(["main", "sweeps"] as const)
+      new Option(
+        "--part <part>",
+        "the main table, sweeps over TAPO's settings, or links: accuracy when parts of the rationale are given (first seed)",
+      )
+        .choices(["main", "sweeps", "links"] as const)
         .default("main" as const),
     )
     .addOption(
