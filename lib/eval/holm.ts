@@ -1,6 +1,6 @@
 /**
  * Holm's step-down correction (Holm 1979, "A simple sequentially rejective multiple test procedure"): adjusted p-values
- * of several hypotheses, in the order given. The family-wise error rate is at most the level that they are compared with.
+ * of several hypotheses, in the order given. The family-wise error rate is at most the level they are compared with.
  * @param p each in [0, 1]
  * @throws Error on a value outside [0, 1]
  */

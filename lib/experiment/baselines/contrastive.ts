@@ -44,8 +44,7 @@ export type ContrastiveMethod = BaselineMethod;
 /** Numbers of the two stages: those of the base's pre-training (`pretrain`) and of SFT where they have one. */
 export interface ContrastiveRecipe {
   /**
-   * Where the vision tower starts: from nothing, or as the base has it, where that one's tower had a pre-training of its
-   * own.
+   * Where the vision tower starts: from nothing, or as the base has it, where that tower had a pre-training of its own.
    */
   tower: "nothing" | "base";
   /** Updates of the first stage. */

@@ -67,7 +67,9 @@ export async function runStudy(experiment: Experiment, options: StudyOptions): P
   }
 }
 
-/** What is finished: variant or baseline -> its rows of all seeds. `outdated` counts results of other code or settings. */
+/**
+ * What is finished: variant or baseline -> its rows of all seeds. `outdated` counts results of other code or settings.
+ */
 export function studyRows(
   home: RunHome,
   seeds: readonly number[],
