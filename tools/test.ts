@@ -78,10 +78,10 @@ interface VitestReport {
   }[];
 }
 
-/** Runs vitest on all its tests, or on those below a folder. */
+/** Runs vitest on all its tests, or with arguments: files, folders, what to leave out. */
 async function checkVitest(
   name: string,
-  folder: string | null = null,
+  chosen: readonly string[] = [],
   environment: Record<string, string> = {},
 ): Promise<Omit<CheckResult, "milliseconds">> {
   const file = path.join(logFolder, `${name}.json`);
@@ -89,7 +89,7 @@ async function checkVitest(
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { code, output } = await runTool(
     name,
-    [bin("vitest/vitest.mjs"), "run", ...(folder === null ? [] : [folder]), ...reporters],
+    [bin("vitest/vitest.mjs"), "run", ...chosen, ...reporters],
     environment,
   );
   if (!fs.existsSync(file)) return { name, passed: 0, failed: 1, details: output.trim().split("\n").slice(-25) };
@@ -116,13 +116,16 @@ async function checkVitest(
   return { name, passed: report.numPassedTests, failed: failed + stray, details };
 }
 
-/** JupyterLab in a browser; where there is none, a line says so and nothing has failed. */
-async function checkBrowser(): Promise<Omit<CheckResult, "milliseconds">> {
-  if (findChromium() !== null) return await checkVitest("browser", "test/browser", { FINE_R1_BROWSER: "1" });
+/** The web site, whose checks measure no time. */
+const SITE = "test/browser/site.test.ts";
+
+/** Tests in a browser; where there is none, a line says so and nothing has failed. */
+async function checkBrowser(name: string, chosen: readonly string[]): Promise<Omit<CheckResult, "milliseconds">> {
+  if (findChromium() !== null) return await checkVitest(name, chosen, { FINE_R1_BROWSER: "1" });
   console.log(
-    "browser: skipped, no Chromium here (chromium, chromium-browser or google-chrome on PATH, or FINE_R1_CHROMIUM)",
+    `${name}: skipped, no Chromium here (chromium, chromium-browser or google-chrome on PATH, or FINE_R1_CHROMIUM)`,
   );
-  return { name: "browser", passed: 0, failed: 0, details: [] };
+  return { name, passed: 0, failed: 0, details: [] };
 }
 
 /** Two kernels that each use both cores slow one another down. */
@@ -213,8 +216,10 @@ async function main(): Promise<void> {
     ],
   );
   await check(() => checkVitest("unit"));
-  await sideBySide([checkNotebooks], [checkJavaScriptEngine, checkPhotographs]);
-  await check(checkBrowser); // alone: it measures how soon a cell stops
+  const checkSite = (): Promise<Omit<CheckResult, "milliseconds">> => checkBrowser("site", [SITE]);
+  await sideBySide([checkNotebooks], [checkJavaScriptEngine, checkPhotographs, checkSite]);
+  // JupyterLab alone: it measures how soon a cell stops
+  await check(() => checkBrowser("browser", ["test/browser", "--exclude", SITE]));
 
   for (const { name, failed, details } of results) {
     if (failed > 0) console.log(`\n── ${name}: failed (.setup/test/${name}.log)\n${details.slice(0, 60).join("\n")}`);
