@@ -87,11 +87,7 @@ async function checkVitest(
   const file = path.join(logFolder, `${name}.json`);
   fs.rmSync(file, { force: true });
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-  const { code, output } = await runTool(
-    name,
-    [bin("vitest/vitest.mjs"), "run", ...chosen, ...reporters],
-    environment,
-  );
+  const { code, output } = await runTool(name, [bin("vitest/vitest.mjs"), "run", ...chosen, ...reporters], environment);
   if (!fs.existsSync(file)) return { name, passed: 0, failed: 1, details: output.trim().split("\n").slice(-25) };
   const report = JSON.parse(fs.readFileSync(file, "utf8")) as VitestReport;
   const details: string[] = [];
