@@ -17,7 +17,8 @@ export interface Device {
   priceSource: string;
 }
 
-const SPECIALTY = "middle of the on-demand prices of specialised clouds, mercatus-ai.com/blog/cloud-gpu-pricing, 2026-05";
+const SPECIALTY =
+  "middle of the on-demand prices of specialised clouds, mercatus-ai.com/blog/cloud-gpu-pricing, 2026-05";
 
 /** GPUs. Their prices are defaults of a day and differ by a factor of three between clouds: give your own. */
 export const GPUS: readonly Device[] = [

@@ -39,7 +39,9 @@ const squares = (rows: readonly (readonly number[])[], costs: Costs): number =>
 export function fitCosts(samples: readonly Sample[]): Costs {
   const kinds = samples.length === 0 ? 1 : samples[0].work.length;
   if (samples.length < kinds || kinds > 2)
-    throw new Error(`a fit of ${kinds} costs needs as many measurements, at most two costs; there are ${samples.length}`);
+    throw new Error(
+      `a fit of ${kinds} costs needs as many measurements, at most two costs; there are ${samples.length}`,
+    );
   const rows = samples.map(({ work, seconds }) => work.map((amount) => amount / seconds));
   const free = solve(rows);
   if (free.every((cost) => cost >= 0)) return free;

@@ -1,10 +1,10 @@
 /**
  * A fleet of rollout workers and a trainer, as discrete events: workers sample batches with the weights they last got,
  * the trainer updates on so many at a time. How old the weights of a batch may be is bounded; a bound of 0 is
- * synchronous training. Admission after AReaL (Fu et al. 2025, arXiv:2505.24298, section 5.1): while the weights have
- * version i, at most (i + bound + 1) x batches of an update are begun; a batch that is too old all the same, because its
- * worker was slow, is dropped. All that is drawn comes from the seed: a worker's n-th batch takes the same time under
- * every bound.
+ * synchronous training. Admission after AReaL (Fu et al. 2025, arXiv:2505.24298): while the weights have version i, at
+ * most (i + bound + 1) times an update's batches are begun. A batch that is too old all the same, because its worker
+ * was slow, is dropped. All that is drawn comes from the seed: a worker's n-th batch takes the same time under every
+ * bound.
  */
 import { foldIn, random } from "../util/random";
 
@@ -148,19 +148,16 @@ export function simulateFleet(
   const slowWorkers = Math.round(fleet.slowShare * fleet.workers);
   const order = random(foldIn(seed, "slow")).shuffle(Array.from({ length: fleet.workers }, (_, i) => i));
   const slow = new Set(order.slice(0, slowWorkers));
-  const workers = Array.from(
-    { length: fleet.workers },
-    (_, index): Worker => ({
-      index,
-      slow: slow.has(index) ? fleet.slowFactor : 1,
-      begun: 0,
-      failures: 0,
-      state: "waiting",
-      since: 0,
-      version: -1,
-      finish: null,
-    }),
-  );
+  const workers = Array.from({ length: fleet.workers }, (_, index): Worker => ({
+    index,
+    slow: slow.has(index) ? fleet.slowFactor : 1,
+    begun: 0,
+    failures: 0,
+    state: "waiting",
+    since: 0,
+    version: -1,
+    finish: null,
+  }));
 
   const become = (worker: Worker, state: Span["state"]): void => {
     time[worker.state] += now - worker.since;

@@ -24,7 +24,7 @@ export const decoderShape = ({ text }: ModelConfig): DecoderShape => ({
   vocabSize: text.vocabSize,
 });
 
-/** Parameters of a decoder's products, the output layer aside: per layer q and o of h², k and v of h·kv, three of h·i. */
+/** Parameters of a decoder's products but the output layer: per layer q and o of h², k and v of h·kv, three of h·i. */
 export const decoderProducts = (shape: DecoderShape): number =>
   shape.numHiddenLayers *
   (2 * shape.hiddenSize ** 2 + 2 * shape.hiddenSize * shape.kvSize + 3 * shape.hiddenSize * shape.intermediateSize);

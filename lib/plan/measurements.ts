@@ -76,7 +76,12 @@ const PATCHES = 64;
 /** Work of sampling: prompts read with an image each, then `rows` responses. */
 export function samplingWork(
   config: ModelConfig,
-  { prompts, promptTokens, rows, newTokens }: { prompts: number; promptTokens: number; rows: number; newTokens: number },
+  {
+    prompts,
+    promptTokens,
+    rows,
+    newTokens,
+  }: { prompts: number; promptTokens: number; rows: number; newTokens: number },
 ): number[] {
   const shape = decoderShape(config);
   const read = prompts * (visionFlops(config, PATCHES) + decoderFlops(shape, promptTokens, 1));
@@ -113,7 +118,11 @@ interface GpuReport {
   products: { bfloat16Tflops: number };
   profiles: {
     name: string;
-    result: { steps: number; functions: { name: string; calls: number; seconds: number }[]; tokens: Record<string, number> };
+    result: {
+      steps: number;
+      functions: { name: string; calls: number; seconds: number }[];
+      tokens: Record<string, number>;
+    };
   }[];
 }
 
@@ -136,7 +145,8 @@ function cpuMeasurements(
   const shape = decoderShape(config);
   const sft = row("vlm-sft-step").work.ours;
   const sftFlops =
-    sft.rows * (decoderFlops(shape, sft.tokens / sft.rows, sft.responseTokens / sft.rows) + visionFlops(config, PATCHES));
+    sft.rows *
+    (decoderFlops(shape, sft.tokens / sft.rows, sft.responseTokens / sft.rows) + visionFlops(config, PATCHES));
   const sampled = (name: string, seconds: number, prompts: number, rows: number): Sample => ({
     name,
     seconds,
@@ -164,7 +174,9 @@ function cpuMeasurements(
       ...growth
         .filter((series) => series.case === "rollout-group")
         .flatMap(({ points }) =>
-          points.map(({ variant, x, seconds }) => sampled(`rollout-group ${variant}`, seconds, group.images, group.images * x)),
+          points.map(({ variant, x, seconds }) =>
+            sampled(`rollout-group ${variant}`, seconds, group.images, group.images * x),
+          ),
         ),
     ],
     tapo: {

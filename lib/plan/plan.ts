@@ -25,7 +25,8 @@ import {
  */
 export function secondsOf(work: Work, speeds: Speeds): Range {
   const at = (bound: keyof Range): number => {
-    if (work.kind === "products") return work.flops / speeds.products[bound] + work.layers * speeds.trainingLayer[bound];
+    if (work.kind === "products")
+      return work.flops / speeds.products[bound] + work.layers * speeds.trainingLayer[bound];
     const step = Math.max(work.flops / speeds.decoding[bound], work.bytes / speeds.bandwidth[bound]);
     return step + work.layers * speeds.decodingLayer[bound];
   };
@@ -72,9 +73,10 @@ export interface RunPlan {
 }
 
 /** The fewest devices that hold a run's largest phase, by the memory plan. */
-export function fewestDevices(
-  { config, lora, settings, workload, device }: PlanRequest,
-): { fewest: number; largest: { name: string; bytes: number } } {
+export function fewestDevices({ config, lora, settings, workload, device }: PlanRequest): {
+  fewest: number;
+  largest: { name: string; bytes: number };
+} {
   const pixels = workload.imageTokens * (config.vision.patchSize * config.vision.spatialMergeSize) ** 2;
   const phases = plannedPhases({ config, lora, storedBytes: 2 }, settings, {
     maxPixels: { sft: pixels, rl: pixels },

@@ -58,7 +58,10 @@ export interface CpuCalibration {
 
 export function calibrateCpu({ cpu }: Measurements, kind: CpuKind): CpuCalibration {
   const { training, sampling, tapo } = cpu[kind];
-  const fits = { training: calibrate(`${kind}, training`, training), sampling: calibrate(`${kind}, sampling`, sampling) };
+  const fits = {
+    training: calibrate(`${kind}, training`, training),
+    sampling: calibrate(`${kind}, sampling`, sampling),
+  };
   if (!tapo) return { ...fits, tapo: null };
   const predicted = predict(fits.training.costs, tapo.update) + predict(fits.sampling.costs, tapo.sampling);
   return {
