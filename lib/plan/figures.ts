@@ -51,15 +51,18 @@ function bands(points: readonly PlanPoint[], of: (point: PlanPoint) => Range | n
 /** Hours and price over what grows, side by side: a line for each device or size, its range as a band. */
 export function planFigure(points: readonly PlanPoint[], title: string, xTitle: string): Figure {
   const log = { type: "log", dtick: 1 };
+  const places = [...new Set(points.map(({ x }) => x))];
+  const few = { type: "log", tickvals: places, ticktext: places.map((x) => String(Number(x.toPrecision(2)))) };
+  const across = places.length <= 5 ? few : log;
   const [left, right] = [
     [0, 0.45],
     [0.57, 1],
   ];
   const data = [...bands(points, ({ hours }) => hours, "", true), ...bands(points, ({ price }) => price, "2", false)];
   const axes = {
-    xaxis: axis(xTitle, { ...log, domain: left, anchor: "y" }),
+    xaxis: axis(xTitle, { ...across, domain: left, anchor: "y" }),
     yaxis: axis("", { ...log, anchor: "x" }),
-    xaxis2: axis(xTitle, { ...log, domain: right, anchor: "y2" }),
+    xaxis2: axis(xTitle, { ...across, domain: right, anchor: "y2" }),
     yaxis2: axis("", { ...log, anchor: "x2" }),
     annotations: [panelHeading("Hours of one device", 0.225, 1.01), panelHeading("USD", 0.785, 1.01)],
   };
@@ -78,7 +81,7 @@ export function fleetFigure(results: readonly { staleness: number; result: Fleet
   const data = panels.map((panel, i) => {
     const suffix = i === 0 ? "" : String(i + 1);
     const from = i * (1 - width) * 0.5;
-    axes[`xaxis${suffix}`] = axis("Staleness bound", {
+    axes[`xaxis${suffix}`] = axis("Staleness bound (0: synchronous)", {
       type: "category",
       domain: [from, from + width],
       anchor: `y${suffix}`,
@@ -86,7 +89,7 @@ export function fleetFigure(results: readonly { staleness: number; result: Fleet
     axes[`yaxis${suffix}`] = axis("", { anchor: `x${suffix}`, rangemode: "tozero" });
     return {
       type: "bar",
-      x: results.map(({ staleness }) => (staleness === 0 ? "0: synchronous" : String(staleness))),
+      x: results.map(({ staleness }) => String(staleness)),
       y: results.map(({ result }) => panel.of(result)),
       xaxis: `x${suffix}`,
       yaxis: `y${suffix}`,
@@ -125,7 +128,7 @@ export function fleetTraceFigure(trace: readonly Span[], title: string): Figure 
     data,
     layout: layout(title, 1000, 420, {
       barmode: "overlay",
-      xaxis: axis("Seconds"),
+      xaxis: axis("Seconds", { range: [0, Math.max(1, ...trace.map(({ to }) => to))] }),
       yaxis: axis("Worker", { range: [workers - 0.5, -0.5], showgrid: false }),
     }),
   };
