@@ -12,7 +12,6 @@ import {
   rolloutStage,
   sftStage,
   updateStage,
-  type StageName,
   type StageWork,
   type Work,
   type Workload,
@@ -143,7 +142,3 @@ export function planRun(request: PlanRequest): RunPlan {
     price: prices.some((price) => price === null) ? null : sumRanges(prices as Range[]),
   };
 }
-
-/** Stages whose hours are nothing on the device: the teacher is somebody's endpoint. */
-export const isBought = ({ stage, hours }: { stage: StageName; hours: Range }): boolean =>
-  stage === "CoT construction" && hours.high === 0;
