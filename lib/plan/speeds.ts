@@ -107,6 +107,9 @@ export function carriedErrors(measurements: Measurements): HeldOut[] {
   ];
 }
 
+/** Parameters of the largest model that was timed on each, in words. */
+const LARGEST: Readonly<Record<CpuKind, string>> = { amx: "3.2 M", avx512: "29 M" };
+
 const CPU_TITLES: Readonly<Record<CpuKind, string>> = { amx: "2 cores, AMX", avx512: "2 cores, AVX-512" };
 
 /** The CPUs of the benchmark as devices: no data sheet names them, so their numbers are those measured. */
@@ -168,7 +171,7 @@ function cpuSpeeds(measurements: Measurements, kind: CpuKind): Speeds {
     trainingLayer: slowest(training),
     decodingLayer: slowest(sampling),
     basis: "extrapolated",
-    note: `fitted to ${training.measured} training steps of at most 29 M parameters and ${sampling.measured} runs of sampling; bytes a second of a 3B model on another CPU`,
+    note: `fitted to ${training.measured} training steps of at most ${LARGEST[kind]} parameters and ${sampling.measured} runs of sampling; bytes a second of a 3B model on another CPU`,
   };
 }
 

@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
+import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { GPUS } from "../../lib/plan/devices";
 import { meanError, worstFactor } from "../../lib/plan/fit";
 import { gptSample, readMeasurements } from "../../lib/plan/measurements";
 import {
   allDevices,
+  bigError,
   calibrateCpu,
   calibrateGpu,
   carriedErrors,
@@ -11,6 +14,7 @@ import {
   speedsOf,
   type Speeds,
 } from "../../lib/plan/speeds";
+import { repositoryRoot } from "../../lib/util/root";
 
 const measurements = readMeasurements();
 const device = (name: string) => allDevices(measurements).find((one) => one.name === name)!;
@@ -35,6 +39,19 @@ describe("speeds", () => {
     const gpu = calibrateGpu(measurements);
     expect(gpu.rates.high / 989.5e12).toBeLessThan(0.5);
     expect(gpu.rates.low).toBeLessThan(gpu.rates.central);
+  });
+
+  it("have the errors that docs/planning.md shows", () => {
+    const [amx, avx512] = (["amx", "avx512"] as const).map((kind) => calibrateCpu(measurements, kind));
+    const errors = [
+      ...[avx512, amx].flatMap(({ training, sampling, tapo }) => [training.errors, sampling.errors, [tapo!]]),
+      calibrateGpu(measurements).errors,
+      carriedErrors(measurements),
+      [bigError(measurements)],
+    ];
+    const page = readFileSync(path.join(repositoryRoot(), "docs/planning.md"), "utf8");
+    const shown = [...page.matchAll(/^\|.*\| +(\d+) % \| +(\d\.\d\d) \|$/gm)].map(([, mean, worst]) => [mean, worst]);
+    expect(shown).toEqual(errors.map((one) => [(100 * meanError(one)!).toFixed(0), worstFactor(one).toFixed(2)]));
   });
 
   it("are in order, and nowhere above the data sheet", () => {
