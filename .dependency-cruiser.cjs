@@ -18,6 +18,7 @@ const ROOMS = [
   "eval",
   "report",
   "experiment",
+  "plan",
   "export",
 ];
 

@@ -1,6 +1,7 @@
 /** `export`: a run for another engine, or as a data set. */
 import * as path from "node:path";
 import { writeDataset } from "../lib/export/dataset";
+import { writeVlmEvalKit } from "../lib/export/vlmevalkit";
 import { writeExport } from "../lib/export/write";
 import type { ExportOptions } from "./commands/export";
 import { settingsOf, withExperiment } from "./experiment";
@@ -18,16 +19,18 @@ const counted = (counts: Record<string, number>): string =>
  */
 export function run(
   options: ExportOptions,
-  target: "trl" | "llamafactory" | "easyr1" | "dataset",
+  target: "trl" | "llamafactory" | "easyr1" | "dataset" | "vlmevalkit",
   dir: string,
 ): Promise<number> {
   const { gpus, method, json } = options;
   return withExperiment(settingsOf(options), `export ${target}`, async (experiment, watch) => {
     const out = path.resolve(dir);
     const { counts, steps } =
-      target === "dataset"
-        ? { ...(await writeDataset(experiment, out, watch)), steps: [] }
-        : await writeExport(experiment, target, out, { gpus, method, watch });
+      target === "vlmevalkit"
+        ? { ...(await writeVlmEvalKit(experiment, out)), steps: [] }
+        : target === "dataset"
+          ? { ...(await writeDataset(experiment, out, watch)), steps: [] }
+          : await writeExport(experiment, target, out, { gpus, method, watch });
     const { leftOut } = experiment;
     if (json) printJson({ out, ...counts, commands: steps.map(({ command }) => command), left_out: leftOut });
     else {

@@ -13,6 +13,7 @@ import * as gpuCheck from "./commands/gpu-check";
 import * as importing from "./commands/import";
 import * as notebooks from "./commands/notebooks";
 import * as plan from "./commands/plan";
+import * as predictions from "./commands/predictions";
 import * as pretrain from "./commands/pretrain";
 import * as probe from "./commands/probe";
 import * as profile from "./commands/profile";
@@ -81,6 +82,7 @@ export const sections: readonly Section[] = [
       define(evaluate, () => import("./evaluate")),
       define(zeroShot, () => import("./zero-shot")),
       define(score, () => import("./score")),
+      define(predictions, () => import("./predictions")),
     ],
   },
   {

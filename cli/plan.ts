@@ -1,4 +1,7 @@
-/** `plan`: what a run of a scale would need in memory with a checkpoint, before any of it is loaded. */
+/**
+ * `plan`: what a run of a scale would need, before any of it is loaded: memory with a checkpoint here, hours and price
+ * in `plan-time.ts`.
+ */
 import * as path from "node:path";
 import { imageTokens, plannedPhases } from "../lib/experiment/plan";
 import { gib, hostMemory } from "../lib/util/room";
@@ -6,12 +9,13 @@ import { readJson } from "../lib/util/files";
 import { storedWeightBytes } from "../lib/model/checkpoint";
 import { parseConfig } from "../lib/model/config";
 import { loraConfig } from "../lib/experiment/models";
-import { parseLoraConfig, type LoraConfig } from "../lib/model/lora-config";
 import type { Phase } from "../lib/model/memory-plan";
 import { loadPreprocessorConfig } from "../lib/processor/preprocessor-config";
 import type { PlanOptions } from "./commands/plan";
 import { settingsOf } from "./experiment";
-import { note, print } from "./output";
+import { note, print, printJson, snakeCase } from "./output";
+import { adapterOf, printCalibration, printTimes } from "./plan-time";
+import { UsageError } from "./values";
 
 const GIB = 2 ** 30;
 
@@ -22,16 +26,18 @@ function lines({ name, items, bytes }: Phase): string[] {
   ];
 }
 
-/** The configuration of the adapter that is given. */
-function adapterOf({ adapter }: PlanOptions): LoraConfig | null {
-  if (adapter === undefined) return null;
-  const file = path.join(adapter, "adapter_config.json");
-  return parseLoraConfig(readJson(file), file);
-}
-
 /** Prints the plan. @returns exit code: 0 where every phase fits; 1 where one does not */
 export function run(options: PlanOptions): Promise<number> {
-  const { model } = options;
+  if (options.calibration) return Promise.resolve(printCalibration(options));
+  const timed = [options.size, options.device, options.subcategories].some((one) => one !== undefined);
+  if (timed) printTimes(options);
+  else if (options.model === undefined) throw new UsageError("--model is missing: DIR, or --size for a published one");
+  if (options.model === undefined || timed) return Promise.resolve(0);
+  return Promise.resolve(printMemory(options, options.model));
+}
+
+/** What the phases of a checkpoint's run hold. @returns exit code */
+function printMemory(options: PlanOptions, model: string): number {
   const file = path.join(model, "config.json");
   const config = parseConfig(readJson(file), file);
   const settings = settingsOf(options);
@@ -44,6 +50,10 @@ export function run(options: PlanOptions): Promise<number> {
   const phases = plannedPhases(planned, settings, { maxPixels: { sft: inSft, rl: inRl }, textTokens });
   const memory = options.memory === undefined ? hostMemory() : GIB * options.memory;
   const tooBig = phases.filter(({ bytes }) => bytes > memory);
+  if (options.json) {
+    printJson(snakeCase({ memory, phases }));
+    return tooBig.length > 0 ? 1 : 0;
+  }
   const trained = lora ? `an adapter of rank ${lora.rank}` : "the whole model";
   print(
     `${model}, scale ${settings.scale}, ${trained}; images of at most ${imageTokens(config, inSft)} tokens in SFT, ${imageTokens(config, inRl)} in RL`,
@@ -54,5 +64,5 @@ export function run(options: PlanOptions): Promise<number> {
   );
   for (const { name, bytes } of tooBig)
     note(`plan: ${name} needs ${gib(bytes)}, ${gib(bytes - memory)} more than there are: it cannot run`);
-  return Promise.resolve(tooBig.length > 0 ? 1 : 0);
+  return tooBig.length > 0 ? 1 : 0;
 }

@@ -45,6 +45,19 @@ export function parseSeeds(text: string): number[] {
   return seeds;
 }
 
+/** Whole numbers of at least 1, separated by commas. @throws InvalidArgumentError */
+export function parseCounts(text: string): number[] {
+  return text.split(",").map((part) => parseNumber(part, { whole: true, least: 1 }));
+}
+
+/** Two prices, of what is read and what is written. @throws InvalidArgumentError */
+export function parsePrices(text: string): { read: number; written: number } {
+  const parts = text.split(",");
+  if (parts.length !== 2) throw new InvalidArgumentError("expected two numbers with a comma: USD read, USD written");
+  const [read, written] = parts.map((part) => parseNumber(part, { least: 0 }));
+  return { read, written };
+}
+
 /** Names, separated by commas. @throws InvalidArgumentError where there is none */
 export function parseNames(text: string): string[] {
   const names = text

@@ -49,6 +49,7 @@ export { parameterCount } from "./model/shapes";
 export { paperPrompts, tinyPrompts } from "./benchmark/prompts";
 export { loadProcessor } from "./processor/processor";
 export { plannedPhases } from "./experiment/plan";
+export * from "./plan";
 export { initLora, mergeLora } from "./model/lora";
 export { LORA_DEFAULTS, type LoraConfig } from "./model/lora-config";
 export { conceptStatistics, selectConcepts } from "./cot/concepts";

@@ -6,15 +6,15 @@ import * as shared from "../options";
 import { withExperiment } from "./experiment";
 import { METHODS } from "./rl";
 
-/** What can be written: the engines, and a data set. */
-const TARGETS = [...ENGINES, "dataset"] as const;
+/** What can be written: the engines, a data set, questions for VLMEvalKit. */
+const TARGETS = [...ENGINES, "dataset", "vlmevalkit"] as const;
 
 export const command = () =>
   withExperiment(
     new Command("export")
       .summary("data, reward and hyper-parameters for another engine, or a data set")
       .description(
-        "Writes what TRL, LLaMA-Factory or EasyR1 needs to train as this run does: records and prompts with their images, the reward as Python, configuration with the run's hyper-parameters, and a README with the commands and with what that engine does otherwise. `dataset` writes questions and rationales as a Hugging Face data set. Makes the records that are not there yet (see cot). See docs/training-elsewhere.md.",
+        "Writes what TRL, LLaMA-Factory or EasyR1 needs to train as this run does: records and prompts with their images, the reward as Python, configuration with the run's hyper-parameters, and a README with the commands and with what that engine does otherwise. `dataset` writes questions and rationales as a Hugging Face data set, `vlmevalkit` the questions as that tool reads them (docs/evaluation-elsewhere.md). Makes the records that are not there yet (see cot). See docs/training-elsewhere.md.",
       ),
   )
     .addArgument(new Argument("<target>", "for whom").choices(TARGETS))
@@ -28,4 +28,5 @@ export const examples = [
   "export trl exports/trl --benchmark pet --model models/Qwen2.5-VL-3B-Instruct --teacher data/released/stage1/Fine-R1-Stage1-data.json --gpus 4",
   "export easyr1 exports/easyr1 --benchmark pet --model models/Qwen2.5-VL-3B-Instruct --method tapo --gpus 4",
   "export dataset exports/pet --benchmark pet --scale smoke",
+  "export vlmevalkit exports/kit --benchmark pet --set eval.limit=500",
 ];

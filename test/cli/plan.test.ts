@@ -50,7 +50,39 @@ describe("plan", () => {
       Number(/SFT step: ([\d.]+) GiB/.exec((await capture(run, [...model, ...more, "--max-pixels", "3136"])).out)![1]);
     expect(await step("--set", "sft.maxLength=512")).toBeLessThan(await step());
   });
+  it("gives hours and price of every stage by size, sub-categories and device, and says what is assumed", async () => {
+    const args = ["--size", "3B,72B", "--subcategories", "6,10000", "--device", "h200", "--price", "5"];
+    const { code, out, err } = await capture(run, args);
+    expect(code).toBe(0);
+    expect(out.match(/^Qwen2\.5-VL-(3B|72B), (6|10000) sub-categories, \d+ x NVIDIA H200 SXM/gm)).toHaveLength(4);
+    for (const stage of ["CoT construction", "SFT", "RL rollouts", "RL updates", "evaluation", "all"])
+      expect(out.match(new RegExp(`^  ${stage} +`, "gm")), stage).toHaveLength(4);
+    expect(out).toMatch(/ASSUMPTION: no measurement of this device/);
+    expect(out).toMatch(/an hour: \$5, as given/);
+    expect(err).toMatch(/this project computes on one device; \d+ would take another engine/); // 72B
+  });
+  it("gives them as JSON, and for a checkpoint's own shapes with an adapter", async () => {
+    const { out } = await capture(run, [...model, "--device", "cpu-avx512", "--set", "lora.rank=4", "--json"]);
+    const [plan] = JSON.parse(out) as {
+      stages: { stage: string; device_hours: object; price: null }[];
+      devices: number;
+    }[];
+    expect(plan.stages).toHaveLength(5);
+    expect([plan.devices, plan.stages[0].price]).toEqual([1, null]);
+  });
+  it("says what speeds are fitted to, with errors on times held out", async () => {
+    const { code, out } = await capture(run, ["--calibration"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^cpu-avx512, training steps, one left out at a time: mean error \d+ %/m);
+    expect(out).toMatch(/^ {2}avx512, tapo-step +4\.44 s, predicted +[\d.]+ s {2}[+−]\d+ %$/m);
+  });
   it.each([
+    [["--size", "4B"], /--size: no "4B"; expected 3B, 7B, 32B, 72B/],
+    [["--size", "3B", "--device", "tpu"], /no device "tpu"; expected cpu-amx/],
+    [["--size", "3B", "--subcategories", "0"], /--subcategories is "0"; expected a whole number of at least 1/],
+    [["--size", "3B", "--teacher-price", "1"], /--teacher-price is "1"; expected two numbers/],
+    [["--device", "h100"], /--model is missing/],
+    [["--size", "3B", "--device", "cpu-amx", "--engine", "elsewhere"], /other engines are planned on GPUs only/],
     [["--scale", "paper"], /--model is missing/],
     [[...model, "--scale", "big"], /--scale is "big"; expected smoke, default or paper/],
     [[...model, "--scale", "paper", "--memory", "x"], /--memory is "x"; expected a number above 0/],
