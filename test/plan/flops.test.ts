@@ -4,7 +4,7 @@ import { decoderFlops, decoderProducts, decoderShape, trainingFactor, visionFlop
 import { SIZES, sizeConfig } from "../../lib/plan/models";
 
 describe("the published sizes", () => {
-  it("have the parameters that are published: 3.75, 8.29, 33.5 and 73.4 billion", () => {
+  it("have 3.75, 8.29, 33.5 and 73.4 billion parameters", () => {
     expect(SIZES.map((size) => parameterCount(sizeConfig(size)))).toEqual([
       3754622976, 8292166656, 33452718336, 73410777344,
     ]);
