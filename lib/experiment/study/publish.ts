@@ -1,6 +1,6 @@
 /** The study as files: `results.md` with its two tables, `results.json`, and the figure of the hypotheses. */
 import * as path from "node:path";
-import { seedSummary, type SeedCell } from "../../eval/seeds";
+import { plannedInterval, seedSummary, type SeedCell, type StudySize } from "../../eval/seeds";
 import type { PredictionRow } from "../../eval/rows";
 import { summariseMethods } from "../../eval/summary";
 import { effectsFigure, type Effect } from "../../report/figures-study";
@@ -12,6 +12,9 @@ import { provenance } from "../identity";
 import type { RunHome } from "../publish";
 import { testHypotheses, type Tested } from "./hypotheses";
 import { CONTRASTIVE, MAIN_VARIANTS, studyRows } from "./run";
+
+/** The study's size on the test group, by the protocol. */
+const PLANNED_SIZE: StudySize = { subcategories: 463, seeds: 5 };
 
 const CELL_NAMES = ["closed seen", "closed unseen", "open seen", "open unseen", "mean"];
 const percent = (x: number): string => (100 * x).toFixed(1);
@@ -52,9 +55,9 @@ function testLines(tested: readonly Tested[]): TableRow[] {
   );
 }
 
-/** Where the results of a benchmark's study are published: those on test drawings are committed. */
-export const studyFolder = ({ settings, folder }: RunHome): string =>
-  settings.benchmark === "emoji-study-test" ? path.join(repositoryRoot(), "docs", "study") : path.join(folder, "study");
+/** Where the results of a benchmark's study are published; they are committed. */
+export const studyFolder = ({ settings }: Pick<RunHome, "settings">): string =>
+  path.join(repositoryRoot(), "docs", "study", settings.benchmark.replace(/^emoji-study-/, ""));
 
 export interface PublishedStudy {
   folder: string;
@@ -88,13 +91,20 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
       [{ name: "hypotheses", figure: effectsFigure(effects), rows: effects, provenance: source }],
       folder,
     );
+  const [first, second] = [rows.get("tapo"), rows.get("sft")];
+  const planned = first && second && plannedInterval(first, second, PLANNED_SIZE);
   const text = [
     `# The study on ${home.benchmark.name}`,
-    `Made by \`npm run study\`; seeds ${seeds.join(", ")}. Accuracy in % by text inclusion, 95 % intervals of a two-level bootstrap over seeds and sub-categories.`,
+    `Made by \`npm run study -- --on ${home.benchmark.name.replace(/^emoji-study-/, "")} --seeds ${seeds.join(",")}\`; seeds ${seeds.join(", ")}. Accuracy in % by text inclusion, 95 % intervals of a two-level bootstrap over seeds and sub-categories.`,
     "## Methods",
     toMarkdown(methods),
     "## Hypotheses",
     tested.length === 0 ? "None can be tested yet." : toMarkdown(tests),
+    ...(planned
+      ? [
+          `At ${PLANNED_SIZE.subcategories} sub-categories and ${PLANNED_SIZE.seeds} seeds the interval of \`tapo\` - \`sft\` would be ${((100 * (planned.high - planned.low)) / 2).toFixed(2)} points to either side.`,
+        ]
+      : []),
   ].join("\n\n");
   writeText(path.join(folder, "results.md"), `${text}\n`);
   writeText(path.join(folder, "results.json"), `${JSON.stringify({ ...source, seeds, methods, tests }, null, 2)}\n`);
