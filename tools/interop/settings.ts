@@ -32,3 +32,7 @@ export const trlSettings = (): Settings =>
 /** For LLaMA-Factory: the paper's prompts, which have a system message, a frozen vision tower, no warm-up. */
 export const factorySettings = (): Settings =>
   settings("interop-llamafactory", ["prompts=paper", "sft.visionLearningRateScale=0", "sft.warmupSteps=0"]);
+
+/** For vLLM: an adapter, trained far enough to change answers, and the questions that are asked. */
+export const vllmSettings = (): Settings =>
+  settings("interop-vllm", ["lora.rank=4", "sft.learningRate=0.002", "sft.epochs=8", "eval.role=dev", "eval.limit=96"]);
