@@ -7,9 +7,14 @@ import { recordLook } from "../lib/experiment/study/look";
 import { formatDuration, progressSeries } from "../lib/report/progress";
 import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
-import type { StudyOptions } from "./commands/study";
+import { chooseVariants } from "../lib/experiment/ablations/variants";
+import { ROLE, variantsOf } from "../lib/experiment/study/run";
+import { command, type StudyOptions } from "./commands/study";
 import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
+import { sharedWords } from "./ray";
+import { installRay } from "./ray-install";
+import { parseStep, runSweepTask, sweepOnRay } from "./ray-sweep";
 
 async function runAll(settings: Settings, { part, seeds }: StudyOptions): Promise<void> {
   const { runStudy } = await import("../lib/experiment/study/run");
@@ -35,14 +40,23 @@ async function runAll(settings: Settings, { part, seeds }: StudyOptions): Promis
 
 /** @returns exit code */
 export async function run(options: StudyOptions): Promise<number> {
-  const { on, seeds, reason = null, table } = options;
+  if (options.installRay) return installRay();
+  const { on, seeds, reason = null, table, part } = options;
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
+  const variants = chooseVariants(settings, options.only ?? variantsOf(part));
+  const work = { variants, seeds, role: ROLE } as const;
+  // the look at the test drawings was written down by the one who started the job
+  if (options.rayTask !== undefined) return runSweepTask(settings, parseStep(options.rayTask), work);
   const benchmark = await benchmarkOf(settings);
   const { code } = provenance(settings, benchmark.fingerprint);
   if (!table) {
     if (on === "test")
       recordLook({ at: new Date().toISOString(), code, settings: hashSettings(settings), seeds: [...seeds], reason });
-    await runAll(settings, options);
+    if (options.ray === undefined) await runAll(settings, options);
+    else {
+      const words = sharedWords(command, options, ["only", "seeds", "table", "reason"]);
+      await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main" });
+    }
   }
   const { publishStudy } = await import("../lib/experiment/study/publish");
   const found = await publishStudy({ settings, benchmark, folder: runFolder(settings) }, seeds);
