@@ -11,7 +11,7 @@ import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
 import { sharedWords } from "./ray";
 import { installRay } from "./ray-install";
-import { parseStep, runSweepTask, sweepOnRay } from "./ray-sweep";
+import { runSweepTask, sweepOnRay } from "./ray-sweep";
 
 function list(variants: readonly Variant[]): string {
   const width = Math.max(...variants.map(({ name }) => name.length));
@@ -83,7 +83,7 @@ export async function run(options: AblationsOptions): Promise<number> {
     return 0;
   }
   const work = { variants, seeds: chosen ?? [settings.seed], role };
-  if (options.rayTask !== undefined) return runSweepTask(settings, parseStep(options.rayTask), work);
+  if (options.rayTask !== undefined) return runSweepTask(settings, options.rayTask, work);
   if (!options.table && options.ray !== undefined) {
     const words = sharedWords(command, options, ["only", "seeds", "list", "table"]);
     await sweepOnRay(settings, options, { ...work, words });

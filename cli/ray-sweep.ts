@@ -1,5 +1,5 @@
 /** `ablations` and `study` on a Ray cluster: their sweep as tasks, and one of these tasks. */
-import { STEPS, sweepTasks, type Step, type Sweep } from "../lib/cluster/sweep-tasks";
+import { parseStep, sweepTasks, type Sweep } from "../lib/cluster/sweep-tasks";
 import { finishedVariants, type Role } from "../lib/experiment/ablations/run";
 import type { Variant } from "../lib/experiment/ablations/variants";
 import { benchmarkOf } from "../lib/experiment/open";
@@ -8,7 +8,6 @@ import type { Settings } from "../lib/experiment/settings";
 import { progressSeries } from "../lib/report/progress";
 import { openFor } from "./experiment";
 import { runOnRay, type RayOptions } from "./ray";
-import { orOf, UsageError } from "./values";
 
 /** Variants of a sweep, or of one of its tasks. */
 export interface SweepWork {
@@ -43,14 +42,9 @@ export async function sweepOnRay(
     );
 }
 
-export function parseStep(text: string): Step {
-  const step = STEPS.find((one) => one === text);
-  if (step === undefined) throw new UsageError(`--ray-task is ${JSON.stringify(text)}; expected ${orOf(STEPS)}`);
-  return step;
-}
-
 /** Runs one task of a sweep. @returns exit code */
-export async function runSweepTask(settings: Settings, step: Step, work: SweepWork): Promise<number> {
+export async function runSweepTask(settings: Settings, text: string, work: SweepWork): Promise<number> {
+  const step = parseStep(text);
   const { checkCode } = await import("../lib/cluster/same-code");
   const { runStep } = await import("../lib/cluster/sweep-step");
   const { variantOf } = await import("../lib/experiment/open");

@@ -14,7 +14,7 @@ import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
 import { sharedWords } from "./ray";
 import { installRay } from "./ray-install";
-import { parseStep, runSweepTask, sweepOnRay } from "./ray-sweep";
+import { runSweepTask, sweepOnRay } from "./ray-sweep";
 
 async function runAll(settings: Settings, { part, seeds }: StudyOptions): Promise<void> {
   const { runStudy } = await import("../lib/experiment/study/run");
@@ -43,10 +43,10 @@ export async function run(options: StudyOptions): Promise<number> {
   if (options.installRay) return installRay();
   const { on, seeds, reason = null, table, part } = options;
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
-  const variants = chooseVariants(settings, options.only ?? variantsOf(part));
+  const variants = chooseVariants(settings, variantsOf(part));
   const work = { variants, seeds, role: ROLE } as const;
   // the look at the test drawings was written down by the one who started the job
-  if (options.rayTask !== undefined) return runSweepTask(settings, parseStep(options.rayTask), work);
+  if (options.rayTask !== undefined) return runSweepTask(settings, options.rayTask, work);
   const benchmark = await benchmarkOf(settings);
   const { code } = provenance(settings, benchmark.fingerprint);
   if (!table) {
@@ -54,7 +54,7 @@ export async function run(options: StudyOptions): Promise<number> {
       recordLook({ at: new Date().toISOString(), code, settings: hashSettings(settings), seeds: [...seeds], reason });
     if (options.ray === undefined) await runAll(settings, options);
     else {
-      const words = sharedWords(command, options, ["only", "seeds", "table", "reason"]);
+      const words = sharedWords(command, options, ["seeds", "table", "reason"]);
       await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main" });
     }
   }

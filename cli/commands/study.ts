@@ -2,7 +2,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import type { OptionsOf } from "../definition";
 import * as shared from "../options";
-import { parseNames, parseSeeds } from "../values";
+import { parseSeeds } from "../values";
 
 export const command = () =>
   shared.withRay(
@@ -28,11 +28,6 @@ export const command = () =>
       )
       .addOption(new Option("--reason <text>", "why the test images are looked at again"))
       .addOption(new Option("--table", "only tests and writes what is on disk").default(false))
-      .addOption(
-        new Option("--only <NAMES>", "variants of a task of --ray")
-          .hideHelp()
-          .argParser((text: string): string[] => parseNames(text)),
-      )
       .addOption(shared.set()),
   );
 

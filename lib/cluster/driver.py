@@ -223,12 +223,16 @@ class RayCluster:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.board = ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote()
         # Ray itself retries nothing: what an attempt left is known here
-        self.task = ray.remote(remote_task).options(
-            num_cpus=plan["cpus"], num_gpus=plan["gpus"], max_retries=0, scheduling_strategy="SPREAD"
-        )
+        self.task = ray.remote(remote_task)
+        self.options = {
+            "num_cpus": plan["cpus"],
+            "num_gpus": plan["gpus"],
+            "max_retries": 0,
+            "scheduling_strategy": "SPREAD",
+        }
 
     def submit(self, task, attempt, dead):
-        return self.task.options(name=task["id"]).remote(self.plan, task, dead, self.board)
+        return self.task.options(name=task["id"], **self.options).remote(self.plan, task, dead, self.board)
 
     def wait(self, handles, seconds):
         return self.ray.wait(handles, num_returns=1, timeout=seconds)[0]

@@ -88,7 +88,7 @@ export async function runJob(api: JobsApi, request: JobRequest): Promise<void> {
     if (end.status === "SUCCEEDED" && [...state.values()].every(({ stands }) => stands === "done")) return;
     if (failed.length > 0)
       throw new Error(
-        `${failed.length} of ${state.size} tasks failed: ${failed.map((task) => task.id).join(", ")} (reasons above); what is finished stays, and the same command goes on from there`,
+        `${failed.length} of ${state.size} tasks failed: ${failed.map((task) => task.id).join("; ")} (reasons above); what is finished stays, and the same command goes on from there`,
       );
     const last = end.others.slice(-LAST_LINES).map((line) => `\n  ${line}`);
     throw new Error(

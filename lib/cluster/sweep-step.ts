@@ -11,6 +11,7 @@ import type { Step } from "./sweep-tasks";
 
 export interface StepOptions extends Pick<SweepOptions, "onStart" | "onProgress" | "signal"> {
   step: Step;
+  /** Of which the step names one. */
   variants: readonly Variant[];
   seeds: readonly number[];
   role: Role;
@@ -18,26 +19,25 @@ export interface StepOptions extends Pick<SweepOptions, "onStart" | "onProgress"
 
 /** @throws Error as `runSweep` does */
 export async function runStep(experiment: Experiment, { step, ...options }: StepOptions): Promise<void> {
-  const { seeds, variants } = options;
-  if (step === "neighbours") return void (await experiment.neighbours());
-  if (step === "variant") {
-    if (variants.length !== 1 || seeds.length !== 1)
-      throw new Error(
-        `--ray-task variant: expected one variant and one seed, got ${variants.length} and ${seeds.length}`,
-      );
-    return runSweep(experiment, options);
+  const { seeds } = options;
+  if (step.kind === "neighbours") return void (await experiment.neighbours());
+  if (step.kind === "variant") {
+    const variants = options.variants.filter(({ name }) => name === step.variant);
+    if (variants.length === 0) throw new Error(`no variant is called ${JSON.stringify(step.variant)}`);
+    return runSweep(experiment, { ...options, variants });
   }
   for (const seed of seeds) {
     const own = variantOf(experiment, {
       settings: { ...experiment.settings, seed },
       folder: seedFolder(experiment, seed),
     });
-    options.onStart?.(`${step}, seed ${seed}`, 0, 1);
-    if (step === "sft-model") disposeTree((await sftModel(own, "sft", options)).params);
-    else
-      await evaluateContrastive(own, CONTRASTIVE, {
-        recipe: contrastiveRecipeOf(own.settings.benchmark),
-        watch: options,
-      });
+    if (step.kind === "sft-model") {
+      options.onStart?.(`SFT model, seed ${seed}`, 0, 1);
+      disposeTree((await sftModel(own, "sft", options)).params);
+    } else {
+      options.onStart?.(`${CONTRASTIVE}, seed ${seed}`, 0, 1);
+      const recipe = contrastiveRecipeOf(own.settings.benchmark);
+      await evaluateContrastive(own, CONTRASTIVE, { recipe, watch: options });
+    }
   }
 }

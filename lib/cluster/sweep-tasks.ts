@@ -6,9 +6,22 @@ import { METHODS } from "../train/methods";
 import type { Variant } from "../experiment/ablations/variants";
 import type { ClusterTask } from "./plan";
 
-/** What one task of a sweep does; it stands behind `--ray-task`. */
-export const STEPS = ["neighbours", "sft-model", "variant", "contrastive"] as const;
-export type Step = (typeof STEPS)[number];
+const KINDS = ["neighbours", "sft-model", "variant", "contrastive"] as const;
+
+/** What one task of a sweep does. */
+export type Step = { kind: Exclude<(typeof KINDS)[number], "variant"> } | { kind: "variant"; variant: string };
+
+/** As it stands behind `--ray-task`: `sft-model`, `variant:tapo`. */
+export const stepText = (step: Step): string => (step.kind === "variant" ? `variant:${step.variant}` : step.kind);
+
+/** @throws Error with what was expected */
+export function parseStep(text: string): Step {
+  const variant = /^variant:(.+)$/.exec(text)?.[1];
+  if (variant !== undefined) return { kind: "variant", variant };
+  const kind = KINDS.find((one) => one === text);
+  if (kind !== undefined && kind !== "variant") return { kind };
+  throw new Error(`expected neighbours, sft-model, contrastive or variant:NAME, got ${JSON.stringify(text)}`);
+}
 
 export interface Sweep {
   variants: readonly Variant[];
@@ -23,34 +36,26 @@ export interface Sweep {
 
 const needsSft = ({ method }: Variant): boolean => method === "sft" || METHODS[method].stage === "rl";
 
-/** @returns tasks in the order in which one machine does the same */
+/** @returns what others wait for first; the rest in the order in which one machine does it */
 export function sweepTasks({ variants, seeds, embeds, contrastive = false, words }: Sweep): ClusterTask[] {
-  const task = (id: string, step: Step, more: readonly string[], after: readonly string[]): ClusterTask => ({
+  const task = (id: string, step: Step, seed: number | null, after: readonly string[]): ClusterTask => ({
     id,
-    args: [...words, ...more, `--ray-task=${step}`],
+    args: [...words, ...(seed === null ? [] : [`--seeds=${seed}`]), `--ray-task=${stepText(step)}`],
     after,
   });
-  const first = embeds ? [task("similarities", "neighbours", [], [])] : [];
+  const first = embeds ? [task("similarities", { kind: "neighbours" }, null, [])] : [];
   const before = first.map(({ id }) => id);
-  const bySeed = seeds.flatMap((seed) => {
-    const of = [`--seeds=${seed}`];
-    const sft = variants.some(needsSft) ? [task(`SFT model, seed ${seed}`, "sft-model", of, before)] : [];
-    const isBase = ({ method }: Variant): boolean => METHODS[method].stage === "base";
-    return [
-      ...sft,
-      ...variants.map((variant) =>
-        // what is no base takes records or the model from the seed's folder
-        task(
-          `${variant.name}, seed ${seed}`,
-          "variant",
-          [`--only=${variant.name}`, ...of],
-          [...before, ...(isBase(variant) ? [] : sft.map(({ id }) => id))],
-        ),
-      ),
-    ];
-  });
-  const last = contrastive
-    ? seeds.map((seed) => task(`contrastive, seed ${seed}`, "contrastive", [`--seeds=${seed}`], before))
-    : [];
-  return [...first, ...bySeed, ...last];
+  const sftName = (seed: number): string => `SFT model, seed ${seed}`;
+  const hasSft = variants.some(needsSft);
+  const sft = seeds.map((seed) => task(sftName(seed), { kind: "sft-model" }, seed, before));
+  const rest = seeds.flatMap((seed) =>
+    variants.map(({ name, method }) => {
+      // what is no base takes records or the model from the seed's folder
+      const waits = hasSft && METHODS[method].stage !== "base";
+      const after = waits ? [sftName(seed)] : before;
+      return task(`${name}, seed ${seed}`, { kind: "variant", variant: name }, seed, after);
+    }),
+  );
+  const last = seeds.map((seed) => task(`contrastive, seed ${seed}`, { kind: "contrastive" }, seed, before));
+  return [...first, ...(hasSft ? sft : []), ...rest, ...(contrastive ? last : [])];
 }
