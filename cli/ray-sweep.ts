@@ -29,16 +29,22 @@ export async function sweepOnRay(
   const [first] = benchmark.subcategories();
   const embeds = first !== undefined && benchmark.neighbours(first) === null && settings.similarity !== "names";
   const folder = runFolder(settings);
-  await runOnRay(options, { folder, tasks: sweepTasks({ ...work, embeds }), name: work.words[0] });
-  const { results } = finishedVariants({ settings, benchmark, folder }, work.role);
-  const isThere = (variant: Variant, seed: number): boolean =>
-    results.some((one) => one.variant.name === variant.name && one.seed === seed);
-  const missing = work.variants.flatMap((variant) =>
-    work.seeds.filter((seed) => !isThere(variant, seed)).map((seed) => `${variant.name}, seed ${seed}`),
-  );
-  if (missing.length > 0)
+  const home = { settings, benchmark, folder };
+  /** Of the sweep, what has no result yet. */
+  const missing = (): { variant: Variant; seed: number }[] => {
+    const { results } = finishedVariants(home, work.role);
+    const found = new Set(results.map(({ variant, seed }) => `${variant.name} ${seed}`));
+    const all = work.variants.flatMap((variant) => work.seeds.map((seed) => ({ variant, seed })));
+    return all.filter(({ variant, seed }) => !found.has(`${variant.name} ${seed}`));
+  };
+  const open = new Set(missing().map(({ variant, seed }) => `${variant.name} ${seed}`));
+  const isThere = (variant: Variant, seed: number): boolean => !open.has(`${variant.name} ${seed}`);
+  const tasks = sweepTasks({ ...work, embeds, isThere });
+  if (tasks.length > 0) await runOnRay(options, { folder, tasks, name: work.words[0] });
+  const left = missing().map(({ variant, seed }) => `${variant.name}, seed ${seed}`);
+  if (left.length > 0)
     throw new Error(
-      `the tasks are done, and yet ${folder} has no result of this code, data and settings for ${missing.join("; ")}: is it the folder that the nodes write to (--ray-root)?`,
+      `the tasks are done, and yet ${folder} has no result of this code, data and settings for ${left.join("; ")}: is it the folder that the nodes write to (--ray-root)?`,
     );
 }
 

@@ -47,13 +47,18 @@ export function placeOnNodes(place: string, { rayRoot }: Pick<RayOptions, "rayRo
 }
 
 /**
- * Runs tasks on the cluster, with how they come on; Ctrl-C stops the job.
- * @param folder here, on the folder that all nodes share: the plan is left in it, and locks of dead tasks are looked for
+ * Runs tasks on the cluster, with how they come on; Ctrl-C, or the signal where one is given, stops the job.
+ * @param folder here, within what all nodes share: the plan is left in it, and locks of dead tasks are looked for
  * @throws Error where the cluster does not answer, or a task failed
  */
 export async function runOnRay(
   options: RayOptions,
-  { folder, tasks, name }: { folder: string; tasks: readonly ClusterTask[]; name: string },
+  {
+    folder,
+    tasks,
+    name,
+    signal,
+  }: { folder: string; tasks: readonly ClusterTask[]; name: string; signal?: AbortSignal },
 ): Promise<void> {
   const { rayRoot, rayCpus: cpus, rayGpus: gpus, rayRetries: retries } = options;
   const address = options.ray!;
@@ -71,7 +76,7 @@ export async function runOnRay(
     root: there,
     cwd: onNodes(process.cwd(), { here, there }),
     node: process.execPath,
-    env: environmentOf(process.env, codeHash()),
+    env: environmentOf(process.env, { code: codeHash(), cpus }),
     locks: onNodes(folder, { here, there }),
     cpus,
     gpus,
@@ -84,14 +89,14 @@ export async function runOnRay(
     stop.abort(new Error("the job was stopped; what was finished is saved, and the same command goes on from there"));
     process.off("SIGINT", interrupted);
   };
-  process.on("SIGINT", interrupted);
+  if (signal === undefined) process.on("SIGINT", interrupted);
   try {
     await runJob(api, {
       entrypoint: entrypoint(there, onNodes(file, { here, there })),
       tasks: tasks.map(({ id }) => id),
       name,
       display: clusterDisplay(),
-      signal: stop.signal,
+      signal: signal ?? stop.signal,
     });
   } finally {
     process.off("SIGINT", interrupted);

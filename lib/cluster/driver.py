@@ -69,8 +69,7 @@ def command_of(plan, task):
 def environment_of(plan):
     """The worker's environment without what is Ray's (its token too), and with what the plan says."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    threads = str(max(1, int(plan["cpus"])))
-    return {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": threads, **own, "FINE_R1_REWRITE": "1", **plan["env"]}
+    return {"TF_CPP_MIN_LOG_LEVEL": "3", **own, "FINE_R1_REWRITE": "1", **plan["env"]}
 
 
 def interval_after(seconds):

@@ -1,6 +1,6 @@
 /**
- * Parts of a list of rows: which rows a task takes. Parts consist of whole batches, so that every batch is the same as on
- * one machine and its answers round the same way.
+ * Parts of a list of rows: which rows a task takes. Parts consist of whole batches, so that every batch is the same as
+ * on one machine and its answers round the same way.
  */
 
 /** The `part`-th of `of` parts, counted from 1. */

@@ -36,13 +36,23 @@ export interface Plan extends TaskLimits {
 /** Environment of this process that tasks get: what settings are read from. Keys stay here. */
 const PASSED = ["FINE_R1_SCALE", "FINE_R1_RUN", "FINE_R1_SET"] as const;
 
-/** @param code hash of the code here: a node with another refuses its tasks */
-export function environmentOf(environment: Readonly<Record<string, string | undefined>>, code: string): Plan["env"] {
+/** Threads of TensorFlow: how sums round depends on their number. */
+const THREADS = "TF_NUM_INTRAOP_THREADS";
+
+/**
+ * @param code hash of the code here: a node with another refuses its tasks
+ * @param cpus cores of a task: so many threads, unless this process was told another number
+ */
+export function environmentOf(
+  environment: Readonly<Record<string, string | undefined>>,
+  { code, cpus }: { code: string; cpus: number },
+): Plan["env"] {
   const passed = PASSED.flatMap((name): [string, string][] => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value]];
   });
-  return { ...Object.fromEntries(passed), [CODE_VARIABLE]: code, NO_COLOR: "1" };
+  const threads = environment[THREADS] ?? String(cpus);
+  return { ...Object.fromEntries(passed), [THREADS]: threads, [CODE_VARIABLE]: code, NO_COLOR: "1" };
 }
 
 /** Hash of the code that a task is to run. */

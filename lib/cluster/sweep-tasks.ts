@@ -32,30 +32,38 @@ export interface Sweep {
   contrastive?: boolean;
   /** Command and options that all tasks share. */
   words: readonly string[];
+  /** What needs no task. */
+  isThere?: (variant: Variant, seed: number) => boolean;
 }
 
 const needsSft = ({ method }: Variant): boolean => method === "sft" || METHODS[method].stage === "rl";
 
 /** @returns what others wait for first; the rest in the order in which one machine does it */
-export function sweepTasks({ variants, seeds, embeds, contrastive = false, words }: Sweep): ClusterTask[] {
+export function sweepTasks(sweep: Sweep): ClusterTask[] {
+  const { embeds, contrastive = false, words, isThere = () => false } = sweep;
   const task = (id: string, step: Step, seed: number | null, after: readonly string[]): ClusterTask => ({
     id,
     args: [...words, ...(seed === null ? [] : [`--seeds=${seed}`]), `--ray-task=${stepText(step)}`],
     after,
   });
-  const first = embeds ? [task("similarities", { kind: "neighbours" }, null, [])] : [];
-  const before = first.map(({ id }) => id);
-  const sftName = (seed: number): string => `SFT model, seed ${seed}`;
-  const hasSft = variants.some(needsSft);
-  const sft = seeds.map((seed) => task(sftName(seed), { kind: "sft-model" }, seed, before));
-  const rest = seeds.flatMap((seed) =>
+  const seeds = sweep.seeds.map((seed) => {
+    const variants = sweep.variants.filter((variant) => !isThere(variant, seed));
+    return { seed, variants, sft: variants.some(needsSft) ? [`SFT model, seed ${seed}`] : [] };
+  });
+  const before = embeds && seeds.some(({ variants }) => variants.length > 0) ? ["similarities"] : [];
+  const sftTasks = seeds.flatMap(({ seed, sft }) => sft.map((id) => task(id, { kind: "sft-model" }, seed, before)));
+  const variantTasks = seeds.flatMap(({ seed, variants, sft }) =>
     variants.map(({ name, method }) => {
       // what is no base takes records or the model from the seed's folder
-      const waits = hasSft && METHODS[method].stage !== "base";
-      const after = waits ? [sftName(seed)] : before;
+      const after = METHODS[method].stage === "base" || sft.length === 0 ? before : sft;
       return task(`${name}, seed ${seed}`, { kind: "variant", variant: name }, seed, after);
     }),
   );
-  const last = seeds.map((seed) => task(`contrastive, seed ${seed}`, { kind: "contrastive" }, seed, before));
-  return [...first, ...(hasSft ? sft : []), ...rest, ...(contrastive ? last : [])];
+  const last = seeds.map(({ seed }) => task(`contrastive, seed ${seed}`, { kind: "contrastive" }, seed, before));
+  return [
+    ...before.map((id) => task(id, { kind: "neighbours" }, null, [])),
+    ...sftTasks,
+    ...variantTasks,
+    ...(contrastive ? last : []),
+  ];
 }

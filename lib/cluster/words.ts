@@ -1,4 +1,4 @@
-/** A command's options as words again: what a task gets is the command line that was given, its slice in place of all. */
+/** A command's options as words again: a task gets the command line that was given, with its slice in place of all. */
 
 /** What is asked of an option; Commander's `Option` has it. */
 export interface OptionFacts {
