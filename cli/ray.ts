@@ -1,4 +1,5 @@
 /** From a command's `--ray` options to a job on a Ray cluster that runs the same command on slices. */
+import { rmSync } from "node:fs";
 import * as path from "node:path";
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { tokenWarning } from "../lib/cluster/address";
@@ -98,6 +99,7 @@ export async function runOnRay(
       display: clusterDisplay(),
       signal: signal ?? stop.signal,
     });
+    rmSync(file, { force: true }); // one machine leaves none; of a job that failed it stays to be looked at
   } finally {
     process.off("SIGINT", interrupted);
   }

@@ -186,15 +186,15 @@ def run_tasks(plan, cluster):
 
 
 def remote_task(plan, task, dead, board):
-    """A task's command on the node that Ray has chosen."""
-    import ray
+    """A task's command on the node that Ray has chosen.
 
+    The board is never waited for: while a task waits for Ray, Ray gives its cores to another.
+    """
     return run_command(
         plan,
         task,
         dead,
-        # heard before the command takes a lock, so that the lock can be given back if the node dies
-        lambda host, pid: ray.get(board.add.remote((task["id"], "started", host, pid))),
+        lambda host, pid: board.add.remote((task["id"], "started", host, pid)),
         lambda text: board.add.remote((task["id"], "progress", text)),
     )
 
