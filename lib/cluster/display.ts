@@ -19,10 +19,9 @@ type Stream = Pick<NodeJS.WriteStream, "isTTY" | "columns" | "rows"> & { write(t
 export function clusterDisplay(stream: Stream = process.stderr, now: () => number = Date.now): ClusterDisplay {
   let shown: string[] = [];
   let drawn = -Infinity;
-  const shownText = (text: string): string => text.split("\n").map(visibleText).join("\n");
   if (!stream.isTTY)
     return {
-      event: (text) => void stream.write(`${shownText(text)}\n`),
+      event: (text) => void stream.write(`${visibleText(text)}\n`),
       block: (lines) => {
         const next = lines.map(visibleText);
         if (now() - drawn < PLAIN_INTERVAL_MS || next.join() === shown.join()) return;
@@ -35,7 +34,7 @@ export function clusterDisplay(stream: Stream = process.stderr, now: () => numbe
   const erase = (): string => (shown.length > 0 ? `\x1b[${shown.length}A\r\x1b[J` : "");
   const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("");
   return {
-    event: (line) => void stream.write(`${erase()}${shownText(line)}\n${text(shown)}`),
+    event: (line) => void stream.write(`${erase()}${visibleText(line)}\n${text(shown)}`),
     block: (lines) => {
       const most = Math.max(2, (stream.rows ?? 24) - 2);
       const width = Math.max(20, (stream.columns ?? 80) - 1);

@@ -41,7 +41,7 @@ function send(url: URL, method: string, { body, token }: { body?: string; token?
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, timeout: TIMEOUT_MS }, (response) => {
+    const sent = request(url, { method, headers, timeout: TIMEOUT_MS, agent: false }, (response) => {
       const pieces: Buffer[] = [];
       let bytes = 0;
       response.on("data", (piece: Buffer) => {

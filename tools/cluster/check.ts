@@ -60,23 +60,57 @@ function lockOf(folder: string, host: string): string | undefined {
   });
 }
 
-/** Starts Ray on both hosts, one core each, with a token. */
-async function startCluster([head, worker]: [Host, Host], env: NodeJS.ProcessEnv): Promise<void> {
-  const common = ["--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block"];
-  const headWords = ["--head", "--port=6379", `--dashboard-host=${head.address}`, `--temp-dir=/tmp/fr1-${process.pid}`];
-  const first = start(head, [ray, "start", ...headWords, `--node-ip-address=${head.address}`, ...common], { env });
-  await until("the head's dashboard", 90, () => listening(head).includes(`${head.address}:8265`));
-  await joinCluster(head, worker, env);
-  void first.ended;
+const NODE = ["--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block"];
+const temporary = `/tmp/fr1-${process.pid}`;
+const headWords = (address: string, place: string): string[] => [
+  ray,
+  "start",
+  "--head",
+  "--port=6379",
+  `--node-ip-address=${address}`,
+  `--dashboard-host=${address}`,
+  `--temp-dir=${path.join(temporary, place)}`,
+  ...NODE,
+];
+
+/** Starts a node. @returns whether it came up */
+async function startNode(host: Host, words: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  let output = "";
+  let isOver = false;
+  const { ended } = start(host, words, { env, onOutput: (text) => (output += text) });
+  void ended.then(() => (isOver = true));
+  const isUp = (): boolean => /Ray runtime started/.test(output);
+  await until("a node", 120, () => isUp() || isOver);
+  return isUp();
 }
 
-async function joinCluster(head: Host, worker: Host, env: NodeJS.ProcessEnv): Promise<void> {
-  const common = ["--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block"];
-  const words = [`--address=${head.address}:6379`, `--node-ip-address=${worker.address}`, ...common];
-  let output = "";
-  void start(worker, [ray, "start", ...words], { env, onOutput: (text) => (output += text) }).ended;
-  await until("the second node", 90, () => /Ray runtime started/.test(output));
+async function startHead(head: Host, address: string, env: NodeJS.ProcessEnv): Promise<void> {
+  if (!(await startNode(head, headWords(address, address), env))) throw new Error("the first node did not start");
 }
+
+const joinCluster = (head: Host, worker: Host, env: NodeJS.ProcessEnv): Promise<boolean> =>
+  startNode(
+    worker,
+    [ray, "start", `--address=${head.address}:6379`, `--node-ip-address=${worker.address}`, ...NODE],
+    env,
+  );
+
+/** Kills a Ray worker of a host that runs a task. @returns whether there was one */
+function killWorker(host: Host, task: RegExp): boolean {
+  const title = (pid: number): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    } catch {
+      return ""; // gone meanwhile
+    }
+  };
+  const pid = host.pids().find((one) => task.test(title(one)));
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+  return pid !== undefined;
+}
+
+const onAllInterfaces = (host: Host): string[] =>
+  listening(host).filter((place) => /^(\*|0\.0\.0\.0|\[::\]):/.test(place));
 
 interface Finding {
   what: string;
@@ -99,17 +133,22 @@ async function check(): Promise<Finding[]> {
   try {
     say("the sweep on one machine …");
     onOneMachine([...SWEEP, `--run=${names.one}`]);
+    say("Ray on the loopback address …");
+    await startHead(head, "127.0.0.1", env);
+    const beyond = onAllInterfaces(head);
+    find("Ray on 127.0.0.1 listens there alone", beyond.length === 0, beyond.join(", ") || listening(head).join(", "));
+    head.cut();
+
     say("Ray on two hosts …");
-    await startCluster(hosts, env);
-    const open = hosts.flatMap(listening).filter((place) => /^(\*|0\.0\.0\.0|\[::\]):/.test(place));
-    find(
-      "listens on the addresses it was given only",
-      open.length === 0,
-      open.join(", ") || "no port on all interfaces",
-    );
+    await startHead(head, head.address, env);
+    const wrong = { ...env, RAY_AUTH_TOKEN: "0".repeat(64) };
+    find("a node with another token is refused", !(await joinCluster(head, worker, wrong)), "it did not join");
+    worker.cut();
+    if (!(await joinCluster(head, worker, env))) throw new Error("the second node did not join");
+    say(`on all interfaces, behind the token: ${onAllInterfaces(head).join(", ")}`);
 
     const refused = start(head, fineR1(...SWEEP, `--run=${names.two}`, `--ray=${address}`), {
-      env: { ...env, RAY_AUTH_TOKEN: "0".repeat(64) },
+      env: wrong,
     });
     const { code, output } = await refused.ended;
     find("a wrong token is refused", code === 1 && /refuses the token/.test(output), output.trim().split("\n").at(-1)!);
@@ -138,22 +177,27 @@ async function check(): Promise<Finding[]> {
       differ.join(", ") || `${compared} files equal`,
     );
 
-    say("an evaluation on two hosts …");
+    say("an evaluation on two hosts; a worker of the second is killed …");
     await joinCluster(head, worker, env);
     const places = [names.one, names.two].map((name) => path.join(folder(name), "asked.jsonl"));
     onOneMachine([...QUESTIONS, `--out=${places[0]}`]);
-    const asked = await start(head, fineR1(...QUESTIONS, `--out=${places[1]}`, `--ray=${address}`), { env }).ended;
+    const asking = start(head, fineR1(...QUESTIONS, `--out=${places[1]}`, `--ray=${address}`), { env });
+    await until("a task on the second host", 120, () => killWorker(worker, /^ray::rows/));
+    const asked = await asking.ended;
     const texts = places.map((place) => (existsSync(place) ? readFileSync(place, "utf8") : ""));
-    const onBoth = hosts.every(({ name }) => asked.output.includes(`on ${name}`));
+    const again = /started again/.test(asked.output) && asked.output.includes(`on ${worker.name}`);
     find(
-      "the evaluation's bytes are those of one machine",
-      asked.code === 0 && onBoth && texts[0] === texts[1] && texts[0] !== "",
-      `${texts[0].split("\n").length - 1} rows, ${onBoth ? "by both hosts" : "not by both hosts"}`,
+      "a worker that is killed is done without",
+      asked.code === 0 && again,
+      /.*started again.*/.exec(asked.output)?.[0] ?? "no task was started again",
     );
+    const areEqual = texts[0] === texts[1] && texts[0] !== "";
+    const rows = texts[0].split("\n").length - 1;
+    find("the evaluation's bytes are those of one machine", areEqual, `${rows} rows`);
   } finally {
     remove();
     for (const name of Object.values(names)) rmSync(folder(name), { recursive: true, force: true });
-    rmSync(`/tmp/fr1-${process.pid}`, { recursive: true, force: true });
+    rmSync(temporary, { recursive: true, force: true });
   }
   return findings;
 }

@@ -12,6 +12,8 @@ export interface Host {
   address: string;
   /** Words before a command that run it there. */
   on: readonly string[];
+  /** Process ids of all that runs there. */
+  pids(): number[];
   /** Kills all that runs there. */
   cut(): void;
 }
@@ -38,8 +40,9 @@ export function reasonAgainstHosts(): string | null {
 export function makeHosts(names: readonly [string, string]): { hosts: [Host, Host]; remove(): void } {
   const spaces = names.map((_, i) => `fr1-${process.pid}-${i}`);
   const cables = names.map((_, i) => `fr1v${process.pid % 100000}${"ab"[i]}`);
+  const pids = (space: string): number[] => ip("netns", "pids", space).split("\n").filter(Boolean).map(Number);
   const cut = (space: string): void => {
-    for (const pid of ip("netns", "pids", space).split("\n").filter(Boolean).map(Number)) {
+    for (const pid of pids(space)) {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
@@ -67,7 +70,13 @@ export function makeHosts(names: readonly [string, string]): { hosts: [Host, Hos
       ip("-n", space, "link", "set", cables[i], "up");
       ip("-n", space, "link", "set", "lo", "up");
       const name = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', names[i]];
-      return { name: names[i], address, on: ["ip", "netns", "exec", space, ...name], cut: () => cut(space) };
+      return {
+        name: names[i],
+        address,
+        on: ["ip", "netns", "exec", space, ...name],
+        pids: () => pids(space),
+        cut: () => cut(space),
+      };
     });
     return { hosts: hosts as [Host, Host], remove };
   } catch (error) {
