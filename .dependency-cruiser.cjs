@@ -18,6 +18,7 @@ const ROOMS = [
   "report",
   "experiment",
   "export",
+  "cluster",
 ];
 
 module.exports = {

@@ -17,7 +17,7 @@ import { evaluateModel } from "../../lib/experiment/evaluate-any";
 import { openExperiment, variantOf } from "../../lib/experiment/open";
 import { loadSettings } from "../../lib/experiment/settings";
 import type { Experiment } from "../../lib/experiment/types";
-import { temporaryFolder, trees, writeTree } from "../benchmark/photographs/trees";
+import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 
 const folder = temporaryFolder();
 const fixture = path.join(__dirname, "../fixtures/parity/fixture-tied");
@@ -38,7 +38,7 @@ beforeAll(() => {
     options: ["red fox", "wolf", "jackal", "dhole"],
     ground_truth: "red fox",
   }));
-  file = path.join(folder, "foxes.jsonl");
+  file = path.join(folder, "foxes_seen.jsonl");
   writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 });
 
@@ -93,7 +93,7 @@ const joined = (name: string, parts: readonly EvaluatedPart[]) =>
   });
 
 describe("an evaluation in parts", () => {
-  it.each([1, 2, 4, 50])("comes to the bytes of one run, skipped rows too (%i parts at most)", async (wanted) => {
+  it.each([2, 50])("comes to the bytes of one run, skipped rows too (%i parts at most)", async (wanted) => {
     const one = await withFile((experiment) => evaluateModel(experiment, questions(), keep(`one-${wanted}.jsonl`)));
     expect([one.rows.length, one.skipped.length]).toEqual([8, 3]);
     const whole = await joined(`joined-${wanted}.jsonl`, await evaluatedParts(`part-${wanted}`, wanted));
@@ -151,6 +151,10 @@ describe("rationales in parts", () => {
         two,
         tasks.map(([, part]) => part),
       );
+      // what was asked is there before the records are made: nothing is left to be asked
+      const cache = path.join("cot", "cache");
+      if (rationalesBy(experiment) === "self")
+        expect(contents(path.join(two.folder, cache))).toEqual(contents(path.join(one.folder, cache)));
       let described = 0;
       const again = await cotData(two, { onProgress: () => void described++ });
       expect(again).toEqual(made);
@@ -164,7 +168,7 @@ describe("rationales in parts", () => {
   it("by the base from what it knows: the same files, and nothing is described again", async () => {
     const images = (of: Experiment): number => observedImages(of).length;
     const found = await bothWays(
-      ["cot.subCategories=20", "cot.descriptionsPerImage=2", "cot.beliefSamples=2"],
+      ["cot.subCategories=13", "cot.descriptionsPerImage=2", "cot.beliefSamples=2"],
       (of) => Promise.resolve(partsOf(images(of), OBSERVED_AT_ONCE, 3).map((part) => ["observations", part])),
       (of, parts) =>
         joinSlices(
@@ -176,10 +180,17 @@ describe("rationales in parts", () => {
   });
 
   it("by a model that is asked: the same answers in the cache, and the same records", async () => {
-    writeTree(path.join(folder, "sets/pet"), trees.pet);
+    const photos = path.join(folder, "photos");
+    const seen = ["red fox", "arctic fox"];
+    const picture = (i: number): Buffer =>
+      readFileSync(path.join(fixture, "images", `${["square", "ragged", "resized"][i % 3]}.png`));
+    writeTree(photos, {
+      "split.json": JSON.stringify({ seen, unseen: ["fennec"] }),
+      "test/fennec/9.png": picture(0),
+      ...Object.fromEntries([0, 1, 2, 3].map((i) => [`train/${seen[i % 2].replace(" ", "_")}/${i}.png`, picture(i)])),
+    });
     const set = [
-      "benchmark=pet",
-      `sets=${path.join(folder, "sets")}`,
+      `benchmark=${photos}`,
       `model=${path.join(fixture, "model")}`,
       "precision=float32",
       "cot.maxTokens=8",
