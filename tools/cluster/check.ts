@@ -1,7 +1,8 @@
 /**
  * `npm run cluster-check`: a smoke sweep and an evaluation on two hosts that are network namespaces of this machine,
  * one of which is cut off mid-way, beside the same on one machine. Exits 1 where their results differ. Not a part of
- * `npm test`: it needs root, `ip netns` and Ray (`npm run -s fine-r1 -- ablations --install-ray`).
+ * `npm test`: it needs root, `ip netns` and Ray (`npm run -s fine-r1 -- ablations --install-ray`). With `--speed` it
+ * times a longer sweep on one node and on two instead, on a machine that has nothing else to do.
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -22,6 +23,8 @@ const QUESTIONS = [
   "--limit=60",
   "--batch-size=8",
 ];
+/** Of the measurement: a minute or two for each variant on one core. */
+const SPEED_STEPS = 60;
 const say = (text: string): void => void process.stderr.write(`cluster-check: ${text}\n`);
 const fineR1 = (...args: string[]): string[] => [
   process.execPath,
@@ -202,6 +205,39 @@ async function check(): Promise<Finding[]> {
   return findings;
 }
 
+/**
+ * The same sweep on one node and on two, each with one core of its own.
+ * @param steps RL updates of each variant: more of them, and less of the time is start-up
+ */
+async function speed(steps: number): Promise<void> {
+  const name = `cluster-speed-${process.pid}`;
+  const env = { ...ONE_THREAD, RAY_AUTH_MODE: "token", RAY_AUTH_TOKEN: randomBytes(32).toString("hex") };
+  const { hosts, remove } = makeHosts(["fr1-head", "fr1-worker"]);
+  const pinned = hosts.map((host, core): Host => ({ ...host, on: [...host.on, "taskset", "-c", String(core)] }));
+  const [head, worker] = pinned;
+  const timed = async (nodes: number): Promise<number> => {
+    rmSync(path.join(runs, name), { recursive: true, force: true });
+    const more = [`--set=rl.steps=${steps}`, `--run=${name}`, `--ray=http://${head.address}:8265`];
+    const begun = Date.now();
+    const { code, output } = await start(head, fineR1(...SWEEP, ...more), { env }).ended;
+    if (code !== 0) throw new Error(output.trim().split("\n").at(-1));
+    const seconds = (Date.now() - begun) / 1000;
+    say(`${nodes} node${nodes === 1 ? "" : "s"} of one core: ${seconds.toFixed(0)} s`);
+    return seconds;
+  };
+  try {
+    await startHead(head, head.address, env);
+    const one = await timed(1);
+    if (!(await joinCluster(head, worker, env))) throw new Error("the second node did not join");
+    const two = await timed(2);
+    say(`${(one / two).toFixed(2)} times as fast; the machine must have nothing else to do, or this says little`);
+  } finally {
+    remove();
+    rmSync(path.join(runs, name), { recursive: true, force: true });
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
 async function main(): Promise<number> {
   if (!existsSync(ray)) {
     say("Ray is not in .venv-ray; npm run -s fine-r1 -- ablations --install-ray puts it there");
@@ -212,10 +248,19 @@ async function main(): Promise<number> {
     say(`no network namespaces here (${reason}); it needs root and iproute2`);
     return 1;
   }
+  if (process.argv.includes("--speed")) {
+    await speed(SPEED_STEPS);
+    return 0;
+  }
   const findings = await check();
   return findings.every(({ good }) => good) ? 0 : 1;
 }
 
-void main().then((code) => {
-  process.exitCode = code;
-});
+void main()
+  .catch((error: unknown) => {
+    say((error as Error).message);
+    return 1;
+  })
+  .then((code) => {
+    process.exitCode = code;
+  });
