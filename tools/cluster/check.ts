@@ -83,7 +83,8 @@ async function startNode(host: Host, words: readonly string[], env: NodeJS.Proce
   const { ended } = start(host, words, { env, onOutput: (text) => (output += text) });
   void ended.then(() => (isOver = true));
   const isUp = (): boolean => /Ray runtime started/.test(output);
-  await until("a node", 120, () => isUp() || isOver);
+  await until("a node", 240, () => isUp() || isOver);
+  if (!isUp()) say(output.trim().split("\n").slice(-3).join(" | "));
   return isUp();
 }
 
@@ -141,6 +142,7 @@ async function check(): Promise<Finding[]> {
     const beyond = onAllInterfaces(head);
     find("Ray on 127.0.0.1 listens there alone", beyond.length === 0, beyond.join(", ") || listening(head).join(", "));
     head.cut();
+    await until("the end of Ray on the loopback address", 30, () => head.pids().length === 0);
 
     say("Ray on two hosts …");
     await startHead(head, head.address, env);
