@@ -20,6 +20,7 @@ const ROOMS = [
   "experiment",
   "plan",
   "export",
+  "cluster",
 ];
 
 module.exports = {

@@ -6,9 +6,12 @@ import { runFolder } from "../lib/experiment/run";
 import { formatDuration, progressSeries } from "../lib/report/progress";
 import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
-import type { AblationsOptions } from "./commands/ablations";
+import { command, type AblationsOptions } from "./commands/ablations";
 import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
+import { sharedWords } from "./ray";
+import { installRay } from "./ray-install";
+import { runSweepTask, sweepOnRay } from "./ray-sweep";
 
 function list(variants: readonly Variant[]): string {
   const width = Math.max(...variants.map(({ name }) => name.length));
@@ -71,14 +74,20 @@ async function publish(settings: Settings, role: "dev" | "test"): Promise<void> 
 
 /** Trains what is missing (not with `--table`), then publishes. @returns exit code */
 export async function run(options: AblationsOptions): Promise<number> {
-  const { role } = options;
+  if (options.installRay) return installRay();
+  const { role, seeds: chosen } = options;
   const settings = settingsOf(options);
   const variants = chooseVariants(settings, options.only);
   if (options.list) {
     print(list(variants));
     return 0;
   }
-  if (!options.table) await sweep(settings, { variants, seeds: options.seeds ?? [settings.seed], role });
+  const work = { variants, seeds: chosen ?? [settings.seed], role };
+  if (options.rayTask !== undefined) return runSweepTask(settings, options.rayTask, work);
+  if (!options.table && options.ray !== undefined) {
+    const words = sharedWords(command, options, ["only", "seeds", "list", "table"]);
+    await sweepOnRay(settings, options, { ...work, words });
+  } else if (!options.table) await sweep(settings, work);
   await publish(settings, role);
   return 0;
 }

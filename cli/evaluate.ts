@@ -13,6 +13,8 @@ import { endpointAddress, endpointLimits } from "./endpoint";
 import { settingsOf, withExperiment, withOpen } from "./experiment";
 import { note, print, printJson } from "./output";
 import { openForFile, promptsOf } from "./question-file";
+import { evaluateOnRay, evaluatePart } from "./ray-evaluate";
+import { installRay } from "./ray-install";
 import { describeScores } from "./score";
 import { UsageError } from "./values";
 
@@ -81,7 +83,10 @@ function report(options: EvaluateOptions, out: string, { rows, resumed, dropped,
  * @throws Error where an option, the benchmark or the model is bad
  */
 export async function run(options: EvaluateOptions): Promise<number> {
-  const { endpoint, adapter, benchmark, images, split, question } = options;
+  if (options.installRay) return installRay();
+  const { endpoint, adapter, benchmark, images, split, question, ray, rayTask } = options;
+  if (endpoint !== undefined && ray !== undefined)
+    throw new UsageError("--ray is for --model; an endpoint answers several questions at a time (--concurrency)");
   const settings = evaluationSettings(options);
   const { method, out } = placesOf(options, settings);
   const file = benchmark?.endsWith(".jsonl") ? benchmark : undefined;
@@ -98,12 +103,17 @@ export async function run(options: EvaluateOptions): Promise<number> {
     return set;
   };
   const keep = { out, method, reason: !options.direct, restart: options.restart };
+  const model: typeof evaluateModel = (experiment, set, answer) => {
+    if (rayTask !== undefined) return evaluatePart(experiment, set, { ...answer, rayTask });
+    if (ray !== undefined) return evaluateOnRay(experiment, set, { ...answer, command: options });
+    return evaluateModel(experiment, set, answer);
+  };
   if (file === undefined)
     return withExperiment(settings, method, async (experiment, watch) => {
       const questions = check(await askedQuestions(experiment, { setting, splits, question }));
-      const answer: AnswerOptions = { ...watch, ...keep };
+      const answer = { ...watch, ...keep, adapter };
       if (endpoint !== undefined) return ask(options, experiment, questions, answer);
-      return report(options, out, await evaluateModel(experiment, questions, { ...answer, adapter }));
+      return report(options, out, await model(experiment, questions, answer));
     });
   const { optionOrder, limit } = settings.eval;
   const { seed, onBadRow } = settings;
@@ -113,7 +123,7 @@ export async function run(options: EvaluateOptions): Promise<number> {
   if (endpoint !== undefined) return ask(options, { settings, prompts: promptsOf(settings) }, questions, keep);
   return withOpen(openForFile(settings), method, async (experiment, watch) => {
     const answer = { ...watch, ...keep, adapter, anyImages: true };
-    return report(options, out, await evaluateModel(experiment, questions, answer));
+    return report(options, out, await model(experiment, questions, answer));
   });
 }
 

@@ -6,7 +6,15 @@ import { Option, type Command, type OptionValues } from "@commander-js/extra-typ
 import type { Precision } from "../lib/engine/precision";
 import type { Scale } from "../lib/experiment/settings";
 import type { OnBadRow } from "../lib/util/lines";
-import { collect, collectSetting, describeRange, parseNumber, parseRunName, type NumberRange } from "./values";
+import {
+  collect,
+  collectSetting,
+  describeRange,
+  parseNumber,
+  parseRayAddress,
+  parseRunName,
+  type NumberRange,
+} from "./values";
 
 /**
  * Scales of settings. Here and below, literals stand for lists of modules that load TensorFlow: help must not wait for
@@ -145,3 +153,24 @@ export const restart = () => new Option("--restart", "begins anew where --out is
 export const json = () => new Option("--json", "prints JSON").default(false);
 export const memory = () =>
   number("--memory <GIB>", "memory of the device, GiB (default: this machine's)", { above: 0 });
+
+// where: on a Ray cluster (docs/cluster.md)
+
+/** Options of commands whose work can be spread. */
+export const withRay = <Args extends unknown[], Opts extends OptionValues>(command: Command<Args, Opts>) =>
+  command
+    .addOption(
+      new Option(
+        "--ray <ADDRESS>",
+        "spreads the work over a Ray cluster, by the address of its dashboard; its token is RAY_AUTH_TOKEN (docs/cluster.md)",
+      ).argParser((text: string): string => parseRayAddress(text)),
+    )
+    .addOption(new Option("--ray-root <DIR>", "this project's folder on the nodes (default: the same path as here)"))
+    .addOption(count("--ray-cpus <N>", "cores of a task").default(1))
+    .addOption(count("--ray-gpus <N>", "GPUs of a task", 0).default(0))
+    .addOption(count("--ray-retries <N>", "times a task whose worker or node died is started again", 0).default(3))
+    .addOption(new Option("--install-ray", "installs Ray into .venv-ray, and does nothing else").default(false))
+    .addOption(new Option("--ray-task <STEP>", "what a task of --ray does").hideHelp());
+
+/** Into how many parts rows are cut. */
+export const rayParts = () => count("--ray-parts <N>", "tasks of --ray, at most").default(4);

@@ -3,19 +3,21 @@ import * as path from "node:path";
 import { hashSettings, provenance } from "../lib/experiment/identity";
 import { benchmarkOf } from "../lib/experiment/open";
 import { runFolder } from "../lib/experiment/run";
-import { studyFolder } from "../lib/experiment/study/publish";
-import type { Part } from "../lib/experiment/study/run";
 import { recordLook } from "../lib/experiment/study/look";
 import { formatDuration, progressSeries } from "../lib/report/progress";
-import { disposeTree } from "../lib/engine/tree";
-import { writeText } from "../lib/util/files";
-import { toMarkdown, type TableRow } from "../lib/report/tables";
+import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
-import type { StudyOptions } from "./commands/study";
-import { openFor, settingsOf, withExperiment } from "./experiment";
+import { chooseVariants } from "../lib/experiment/ablations/variants";
+import { ROLE, variantsOf, type Part } from "../lib/experiment/study/run";
+import { command, type StudyOptions } from "./commands/study";
+import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
+import { sharedWords } from "./ray";
+import { installRay } from "./ray-install";
+import { runSweepTask, sweepOnRay } from "./ray-sweep";
+import { showLinks } from "./study-links";
 
-async function runAll(settings: Settings, { part, seeds }: { part: Part; seeds: readonly number[] }): Promise<void> {
+async function runAll(settings: Settings, part: Part, seeds: readonly number[]): Promise<void> {
   const { runStudy } = await import("../lib/experiment/study/run");
   const experiment = await openFor(settings);
   const begun = Date.now();
@@ -37,54 +39,32 @@ async function runAll(settings: Settings, { part, seeds }: { part: Part; seeds: 
   }
 }
 
-/** Methods whose chain is taken apart. */
-const LINKED = ["base-cot", "sft", "tapo"] as const;
-
-/** Accuracy with parts of the rationale given, in `links.md` and `links.json` of the run's study. */
-async function showLinks(settings: Settings): Promise<void> {
-  const { chainLinks } = await import("../lib/experiment/study/links");
-  const { methodParams } = await import("../lib/experiment/evaluate");
-  await withExperiment(settings, "links", async (experiment, watch) => {
-    const lines: TableRow[] = [];
-    for (const method of LINKED) {
-      const params = await methodParams(experiment, method, watch);
-      try {
-        const links = await chainLinks(experiment, params, { samples: 8, onProgress: watch.onProgress });
-        for (const given of new Set(links.map((link) => link.given)))
-          lines.push({
-            method,
-            given,
-            ...Object.fromEntries(
-              links
-                .filter((link) => link.given === given)
-                .map((link) => [`${link.setting} ${link.split}`, (100 * link.accuracy).toFixed(1)]),
-            ),
-          });
-      } finally {
-        disposeTree(params);
-      }
-    }
-    const folder = studyFolder(experiment);
-    writeText(path.join(folder, "links.md"), `${toMarkdown(lines)}\n`);
-    writeText(path.join(folder, "links.json"), `${JSON.stringify(lines, null, 2)}\n`);
-    print(toMarkdown(lines));
-  });
+/** Writes down a look at the test drawings, where they are what is asked about. */
+async function look(settings: Settings, seeds: readonly number[], reason: string | null): Promise<void> {
+  if (settings.benchmark !== "emoji-study-test") return;
+  const { fingerprint } = await benchmarkOf(settings);
+  const { code } = provenance(settings, fingerprint);
+  recordLook({ at: new Date().toISOString(), code, settings: hashSettings(settings), seeds: [...seeds], reason });
 }
 
 /** @returns exit code */
 export async function run(options: StudyOptions): Promise<number> {
-  const { on, part, seeds, reason = null, table } = options;
+  if (options.installRay) return installRay();
+  const { on, seeds, reason = null, table, part } = options;
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
+  if (part === "links") return showLinks({ ...settings, seed: seeds[0] }, () => look(settings, seeds, reason));
+  const variants = chooseVariants(settings, variantsOf(part));
+  const work = { variants, seeds, role: ROLE } as const;
+  // the look at the test drawings was written down by the one who started the job
+  if (options.rayTask !== undefined) return runSweepTask(settings, options.rayTask, work);
   const benchmark = await benchmarkOf(settings);
-  const { code } = provenance(settings, benchmark.fingerprint);
   if (!table) {
-    if (on === "test")
-      recordLook({ at: new Date().toISOString(), code, settings: hashSettings(settings), seeds: [...seeds], reason });
-    if (part === "links") {
-      await showLinks({ ...settings, seed: seeds[0] });
-      return 0;
+    await look(settings, seeds, reason);
+    if (options.ray === undefined) await runAll(settings, part, seeds);
+    else {
+      const words = sharedWords(command, options, ["seeds", "table", "reason"]);
+      await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main" });
     }
-    await runAll(settings, { ...options, part });
   }
   const { publishStudy } = await import("../lib/experiment/study/publish");
   const found = await publishStudy({ settings, benchmark, folder: runFolder(settings) }, seeds);

@@ -1,5 +1,6 @@
 /** Values on the command line: every parser of an option's or argument's text, with what it expects in words. */
 import { InvalidArgumentError } from "@commander-js/extra-typings";
+import { parseAddress } from "../lib/cluster/address";
 
 /** A command line that cannot be run as it is; the message is followed by where the command's help is. */
 export class UsageError extends Error {}
@@ -82,6 +83,15 @@ export function parseRunName(text: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(text))
     throw new InvalidArgumentError("expected letters, digits, - and _ only, at most 64");
   return text;
+}
+
+/** The address of a Ray cluster. @throws InvalidArgumentError */
+export function parseRayAddress(text: string): string {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** One `NAME=VALUE` more. @throws InvalidArgumentError */

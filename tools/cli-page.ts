@@ -26,7 +26,7 @@ function optionRow(option: Option): string {
 }
 
 function optionTable(command: CommandUnknownOpts): string[] {
-  const options = command.options as Option[];
+  const options = (command.options as Option[]).filter(({ hidden }) => !hidden);
   if (options.length === 0) return ["No options."];
   return [
     [

@@ -1,16 +1,21 @@
 /** `cot`: its options. */
 import { Command, Option } from "@commander-js/extra-typings";
 import type { OptionsOf } from "../definition";
+import * as shared from "../options";
 import { withExperiment } from "./experiment";
 
 export const command = () =>
-  withExperiment(
-    new Command("cot")
-      .summary("Stage-1 records: rationales of few-shot images by the teacher")
-      .description(
-        "Asks the teacher about the training images of the seen sub-categories and keeps what passes. Writes cot/records.json, records-direct.json and data-card.json in the run's folder. Run again after a kill it goes on without asking twice. Numbers of descriptions, rationales, words: settings cot.*.",
-      ),
-  ).addOption(new Option("--model-name <NAME>", "the teacher's name at its URL; its key is OPENAI_API_KEY"));
+  shared
+    .withRay(
+      withExperiment(
+        new Command("cot")
+          .summary("Stage-1 records: rationales of few-shot images by the teacher")
+          .description(
+            "Asks the teacher about the training images of the seen sub-categories and keeps what passes. Writes cot/records.json, records-direct.json and data-card.json in the run's folder. Run again after a kill it goes on without asking twice. Numbers of descriptions, rationales, words: settings cot.*.",
+          ),
+      ).addOption(new Option("--model-name <NAME>", "the teacher's name at its URL; its key is OPENAI_API_KEY")),
+    )
+    .addOption(shared.rayParts());
 
 export type CotOptions = OptionsOf<typeof command>;
 

@@ -5,32 +5,34 @@ import * as shared from "../options";
 import { parseSeeds } from "../values";
 
 export const command = () =>
-  new Command("study")
-    .summary("the study: methods over seeds, and the tests of its hypotheses")
-    .description(
-      "Trains and asks what is not yet on disk, then tests the hypotheses of docs/study/protocol.md. It may be ended at any time: the same command goes on from there.",
-    )
-    .addOption(
-      new Option("--on <group>", "domains that are trained on and asked about; each look at `test` is written down")
-        .choices(["dev", "test"] as const)
-        .default("dev" as const),
-    )
-    .addOption(
-      new Option(
-        "--part <part>",
-        "the main table, sweeps over TAPO's settings, or links: accuracy when parts of the rationale are given (first seed)",
+  shared.withRay(
+    new Command("study")
+      .summary("the study: methods over seeds, and the tests of its hypotheses")
+      .description(
+        "Trains and asks what is not yet on disk, then tests the hypotheses of docs/study/protocol.md. It may be ended at any time: the same command goes on from there.",
       )
-        .choices(["main", "sweeps", "links"] as const)
-        .default("main" as const),
-    )
-    .addOption(
-      new Option("--seeds <SEEDS>", "different whole numbers, separated by commas")
-        .argParser((text: string): number[] => parseSeeds(text))
-        .default([0, 1, 2, 3, 4]),
-    )
-    .addOption(new Option("--reason <text>", "why the test images are looked at again"))
-    .addOption(new Option("--table", "only tests and writes what is on disk").default(false))
-    .addOption(shared.set());
+      .addOption(
+        new Option("--on <group>", "domains that are trained on and asked about; each look at `test` is written down")
+          .choices(["dev", "test"] as const)
+          .default("dev" as const),
+      )
+      .addOption(
+        new Option(
+          "--part <part>",
+          "the main table, sweeps over TAPO's settings, or links: accuracy when parts of the rationale are given (first seed)",
+        )
+          .choices(["main", "sweeps", "links"] as const)
+          .default("main" as const),
+      )
+      .addOption(
+        new Option("--seeds <SEEDS>", "different whole numbers, separated by commas")
+          .argParser((text: string): number[] => parseSeeds(text))
+          .default([0, 1, 2, 3, 4]),
+      )
+      .addOption(new Option("--reason <text>", "why the test images are looked at again"))
+      .addOption(new Option("--table", "only tests and writes what is on disk").default(false))
+      .addOption(shared.set()),
+  );
 
 export type StudyOptions = OptionsOf<typeof command>;
 

@@ -24,7 +24,7 @@ export interface TeacherOptions {
   beliefs: number;
   seed: number;
   batchSize?: number;
-  /** Observations of the first images, of whole batches, that an earlier call made: they are not made again. */
+  /** Observations of the first images that an earlier call made; those of whole batches, or all, are not made again. */
   known?: readonly Observation[];
   /** Called after each batch with what it came to. */
   onBatch?: (done: number, total: number, fresh: readonly Observation[]) => void | Promise<void>;
@@ -43,6 +43,9 @@ export function parseDescription(text: string): string[] {
   ];
 }
 
+/** Images described at once: what is sampled depends on which are together. */
+export const OBSERVED_AT_ONCE = 48;
+
 /** Observations of all images, in order. */
 export async function observe(
   params: Params,
@@ -50,8 +53,9 @@ export async function observe(
   images: readonly TeacherImage[],
   options: TeacherOptions,
 ): Promise<Observation[]> {
-  const { batchSize = 48, known = [] } = options;
-  const out: Observation[] = known.slice(0, Math.floor(known.length / batchSize) * batchSize);
+  const { batchSize = OBSERVED_AT_ONCE, known = [] } = options;
+  const isWhole = known.length >= images.length;
+  const out = known.slice(0, isWhole ? images.length : Math.floor(known.length / batchSize) * batchSize);
   for (let start = out.length; start < images.length; start += batchSize) {
     const batch = images.slice(start, start + batchSize);
     const paths = batch.map((b) => b.image);

@@ -5,7 +5,7 @@ import { closedOptions } from "../benchmark/options";
 import { fewShotImages, trainedSubcategories } from "../benchmark/roles";
 import type { BenchmarkImage, Subcategory } from "../benchmark/types";
 import { buildCotData, dataCard, type Observation } from "../cot/build";
-import { observe } from "../cot/offline-teacher";
+import { OBSERVED_AT_ONCE, observe } from "../cot/offline-teacher";
 import { shuffledRationales } from "../cot/shuffle";
 import { buildTeacherCot, type CotImage } from "../cot/teacher";
 import { teacherCard, type TeacherUsage } from "../cot/teacher-card";
@@ -14,9 +14,10 @@ import { appendRows, readAppended } from "../util/append-log";
 import { readJsonl, writeText } from "../util/files";
 import { foldIn } from "../util/random";
 import { throwIfAborted } from "../util/abort";
+import { acquireLock } from "../util/lock";
 import { readTeacherRecords } from "./records";
-import { runStage, type Stage, type Watch } from "./stage";
-import { openTeacher } from "./teachers";
+import { identityOf, isFresh, runStage, type Stage, type Watch } from "./stage";
+import { openTeacher, type OpenTeacher } from "./teachers";
 import type { CotResult, Experiment } from "./types";
 
 type Stored<T> = Omit<T, "beliefs"> & { beliefs: [string, number][] };
@@ -45,53 +46,122 @@ function writeResult({ folder }: Experiment, { records, card }: Pick<CotResult, 
   writeText(place("data-card.json"), `${JSON.stringify(card, null, 2)}\n`);
 }
 
+const OBSERVATIONS = path.join("cot", "observations.jsonl");
+const readObservations = (file: string): Observation[] => readAppended<Stored<Observation>>(file).map(fromStored);
+const writtenObservations = (made: readonly Observation[]): string =>
+  made.map((one) => `${JSON.stringify(toStored(one))}\n`).join("");
+/** Where a making under way is kept: of all images, or of some. */
+const partialOf = ({ folder }: Experiment, identity: string, slice?: Slice): string => {
+  const which = slice === undefined ? "" : `.${slice.from}-${slice.to}`;
+  return path.join(folder, "cot", `observations-${identity.slice(0, 16)}.partial${which}.jsonl`);
+};
+
+/** Images from `from` up to and without `to`. */
+export interface Slice {
+  from: number;
+  to: number;
+}
+
+/** Images that a base describes itself, where it was pre-trained on the benchmark's world. */
+export const observedImages = (experiment: Pick<Experiment, "benchmark" | "settings">): BenchmarkImage[] =>
+  fewShotImages(experiment.benchmark, trained(experiment));
+
+/** Describes images, some of which are known: the first ones, of whole batches. What is new goes to `partial`. */
+async function describe(
+  experiment: Experiment,
+  { to, known, partial }: { to: number; known: readonly Observation[]; partial: string },
+  watch: Watch,
+): Promise<Observation[]> {
+  const { settings, benchmark, bench } = experiment;
+  const images = await Promise.all(
+    observedImages(experiment)
+      .slice(0, to)
+      .map(async (image) => ({
+        image: image.id,
+        concept: image.subcategory.id,
+        domain: image.subcategory.domain,
+        question: benchmark.question(image.subcategory.domain),
+        colors: (await benchmark.extras!.appearance(image)).colors,
+      })),
+  );
+  return observe(experiment.base, bench, images, {
+    descriptions: settings.cot.descriptionsPerImage,
+    beliefs: settings.cot.beliefSamples,
+    seed: foldIn(settings.seed, "teacher"),
+    known,
+    onBatch: async (done, total, fresh) => {
+      appendRows(partial, fresh.map(toStored));
+      await watch.onProgress?.(done, total, "images described");
+      throwIfAborted(watch.signal);
+    },
+  });
+}
+
 /** Observations of a base that was pre-trained on the benchmark's world; what an earlier call finished is kept. */
-async function observations(experiment: Experiment, watch: Watch): Promise<Observation[]> {
-  const { settings, benchmark, bench, folder } = experiment;
-  const file = path.join(folder, "cot", "observations.jsonl");
-  const partialOf = (identity: string): string =>
-    path.join(folder, "cot", `observations-${identity.slice(0, 16)}.partial.jsonl`);
-  const stage: Stage<Observation[]> = {
+function observationStage(experiment: Experiment, watch: Watch): Stage<Observation[]> {
+  return {
     name: "cot",
-    target: path.join("cot", "observations.jsonl"),
+    target: OBSERVATIONS,
     settings: ["cot"],
-    load: (from) => readJsonl<Stored<Observation>>(path.join(from, "cot", "observations.jsonl")).map(fromStored),
+    load: (from) => readJsonl<Stored<Observation>>(path.join(from, OBSERVATIONS)).map(fromStored),
     make: async (identity, beforeSaving) => {
-      const partial = partialOf(identity);
-      const known = readAppended<Stored<Observation>>(partial).map(fromStored);
-      const images = await Promise.all(
-        fewShotImages(benchmark, trained(experiment)).map(async (image) => ({
-          image: image.id,
-          concept: image.subcategory.id,
-          domain: image.subcategory.domain,
-          question: benchmark.question(image.subcategory.domain),
-          colors: (await benchmark.extras!.appearance(image)).colors,
-        })),
-      );
-      const made = await observe(experiment.base, bench, images, {
-        descriptions: settings.cot.descriptionsPerImage,
-        beliefs: settings.cot.beliefSamples,
-        seed: foldIn(settings.seed, "teacher"),
-        known,
-        onBatch: async (done, total, fresh) => {
-          appendRows(partial, fresh.map(toStored));
-          await watch.onProgress?.(done, total, "images described");
-          throwIfAborted(watch.signal);
-        },
-      });
+      const partial = partialOf(experiment, identity);
+      const to = observedImages(experiment).length;
+      const made = await describe(experiment, { to, known: readObservations(partial), partial }, watch);
       beforeSaving();
-      writeText(file, made.map((one) => `${JSON.stringify(toStored(one))}\n`).join(""));
+      writeText(path.join(experiment.folder, OBSERVATIONS), writtenObservations(made));
       return made;
     },
-    cleanUp: (identity) => rmSync(partialOf(identity), { force: true }),
+    cleanUp: (identity) => rmSync(partialOf(experiment, identity), { force: true }),
   };
-  return runStage(experiment, stage);
 }
+
+/** Describes some images, of whole batches, for `joinSlices`; what an earlier call finished is kept. */
+export async function observeSlice(experiment: Experiment, slice: Slice, watch: Watch = {}): Promise<void> {
+  const identity = identityOf(experiment, observationStage(experiment, watch));
+  const partial = partialOf(experiment, identity, slice);
+  const lock = acquireLock(partial);
+  try {
+    const made = readObservations(partial);
+    if (made.length === slice.to - slice.from) return;
+    const known = made.slice(0, Math.floor(made.length / OBSERVED_AT_ONCE) * OBSERVED_AT_ONCE);
+    if (known.length < made.length) writeText(partial, writtenObservations(known)); // a batch that was cut off
+    // those before the slice are another's: they only keep its images in their batches
+    const before = Array.from({ length: slice.from }, () => NOT_OURS);
+    await describe(experiment, { to: slice.to, known: [...before, ...known], partial }, watch);
+  } finally {
+    lock.release();
+  }
+}
+
+const NOT_OURS: Observation = { image: "", concept: "", domain: "", colors: [], descriptions: [], beliefs: new Map() };
+
+/**
+ * Puts what slices have made where `cotData` goes on from.
+ * @param slices in order, all images together
+ * @throws Error naming the slice that is not whole
+ */
+export function joinSlices(experiment: Experiment, slices: readonly Slice[]): void {
+  const identity = identityOf(experiment, observationStage(experiment, {}));
+  const files = slices.map((slice) => partialOf(experiment, identity, slice));
+  const made = slices.flatMap((slice, i) => {
+    const rows = readObservations(files[i]);
+    if (rows.length !== slice.to - slice.from)
+      throw new Error(`${files[i]}: ${rows.length} observations of ${slice.to - slice.from} images; run it again`);
+    return rows;
+  });
+  writeText(partialOf(experiment, identity), writtenObservations(made));
+  for (const file of files) rmSync(file, { force: true });
+}
+
+/** Whether the run has its observations already. */
+export const hasObservations = (experiment: Experiment): boolean =>
+  isFresh(path.join(experiment.folder, OBSERVATIONS), identityOf(experiment, observationStage(experiment, {})));
 
 /** Records by a base that knows what the benchmark's concepts look like, in words. */
 async function byKnowledge(experiment: Experiment, watch: Watch): Promise<CotResult> {
   const { settings, benchmark } = experiment;
-  const observed = await observations(experiment, watch);
+  const observed = await runStage(experiment, observationStage(experiment, watch));
   const domainOf = domainsOf(experiment);
   const byId = new Map(benchmark.subcategories().map((one) => [one.id, one]));
   const neighbours = await experiment.neighbours();
@@ -137,11 +207,51 @@ const NO_USAGE: TeacherUsage = {
   cachedCompletionTokens: 0,
 };
 
+/** What a part of the work asks a teacher: about some images, one kind of request. */
+export interface TeacherShare extends Slice {
+  kind: "descriptions" | "rationales";
+}
+
+/** Images that a teacher is asked about, each once. */
+export const askedFiles = async (experiment: Experiment): Promise<string[]> => [
+  ...new Set((await teacherImages(experiment)).flatMap(({ file }) => (file === "" ? [] : [file]))),
+];
+
+/** A teacher that answers its share alone; descriptions that rationales follow from are in the cache. */
+function shared(
+  { teacher, language }: Pick<OpenTeacher, "teacher" | "language">,
+  files: readonly string[],
+  { kind, from, to }: TeacherShare,
+): Pick<OpenTeacher, "teacher" | "language"> {
+  const own = new Set(files.slice(from, to));
+  const rationales = new Set<string>();
+  const rationale: typeof language.rationale = (...given) => {
+    const text = language.rationale(...given);
+    rationales.add(text);
+    return text;
+  };
+  return {
+    language: { ...language, rationale },
+    teacher: (request) => {
+      const isOwn = own.has(request.file);
+      const isAsked = rationales.has(request.text) ? kind === "rationales" && isOwn : kind === "rationales" || isOwn;
+      return isAsked ? teacher(request) : Promise.resolve([]);
+    },
+  };
+}
+
+/** Asks the teacher for a share of the answers, which stay in its cache; `cotData` finds them there. */
+export async function askShare(experiment: Experiment, share: TeacherShare, watch: Watch = {}): Promise<void> {
+  // what a part has not asked is no fault
+  const quiet: Experiment = Object.create(experiment, { say: { value: () => undefined } }) as Experiment;
+  await byTeacher(quiet, watch, share);
+}
+
 /**
  * Records by a teacher that is asked: the model itself, or an endpoint. Answers are cached, so a run that ended goes
  * on.
  */
-async function byTeacher(experiment: Experiment, watch: Watch): Promise<CotResult> {
+async function byTeacher(experiment: Experiment, watch: Watch, share?: TeacherShare): Promise<CotResult> {
   const { settings, say } = experiment;
   const { cot } = settings;
   const images = await teacherImages(experiment);
@@ -153,7 +263,10 @@ async function byTeacher(experiment: Experiment, watch: Watch): Promise<CotResul
   const there = images.filter(({ file }) => file !== "");
   const neighbours = cot.candidates === "given" ? await experiment.neighbours() : null;
   const byImage = new Map(there.map(({ image, of }) => [image, of]));
-  const { teacher, language, atOnce, usage, close } = openTeacher(experiment, watch);
+  const opened = openTeacher(experiment, watch);
+  const { atOnce, usage, close } = opened;
+  const files = [...new Set(there.map(({ file }) => file))];
+  const { teacher, language } = share === undefined ? opened : shared(opened, files, share);
   try {
     const data = await buildTeacherCot(there, teacher, {
       descriptions: cot.descriptionsPerImage,
@@ -208,17 +321,23 @@ async function byTeacher(experiment: Experiment, watch: Watch): Promise<CotResul
   }
 }
 
+/** Who writes a run's rationales: a file has them, or the base from what it knows, or a teacher that is asked. */
+export function rationalesBy({ settings, benchmark }: Pick<Experiment, "settings" | "benchmark">): RationaleSource {
+  if (settings.teacher !== "self") return /^https?:/.test(settings.teacher) ? "endpoint" : "file";
+  return benchmark.extras !== undefined ? "knowledge" : "self";
+}
+export type RationaleSource = "file" | "endpoint" | "knowledge" | "self";
+
 /**
  * The chain-of-thought records of a run (`cot/records.json`, sharegpt), by the teacher that `teacher` names.
  * @throws Error where a request fails for good, an image is missing (under `stop`), or a record is of an unseen class
  */
 export async function cotData(experiment: Experiment, watch: Watch = {}): Promise<CotResult> {
   const { settings, benchmark } = experiment;
-  const isFile = settings.teacher !== "self" && !/^https?:/.test(settings.teacher);
-  const own = settings.teacher === "self" && benchmark.extras !== undefined;
+  const by = rationalesBy({ settings, benchmark });
   let made: CotResult;
-  if (isFile) made = readTeacherRecords(experiment);
-  else made = own ? await byKnowledge(experiment, watch) : await byTeacher(experiment, watch);
+  if (by === "file") made = readTeacherRecords(experiment);
+  else made = by === "knowledge" ? await byKnowledge(experiment, watch) : await byTeacher(experiment, watch);
   if (settings.cot.rationales === "shuffled") {
     const records = shuffledRationales(
       made.records,

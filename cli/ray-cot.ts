@@ -1,0 +1,84 @@
+/** `cot` on a Ray cluster: parts of its images as tasks, and one of these tasks. */
+import { parsePart, partText, partsOf, sliceOf, type Part } from "../lib/cluster/part";
+import type { ClusterTask } from "../lib/cluster/plan";
+import { checkCode } from "../lib/cluster/same-code";
+import { OBSERVED_AT_ONCE } from "../lib/cot/offline-teacher";
+import {
+  askedFiles,
+  askShare,
+  hasObservations,
+  joinSlices,
+  observedImages,
+  observeSlice,
+  rationalesBy,
+} from "../lib/experiment/cot";
+import type { Watch } from "../lib/experiment/stage";
+import type { Experiment } from "../lib/experiment/types";
+import { command, type CotOptions } from "./commands/cot";
+import { runOnRay, sharedWords } from "./ray";
+import { UsageError } from "./values";
+
+const KINDS = ["observations", "descriptions", "rationales"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What `--ray-task` says: `descriptions:2/4`. */
+function parseTask(text: string): { kind: Kind; part: Part } {
+  const [, word, rest] = /^(\w+):(.*)$/.exec(text) ?? [];
+  const kind = KINDS.find((one) => one === word);
+  const part = rest === undefined ? null : parsePart(rest);
+  if (kind === undefined || part === null)
+    throw new Error(
+      `--ray-task is ${JSON.stringify(text)}; expected one of ${KINDS.join(", ")} and a part, such as descriptions:2/4`,
+    );
+  return { kind, part };
+}
+
+/** Runs one task; its results are in the run's folder, where `cotData` looks for them. */
+export async function cotTask(experiment: Experiment, text: string, watch: Watch): Promise<void> {
+  checkCode();
+  const { kind, part } = parseTask(text);
+  if (kind === "observations") {
+    const slice = sliceOf(observedImages(experiment).length, OBSERVED_AT_ONCE, part);
+    return observeSlice(experiment, slice, watch);
+  }
+  const slice = sliceOf((await askedFiles(experiment)).length, 1, part);
+  return askShare(experiment, { kind, ...slice }, watch);
+}
+
+/** Asks on the cluster what `cotData` will look for. @throws Error where there is nothing to spread */
+export async function cotOnRay(experiment: Experiment, options: CotOptions, watch: Watch): Promise<void> {
+  const by = rationalesBy(experiment);
+  if (by === "endpoint" || by === "file")
+    throw new UsageError(
+      `--ray is for a teacher that is a model here (teacher=self); ${by === "file" ? "a file of records needs no asking" : "an endpoint answers several requests at a time by itself"}`,
+    );
+  const words = sharedWords(command, options, []);
+  const run = (tasks: readonly ClusterTask[]): Promise<void> =>
+    runOnRay(options, { folder: experiment.folder, tasks, name: "cot", signal: watch.signal });
+  const task = (kind: Kind, part: Part, after: readonly string[]): ClusterTask => ({
+    id: `${kind} ${partText(part)}`,
+    args: [...words, `--ray-task=${kind}:${partText(part)}`],
+    after,
+  });
+  if (by === "knowledge") {
+    if (hasObservations(experiment)) return;
+    const images = observedImages(experiment).length;
+    const parts = partsOf(images, OBSERVED_AT_ONCE, options.rayParts);
+    await run(parts.map((part) => task("observations", part, [])));
+    return joinSlices(
+      experiment,
+      parts.map((part) => sliceOf(images, OBSERVED_AT_ONCE, part)),
+    );
+  }
+  // which concepts an image is known by is clear once all are described
+  const parts = partsOf((await askedFiles(experiment)).length, 1, options.rayParts);
+  const first = parts.map((part) => task("descriptions", part, []));
+  const second = parts.map((part) =>
+    task(
+      "rationales",
+      part,
+      first.map(({ id }) => id),
+    ),
+  );
+  return run([...first, ...second]);
+}

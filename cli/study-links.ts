@@ -1,0 +1,49 @@
+/** `study --part links`: which link of the chain fails. */
+import * as path from "node:path";
+import { disposeTree } from "../lib/engine/tree";
+import { studyFolder } from "../lib/experiment/study/publish";
+import type { Settings } from "../lib/experiment/settings";
+import { toMarkdown, type TableRow } from "../lib/report/tables";
+import { writeText } from "../lib/util/files";
+import { withExperiment } from "./experiment";
+import { print } from "./output";
+
+/** Methods whose chain is taken apart. */
+const LINKED = ["base-cot", "sft", "tapo"] as const;
+
+/**
+ * Accuracy with parts of the rationale given, in `links.md` and `links.json` beside the study's results.
+ * @param look writes down a look at test drawings before they are asked about
+ * @returns exit code
+ */
+export async function showLinks(settings: Settings, look: () => Promise<void>): Promise<number> {
+  await look();
+  const { chainLinks } = await import("../lib/experiment/study/links");
+  const { methodParams } = await import("../lib/experiment/evaluate");
+  return withExperiment(settings, "links", async (experiment, watch) => {
+    const lines: TableRow[] = [];
+    for (const method of LINKED) {
+      const params = await methodParams(experiment, method, watch);
+      try {
+        const links = await chainLinks(experiment, params, { samples: 8, onProgress: watch.onProgress });
+        for (const given of new Set(links.map((link) => link.given)))
+          lines.push({
+            method,
+            given,
+            ...Object.fromEntries(
+              links
+                .filter((link) => link.given === given)
+                .map((link) => [`${link.setting} ${link.split}`, (100 * link.accuracy).toFixed(1)]),
+            ),
+          });
+      } finally {
+        disposeTree(params);
+      }
+    }
+    const folder = studyFolder(experiment);
+    writeText(path.join(folder, "links.md"), `${toMarkdown(lines)}\n`);
+    writeText(path.join(folder, "links.json"), `${JSON.stringify(lines, null, 2)}\n`);
+    print(toMarkdown(lines));
+    return 0;
+  });
+}

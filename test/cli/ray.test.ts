@@ -1,0 +1,63 @@
+/** What `--ray` refuses before anything is sent or trained. */
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { capture, command } from "./capture";
+import { temporaryRun } from "./runs";
+
+const { name } = temporaryRun("ray");
+const ablations = ["ablations", "--scale=smoke", `--run=${name}`, "--only=parts"];
+let address = "";
+const seen: string[] = [];
+const server = http.createServer((request, response) => {
+  seen.push(`${request.method} ${request.url} ${request.headers.authorization ?? "-"}`);
+  response.writeHead(401).end("Unauthorized");
+});
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  vi.stubEnv("RAY_AUTH_TOKEN", "token-0123");
+});
+afterAll(() => {
+  server.close();
+  vi.unstubAllEnvs();
+});
+
+describe("--ray", () => {
+  it.each([
+    [
+      [...ablations, "--ray=ray://head:10001"],
+      /--ray is "ray:\/\/head:10001"; ray:\/\/ is the address of .* such as http/,
+    ],
+    [[...ablations, "--ray=head:8265"], /no http:\/\/ or https:\/\//],
+    [[...ablations, "--ray=http://127.0.0.1:8265", "--ray-cpus=0"], /--ray-cpus is "0"; expected/],
+    [[...ablations, "--ray-task=variant:nothing"], /no variant is called "nothing"/],
+    [[...ablations, "--ray-task=everything"], /expected neighbours, sft-model/],
+    [
+      [
+        "evaluate",
+        "--setting=closed",
+        "--endpoint=http://127.0.0.1:1",
+        "--model-name=x",
+        "--ray=http://127.0.0.1:8265",
+      ],
+      /--ray is for --model; an endpoint/,
+    ],
+    [
+      ["cot", "--scale=smoke", `--run=${name}`, "--teacher=http://127.0.0.1:1", "--ray=http://127.0.0.1:8265"],
+      /an endpoint answers several/,
+    ],
+  ])("%j is refused", async ([word, ...args], message) => {
+    const { code, out, err } = await capture(command(word), args);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(message);
+  });
+
+  it("a cluster that refuses the token is left, and the token is not shown", async () => {
+    const { code, err } = await capture(command("ablations"), [...ablations.slice(1), `--ray=${address}`]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/Ray at http:\/\/127\.0\.0\.1:\d+: it refuses the token in RAY_AUTH_TOKEN/);
+    expect(err).not.toContain("token-0123");
+    expect(seen).toEqual(["GET /api/version Bearer token-0123"]);
+  });
+});

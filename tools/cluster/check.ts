@@ -1,0 +1,268 @@
+/**
+ * `npm run cluster-check`: a smoke sweep and an evaluation on two hosts that are network namespaces of this machine,
+ * one of which is cut off mid-way, beside the same on one machine. Exits 1 where their results differ. Not a part of
+ * `npm test`: it needs root, `ip netns` and Ray (`npm run -s fine-r1 -- ablations --install-ray`). With `--speed` it
+ * times a longer sweep on one node and on two instead, on a machine that has nothing else to do.
+ */
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import * as path from "node:path";
+import { root } from "../environment";
+import { listening, makeHosts, reasonAgainstHosts, start, type Host } from "./hosts";
+import { differences } from "./same-results";
+
+const ray = path.join(root, ".venv-ray/bin/ray");
+const runs = path.join(root, "data/runs");
+const SWEEP = ["ablations", "--scale=smoke", "--only=base,sft,cls-rl", "--seeds=0,1", "--set=rl.steps=4"];
+const QUESTIONS = [
+  "evaluate",
+  "--model=data/base",
+  "--setting=closed",
+  "--scale=smoke",
+  "--limit=60",
+  "--batch-size=8",
+];
+/** Of the measurement: a minute or two for each variant on one core. */
+const SPEED_STEPS = 60;
+const say = (text: string): void => void process.stderr.write(`cluster-check: ${text}\n`);
+const fineR1 = (...args: string[]): string[] => [
+  process.execPath,
+  "--import",
+  "tsx",
+  path.join(root, "cli/fine-r1.ts"),
+  ...args,
+];
+/** One thread, as a task of one core has it: how sums round depends on their number. */
+const ONE_THREAD = { ...process.env, TF_NUM_INTRAOP_THREADS: "1", NO_COLOR: "1" };
+
+function onOneMachine(args: string[]): void {
+  const [command, ...rest] = fineR1(...args);
+  const { status, stderr } = spawnSync(command, rest, { cwd: root, env: ONE_THREAD, encoding: "utf8" });
+  if (status !== 0) throw new Error(`on one machine: ${stderr.trim().split("\n").slice(-1)[0]}`);
+}
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Waits for something. @throws Error naming it, where it does not come */
+async function until(what: string, seconds: number, there: () => boolean): Promise<void> {
+  for (const begun = Date.now(); !there(); await pause(50))
+    if (Date.now() - begun > 1000 * seconds) throw new Error(`${what} did not come in ${seconds} s`);
+}
+
+/** A lock below a folder that a process of a host holds. */
+function lockOf(folder: string, host: string): string | undefined {
+  if (!existsSync(folder)) return undefined;
+  return (readdirSync(folder, { recursive: true }) as string[]).find((file) => {
+    if (!file.endsWith(".lock")) return false;
+    try {
+      return (JSON.parse(readFileSync(path.join(folder, file), "utf8")) as { host?: string }).host === host;
+    } catch {
+      return false; // given back meanwhile
+    }
+  });
+}
+
+const NODE = ["--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block"];
+const temporary = `/tmp/fr1-${process.pid}`;
+const headWords = (address: string, place: string): string[] => [
+  ray,
+  "start",
+  "--head",
+  "--port=6379",
+  `--node-ip-address=${address}`,
+  `--dashboard-host=${address}`,
+  `--temp-dir=${path.join(temporary, place)}`,
+  ...NODE,
+];
+
+/** Starts a node. @returns whether it came up */
+async function startNode(host: Host, words: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  let output = "";
+  let isOver = false;
+  const { ended } = start(host, words, { env, onOutput: (text) => (output += text) });
+  void ended.then(() => (isOver = true));
+  const isUp = (): boolean => /Ray runtime started/.test(output);
+  await until("a node", 240, () => isUp() || isOver);
+  if (!isUp()) say(output.trim().split("\n").slice(-3).join(" | "));
+  return isUp();
+}
+
+async function startHead(head: Host, address: string, env: NodeJS.ProcessEnv): Promise<void> {
+  if (!(await startNode(head, headWords(address, address), env))) throw new Error("the first node did not start");
+}
+
+const joinCluster = (head: Host, worker: Host, env: NodeJS.ProcessEnv): Promise<boolean> =>
+  startNode(
+    worker,
+    [ray, "start", `--address=${head.address}:6379`, `--node-ip-address=${worker.address}`, ...NODE],
+    env,
+  );
+
+/** Kills a Ray worker of a host that runs a task. @returns whether there was one */
+function killWorker(host: Host, task: RegExp): boolean {
+  const title = (pid: number): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    } catch {
+      return ""; // gone meanwhile
+    }
+  };
+  const pid = host.pids().find((one) => task.test(title(one)));
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+  return pid !== undefined;
+}
+
+const onAllInterfaces = (host: Host): string[] =>
+  listening(host).filter((place) => /^(\*|0\.0\.0\.0|\[::\]):/.test(place));
+
+interface Finding {
+  what: string;
+  good: boolean;
+  details: string;
+}
+
+async function check(): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const find = (what: string, good: boolean, details: string): void => {
+    findings.push({ what, good, details });
+    say(`${good ? "good" : "WRONG"}: ${what}: ${details}`);
+  };
+  const names = { one: `cluster-check-one-${process.pid}`, two: `cluster-check-two-${process.pid}` };
+  const folder = (name: string): string => path.join(runs, name);
+  const env = { ...ONE_THREAD, RAY_AUTH_MODE: "token", RAY_AUTH_TOKEN: randomBytes(32).toString("hex") };
+  const { hosts, remove } = makeHosts(["fr1-head", "fr1-worker"]);
+  const [head, worker] = hosts;
+  const address = `http://${head.address}:8265`;
+  try {
+    say("the sweep on one machine …");
+    onOneMachine([...SWEEP, `--run=${names.one}`]);
+    say("Ray on the loopback address …");
+    await startHead(head, "127.0.0.1", env);
+    const beyond = onAllInterfaces(head);
+    find("Ray on 127.0.0.1 listens there alone", beyond.length === 0, beyond.join(", ") || listening(head).join(", "));
+    head.cut();
+    await until("the end of Ray on the loopback address", 30, () => head.pids().length === 0);
+
+    say("Ray on two hosts …");
+    await startHead(head, head.address, env);
+    const wrong = { ...env, RAY_AUTH_TOKEN: "0".repeat(64) };
+    find("a node with another token is refused", !(await joinCluster(head, worker, wrong)), "it did not join");
+    worker.cut();
+    if (!(await joinCluster(head, worker, env))) throw new Error("the second node did not join");
+    say(`on all interfaces, behind the token: ${onAllInterfaces(head).join(", ")}`);
+
+    const refused = start(head, fineR1(...SWEEP, `--run=${names.two}`, `--ray=${address}`), {
+      env: wrong,
+    });
+    const { code, output } = await refused.ended;
+    find("a wrong token is refused", code === 1 && /refuses the token/.test(output), output.trim().split("\n").at(-1)!);
+
+    say("the sweep on two hosts; the second is cut off while it trains …");
+    const sweep = start(head, fineR1(...SWEEP, `--run=${names.two}`, `--ray=${address}`), {
+      env,
+      onOutput: (text) => process.stderr.write(text),
+    });
+    await until("a lock of the second host", 180, () => lockOf(folder(names.two), worker.name) !== undefined);
+    const held = lockOf(folder(names.two), worker.name);
+    worker.cut();
+    const cutAt = Date.now();
+    say(`${worker.name} is cut off; it held ${held}`);
+    const swept = await sweep.ended;
+    const retried = /started again/.test(swept.output);
+    find(
+      "a node that dies is done without",
+      swept.code === 0 && retried,
+      `exit code ${swept.code}, ${retried ? "" : "not "}retried, ended ${Math.round((Date.now() - cutAt) / 1000)} s after the cut`,
+    );
+    const { compared, differ } = differences(folder(names.one), folder(names.two));
+    find(
+      "the sweep's files are those of one machine",
+      compared > 0 && differ.length === 0,
+      differ.join(", ") || `${compared} files equal`,
+    );
+
+    say("an evaluation on two hosts; a worker of the second is killed …");
+    await joinCluster(head, worker, env);
+    const places = [names.one, names.two].map((name) => path.join(folder(name), "asked.jsonl"));
+    onOneMachine([...QUESTIONS, `--out=${places[0]}`]);
+    const asking = start(head, fineR1(...QUESTIONS, `--out=${places[1]}`, `--ray=${address}`), { env });
+    await until("a task on the second host", 120, () => killWorker(worker, /^ray::rows/));
+    const asked = await asking.ended;
+    const texts = places.map((place) => (existsSync(place) ? readFileSync(place, "utf8") : ""));
+    const again = /started again/.test(asked.output) && asked.output.includes(`on ${worker.name}`);
+    find(
+      "a worker that is killed is done without",
+      asked.code === 0 && again,
+      /.*started again.*/.exec(asked.output)?.[0] ?? "no task was started again",
+    );
+    const areEqual = texts[0] === texts[1] && texts[0] !== "";
+    const rows = texts[0].split("\n").length - 1;
+    find("the evaluation's bytes are those of one machine", areEqual, `${rows} rows`);
+  } finally {
+    remove();
+    for (const name of Object.values(names)) rmSync(folder(name), { recursive: true, force: true });
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return findings;
+}
+
+/**
+ * The same sweep on one node and on two, each with one core of its own.
+ * @param steps RL updates of each variant: more of them, and less of the time is start-up
+ */
+async function speed(steps: number): Promise<void> {
+  const name = `cluster-speed-${process.pid}`;
+  const env = { ...ONE_THREAD, RAY_AUTH_MODE: "token", RAY_AUTH_TOKEN: randomBytes(32).toString("hex") };
+  const { hosts, remove } = makeHosts(["fr1-head", "fr1-worker"]);
+  const pinned = hosts.map((host, core): Host => ({ ...host, on: [...host.on, "taskset", "-c", String(core)] }));
+  const [head, worker] = pinned;
+  const timed = async (nodes: number): Promise<number> => {
+    rmSync(path.join(runs, name), { recursive: true, force: true });
+    const more = [`--set=rl.steps=${steps}`, `--run=${name}`, `--ray=http://${head.address}:8265`];
+    const begun = Date.now();
+    const { code, output } = await start(head, fineR1(...SWEEP, ...more), { env }).ended;
+    if (code !== 0) throw new Error(output.trim().split("\n").at(-1));
+    const seconds = (Date.now() - begun) / 1000;
+    say(`${nodes} node${nodes === 1 ? "" : "s"} of one core: ${seconds.toFixed(0)} s`);
+    return seconds;
+  };
+  try {
+    await startHead(head, head.address, env);
+    const one = await timed(1);
+    if (!(await joinCluster(head, worker, env))) throw new Error("the second node did not join");
+    const two = await timed(2);
+    say(`${(one / two).toFixed(2)} times as fast; the machine must have nothing else to do, or this says little`);
+  } finally {
+    remove();
+    rmSync(path.join(runs, name), { recursive: true, force: true });
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+async function main(): Promise<number> {
+  if (!existsSync(ray)) {
+    say("Ray is not in .venv-ray; npm run -s fine-r1 -- ablations --install-ray puts it there");
+    return 1;
+  }
+  const reason = reasonAgainstHosts();
+  if (reason !== null) {
+    say(`no network namespaces here (${reason}); it needs root and iproute2`);
+    return 1;
+  }
+  if (process.argv.includes("--speed")) {
+    await speed(SPEED_STEPS);
+    return 0;
+  }
+  const findings = await check();
+  return findings.every(({ good }) => good) ? 0 : 1;
+}
+
+void main()
+  .catch((error: unknown) => {
+    say((error as Error).message);
+    return 1;
+  })
+  .then((code) => {
+    process.exitCode = code;
+  });
