@@ -1,4 +1,4 @@
-/** From a benchmark's name to the benchmark: drawings (`drawn.ts`), one or several image sets joined by `+`, or a folder. */
+/** From a benchmark's name to the benchmark: drawings (`drawn.ts`), image sets joined by `+`, or a folder. */
 import { existsSync } from "node:fs";
 import type { OnBadRow } from "../util/lines";
 import { DRAWN, type DrawnBenchmark } from "./drawn";

@@ -60,8 +60,8 @@ describe.skipIf(findChromium() === null)("the site in a browser", { timeout: 30 
   }
 
   /**
-   * Where axe looks, which takes seconds for each. Documents come from one template and style sheet: three of them stand
-   * for all; of the notebooks two are looked at in both schemes, the others in one each.
+   * Where axe looks, which takes seconds for each. Documents come from one template and style sheet: three stand for
+   * all; of the notebooks two are looked at in both schemes, the others in one each.
    */
   function schemesOf(name: string): readonly ("light" | "dark")[] {
     if (["index.html", "README.html", "docs/results.html"].includes(name)) return ["light", "dark"];

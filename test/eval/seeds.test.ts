@@ -146,6 +146,12 @@ describe("plannedInterval", () => {
   });
 
   it("is null without a common seed", () => {
-    expect(plannedInterval(a, world([5], 40, () => false, "b"), { seeds: 1, subcategories: 80 })).toBeNull();
+    expect(
+      plannedInterval(
+        a,
+        world([5], 40, () => false, "b"),
+        { seeds: 1, subcategories: 80 },
+      ),
+    ).toBeNull();
   });
 });
