@@ -3,6 +3,7 @@
  * names.
  */
 import { openExperiment } from "../lib/experiment/open";
+import { readLooks } from "../lib/experiment/study/look";
 import { loadSettings, type Settings } from "../lib/experiment/settings";
 import type { Watch } from "../lib/experiment/stage";
 import type { Experiment } from "../lib/experiment/types";
@@ -42,8 +43,20 @@ export interface Leavings {
   leftOut: number;
 }
 
+/**
+ * The study's test drawings are opened by `study` first, which writes the look down.
+ * @throws Error where no look is written down yet
+ */
+function assertLookRecorded({ benchmark }: Settings): void {
+  if (benchmark === "emoji-study-test" && readLooks().length === 0)
+    throw new Error(
+      "benchmark=emoji-study-test: nothing has looked at these drawings yet, and the first look is `study --on test`, which writes it down (docs/study/protocol.md); emoji-study-dev is for trying things",
+    );
+}
+
 /** Opens an experiment whose messages go to stderr. */
 export async function openFor(settings: Settings): Promise<Experiment & Leavings> {
+  assertLookRecorded(settings);
   let leftOut = 0;
   const say = (message: string): void => {
     // records of a file that is about other sets too are none of this benchmark's: nothing is wrong with them

@@ -76,7 +76,7 @@ export const withEndpoint = <Args extends unknown[], Opts extends OptionValues>(
 // what about
 
 const BENCHMARKS =
-  "emoji-fgvr, one of the six sets, grocery, the name of a folder in --sets, or a folder of images; several: NAME+NAME";
+  "emoji-fgvr, emoji-study-dev, one of the six sets, grocery, the name of a folder in --sets, or a folder of images; several: NAME+NAME";
 export const benchmark = () =>
   new Option("--benchmark <NAME|FOLDER>", `${BENCHMARKS} (default: the setting benchmark)`);
 export const benchmarkOrFile = () =>

@@ -36,5 +36,5 @@ export type ServeOptions = OptionsOf<typeof command>;
 
 export const examples = [
   "serve --model data/base",
-  "serve --model models/Qwen2.5-VL-3B-Instruct --adapter data/runs/main/rl --port 8000",
+  "serve --model models/Qwen2.5-VL-3B-Instruct --adapter data/runs/paper/adapters/tapo --port 8000",
 ];

@@ -55,7 +55,7 @@ describe("help", () => {
     expect([code, err]).toEqual([0, ""]);
     const text = out.replace(/\s+/g, " ");
     expect(text).toContain(`Usage: fine-r1 ${words}`);
-    for (const option of definition.build().options as Option[]) {
+    for (const option of (definition.build().options as Option[]).filter(({ hidden }) => !hidden)) {
       expect(text).toContain(`${option.flags} ${option.description.slice(0, 12)}`);
       if (option.argChoices) expect(text).toContain(`one of ${option.argChoices.join(", ")}`);
       if (typeof option.defaultValue === "number") expect(text).toContain(`default: ${option.defaultValue})`);
