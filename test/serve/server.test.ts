@@ -1,5 +1,6 @@
 /** The HTTP side: whom it answers, what it refuses, how it ends. */
 import { request } from "node:http";
+import { connect } from "node:net";
 import { AuthenticationError, RateLimitError } from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
 import { startServer } from "../../lib/serve/server";
@@ -116,6 +117,28 @@ describe("a server with a key and small limits", () => {
       `port ${port} of 127.0.0.1 is taken; give another by --port`,
     );
   });
+});
+
+describe("a client that does not read", () => {
+  it("is cut off, and its request dropped", async () => {
+    const { server, completions } = await served({ limits: { unreadBytes: 2 ** 20 } });
+    const much = { ...hello, n: 32, max_tokens: 400, ignore_eos: true, stream: true, logprobs: true, top_logprobs: 20 };
+    const body = JSON.stringify(much);
+    const { port } = new URL(server.baseUrl);
+    const socket = connect(Number(port), "127.0.0.1");
+    const ended = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.on("error", () => undefined); // it may be reset
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => completions.load, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => completions.load, { timeout: 30_000 }).toBe(0);
+    let last = "";
+    socket.on("data", (piece: Buffer) => (last = (last + piece.toString("latin1")).slice(-100)));
+    await ended;
+    expect(last).not.toBe("");
+    expect(last).not.toContain("[DONE]");
+  }, 60_000);
 });
 
 describe("the end of a server", () => {
