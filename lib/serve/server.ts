@@ -106,6 +106,7 @@ async function reload(
   try {
     await completions.reload(name, () => loadWeights(name));
   } catch (error) {
+    if (error instanceof ApiError) throw error; // it is being shut down
     throw new ApiError(400, `weights: ${(error as Error).message}`, "weights");
   }
   sendJson(response, 200, { weights: name });
