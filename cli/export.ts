@@ -4,6 +4,7 @@ import { writeDataset } from "../lib/export/dataset";
 import { writeVlmEvalKit } from "../lib/export/vlmevalkit";
 import { writeExport } from "../lib/export/write";
 import type { ExportOptions } from "./commands/export";
+import { shellWord } from "../lib/cluster/plan";
 import { settingsOf, withExperiment } from "./experiment";
 import { print, printJson } from "./output";
 
@@ -35,7 +36,7 @@ export function run(
     if (json) printJson({ out, ...counts, commands: steps.map(({ command }) => command), left_out: leftOut });
     else {
       print(`${out}: ${counted(counts)}, ${leftOut} left out`);
-      for (const { what, command } of steps) print(`${what}: cd ${dir} && ${command}`);
+      for (const { what, command } of steps) print(`${what}: cd ${shellWord(dir)} && ${command}`);
     }
     return leftOut > 0 ? 2 : 0;
   });

@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { importTraining } from "../lib/export/import";
 import type { ImportOptions } from "./commands/import";
+import { shellWord } from "../lib/cluster/plan";
 import { note, print, printJson } from "./output";
 
 /**
@@ -11,7 +12,8 @@ import { note, print, printJson } from "./output";
 export async function run(options: ImportOptions, dir: string): Promise<number> {
   const { run: name, method } = options;
   const { kind, folder, base, prompts, log, curves } = await importTraining({ ...options, dir });
-  const model = kind === "model" ? `--model ${folder}` : `--model ${base} --adapter ${folder}`;
+  const model =
+    kind === "model" ? `--model ${shellWord(folder)}` : `--model ${shellWord(base!)} --adapter ${shellWord(folder)}`;
   const evaluate = (setting: string): string =>
     `evaluate ${model} --method ${method} --prompts ${prompts} --setting ${setting} --out ${path.join("data/runs", name, "predictions", `${method}-${setting}.jsonl`)}`;
   const commands = [evaluate("closed"), evaluate("open"), `table --run ${name}`];

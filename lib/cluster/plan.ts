@@ -84,6 +84,9 @@ export function writePlan(file: string, plan: Plan): void {
 /** A word as a POSIX shell takes it. */
 export const quoted = (word: string): string => `'${word.replace(/'/g, `'\\''`)}'`;
 
+/** The same, as it is where a shell takes it so: for commands that people are shown and copy. */
+export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word));
+
 /**
  * The job's command: the driver, by the Python of `--install-ray` where the node has that, else by `python3`, which is
  * the one that Ray runs with in its images.

@@ -7,12 +7,19 @@ import type { Experiment } from "../experiment/types";
 /** In every folder that was written here: what it was made from, as JSON. */
 export const MARKER = "export.json";
 
-/** @throws Error where the folder holds something that is no export */
+/** What the exported configurations have trainers leave in the folder of an export. */
+const TRAINED = "output";
+
+/** @throws Error where the folder holds something that is no export, or what was trained from an export */
 function checkTarget(dir: string): void {
   if (!existsSync(dir)) return;
   const names = readdirSync(dir);
   if (names.length > 0 && !names.includes(MARKER))
     throw new Error(`${dir}: exists and is no export (no ${MARKER}); nothing was written, give another folder`);
+  if (names.includes(TRAINED))
+    throw new Error(
+      `${dir}: holds what was trained there (${TRAINED}); nothing was written, move that away or give another folder`,
+    );
 }
 
 /**

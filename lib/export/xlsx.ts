@@ -7,6 +7,10 @@ import { inflateRawSync } from "node:zlib";
 /** Most bytes of one file of a workbook, unpacked. */
 const MOST_BYTES = 2 ** 29;
 
+/** Excel's own limit of columns, and most cells of a sheet: a cell may stand far from the one before. */
+const MOST_COLUMNS = 16_384;
+const MOST_CELLS = 2 ** 24;
+
 const END = 0x06054b50; // of the central directory
 const ENTRY = 0x02014b50;
 
@@ -43,13 +47,35 @@ const plain = (xml: string): string =>
     .replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (all, hex?: string, decimal?: string, name?: string) => {
       if (hex !== undefined) return String.fromCodePoint(parseInt(hex, 16));
       if (decimal !== undefined) return String.fromCodePoint(Number(decimal));
-      return ENTITIES[name!] ?? all;
+      return Object.hasOwn(ENTITIES, name!) ? ENTITIES[name!] : all;
     })
     .replace(/_x([0-9A-F]{4})_/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 
+/**
+ * Elements of a name, one after another, up to one that is not closed. By hand: a pattern would look for the end anew
+ * from each beginning, which takes hours where there are many without an end.
+ */
+function* elementsOf(xml: string, name: string): Generator<{ attributes: string; content: string }> {
+  for (let at = xml.indexOf(`<${name}`); at >= 0; at = xml.indexOf(`<${name}`, at)) {
+    at += 1 + name.length;
+    if (!/[\s/>]/.test(xml.charAt(at))) continue; // a longer name
+    const opened = xml.indexOf(">", at);
+    if (opened < 0) return;
+    const attributes = xml.slice(at, opened);
+    at = opened + 1;
+    if (attributes.endsWith("/")) {
+      yield { attributes, content: "" };
+      continue;
+    }
+    const closed = xml.indexOf(`</${name}>`, at);
+    if (closed < 0) return;
+    yield { attributes, content: xml.slice(at, closed) };
+    at = closed + name.length + 3;
+  }
+}
+
 /** All texts in a piece of XML, one after another: a cell's text may come in runs of formats. */
-const textsIn = (xml: string): string =>
-  [...xml.matchAll(/<t(?:\s[^>]*)?>([\s\S]*?)<\/t>/g)].map(([, text]) => plain(text)).join("");
+const textsIn = (xml: string): string => Array.from(elementsOf(xml, "t"), ({ content }) => plain(content)).join("");
 
 /** `C7` is the third column: 2. */
 const columnOf = (reference: string): number =>
@@ -60,16 +86,19 @@ export function sheetFields(bytes: Buffer): string[][] {
   const files = unzip(bytes);
   const sheet = files.get("xl/worksheets/sheet1.xml");
   if (!sheet) throw new Error("no Excel workbook (no xl/worksheets/sheet1.xml)");
-  const shared = [...(files.get("xl/sharedStrings.xml")?.() ?? "").matchAll(/<si>([\s\S]*?)<\/si>/g)].map(([, xml]) =>
-    textsIn(xml),
-  );
-  return [...sheet().matchAll(/<row\b[^>]*?(?:\/>|>([\s\S]*?)<\/row>)/g)].map(([, row = ""]) => {
+  const strings = files.get("xl/sharedStrings.xml")?.() ?? "";
+  const shared = Array.from(elementsOf(strings, "si"), ({ content }) => textsIn(content));
+  let cells = 0;
+  return Array.from(elementsOf(sheet(), "row"), (row) => {
     const fields: string[] = [];
-    for (const [, attributes, content = ""] of row.matchAll(/<c\b([^>]*?)(?:\/>|>([\s\S]*?)<\/c>)/g)) {
+    for (const { attributes, content } of elementsOf(row.content, "c")) {
       const reference = /\br="([A-Z]+\d+)"/.exec(attributes)?.[1];
       const column = reference === undefined ? fields.length : columnOf(reference);
       const type = /\bt="(\w+)"/.exec(attributes)?.[1];
-      const value = plain(/<v>([\s\S]*?)<\/v>/.exec(content)?.[1] ?? "");
+      const value = plain(elementsOf(content, "v").next().value?.content ?? "");
+      cells += Math.max(1, column + 1 - fields.length);
+      if (column >= MOST_COLUMNS || cells > MOST_CELLS)
+        throw new Error(`more than ${MOST_COLUMNS} columns or ${MOST_CELLS} cells`);
       while (fields.length < column) fields.push("");
       fields[column] = type === "s" ? (shared[Number(value)] ?? "") : type === "inlineStr" ? textsIn(content) : value;
     }

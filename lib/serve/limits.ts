@@ -19,6 +19,8 @@ export interface Limits {
   topLogProbs: number;
   /** Requests that may wait for a slot; further ones are told to come again. */
   waiting: number;
+  /** Bytes of a stream that its client has not taken yet; one that leaves more is cut off. */
+  unreadBytes: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -32,4 +34,5 @@ export const DEFAULT_LIMITS: Limits = {
   stopLength: 256,
   topLogProbs: 20,
   waiting: 256,
+  unreadBytes: 64 * 2 ** 20,
 };

@@ -23,6 +23,9 @@ export interface HostPrompt {
 
 const FORMATS: ReadonlySet<string> = new Set(["jpeg", "png", "webp", "gif", "bmp"]);
 
+/** How files of these formats begin. No decoder is shown what begins otherwise: one of SVG may be busy for long. */
+const BEGINNINGS = [/^\xff\xd8\xff/, /^\x89PNG/, /^RIFF[^]{4}WEBP/, /^GIF8/, /^BM/];
+
 /** An image's pixels, once its header says that it is small enough and of a format that is read. @throws ApiError */
 async function readSentImage(
   processor: Processor,
@@ -32,6 +35,9 @@ async function readSentImage(
   const fail = (error: unknown): never => {
     throw badField(param, `can't be read as an image (${reasonOf(error)})`, "invalid_image");
   };
+  const beginning = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
+  if (!BEGINNINGS.some((one) => one.test(beginning)))
+    throw badField(param, "its bytes are no JPEG, PNG, WebP, GIF or BMP", "invalid_image");
   const { width, height, format } = await readImageHeader(bytes).catch(fail);
   if (!FORMATS.has(format)) throw badField(param, `an image of format ${format}; send JPEG, PNG, WebP, GIF or BMP`);
   if (width * height > mostPixels)

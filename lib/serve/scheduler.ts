@@ -192,6 +192,7 @@ export function createScheduler(
     },
     alone: (work) =>
       new Promise((resolve, reject) => {
+        if (stopping.signal.aborted) return reject(stopping.signal.reason as Error); // its parameters may be gone
         apart.push(() => {
           try {
             resolve(work());

@@ -60,13 +60,17 @@ function sendError(request: IncomingMessage, response: ServerResponse, error: Ap
   sendJson(response, error.status, error.body());
 }
 
-/** A stream's events as they come; its head is sent with the first, so that errors before it have their status. */
-function eventWriter(response: ServerResponse): (data: string) => void {
+/**
+ * A stream's events as they come; its head is sent with the first, so that errors before it have their status. A client
+ * that does not read is cut off, which drops its request.
+ */
+function eventWriter(response: ServerResponse, mostUnread: number): (data: string) => void {
   return (data) => {
     if (response.destroyed) return;
     if (!response.headersSent)
       response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
     response.write(`data: ${data}\n\n`);
+    if (response.writableLength > mostUnread) response.destroy();
   };
 }
 
@@ -80,7 +84,7 @@ async function answerChat(
   response.on("close", () => response.writableFinished || gone.abort(new ApiError(499, "the client has gone")));
   const call = completions.read(await readBody(request, limits.bodyBytes));
   if (!call.stream) return sendJson(response, 200, await completions.complete(call, gone.signal));
-  const write = eventWriter(response);
+  const write = eventWriter(response, limits.unreadBytes);
   await completions.stream(call, (event) => write(JSON.stringify(event)), gone.signal);
   write("[DONE]");
   response.end();
@@ -102,6 +106,7 @@ async function reload(
   try {
     await completions.reload(name, () => loadWeights(name));
   } catch (error) {
+    if (error instanceof ApiError) throw error; // it is being shut down
     throw new ApiError(400, `weights: ${(error as Error).message}`, "weights");
   }
   sendJson(response, 200, { weights: name });

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { entrypoint, environmentOf, onNodes, quoted } from "../../lib/cluster/plan";
+import { entrypoint, environmentOf, onNodes, quoted, shellWord } from "../../lib/cluster/plan";
 import { checkCode } from "../../lib/cluster/same-code";
 import { codeHash } from "../../lib/experiment/identity";
 
@@ -28,6 +28,12 @@ describe("what the nodes are told", () => {
     expect(execFileSync("sh", ["-c", line], { encoding: "utf8" })).toBe(
       "/no where/'x'/lib/cluster/driver.py /plan $HOME.json\n",
     );
+  });
+
+  it("a word in a command that is shown is quoted where a shell would read it otherwise", () => {
+    expect(shellWord("data/runs/a-b_1/x.y")).toBe("data/runs/a-b_1/x.y");
+    for (const word of ["a b", "$(id)", "it's; id", "", "~/x", "a\nb"])
+      expect(execFileSync("sh", ["-c", `printf %s ${shellWord(word)}`], { encoding: "utf8" })).toBe(word);
   });
 
   it("a node with other code refuses its task", () => {

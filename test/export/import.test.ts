@@ -121,11 +121,14 @@ describe("import", () => {
         ...(JSON.parse(readFileSync(at("lora/checkpoint-10/adapter_config.json"), "utf8")) as object),
         base_model_name_or_path: on,
       });
-    cpSync(model, at("lora/output/merged"), { recursive: true }); // a base that is named from the export's folder
+    const odd = "output/merged; echo it's"; // a base that is named from the export's folder, by whoever made that
+    cpSync(model, at("lora", odd), { recursive: true });
     write(at("lora/export.json"), { settings: { prompts: "tiny" } });
-    based("output/merged");
+    based(odd);
     const inExport = await capture(importing, [at("lora"), ...options("further", "--json")]);
-    expect(JSON.parse(inExport.out)).toMatchObject({ base: at("lora/output/merged"), prompts: "tiny" });
+    const further = JSON.parse(inExport.out) as typeof told;
+    expect(further).toMatchObject({ base: at("lora", odd), prompts: "tiny" });
+    expect(further.commands[0]).toContain(`--model '${at("lora/output/merged; echo it'\\''s")}' --adapter`);
     based("Qwen/Nowhere");
     const lost = await capture(importing, [at("lora"), ...options("other")]);
     expect([lost.code, lost.err]).toEqual([1, expect.stringMatching(/"Qwen\/Nowhere" is no checkpoint.*--model DIR/)]);

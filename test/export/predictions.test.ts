@@ -55,6 +55,60 @@ describe("tables", () => {
   });
 });
 
+/** A workbook of these files, not packed. */
+function workbook(files: Readonly<Record<string, string>>): Buffer {
+  const parts: Buffer[] = [];
+  const entries: Buffer[] = [];
+  let at = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const content = Buffer.from(text);
+    const header = Buffer.alloc(30);
+    header.writeUInt16LE(name.length, 26);
+    const entry = Buffer.alloc(46);
+    entry.writeUInt32LE(0x02014b50);
+    entry.writeUInt32LE(content.length, 20);
+    entry.writeUInt16LE(name.length, 28);
+    entry.writeUInt32LE(at, 42);
+    parts.push(header, Buffer.from(name), content);
+    entries.push(entry, Buffer.from(name));
+    at += 30 + name.length + content.length;
+  }
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt16LE(Object.keys(files).length, 10);
+  end.writeUInt32LE(at, 16);
+  return Buffer.concat([...parts, ...entries, end]);
+}
+
+describe("workbooks of others", () => {
+  const fieldsOf = (sheet: string, strings = ""): string[][] =>
+    sheetFields(workbook({ "xl/worksheets/sheet1.xml": sheet, "xl/sharedStrings.xml": strings }));
+
+  it("a cell may be empty, in runs, or apart from the one before", () => {
+    const cells = '<c r="A1" t="s"><v>0</v></c><c r="C1"/><c><v>1</v></c><cols/>';
+    expect(
+      fieldsOf(`<rows><row r="1"/><row>${cells}</row></rows>`, '<si><t>a</t><r><t xml:space="p">b</t></r></si>'),
+    ).toEqual([[], ["ab", "", "", "1"]]);
+  });
+
+  it("names of JavaScript's objects are no entities", () =>
+    expect(fieldsOf("<row><c><v>&constructor; &amp;</v></c></row>")).toEqual([["&constructor; &"]]));
+
+  it("a cell that stands too far off is refused before the row is filled up to it", () => {
+    expect(() => fieldsOf('<row><c r="AAAAA1"/></row>')).toThrow(/more than 16384 columns/);
+    expect(() => fieldsOf('<row><c r="XFD1"/></row>'.repeat(1100))).toThrow(/or 16777216 cells/);
+  });
+
+  it("elements that are not closed take no time", () => {
+    const many = "<si>".repeat(200_000);
+    const begun = Date.now();
+    expect(fieldsOf("<row><c>".repeat(100_000), many)).toEqual([]);
+    expect(fieldsOf(`<row>${"<c><v>".repeat(100_000)}</row>`)).toEqual([[]]);
+    expect(fieldsOf(`<row><c>${"<v>".repeat(200_000)}</c></row>`)).toEqual([[""]]);
+    expect(Date.now() - begun).toBeLessThan(2000);
+  });
+});
+
 describe("letters", () => {
   const options = ["fox", "wolf", "A"];
   it.each([

@@ -1,6 +1,8 @@
 /** The HTTP side: whom it answers, what it refuses, how it ends. */
 import { request } from "node:http";
+import { connect } from "node:net";
 import { AuthenticationError, RateLimitError } from "openai";
+import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { startServer } from "../../lib/serve/server";
 import { DEFAULT_LIMITS } from "../../lib/serve/limits";
@@ -118,7 +120,64 @@ describe("a server with a key and small limits", () => {
   });
 });
 
+describe("images that are none of those it takes", () => {
+  /** 10^9 rectangles in 2 kB: seconds of work for what only asks for its size. */
+  const uses = Array.from({ length: 9 }, (_, i) => `<g id="a${i + 1}">${`<use href="#a${i}"/>`.repeat(10)}</g>`);
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg"><defs><rect id="a0" width="1" height="1"/>${uses.join("")}</defs><use href="#a9"/></svg>`;
+
+  it("are refused by their first bytes, whatever they are called", async () => {
+    const { client } = await served();
+    const url = `data:image/png;base64,${Buffer.from(svg).toString("base64")}`;
+    const messages = [{ role: "user" as const, content: [{ type: "image_url" as const, image_url: { url } }] }];
+    await expect(client.chat.completions.create({ ...hello, messages })).rejects.toMatchObject({
+      status: 400,
+      code: "invalid_image",
+      message: expect.stringContaining("its bytes are no JPEG, PNG, WebP, GIF or BMP") as string,
+    });
+  });
+
+  it.each(["jpeg", "png", "webp", "gif"] as const)("%s is taken", async (format) => {
+    const { completions, client } = await served();
+    const image = await sharp({ create: { width: 32, height: 32, channels: 3, background: "red" } })
+      .toFormat(format)
+      .toBuffer();
+    const url = `data:image/${format};base64,${image.toString("base64")}`;
+    const messages = [{ role: "user" as const, content: [{ type: "image_url" as const, image_url: { url } }] }];
+    expect((await client.chat.completions.create({ ...hello, messages })).choices).toHaveLength(1);
+    expect(completions.load).toBe(0);
+  });
+});
+
+describe("a client that does not read", () => {
+  it("is cut off, and its request dropped", async () => {
+    const { server, completions } = await served({ limits: { unreadBytes: 2 ** 20 } });
+    const much = { ...hello, n: 32, max_tokens: 400, ignore_eos: true, stream: true, logprobs: true, top_logprobs: 20 };
+    const body = JSON.stringify(much);
+    const { port } = new URL(server.baseUrl);
+    const socket = connect(Number(port), "127.0.0.1");
+    const ended = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.on("error", () => undefined); // it may be reset
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => completions.load, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => completions.load, { timeout: 30_000 }).toBe(0);
+    let last = "";
+    socket.on("data", (piece: Buffer) => (last = (last + piece.toString("latin1")).slice(-100)));
+    await ended;
+    expect(last).not.toBe("");
+    expect(last).not.toContain("[DONE]");
+  }, 60_000);
+});
+
 describe("the end of a server", () => {
+  it("takes no other weights after it", async () => {
+    const { server, completions, params } = await served();
+    await server.close();
+    const reloaded = completions.reload("late", () => ({ params, release: () => undefined }));
+    await expect(reloaded).rejects.toMatchObject({ status: 503 });
+  });
+
   it("tells what is under way, streams too, and what waits", async () => {
     const { client, server, completions } = await served({ slots: 2 });
     const long = { ...hello, max_tokens: 1900, ignore_eos: true } as typeof hello;

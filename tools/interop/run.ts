@@ -4,6 +4,7 @@
  * in which the engines that are not asked for keep their figures; exits 1 where a first loss or a log-prob differs by
  * more than the tolerance.
  */
+import { rmSync } from "node:fs";
 import * as path from "node:path";
 import { openExperiment } from "../../lib/experiment/open";
 import type { Experiment } from "../../lib/experiment/types";
@@ -65,6 +66,7 @@ function trl(): Promise<Training[]> {
   const versions = versionsOf(python, ["trl", "transformers", "torch"]);
   return withExperiment(trlSettings(), async (experiment) => {
     const dir = path.join(scratch, "trl");
+    rmSync(dir, { recursive: true, force: true }); // an export does not replace what was trained in it
     await writeExport(experiment, "trl", dir, { gpus: 1 });
     say("TRL's SFTTrainer …");
     runPython("trl-sft", python, ["sft.py", "--config", "sft.yaml"], dir);
@@ -114,6 +116,7 @@ async function factory(): Promise<Training | { reason: string }> {
   const { python } = found;
   return withExperiment(factorySettings(), async (experiment) => {
     const dir = path.join(scratch, "llamafactory-export");
+    rmSync(dir, { recursive: true, force: true });
     await writeExport(experiment, "llamafactory", dir, { gpus: 1 });
     say("LLaMA-Factory …");
     runPython("llamafactory", python, ["-m", "llamafactory.cli", "train", "sft.yaml"], dir);

@@ -78,7 +78,8 @@ def read_weights(file):
     for name, ((dtype, key, _count), offset, shape, strides) in tensors.items():
         flat, item = storages[key], np.dtype(dtype).itemsize
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides))
-        if last >= len(flat):
+        # as_strided checks nothing: a step or beginning below 0 would read memory before the storage
+        if min([offset, *shape, *strides]) < 0 or last >= len(flat):
             raise ValueError(f"weights: {name} reaches outside its storage")
         view = np.lib.stride_tricks.as_strided(flat[offset:], shape, [s * item for s in strides])
         weights[name] = np.ascontiguousarray(view)
