@@ -8,6 +8,8 @@ import { writeText } from "../lib/util/files";
 import { withExperiment } from "./experiment";
 import { print } from "./output";
 
+/** Answers sampled for each question. */
+const SAMPLES = 8;
 /** Methods whose chain is taken apart. */
 const LINKED = ["base-cot", "sft", "tapo"] as const;
 
@@ -25,7 +27,7 @@ export async function showLinks(settings: Settings, look: () => Promise<void>): 
     for (const method of LINKED) {
       const params = await methodParams(experiment, method, watch);
       try {
-        const links = await chainLinks(experiment, params, { samples: 8, onProgress: watch.onProgress });
+        const links = await chainLinks(experiment, params, { samples: SAMPLES, onProgress: watch.onProgress });
         for (const given of new Set(links.map((link) => link.given)))
           lines.push({
             method,
@@ -41,7 +43,12 @@ export async function showLinks(settings: Settings, look: () => Promise<void>): 
       }
     }
     const folder = studyFolder(experiment);
-    writeText(path.join(folder, "links.md"), `${toMarkdown(lines)}\n`);
+    const group = path.basename(folder);
+    const head = [
+      `# Links of the chain on ${experiment.benchmark.name}`,
+      `Made by \`npm run study -- --on ${group} --part links --seeds ${settings.seed}\`. Accuracy in % when the model goes on from true visual words, from true candidates, or from both; and of ${SAMPLES} samples, temperature 1. An answer without its tag is wrong.`,
+    ];
+    writeText(path.join(folder, "links.md"), `${[...head, toMarkdown(lines)].join("\n\n")}\n`);
     writeText(path.join(folder, "links.json"), `${JSON.stringify(lines, null, 2)}\n`);
     print(toMarkdown(lines));
     return 0;

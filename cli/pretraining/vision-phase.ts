@@ -39,22 +39,44 @@ const drawingKey = (file: string): string => {
   return `${style}/${path.basename(name, ".png")}`;
 };
 
+/** What every batch is drawn from; made once. */
+interface Pool {
+  /** A concept with drawings, by its weight; `u` in [0, 1). */
+  pick: (u: number) => Knowledge;
+  /** Place of a concept and of a visual word in the heads. */
+  conceptIndex: ReadonlyMap<string, number>;
+  vocabulary: ReadonlyMap<string, number>;
+}
+
+function poolOf(knowledge: readonly Knowledge[], evaluatedWeight: number): Pool {
+  const drawable = knowledge.filter((k) => k.drawings.length > 0);
+  const cumulative: number[] = [];
+  drawable.reduce((sum, k, i) => (cumulative[i] = sum + (k.evaluated ? evaluatedWeight : 1)), 0);
+  const total = cumulative[cumulative.length - 1];
+  return {
+    pick: (u) =>
+      drawable[
+        Math.max(
+          0,
+          cumulative.findIndex((c) => u * total < c),
+        )
+      ],
+    conceptIndex: new Map(knowledge.map((k, i) => [k.id, i])),
+    vocabulary: new Map([...new Set(knowledge.flatMap((k) => k.words))].map((word, i) => [word, i])),
+  };
+}
+
 /** One batch: labelled drawings first, then icons. */
 function drawBatch(
-  { knowledge, pixels, size, teacher, isFlag }: VisionData,
+  { pixels, size, teacher, isFlag }: VisionData,
   recipe: VisionRecipe,
-  vocabulary: ReadonlyMap<string, number>,
-  weights: { evaluated: number },
+  { pick, conceptIndex, vocabulary }: Pool,
   seed: number,
 ): Omit<VisionBatch, "vision"> {
   const r = random(seed);
   const labelledCount = recipe.images - recipe.icons;
-  const drawable = knowledge.filter((k) => k.drawings.length > 0);
-  const cumulative: number[] = [];
-  drawable.reduce((sum, k, i) => (cumulative[i] = sum + (k.evaluated ? weights.evaluated : 1)), 0);
-  const pick = (u: number): number => cumulative.findIndex((c) => u * cumulative[cumulative.length - 1] < c);
   const chosen = Array.from({ length: labelledCount }, () => {
-    const k = drawable[Math.max(0, pick(r.uniform()))];
+    const k = pick(r.uniform());
     return { k, file: r.choice(k.drawings).path };
   });
   const icons = Array.from({ length: recipe.icons }, () => r.integer(teacher.iconCount));
@@ -63,12 +85,11 @@ function drawBatch(
   const words = new Float32Array(recipe.images * vocabulary.size);
   const targets = new Float32Array(recipe.images * teacher.dimensions);
   const conceptIds = new Int32Array(recipe.images);
-  const indexOf = new Map(knowledge.map((k, i) => [k.id, i]));
   chosen.forEach(({ k, file }, n) => {
     images.set(pixels(file), n * bytes);
     for (const word of k.words) words[n * vocabulary.size + vocabulary.get(word)!] = 1;
     targets.set(teacher.drawingFeature(drawingKey(file)), n * teacher.dimensions);
-    conceptIds[n] = indexOf.get(k.id)!;
+    conceptIds[n] = conceptIndex.get(k.id)!;
   });
   icons.forEach((icon, i) => {
     const n = labelledCount + i;
@@ -101,7 +122,7 @@ export function visionPhase(
   data: VisionData,
   { seed, checkpointing }: { seed: number; checkpointing: Checkpointing },
 ): { params: Params; log: VisionLog[] } {
-  const vocabulary = new Map([...new Set(data.knowledge.flatMap((k) => k.words))].map((word, i) => [word, i]));
+  const pool = poolOf(data.knowledge, recipe.evaluatedWeight);
   const side = data.size / format.patchSize;
   const grids = new Array<Grid>(phase.images).fill([1, side, side]);
   const vision = visionInputs(visionPlan(config, grids));
@@ -111,7 +132,7 @@ export function visionPhase(
     weights: phase.weights,
     bf16: recipe.bf16,
   });
-  const heads = { concepts: data.knowledge.length, words: vocabulary.size, teacher: data.teacher.dimensions };
+  const heads = { concepts: data.knowledge.length, words: pool.vocabulary.size, teacher: data.teacher.dimensions };
   const initial = initVision(config, heads, seed);
   const saved = loadTrainingState<VisionLog>(checkpointing, initial);
   if (saved) disposeTree(initial);
@@ -121,7 +142,7 @@ export function visionPhase(
   const before = log.at(-1)?.seconds ?? 0;
   const started = Date.now();
   for (let i = log.length; i < phase.steps; i++) {
-    const batch = drawBatch(data, phase, vocabulary, { evaluated: recipe.evaluatedWeight }, foldIn(seed, "vision", i));
+    const batch = drawBatch(data, phase, pool, foldIn(seed, "vision", i));
     const learningRate = tf.scalar(phase.learningRate * cosineSchedule(i, phase.steps, phase.warmupSteps, 0.02));
     const next = step(params, state, { ...batch, vision }, learningRate);
     const metrics = next.metrics as Params;
