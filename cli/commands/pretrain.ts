@@ -7,7 +7,7 @@ export const command = () =>
   new Command("pretrain")
     .summary("trains the tiny base from nothing")
     .description("Writes the base as a Hugging Face directory, with its log.")
-    .addOption(shared.count("--steps <N>", "steps of training (default: the recipe's)"))
+    .addOption(shared.count("--steps <N>", "steps of each language phase at most (default: the recipe's)"))
     .addOption(shared.seed())
     .addOption(
       shared
@@ -19,6 +19,7 @@ export const command = () =>
         .choices(["emoji-fgvr", "emoji-study"] as const)
         .default("emoji-fgvr" as const),
     )
+    .option("--from <dir>", "base that the recipe's first phases have made: the later ones are trained from it")
     .addOption(shared.out("directory of the model (default: data/base, or data/study-base)"));
 
 export type PretrainOptions = OptionsOf<typeof command>;

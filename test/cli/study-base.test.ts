@@ -17,7 +17,7 @@ describe("data/study-base", () => {
     const made = JSON.parse(readFileSync(path.join(folder, "pretraining.json"), "utf8")) as Record<string, unknown>;
     expect(made).toEqual(JSON.parse(JSON.stringify({ ...recipe, seed: 0 })));
     const lines = readFileSync(path.join(folder, "pretraining.csv"), "utf8").trim().split("\n");
-    expect(lines).toHaveLength(1 + recipe.steps);
+    expect(lines).toHaveLength(1 + recipe.language.reduce((sum, phase) => sum + phase.steps, 0));
   });
 
   it("has the recipe's tower, and fewer bytes than a base may have", () => {
