@@ -102,17 +102,20 @@ export async function run(options: PretrainOptions): Promise<number> {
     out = edition === "emoji-fgvr" ? "data/base" : "data/study-base",
   } = options;
   const whole = RECIPES[edition];
-  const recipe: Recipe = {
-    ...whole,
-    language: whole.language.map((phase) => ({ ...phase, steps: Math.min(phase.steps, steps) })),
-  };
   await ensureDrawings(edition);
   const benchmark = loadEmojiFgvr({ edition });
   const knowledge = await emojiKnowledge(benchmark);
   const files = trainTokenizer(tokenizerCorpus(knowledge, seed), {
-    vocabSize: recipe.vocabSize,
+    vocabSize: whole.vocabSize,
     chatTemplate: TINY_TEMPLATE,
   });
+  const begun = from === undefined ? null : readBegun(from, whole, seed, files);
+  const recipe: Recipe = {
+    ...whole,
+    language: whole.language.map((phase, number) =>
+      number < (begun?.phases ?? 0) ? phase : { ...phase, steps: Math.min(phase.steps, steps) },
+    ),
+  };
   const tokenizer = createTokenizer(JSON.parse(files["tokenizer.json"]), JSON.parse(files["tokenizer_config.json"]));
   const preprocessor: PreprocessorConfig = {
     minPixels: 32 * 32,
@@ -152,7 +155,6 @@ export async function run(options: PretrainOptions): Promise<number> {
       } else tensor.dispose();
     }
   };
-  const begun = from === undefined ? null : readBegun(from, recipe, seed, files);
   if (begun) take(begun.params);
   else if (recipe.vision) {
     const pixels = new Map<string, Uint8Array>();

@@ -120,6 +120,8 @@ const study: Recipe = {
       texts: 112,
       steps: 3000,
       learningRate: 1e-3,
+      // a head that starts anew would pull at a tower that is trained
+      auxiliaryWeight: 0,
       longRow: { tokens: 144, places: 1024 },
       shortRow: { tokens: 80, places: 512 },
       packed: true,
