@@ -25,7 +25,7 @@ import { placesOf, startOfTraining, trainedModel, type Trained } from "./models"
 import { rlPhases } from "./plan";
 import { remoteRollouts } from "./remote-rollouts";
 import { openSavedGroups } from "./saved-groups";
-import { sftModel } from "./sft";
+import { replayOf, sftModel } from "./sft";
 import type { Watch } from "./stage";
 import { promptsOfFile } from "./triplet-files";
 import type { Experiment } from "./types";
@@ -214,6 +214,7 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
         checkpointing,
         donateInitial: true,
         rollouts,
+        replay: settings.rl.replayRows > 0 ? replayOf(benchmark, true, "rl.replayRows") : undefined,
         signal: watch.signal,
         onPhase: (note, step, total) => watch.onProgress?.(step, total, note),
         onResume: async (before, total) => {

@@ -417,6 +417,10 @@ function checkTogether({ rl }: Settings): void {
     throw new Error(
       `setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`,
     );
+  if (rl.replayRows % gradientAccumulationSteps !== 0)
+    throw new Error(
+      `setting rl.replayRows=${rl.replayRows}: expected a multiple of rl.gradientAccumulationSteps (${gradientAccumulationSteps})`,
+    );
   const groups = groupsPerStep / updatesPerStep;
   if (groups % gradientAccumulationSteps !== 0)
     throw new Error(

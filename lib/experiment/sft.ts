@@ -26,11 +26,19 @@ export const conversationOf = ({ system, image, user, assistant }: SftRecord): C
   turns: [{ user, assistant }],
 });
 
-/** Draws pre-training rows, which a tiny base is shown again beside the records. */
-function replayOf({ extras }: Benchmark, reasons: boolean): (seed: number) => Conversation {
+/**
+ * Draws pre-training rows, which a tiny base is shown again beside what it is trained on.
+ * @param setting that asks for them
+ * @throws Error where the benchmark is not of a base that was pre-trained here
+ */
+export function replayOf(
+  { extras }: Benchmark,
+  reasons: boolean,
+  setting: "sft.replayRows" | "rl.replayRows",
+): (seed: number) => Conversation {
   if (!extras)
     throw new Error(
-      "sft.replayRows is for the shipped base on Emoji-FGVR, whose pre-training rows they are; set sft.replayRows=0",
+      `${setting} is for a base that was pre-trained here, whose pre-training rows they are; set ${setting}=0`,
     );
   const evaluated = extras.knowledge.filter((known) => known.evaluated);
   return (seed) => {
@@ -139,7 +147,7 @@ export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch
       }
       return trainSft(startOfTraining(experiment), bench, settings.sft, {
         conversations: kept,
-        replay: settings.sft.replayRows > 0 ? replayOf(benchmark, method === "sft") : undefined,
+        replay: settings.sft.replayRows > 0 ? replayOf(benchmark, method === "sft", "sft.replayRows") : undefined,
         seed: foldIn(settings.seed, "sft"),
         bf16: experiment.bf16,
         checkpointing,

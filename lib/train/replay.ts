@@ -11,7 +11,7 @@ import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-
 import { rowLogProbs } from "./row-log-probs";
 import type { RlSettings, SftSettings } from "./settings";
 import { createSftStep, sftBatches } from "./sft";
-import { scoredTokens } from "./sft-plan";
+import { scoredTokens, type PlannedStep } from "./sft-plan";
 import type { StoppedBatch } from "./stopped-batch";
 import type { Update } from "./update";
 import type { Workbench } from "./workbench";
@@ -84,6 +84,18 @@ export async function replaySft(
     disposeTree(part);
     return { name: `part ${i + 1} of ${batch.parts.length}`, numbers };
   });
+  return { ...survey(params), parts, rows: replayRows(params, bench, settings, batch, bf16, "row") };
+}
+
+/** Each row of planned parts on its own; the images must be loaded. */
+function replayRows(
+  params: Params,
+  bench: Workbench,
+  settings: Pick<SftSettings, "augmentation">,
+  { parts }: Pick<PlannedStep, "parts">,
+  bf16: boolean,
+  name: string,
+): Replay["rows"] {
   const score = compile(
     (p: Params, images: ReturnType<Workbench["batch"]>, rows: ReturnType<typeof rowBatch>) => {
       const { pixelValues, vision } = images;
@@ -92,7 +104,7 @@ export async function replaySft(
     { name: "replay.rows", bf16 },
   );
   const rows: Replay["rows"] = [];
-  for (const { images, augmentationSeeds, packed } of batch.parts) {
+  for (const { images, augmentationSeeds, packed } of parts) {
     // rows are packed out of order; each says by its place which image is its own
     const places = bench.places(images);
     for (const row of packed.flat()) {
@@ -102,11 +114,14 @@ export async function replaySft(
       const alone = { ...row, image: bench.places([images[at]])[0] };
       const tensors = rowBatch([[alone]], bench.config, { lengthBucket: 1, placesBucket: 1 });
       const logProbs = score(params, shown, tensors);
-      rows.push({ name: `row ${rows.length + 1} (${images[at]})`, numbers: { logProb: meanOf(logProbs.dataSync()) } });
+      rows.push({
+        name: `${name} ${rows.length + 1} (${images[at]})`,
+        numbers: { logProb: meanOf(logProbs.dataSync()) },
+      });
       disposeTree(shown, tensors, logProbs);
     }
   }
-  return { ...survey(params), parts, rows };
+  return rows;
 }
 
 /** Runs the updates of a stopped RL step again, a group at a time; nothing is changed. Images must be of `bench`. */
@@ -114,7 +129,7 @@ export async function replayRl(
   before: Before,
   bench: Workbench,
   settings: RlSettings,
-  { updates, contrast, learningRate, bf16 }: StoppedBatch & { stage: "rl" },
+  { updates, replay, contrast, learningRate, bf16 }: StoppedBatch & { stage: "rl" },
 ): Promise<Replay> {
   const { params } = before;
   const step = createRlStep(bench, settings, contrast, { bf16, xla: false });
@@ -141,6 +156,7 @@ export async function replayRl(
         rescored: tf.tensor1d(rescored),
         advantages: tf.tensor1d(host.advantages),
         staleNegativeLogProbs: isStale ? negative : null,
+        replay: null,
       };
       const [ownValues, negativeValues] = [own, negative].map((tensor) => tensor?.dataSync() ?? null);
       group.rollouts.forEach(({ tokenIds, logProbs, source }, i) => {
@@ -159,6 +175,10 @@ export async function replayRl(
       parts.push({ name, numbers: metricsOf(step, before, part, tokens, learningRate) });
       disposeTree(part, own, negative);
     }
+  }
+  for (const [u, planned] of replay.entries()) {
+    await bench.images.load(planned.parts.flatMap(({ images }) => images));
+    rows.push(...replayRows(params, bench, settings, planned, bf16, `update ${u + 1}, replayed row`));
   }
   return { ...survey(params), parts, rows };
 }

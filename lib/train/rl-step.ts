@@ -6,12 +6,14 @@ import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { MICRO_BATCH_SIZE, tokenMean, type Average } from "../loss/masked";
 import { stopGradient } from "../loss/stop-gradient";
+import { sftLoss } from "../loss/sft";
 import { tapoLoss } from "../loss/tapo";
 import { encodeImages } from "../model/vision";
 import type { RlSettings } from "./settings";
 import type { GroupBatch } from "./group-batch";
 import { groupLogProbs } from "./group-log-probs";
-import { optimizerOptions, trainableNames } from "./sft";
+import { rowLogProbs } from "./row-log-probs";
+import { optimizerOptions, trainableNames, type SftBatch } from "./sft";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { BatchImages, Workbench } from "./workbench";
 
@@ -32,11 +34,19 @@ export interface RlBatch {
   advantages: Tensor;
   /** `[B,R]` taken once before the updates, where the negative is not recomputed (deviation 2); null otherwise. */
   staleNegativeLogProbs: Tensor | null;
+  /** Pre-training rows whose SFT loss is added (`rl.replayRows`); null for none. */
+  replay: SftBatch | null;
 }
 
 /** The same groups with the negative image in place of theirs. */
 export function withNegative(rows: GroupBatch, featureIndex: Tensor): GroupBatch {
   return { ...rows, prompts: { ...rows.prompts, featureIndex } };
+}
+
+/** The SFT loss of replayed rows, a token mean. */
+function replayLoss(params: Params, { config }: Workbench, { images, rows }: SftBatch, recompute: boolean): Tensor {
+  const features = encodeImages(params, config, images.pixelValues, images.vision, recompute);
+  return sftLoss(rowLogProbs(params, config, features, rows, 1, recompute), rows.weights);
 }
 
 /** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places. */
@@ -99,13 +109,18 @@ export function createRlStep(
           : { kind: "micro-batch", size: MICRO_BATCH_SIZE, parts };
       const rescored = tf.mul(mask, tf.reshape(batch.rescored, [-1, 1]));
       const oldLogProbs = tf.where(tf.greater(rescored, 0), stopGradient(logProbs), batch.oldLogProbs);
-      const { loss, metrics } = tapoLoss(
+      const { loss: own, metrics } = tapoLoss(
         { logProbs, oldLogProbs, advantages: batch.advantages, responseMask: mask, negativeLogProbs },
         { ...coefficients, average },
       );
+      const replayed = batch.replay && replayLoss(params, bench, batch.replay, recompute);
       return {
-        loss,
-        metrics: { ...metrics, conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored) },
+        loss: replayed ? tf.add(own, tf.mul(replayed, settings.replayWeight / parts)) : own,
+        metrics: {
+          ...metrics,
+          ...(replayed ? { replay: replayed } : {}),
+          conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored),
+        },
         tokens: tf.sum(mask),
       };
     },

@@ -13,13 +13,15 @@ import { tf, type Params } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
 import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
+import type { Conversation } from "../processor/conversation";
 import { extractAnswer } from "../reward/extract";
 import { METHODS, type RlMethod } from "./methods";
 import type { RlSettings } from "./settings";
 import { importanceOf, type Importance, type Pushed, type RemoteRollouts } from "./remote-rollouts";
 import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
-import { trainedState } from "./sft";
+import { sftBatches, trainedState } from "./sft";
+import { planReplay, type PlannedStep } from "./sft-plan";
 import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import type { Workbench } from "./workbench";
@@ -61,6 +63,8 @@ export interface RlLog {
   /** Rollouts elsewhere: mean importance weight of a token, and the share that was cut at the cap. */
   importance?: number | null;
   importanceCapped?: number | null;
+  /** Pre-training rows replayed: their mean loss a token, nats. */
+  replay?: number | null;
   learningRate: number;
   /** Tokens sampled. */
   tokens: number;
@@ -75,6 +79,8 @@ export interface RlRun {
   bf16: boolean;
   /** Responses are sampled elsewhere; default here. */
   rollouts?: RemoteRollouts | null;
+  /** Draws a pre-training row for `rl.replayRows`. */
+  replay?: (seed: number) => Conversation;
   /** Where the run is saved as it goes, and taken up again; default nowhere. */
   checkpointing?: Checkpointing;
   /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
@@ -189,6 +195,23 @@ function split(groups: readonly Group[], count: number, parts: number): { part: 
   );
 }
 
+/** The pre-training rows of an update of a step; null where none are replayed. */
+function replayPlan(
+  bench: Workbench,
+  { replayRows, steps, updatesPerStep, gradientAccumulationSteps: parts }: RlSettings,
+  { replay, seed }: RlRun,
+): (step: number, update: number) => PlannedStep | null {
+  if (replayRows === 0) return () => null;
+  if (!replay) throw new Error("RL: rl.replayRows wants pre-training rows to draw from");
+  const plan = planReplay(bench, replay, {
+    updates: steps * updatesPerStep,
+    rows: replayRows,
+    parts,
+    seed: foldIn(seed, "rl-replay"),
+  });
+  return (step, update) => ({ ...plan, parts: plan.steps[step * updatesPerStep + update] });
+}
+
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
  * An update whose gradient norm is not finite changes nothing.
@@ -223,6 +246,7 @@ export async function trainRl(
     createScoreStep(bench, settings.temperature, run.bf16),
   );
   const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
+  const replayed = replayPlan(bench, settings, run);
 
   const saved = loadTrainingState<RlLog>(run.checkpointing, initial);
   while (drawn < (saved?.drawn ?? 0)) next();
@@ -275,7 +299,7 @@ export async function trainRl(
     // everything that needs the policy before its updates comes first; the first update meets that policy itself
     const conditionsOnAnchor = intra && settings.conditionOn === "anchor";
     const importance: Importance[] = [];
-    const batches: { parts: (Omit<RlBatch, "images"> & Pick<GroupRows, "images">)[]; tokens: number }[] = [];
+    const batches: { parts: (Omit<RlBatch, "images" | "replay"> & Pick<GroupRows, "images">)[]; tokens: number }[] = [];
     for (let u = 0; u < settings.updatesPerStep; u++) {
       const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
       if (groups.length === 0) continue;
@@ -331,8 +355,12 @@ export async function trainRl(
     const updates: Record<string, number>[] = [];
     for (const { parts: planned, tokens } of batches) {
       await run.onPhase?.(`update ${updates.length + 1} of ${batches.length}`, index, settings.steps);
+      const replay = replayed(index, updates.length);
+      const rows = replay && (await sftBatches(bench, params, settings, replay, 0));
       const parts: RlBatch[] = [];
-      for (const part of planned) parts.push({ ...part, images: await part.images() });
+      for (const [i, part] of planned.entries())
+        parts.push({ ...part, images: await part.images(), replay: rows?.[i] ?? null });
+      disposeTree(rows?.slice(parts.length));
       const out = step(params, state, parts, tokens, learningRate);
       updates.push(
         Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])),
@@ -356,6 +384,7 @@ export async function trainRl(
       skipped: updates.reduce((n, u) => n + u.skipped, 0),
       conditioningGap: conditionsOnAnchor && updates.length > 0 ? finiteOrNull(updates[0].conditioningGap) : null,
       ...remoteLog(remote, index, importance),
+      ...(settings.replayRows > 0 ? { replay: metric("replay") } : {}),
       learningRate: rate,
       seconds: (Date.now() - started) / 1000,
     };
@@ -367,7 +396,8 @@ export async function trainRl(
         collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate),
       ).filter((groups) => groups.length > 0);
       const stopped = { stage: "rl", step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16 } as const;
-      saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates });
+      const replay = updates.flatMap((_, u) => replayed(index, u) ?? []);
+      saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates, replay });
       save(true);
       disposeTree(params, state);
       throw stuck();

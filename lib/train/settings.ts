@@ -110,6 +110,12 @@ export const RL_SETTINGS = {
   minPixels: count(0, MIN_PIXELS, 0),
   maxPixels: count(0, MAX_PIXELS, 0),
   alpha: choice(["drop", "white"], "drop", TRANSPARENCY),
+  replayRows: count(
+    0,
+    "Pre-training rows whose SFT loss enters each update (0 in the paper): keeps a tiny base from forgetting what is not rewarded.",
+    0,
+  ),
+  replayWeight: amount(0.5, "Weight of the replayed rows' loss, a token mean."),
   openShare: amount(0.5, "Share of open-world prompts, 0 to 1; the others show options."),
   conditionOn: choice(
     ["anchor", "sampled"],

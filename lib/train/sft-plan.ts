@@ -64,6 +64,18 @@ export function planRun(bench: Workbench, settings: SftSettings, run: SftSource)
     }
     return rows.map((row, i) => ({ ...row, augmentationSeed: foldIn(seed, "sft-augment", index, i) }));
   });
+  return packRows(bench, drawn, perPart);
+}
+
+/** A row, the image that it is about, and the seed that changes it. */
+interface DrawnRow {
+  image: string;
+  row: Omit<TrainingRow, "image">;
+  augmentationSeed: number;
+}
+
+/** Rows of each mini-batch, packed, in parts of `perPart` rows. */
+function packRows(bench: Workbench, drawn: readonly (readonly DrawnRow[])[], perPart: number): PlannedRun {
   const capacity = Math.max(...drawn.flat().map(({ row }) => row.inputIds.length));
   const steps = drawn.map((rows) =>
     Array.from({ length: Math.ceil(rows.length / perPart) }, (_, p): PlannedPart => {
@@ -94,6 +106,27 @@ export function planRun(bench: Workbench, settings: SftSettings, run: SftSource)
     },
     visionShape: commonShape(all.map(({ images }) => bench.shape(images))),
   };
+}
+
+/**
+ * Draws the pre-training rows of every update of a run.
+ * @param updates how many
+ * @param rows of each; a multiple of `parts`
+ */
+export function planReplay(
+  bench: Workbench,
+  replay: (seed: number) => Conversation,
+  { updates, rows, parts, seed }: { updates: number; rows: number; parts: number; seed: number },
+): PlannedRun {
+  const drawn = Array.from({ length: updates }, (_, u) =>
+    Array.from({ length: rows }, (_, i): DrawnRow => {
+      const conversation = replay(foldIn(seed, "replay", u, i));
+      const image = conversation.image!;
+      const row = conversationRow(conversation, bench.processor, bench.images.grid(image));
+      return { image, row, augmentationSeed: foldIn(seed, "replay-augment", u, i) };
+    }),
+  );
+  return packRows(bench, drawn, rows / parts);
 }
 
 export function scoredTokens({ packed }: PlannedPart): number {

@@ -123,7 +123,7 @@ export function createSftStep(
 export async function sftBatches(
   bench: Workbench,
   params: Params,
-  settings: SftSettings,
+  settings: Pick<SftSettings, "augmentation">,
   { parts, shape, visionShape }: PlannedStep,
   seed: number,
 ): Promise<SftBatch[]> {

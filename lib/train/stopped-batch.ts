@@ -39,7 +39,7 @@ export type StoppedBatch = {
 } & (
   | { stage: "sft"; batch: PlannedStep }
   /** Groups of each update, as they were sampled. */
-  | { stage: "rl"; contrast: boolean; updates: Group[][] }
+  | { stage: "rl"; contrast: boolean; updates: Group[][]; /** Pre-training rows of each. */ replay: PlannedStep[] }
 );
 
 /** A stopped batch as it was saved: parameters and moments are in the checkpoint of its step, in the same folder. */
@@ -76,7 +76,7 @@ export function saveStoppedBatch(checkpointing: Checkpointing | undefined, batch
 /** Reads what `saveStoppedBatch` wrote. @throws Error naming the file and what is missing */
 export function readStoppedBatch(file: string): SavedBatch {
   const saved = backToNumbers(readJsonObject(file)) as Partial<SavedBatch>;
-  const hasBatch = saved.stage === "sft" ? "batch" in saved : saved.stage === "rl" && "updates" in saved;
+  const hasBatch = saved.stage === "sft" ? "batch" in saved : saved.stage === "rl" && "updates" in saved && "replay" in saved;
   if (!hasBatch || !Number.isInteger(saved.step) || typeof saved.identity !== "string" || !saved.facts)
     throw new Error(
       `${file}: no batch of a training that stopped (stage, step, identity, facts and the rows expected)`,

@@ -293,6 +293,7 @@ describe("one update", () => {
             rescored: tf.zeros([shape[0]]),
             advantages: tf.tensor1d(change(host.advantages)),
             staleNegativeLogProbs: null,
+            replay: null,
           };
         }),
       ),

@@ -168,6 +168,7 @@ describe.each(["squares", "photographs"] as const)("on %s", (kind) => {
         rescored: tf.tensor1d(Float32Array.from(made.fromPositive)),
         advantages: tf.tensor1d(made.advantages),
         staleNegativeLogProbs: null,
+        replay: null,
       };
       const rate = tf.scalar(1e-3);
       const out = createRlStep(bench, settings, true, {})(

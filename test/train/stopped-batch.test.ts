@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
+import type { Conversation } from "../../lib/processor/conversation";
 import type { RlPrompt } from "../../lib/rollout/groups";
 import { isSound, replayRl, replaySft } from "../../lib/train/replay";
 import { trainRl } from "../../lib/train/rl";
@@ -64,6 +65,8 @@ describe("isStuck", () => {
   ])("%j of %i steps: %s", (log, steps, stuck) => expect(isStuck(log, steps)).toBe(stuck));
 });
 
+const replay = (): Conversation => ({ image: "b", turns: [{ user: "Parts?", assistant: " ears." }] });
+
 describe("a stopped batch", () => {
   it("comes back as it was saved, numbers that JSON lacks too; a file that is none is refused", () => {
     const batch: StoppedBatch = {
@@ -74,6 +77,7 @@ describe("a stopped batch", () => {
       bf16: false,
       contrast: true,
       updates: [[{ advantages: [NaN, -Infinity, 0.5] } as never]],
+      replay: [],
     };
     const file = saveStoppedBatch(at("numbers"), batch)!;
     expect(readStoppedBatch(file)).toEqual({ ...batch, identity: "this", facts: at("numbers").facts });
@@ -141,9 +145,10 @@ describe("a gradient norm that is not finite", () => {
       groupsPerStep: 2,
       maxGenerationBatches: 1,
       entropyCoefficient: Infinity,
+      replayRows: 2,
     };
     const before = tf.memory().numTensors;
-    const run = { method: "tapo" as const, prompts, seed: 6, bf16: false, checkpointing };
+    const run = { method: "tapo" as const, prompts, replay, seed: 6, bf16: false, checkpointing };
     const counted: number[] = [];
     await expect(
       trainRl(params, bench, rl, { ...run, onStep: ({ skipped }) => void counted.push(skipped) }),
@@ -158,11 +163,12 @@ describe("a gradient norm that is not finite", () => {
     const saved = readStoppedBatch(file) as StoppedBatch & { stage: "rl" };
     const state = loadTrainingState(checkpointing, params)!;
     expect(values(state.params)).toEqual(values(params));
-    const replay = await replayRl(state, bench, rl, saved);
-    expect(replay.parts).toHaveLength(saved.updates.flat().length);
-    expect(replay.rows.every(({ numbers }) => isSound(numbers))).toBe(true); // no row is at fault
-    expect(Number.isFinite(replay.parts[0].numbers.loss)).toBe(false);
-    expect(Number.isFinite(replay.parts[0].numbers.policyLoss)).toBe(true);
+    const again = await replayRl(state, bench, rl, saved);
+    expect(again.parts).toHaveLength(saved.updates.flat().length);
+    expect(again.rows.every(({ numbers }) => isSound(numbers))).toBe(true); // no row is at fault
+    expect(again.rows.filter(({ name }) => /^update 1, replayed row [12] \(b\)$/.test(name))).toHaveLength(2);
+    expect(Number.isFinite(again.parts[0].numbers.loss)).toBe(false);
+    expect(Number.isFinite(again.parts[0].numbers.policyLoss)).toBe(true);
     const odd = structuredClone(saved);
     odd.updates[0][0].advantages[1] = NaN;
     const found = await replayRl(state, bench, { ...rl, entropyCoefficient: 0 }, odd);

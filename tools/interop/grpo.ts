@@ -115,6 +115,7 @@ export async function compareGrpo(
       rescored: tf.tensor1d(new Float32Array(own.length)),
       advantages: tf.tensor1d(host.advantages),
       staleNegativeLogProbs: null,
+      replay: null,
     };
     const out = update(params, state, [part], tokens, learningRate);
     const value = (name: string): number => out.metrics[name].dataSync()[0];
