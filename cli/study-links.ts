@@ -1,7 +1,7 @@
 /** `study --part links`: which link of the chain fails. */
 import * as path from "node:path";
 import { disposeTree } from "../lib/engine/tree";
-import { studyFolder } from "../lib/experiment/study/publish";
+import { studyFolder } from "../lib/experiment/study/run";
 import type { Settings } from "../lib/experiment/settings";
 import { toMarkdown, type TableRow } from "../lib/report/tables";
 import { writeText } from "../lib/util/files";

@@ -60,11 +60,11 @@ export async function run(options: StudyOptions): Promise<number> {
   const benchmark = await benchmarkOf(settings);
   if (!table) {
     await look(settings, seeds, reason);
-    if (options.ray === undefined) await runAll(settings, part, seeds);
-    else {
+    if (options.ray !== undefined) {
       const words = sharedWords(command, options, ["seeds", "table", "reason"]);
       await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main" });
     }
+    await runAll(settings, part, seeds); // what Ray's tasks made is loaded
   }
   const { publishStudy } = await import("../lib/experiment/study/publish");
   const found = await publishStudy({ settings, benchmark, folder: runFolder(settings) }, seeds);

@@ -87,6 +87,19 @@ export function readRows(file: string): { rows: ScorableRow[]; lines: number[]; 
   return parseRows(readBytes(file), file);
 }
 
+/** `parseRows` of this project's own predictions: method, seed, domain, split and setting are checked too. */
+export function parsePredictions(bytes: Uint8Array, file: string): { rows: PredictionRow[]; skipped: BadRow[] } {
+  const read = parseRows(bytes, file);
+  const skipped = [...read.skipped];
+  const rows = read.rows.flatMap((row, i) => {
+    const own = row as PredictionRow;
+    const reason = missingRunField(own);
+    if (reason !== null) skipped.push({ file, line: read.lines[i], reason });
+    return reason === null ? [own] : [];
+  });
+  return { rows, skipped };
+}
+
 /**
  * Reads every `*.jsonl` of a run's predictions, in order of their names.
  * @throws {Error} when the directory is missing or holds no such file
@@ -102,13 +115,9 @@ export function readPredictions(directory: string): { rows: PredictionRow[]; ski
   const rows: PredictionRow[] = [];
   const skipped: BadRow[] = [];
   for (const file of files) {
-    const read = readRows(file);
+    const read = parsePredictions(readBytes(file), file);
+    rows.push(...read.rows);
     skipped.push(...read.skipped);
-    read.rows.forEach((row, i) => {
-      const reason = missingRunField(row as Partial<PredictionRow>);
-      if (reason === null) rows.push(row as PredictionRow);
-      else skipped.push({ file, line: read.lines[i], reason });
-    });
   }
   return { rows, skipped, files };
 }

@@ -11,8 +11,13 @@ import { readRegular } from "./regular-file";
  * @throws Error naming the file, and why it cannot be written; the old text stays
  */
 export function writeText(file: string, text: string): void {
+  writeBytes(file, text);
+}
+
+/** `writeText` for bytes. */
+export function writeBytes(file: string, data: string | Uint8Array): void {
   makeFolder(path.dirname(file));
-  replaceFile(file, (handle) => writeAll(handle, text, file));
+  replaceFile(file, (handle) => writeAll(handle, data, file));
 }
 
 /** A file's text. @throws Error naming the file, and why it cannot be read */

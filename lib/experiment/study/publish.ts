@@ -7,11 +7,11 @@ import { effectsFigure, type Effect } from "../../report/figures-study";
 import { saveFigures } from "../../report/static-figures";
 import { toMarkdown, type TableRow } from "../../report/tables";
 import { writeText } from "../../util/files";
-import { repositoryRoot } from "../../util/root";
 import { provenance } from "../identity";
 import type { RunHome } from "../publish";
+import type { ResultSource } from "./archive";
 import { testHypotheses, type Tested } from "./hypotheses";
-import { CONTRASTIVE, MAIN_VARIANTS, studyRows } from "./run";
+import { CONTRASTIVE, MAIN_VARIANTS, studyFolder, studyRows } from "./run";
 
 /** The study's size on the test group, by the protocol. */
 const PLANNED_SIZE: StudySize = { subcategories: 463, seeds: 5 };
@@ -55,9 +55,12 @@ function testLines(tested: readonly Tested[]): TableRow[] {
   );
 }
 
-/** Where the results of a benchmark's study are published; they are committed. */
-export const studyFolder = ({ settings }: Pick<RunHome, "settings">): string =>
-  path.join(repositoryRoot(), "docs", "study", settings.benchmark.replace(/^emoji-study-/, ""));
+/** Which code made which results. */
+function codes(sources: readonly ResultSource[]): Record<string, string[]> {
+  const by = new Map<string, string[]>();
+  for (const { code, variant, seed } of sources) by.set(code, [...(by.get(code) ?? []), `${variant}, seed ${seed}`]);
+  return Object.fromEntries(by);
+}
 
 export interface PublishedStudy {
   folder: string;
@@ -69,7 +72,7 @@ export interface PublishedStudy {
 
 /** Writes what is finished for some seeds; nothing is trained. @throws Error where nothing is finished */
 export async function publishStudy(home: RunHome, seeds: readonly number[]): Promise<PublishedStudy> {
-  const { rows, outdated } = studyRows(home, seeds);
+  const { rows, sources, outdated } = studyRows(home, seeds);
   const names = [...MAIN_VARIANTS, CONTRASTIVE].filter((name) => rows.has(name));
   if (names.length === 0) throw new Error(`study: ${home.folder} holds no finished result of these seeds`);
   const methods = names.map((name) => methodLine(name, rows.get(name)!));
@@ -107,6 +110,9 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
       : []),
   ].join("\n\n");
   writeText(path.join(folder, "results.md"), `${text}\n`);
-  writeText(path.join(folder, "results.json"), `${JSON.stringify({ ...source, seeds, methods, tests }, null, 2)}\n`);
+  writeText(
+    path.join(folder, "results.json"),
+    `${JSON.stringify({ ...source, seeds, methods, tests, code_of: codes(sources) }, null, 2)}\n`,
+  );
   return { folder, methods, tests, tested, outdated };
 }

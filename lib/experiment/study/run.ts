@@ -1,19 +1,21 @@
 /**
  * Runs the study: the methods of the main table over seeds, and the contrastive model of each seed. What is on disk
- * under the same code, data and settings is loaded, so a run that was ended goes on where it stopped.
+ * under the same code, data and settings is loaded, and what is archived is not made again (`archive.ts`), so a run
+ * that was ended goes on where it stopped.
  */
-import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { isStudy } from "../../benchmark/drawn";
 import type { PredictionRow } from "../../eval/rows";
-import { readJsonl } from "../../util/files";
+import { repositoryRoot } from "../../util/root";
 import { finishedVariants, runSweep, seedFolder } from "../ablations/run";
-import { chooseVariants } from "../ablations/variants";
+import { chooseVariants, VARIANTS, variantSettings } from "../ablations/variants";
 import { contrastiveRecipeOf, evaluateContrastive } from "../baselines/contrastive";
+import { hashSettings, provenance } from "../identity";
 import { variantOf } from "../open";
 import type { RunHome } from "../publish";
 import type { Watch } from "../stage";
 import type { Experiment } from "../types";
+import { archive, archived, isSameResult, readArchived, type ResultSource, type StudyResult } from "./archive";
 
 /** The main table's variants, in its order. */
 export const MAIN_VARIANTS = [
@@ -51,39 +53,99 @@ export interface StudyOptions extends Watch {
   onStart?: (what: string, index: number, total: number) => void;
 }
 
-/** @throws Error for another benchmark, or as training and evaluation do; what was finished stays on disk */
+/** Where the results of a benchmark's study are published; they are committed. */
+export const studyFolder = ({ settings }: Pick<RunHome, "settings">): string =>
+  path.join(repositoryRoot(), "docs", "study", settings.benchmark.replace(/^emoji-study-/, ""));
+
+/** Where its predictions are kept. */
+export const archiveFolder = (home: Pick<RunHome, "settings">): string => path.join(studyFolder(home), "predictions");
+
+/** A result as it is asked for now; null where there is no such variant. */
+function sourceOf({ settings, benchmark }: RunHome, variant: string, seed: number): ResultSource | null {
+  const { code, data } = provenance(settings, benchmark.fingerprint);
+  const source = { variant, seed, code, data };
+  if (variant === CONTRASTIVE) return { ...source, settings: hashSettings({ ...settings, seed }) };
+  const known = VARIANTS.find(({ name }) => name === variant);
+  return known ? { ...source, settings: hashSettings(variantSettings(settings, known, { seed, role: ROLE })) } : null;
+}
+
+/** Archived results that are asked for in the same way now, by what they were made by. */
+export function usable(
+  home: RunHome,
+  folder: string = archiveFolder(home),
+): { results: ResultSource[]; outdated: number } {
+  const all = archived(folder);
+  const results = all.filter((one) => {
+    const now = sourceOf(home, one.variant, one.seed);
+    return now !== null && isSameResult(one, now);
+  });
+  return { results, outdated: all.length - results.length };
+}
+
+/**
+ * Trains and asks what is neither on disk nor archived, and archives it after each seed.
+ * @throws Error for another benchmark, or as training and evaluation do; what was finished stays on disk
+ */
 export async function runStudy(experiment: Experiment, options: StudyOptions): Promise<void> {
   const { settings } = experiment;
   if (!isStudy(settings.benchmark))
     throw new Error(`study: benchmark ${settings.benchmark}; expected emoji-study-dev or emoji-study-test`);
   const variants = chooseVariants(settings, variantsOf(options.part));
-  await runSweep(experiment, { ...options, variants, role: ROLE });
-  if (options.part !== "main") return;
   const recipe = contrastiveRecipeOf(settings.benchmark);
+  const done = usable(experiment).results;
+  const isDone = (variant: string, seed: number): boolean =>
+    done.some((one) => one.variant === variant && one.seed === seed);
   for (const [i, seed] of options.seeds.entries()) {
-    options.onStart?.(`${CONTRASTIVE}, seed ${seed}`, i, options.seeds.length);
-    const own = variantOf(experiment, { settings: { ...settings, seed }, folder: seedFolder(experiment, seed) });
-    await evaluateContrastive(own, CONTRASTIVE, { recipe, watch: options });
+    const missing = variants.filter(({ name }) => !isDone(name, seed));
+    await runSweep(experiment, {
+      ...options,
+      seeds: [seed],
+      variants: missing,
+      role: ROLE,
+      onStart: (what, index) =>
+        options.onStart?.(
+          what,
+          (i + 1) * variants.length - missing.length + index,
+          variants.length * options.seeds.length,
+        ),
+    });
+    if (options.part === "main" && !isDone(CONTRASTIVE, seed)) {
+      options.onStart?.(
+        `${CONTRASTIVE}, seed ${seed}`,
+        (i + 1) * variants.length,
+        variants.length * options.seeds.length,
+      );
+      const own = variantOf(experiment, { settings: { ...settings, seed }, folder: seedFolder(experiment, seed) });
+      const rows = await evaluateContrastive(own, CONTRASTIVE, { recipe, watch: options });
+      archive(archiveFolder(experiment), [{ ...sourceOf(experiment, CONTRASTIVE, seed)!, rows }]);
+    }
+    archive(archiveFolder(experiment), onDisk(experiment, [seed]).results);
   }
 }
 
-/**
- * What is finished: variant or baseline -> its rows of all seeds. `outdated` counts results of other code or settings.
- */
+/** What is finished in the run's folder, the contrastive model aside. */
+function onDisk(home: RunHome, seeds: readonly number[]): { results: StudyResult[]; outdated: number } {
+  const found = finishedVariants(home, ROLE);
+  const results = found.results
+    .filter(({ seed }) => seeds.includes(seed))
+    .map(({ variant, seed, rows }): StudyResult => ({ ...sourceOf(home, variant.name, seed)!, rows }));
+  return { results, outdated: found.outdated };
+}
+
+/** What is finished: on disk, else archived. `outdated` counts results of other code, data or settings. */
 export function studyRows(
   home: RunHome,
   seeds: readonly number[],
-): { rows: Map<string, PredictionRow[]>; outdated: number } {
-  const { results, outdated } = finishedVariants(home, ROLE);
+  folder: string = archiveFolder(home),
+): { rows: Map<string, PredictionRow[]>; sources: ResultSource[]; outdated: number } {
+  const disk = onDisk(home, seeds);
+  const kept = usable(home, folder);
+  const others = kept.results.filter(
+    (one) => seeds.includes(one.seed) && !disk.results.some((result) => isSameResult(result, one)),
+  );
+  const results = [...disk.results, ...others.map((one) => readArchived(folder, one))];
+  results.sort((a, b) => a.seed - b.seed);
   const rows = new Map<string, PredictionRow[]>();
-  for (const result of results) {
-    if (!seeds.includes(result.seed)) continue;
-    const { name } = result.variant;
-    rows.set(name, [...(rows.get(name) ?? []), ...result.rows]);
-  }
-  for (const seed of seeds) {
-    const file = path.join(seedFolder(home, seed), "baselines", `${CONTRASTIVE}.jsonl`);
-    if (existsSync(file)) rows.set(CONTRASTIVE, [...(rows.get(CONTRASTIVE) ?? []), ...readJsonl<PredictionRow>(file)]);
-  }
-  return { rows, outdated };
+  for (const { variant, rows: own } of results) rows.set(variant, [...(rows.get(variant) ?? []), ...own]);
+  return { rows, sources: results.map(({ rows: _, ...source }) => source), outdated: disk.outdated + kept.outdated };
 }
