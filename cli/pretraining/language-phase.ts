@@ -1,5 +1,11 @@
 /** The phases after the tower's: the whole model learns from dialogues about drawings, and from text. */
-import { namedDrawings, namingConversations, perceptionConversation, textConversation } from "../../lib/cot/corpus";
+import {
+  defaultCorruption,
+  namedDrawings,
+  namingConversations,
+  perceptionConversation,
+  textConversation,
+} from "../../lib/cot/corpus";
 import type { Knowledge } from "../../lib/benchmark/emoji-fgvr/knowledge";
 import { adamWDefaults, adamWInit, cosineSchedule } from "../../lib/engine/optimizer";
 import { tf, type Params, type Tensor } from "../../lib/engine/tensorflow";
@@ -73,22 +79,26 @@ function drawBatch(
     const truth = draw(r.uniform());
     return { truth, drawing: r.choice(n < phase.named ? namedDrawings(truth) : truth.drawings) };
   });
+  const { comparedWords, textSwap } = phase;
+  const corpus = { comparedWords, textCorruption: { ...defaultCorruption, swap: textSwap } };
   const row = (make: () => Conversation, image: ImagePlace | null, limit: number): TrainingRow =>
     fit(make, processor, grid, image, limit);
   const long = [
     ...drawn
       .slice(0, phase.named)
       .map(({ truth, drawing }, n) =>
-        row(() => namingConversations(truth, drawing, r).rationale, places[n], phase.longRow.tokens),
+        row(() => namingConversations(truth, drawing, r, corpus).rationale, places[n], phase.longRow.tokens),
       ),
     ...Array.from({ length: phase.texts }, () =>
-      row(() => textConversation(draw(r.uniform()), r), null, phase.longRow.tokens),
+      row(() => textConversation(draw(r.uniform()), r, corpus), null, phase.longRow.tokens),
     ),
   ];
   const short = drawn.map(({ truth, drawing }, n) =>
     row(
       () =>
-        n < phase.named ? namingConversations(truth, drawing, r).direct : perceptionConversation(truth, drawing, r),
+        n < phase.named
+          ? namingConversations(truth, drawing, r, corpus).direct
+          : perceptionConversation(truth, drawing, r),
       places[n],
       phase.shortRow.tokens,
     ),

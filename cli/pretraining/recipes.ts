@@ -1,6 +1,6 @@
 /** Every number of a base's pre-training, by the world that it is made for. */
 import type { Edition } from "../../lib/benchmark/emoji-fgvr/paths";
-import { NAMED_DRAWINGS } from "../../lib/cot/corpus";
+import { defaultCorruption, NAMED_DRAWINGS } from "../../lib/cot/corpus";
 import type { VisionConfig } from "../../lib/model/config";
 import type { VisionWeights } from "../../lib/train/pretrain-vision";
 
@@ -36,6 +36,9 @@ export interface LanguageRecipe {
   /** Length of the padded rows, and scored places of their group (a multiple of `places`). */
   longRow: { tokens: number; places: number };
   shortRow: { tokens: number; places: number };
+  /** How rationales compare, and how often a description in words alone is another concept's (`CorpusOptions`). */
+  comparedWords: number;
+  textSwap: number;
   /** Several dialogues in one row of `longRow.tokens`, where most are short. */
   packed?: boolean;
 }
@@ -72,6 +75,8 @@ const first: Recipe = {
       warmupSteps: 100,
       auxiliaryWeight: 0.2,
       visionLearningRateScale: 0.5,
+      comparedWords: 2,
+      textSwap: defaultCorruption.swap,
       longRow: { tokens: 120, places: 2304 },
       shortRow: { tokens: 80, places: 1280 },
     },
@@ -118,11 +123,13 @@ const study: Recipe = {
       ...dialogues,
       images: 64,
       texts: 112,
-      steps: 3000,
+      steps: 2500,
       learningRate: 1e-3,
       // a head that starts anew would pull at a tower that is trained
       auxiliaryWeight: 0,
-      longRow: { tokens: 144, places: 1024 },
+      comparedWords: 0,
+      textSwap: 0,
+      longRow: { tokens: 160, places: 1024 },
       shortRow: { tokens: 80, places: 512 },
       packed: true,
     },

@@ -50,6 +50,8 @@ export interface CotData {
 export interface BuildOptions {
   conceptsPerImage: number;
   redundancyWeight: number;
+  /** Words of a candidate that a comparison names at most; 0 for all. */
+  comparedWords: number;
   prompts: PromptSet;
   /** Options of the closed question for a sub-category, the truth among them, shuffled. */
   closedOptions: (concept: string, seed: number) => readonly string[];
@@ -132,6 +134,7 @@ function buildRecord(
     comparison: compareCandidates(
       { colors: observation.colors, concepts: words },
       candidates.map((c) => ({ name: c.name, colors: c.colors, concepts: c.words })),
+      options.comparedWords,
     ),
     prediction: best.name,
   });

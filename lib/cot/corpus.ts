@@ -12,7 +12,11 @@ import { compareCandidates, formatAnswer, formatRationale } from "./rationale";
 
 /** How dialogues are drawn. */
 export interface CorpusOptions {
+  /** Of descriptions of an image, and of those in words alone. */
   corruption: Corruption;
+  textCorruption: Corruption;
+  /** Words of a candidate that a comparison names at most; 0 for all (`compareCandidates`). */
+  comparedWords: number;
   prompts: PromptSet;
 }
 
@@ -46,7 +50,12 @@ export interface Corruption {
 
 export const defaultCorruption: Corruption = { swap: 0.1, drop: 0.35, replace: 0.25 };
 
-const defaultCorpus: CorpusOptions = { corruption: defaultCorruption, prompts: tinyPrompts };
+const defaultCorpus: CorpusOptions = {
+  corruption: defaultCorruption,
+  textCorruption: defaultCorruption,
+  comparedWords: 2,
+  prompts: tinyPrompts,
+};
 
 /** A description in random order, corrupted now and then. */
 export function corruptWords(truth: Knowledge, random: Random, corruption: Corruption): string[] {
@@ -78,6 +87,7 @@ export function rationaleText(
   truth: Knowledge,
   seen: { colors: readonly string[]; concepts: readonly string[] },
   candidates: readonly Knowledge[],
+  comparedWords: number,
 ): string {
   return formatRationale({
     colors: seen.colors,
@@ -86,6 +96,7 @@ export function rationaleText(
     comparison: compareCandidates(
       seen,
       candidates.map((c) => ({ name: c.name, colors: c.colors, concepts: c.words })),
+      comparedWords,
     ),
     prediction: truth.name,
   });
@@ -153,7 +164,7 @@ export function namingConversations(
   random: Random,
   options: Partial<CorpusOptions> = {},
 ): { rationale: Conversation; direct: Conversation } {
-  const { corruption, prompts } = { ...defaultCorpus, ...options };
+  const { corruption, comparedWords, prompts } = { ...defaultCorpus, ...options };
   const reasoned = ask(truth, random);
   const concepts = corruptWords(truth, random, corruption);
   const rationale = {
@@ -161,7 +172,7 @@ export function namingConversations(
     turns: [
       {
         user: prompts.reason(truth.question, reasoned.options),
-        assistant: rationaleText(truth, { colors: drawing.colors, concepts }, reasoned.candidates),
+        assistant: rationaleText(truth, { colors: drawing.colors, concepts }, reasoned.candidates, comparedWords),
       },
     ],
   };
@@ -175,13 +186,13 @@ export function namingConversations(
 
 /** Dialogues without an image: what things look like, and reasoning from a description in words. */
 export function textConversation(truth: Knowledge, random: Random, corpus: Partial<CorpusOptions> = {}): Conversation {
-  const { corruption, prompts } = { ...defaultCorpus, ...corpus };
+  const { textCorruption, comparedWords, prompts } = { ...defaultCorpus, ...corpus };
   const u = random.uniform();
   const words = random.shuffle(truth.words);
   if (u < 0.35)
     return { image: null, turns: [{ user: `Describe ${truth.name}.`, assistant: description(truth.colors, words) }] };
   const colors = truth.drawings.length > 0 ? random.choice(truth.drawings).colors : truth.colors;
-  const concepts = corruptWords(truth, random, corruption);
+  const concepts = corruptWords(truth, random, textCorruption);
   const { options, candidates } = ask(truth, random);
   const question = `${description(colors, concepts).trim()} ${truth.question}`;
   if (u < 0.6)
@@ -189,7 +200,10 @@ export function textConversation(truth: Knowledge, random: Random, corpus: Parti
   return {
     image: null,
     turns: [
-      { user: prompts.reason(question, options), assistant: rationaleText(truth, { colors, concepts }, candidates) },
+      {
+        user: prompts.reason(question, options),
+        assistant: rationaleText(truth, { colors, concepts }, candidates, comparedWords),
+      },
     ],
   };
 }

@@ -97,7 +97,8 @@ export function withName(text: string, name: string, given?: readonly string[]):
  * Compares what was seen with what each candidate is known to look like.
  * @param seen colours and concepts read off the image
  * @param known per candidate: its usual colours and concepts
- * At most `maxWords` words per verdict, matching ones first where most match, missing ones first otherwise.
+ * @param maxWords words of a verdict at most, matching ones first where most match, missing ones first otherwise; 0 for
+ * all words of a candidate and a colour that matches, so that the verdicts alone tell who fits best
  */
 export function compareCandidates(
   seen: { colors: readonly string[]; concepts: readonly string[] },
@@ -108,6 +109,7 @@ export function compareCandidates(
     const matching = concepts.filter((c) => seen.concepts.includes(c));
     const missing = concepts.filter((c) => !seen.concepts.includes(c));
     const matchingColors = colors.filter((c) => seen.colors.includes(c));
+    if (maxWords === 0) return { candidate: name, matching: [...matchingColors.slice(0, 1), ...matching], missing };
     if (concepts.length > 0 && missing.length === 0)
       return {
         candidate: name,

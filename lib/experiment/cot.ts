@@ -167,6 +167,7 @@ async function byKnowledge(experiment: Experiment, watch: Watch): Promise<CotRes
   const neighbours = await experiment.neighbours();
   const built = buildCotData(observed, benchmark.extras!.knowledge, domainOf, {
     conceptsPerImage: settings.cot.conceptsPerImage,
+    comparedWords: settings.cot.comparedWords,
     redundancyWeight: settings.cot.redundancyWeight,
     prompts: experiment.prompts,
     closedOptions: (id, seed) => closedOptions(byId.get(id)!, neighbours, seed),

@@ -214,7 +214,7 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
         checkpointing,
         donateInitial: true,
         rollouts,
-        replay: settings.rl.replayRows > 0 ? replayOf(benchmark, true, "rl.replayRows") : undefined,
+        replay: settings.rl.replayRows > 0 ? replayOf(experiment, true, "rl.replayRows") : undefined,
         signal: watch.signal,
         onPhase: (note, step, total) => watch.onProgress?.(step, total, note),
         onResume: async (before, total) => {

@@ -35,6 +35,11 @@ const COT_SETTINGS = {
   beliefSamples: count(16, "Direct answers sampled for each drawing: what the base believes about candidates."),
   conceptsPerImage: count(4, "Visual concepts kept for each image."),
   redundancyWeight: amount(0.5, "Weight of redundancy against information (information bottleneck)."),
+  comparedWords: count(
+    2,
+    "Words of a candidate that a drawing's comparison names at most, in records and in replayed rows; 0 for all.",
+    0,
+  ),
   rationalesPerImage: count(4, "Rationales asked for each photograph; the first that passes is kept."),
   candidates: choice(
     ["own", "given"],
@@ -297,7 +302,11 @@ export interface SettingsSource {
 }
 
 /** What the study's recipe changes (docs/study/protocol.md): its names are longer, and so are its rationales. */
-const STUDY_VALUES: DeepPartial<Settings> = { rl: { maxNewTokens: 104 }, eval: { maxNewTokens: 112 } };
+const STUDY_VALUES: DeepPartial<Settings> = {
+  cot: { comparedWords: 0 },
+  rl: { maxNewTokens: 128 },
+  eval: { maxNewTokens: 136 },
+};
 
 /**
  * What fits other values than the tiny base on its drawings: applied first where a photograph or another model is

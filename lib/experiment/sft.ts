@@ -2,7 +2,6 @@
  * Stage 1: supervised fine-tuning on rationales (`sft`), or on the bare answers to the same questions (`sft-direct`).
  */
 import { assertTrainable } from "../benchmark/roles";
-import type { Benchmark } from "../benchmark/types";
 import type { CotRecord } from "../cot/build";
 import { namedDrawings, namingConversations } from "../cot/corpus";
 import type { SftRecord } from "../formats/sharegpt";
@@ -32,7 +31,7 @@ export const conversationOf = ({ system, image, user, assistant }: SftRecord): C
  * @throws Error where the benchmark is not of a base that was pre-trained here
  */
 export function replayOf(
-  { extras }: Benchmark,
+  { benchmark: { extras }, settings: { cot } }: Pick<Experiment, "benchmark" | "settings">,
   reasons: boolean,
   setting: "sft.replayRows" | "rl.replayRows",
 ): (seed: number) => Conversation {
@@ -44,7 +43,9 @@ export function replayOf(
   return (seed) => {
     const r = random(seed);
     const truth = r.choice(evaluated);
-    const { rationale, direct } = namingConversations(truth, r.choice(namedDrawings(truth)), r);
+    const { rationale, direct } = namingConversations(truth, r.choice(namedDrawings(truth)), r, {
+      comparedWords: cot.comparedWords,
+    });
     return reasons ? rationale : { ...direct, turns: direct.turns.slice(0, 1) };
   };
 }
@@ -147,7 +148,7 @@ export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch
       }
       return trainSft(startOfTraining(experiment), bench, settings.sft, {
         conversations: kept,
-        replay: settings.sft.replayRows > 0 ? replayOf(benchmark, method === "sft", "sft.replayRows") : undefined,
+        replay: settings.sft.replayRows > 0 ? replayOf(experiment, method === "sft", "sft.replayRows") : undefined,
         seed: foldIn(settings.seed, "sft"),
         bf16: experiment.bf16,
         checkpointing,

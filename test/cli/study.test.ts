@@ -12,7 +12,7 @@ describe("the study's test drawings", () => {
   it("have a base and longer answers of their own, in both groups", () => {
     for (const benchmark of ["emoji-study-dev", "emoji-study-test"]) {
       const { model, prompts, rl, sft } = settingsOf({ benchmark });
-      expect([model, prompts, rl.maxNewTokens, sft.replayRows]).toEqual(["data/study-base", "tiny", 104, 16]);
+      expect([model, prompts, rl.maxNewTokens, sft.replayRows]).toEqual(["data/study-base", "tiny", 128, 16]);
     }
     expect(settingsOf({ benchmark: "emoji-study-dev", model: "data/base" }).sft.replayRows).toBe(0);
   });

@@ -97,6 +97,7 @@ describe("buildCotData", () => {
   });
   const options: BuildOptions = {
     conceptsPerImage: 3,
+    comparedWords: 2,
     redundancyWeight: 0.1,
     prompts: tinyPrompts,
     closedOptions: () => knowledge.map((k) => k.name),

@@ -97,5 +97,11 @@ describe("compareCandidates", () => {
       missing: ["horn"],
     });
     expect(compare(["red"], [])).toEqual({ candidate: "x", matching: [], missing: [] });
+    // all words, in the candidate's order, and a colour that matches
+    expect(compare(["blue", "red"], ["horn", "tail", "hoof", "ears"], 0)).toEqual({
+      candidate: "x",
+      matching: ["red", "tail", "ears"],
+      missing: ["horn", "hoof"],
+    });
   });
 });
