@@ -5,7 +5,7 @@ import type { Variant } from "../experiment/ablations/variants";
 import { contrastiveRecipeOf, evaluateContrastive } from "../experiment/baselines/contrastive";
 import { variantOf } from "../experiment/open";
 import { sftModel } from "../experiment/sft";
-import { CONTRASTIVE } from "../experiment/study/run";
+import { CONTRASTIVE } from "../experiment/study/variants";
 import type { Experiment } from "../experiment/types";
 import type { Step } from "./sweep-tasks";
 

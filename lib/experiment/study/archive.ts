@@ -6,7 +6,7 @@
  * name. The code may have changed since; the index says which made it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { parsePredictions, type PredictionRow } from "../../eval/rows";
@@ -89,9 +89,16 @@ export function readArchived(folder: string, source: Pick<ResultSource, "variant
   return { ...of, rows };
 }
 
-/** Adds results, each in place of one of the same variant and seed; the others stay. */
+/**
+ * Adds results, each in place of one of the same variant and seed. An archive is of one benchmark and base: results of
+ * others than the new ones' are removed.
+ */
 export function archive(folder: string, results: readonly StudyResult[]): void {
-  const entries = new Map(readIndex(folder).map((entry) => [keyOf(entry), entry]));
+  if (results.length === 0) return;
+  const before = readIndex(folder);
+  const stays = before.filter(({ data }) => data === results[0].data);
+  for (const entry of before) if (!stays.includes(entry)) rmSync(fileOf(folder, entry), { force: true });
+  const entries = new Map(stays.map((entry) => [keyOf(entry), entry]));
   for (const { rows, ...source } of results) {
     const bytes = Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     writeBytes(fileOf(folder, source), gzipSync(bytes, { level: 9 }));

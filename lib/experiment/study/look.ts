@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { readJson, writeText } from "../../util/files";
-import { repositoryRoot } from "../../util/root";
+import { studyRoot } from "./places";
 
 export interface Look {
   /** ISO 8601, UTC */
@@ -20,10 +20,7 @@ export interface Look {
 
 const fileOf = (folder: string): string => path.join(folder, "looks.json");
 
-/** The committed record. */
-export const lookFolder = (): string => path.join(repositoryRoot(), "docs", "study");
-
-export function readLooks(folder: string = lookFolder()): Look[] {
+export function readLooks(folder: string = studyRoot()): Look[] {
   return existsSync(fileOf(folder)) ? (readJson(fileOf(folder)) as Look[]) : [];
 }
 
@@ -31,7 +28,7 @@ export function readLooks(folder: string = lookFolder()): Look[] {
  * Writes down a look before it is taken. The same code, settings and seeds again are the same look, taken up again.
  * @throws Error where there was another look and no reason is given
  */
-export function recordLook(look: Look, folder: string = lookFolder()): void {
+export function recordLook(look: Look, folder: string = studyRoot()): void {
   const before = readLooks(folder);
   const same = (one: Look): boolean =>
     one.code === look.code && one.settings === look.settings && one.seeds.join() === look.seeds.join();

@@ -3,10 +3,8 @@
  * under the same code, data and settings is loaded, and what is archived is not made again (`archive.ts`), so a run
  * that was ended goes on where it stopped.
  */
-import * as path from "node:path";
 import { isStudy } from "../../benchmark/drawn";
 import type { PredictionRow } from "../../eval/rows";
-import { repositoryRoot } from "../../util/root";
 import { finishedVariants, runSweep, seedFolder } from "../ablations/run";
 import { chooseVariants, VARIANTS, variantSettings } from "../ablations/variants";
 import { contrastiveRecipeOf, evaluateContrastive } from "../baselines/contrastive";
@@ -16,33 +14,8 @@ import type { RunHome } from "../publish";
 import type { Watch } from "../stage";
 import type { Experiment } from "../types";
 import { archive, archived, isSameResult, readArchived, type ResultSource, type StudyResult } from "./archive";
-
-/** The main table's variants, in its order. */
-export const MAIN_VARIANTS = [
-  "base",
-  "base-cot",
-  "sft-direct",
-  "sft",
-  "cls-rl",
-  "tapo",
-  "tapo-no-intra",
-  "tapo-no-inter",
-  "papo",
-  "noisy-rollout",
-  "random-negative",
-] as const;
-
-/** The contrastive model of the main table. */
-export const CONTRASTIVE = "clip-fewshot";
-
-/** Families of variants that the second part sweeps over. */
-export const SWEEPS = ["ratio", "entropy", "kl", "condition", "reward", "negative", "rationales"] as const;
-
-/** `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
-export type Part = "main" | "sweeps";
-
-/** The names of a part's variants, and of families. */
-export const variantsOf = (part: Part): readonly string[] => (part === "main" ? MAIN_VARIANTS : SWEEPS);
+import { archiveOf, groupFolder } from "./places";
+import { CONTRASTIVE, variantsOf, type Part } from "./variants";
 
 /** Which drawings are asked about: the study's two groups of domains both call them test images. */
 export const ROLE = "test";
@@ -53,12 +26,11 @@ export interface StudyOptions extends Watch {
   onStart?: (what: string, index: number, total: number) => void;
 }
 
-/** Where the results of a benchmark's study are published; they are committed. */
+/** Where the results of a benchmark's study are published. */
 export const studyFolder = ({ settings }: Pick<RunHome, "settings">): string =>
-  path.join(repositoryRoot(), "docs", "study", settings.benchmark.replace(/^emoji-study-/, ""));
+  groupFolder(settings.benchmark === "emoji-study-test" ? "test" : "dev");
 
-/** Where its predictions are kept. */
-export const archiveFolder = (home: Pick<RunHome, "settings">): string => path.join(studyFolder(home), "predictions");
+const archiveFolder = (home: Pick<RunHome, "settings">): string => archiveOf(studyFolder(home));
 
 /** A result as it is asked for now; null where there is no such variant. */
 function sourceOf({ settings, benchmark }: RunHome, variant: string, seed: number): ResultSource | null {

@@ -47,6 +47,16 @@ describe("the archive", () => {
     expect(readdirSync(folder).sort()).toEqual(["index.json", "tapo-seed-0.jsonl.gz", "tapo-seed-1.jsonl.gz"]);
   });
 
+  it("holds results of one benchmark and base: those of another go with the first new one", () => {
+    archive(folder, [result(0), result(1)]);
+    archive(folder, []);
+    expect(archived(folder)).toHaveLength(2);
+    const moved = { ...result(1), data: "e" };
+    archive(folder, [moved]);
+    expect(archived(folder)).toEqual([source(moved)]);
+    expect(readdirSync(folder).sort()).toEqual(["index.json", "tapo-seed-1.jsonl.gz"]);
+  });
+
   it("is the same bytes for the same results", () => {
     archive(folder, [result(0)]);
     const bytes = readFileSync(path.join(folder, "tapo-seed-0.jsonl.gz"));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PredictionRow, Setting, Split } from "../../../lib/eval/rows";
 import { HYPOTHESES, testHypotheses, type Hypothesis } from "../../../lib/experiment/study/hypotheses";
-import { MAIN_VARIANTS, CONTRASTIVE } from "../../../lib/experiment/study/run";
+import { MAIN_VARIANTS, CONTRASTIVE } from "../../../lib/experiment/study/variants";
 import { random } from "../../../lib/util/random";
 
 /** Rows of a method whose answers are right with some probability, by split; 3 seeds, 40 sub-categories a split. */

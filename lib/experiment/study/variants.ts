@@ -1,0 +1,32 @@
+/** What the study compares. */
+
+/** The main table's variants, in its order. */
+export const MAIN_VARIANTS = [
+  "base",
+  "base-cot",
+  "sft-direct",
+  "sft",
+  "cls-rl",
+  "tapo",
+  "tapo-no-intra",
+  "tapo-no-inter",
+  "papo",
+  "noisy-rollout",
+  "random-negative",
+] as const;
+
+/** The contrastive model of the main table. */
+export const CONTRASTIVE = "clip-fewshot";
+
+/** Families of variants that the second part sweeps over. */
+const SWEEPS = ["ratio", "entropy", "kl", "condition", "reward", "negative", "rationales"] as const;
+
+/** `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
+export type Part = "main" | "sweeps";
+
+/** The names of a part's variants, and of families. */
+export const variantsOf = (part: Part): readonly string[] => (part === "main" ? MAIN_VARIANTS : SWEEPS);
+
+/** The study's groups of domains: for choosing the recipe, and for the one look. */
+export const GROUPS = ["dev", "test"] as const;
+export type Group = (typeof GROUPS)[number];
