@@ -37,6 +37,7 @@ export {
   type AblationRow,
   type Variant,
 } from "./experiment/ablations";
+export { readStudy, type StudyResults } from "./experiment/study/read";
 export { compile, engineStats } from "./engine/compile";
 export { foldIn, random } from "./util/random";
 export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow";
@@ -78,6 +79,7 @@ export * from "./eval";
 export type { ProbeRow } from "./eval/probes";
 export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
 export { ablationFigure, ablationOverviewFigure } from "./report/figures-ablations";
+export { effectsFigure } from "./report/figures-study";
 export { learningCurvesFigure, lossFigure, methodBarsFigure, RL_PANELS, seenUnseenFigure } from "./report/figures";
 export {
   checkAverages,
