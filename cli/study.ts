@@ -17,6 +17,7 @@ import { sharedWords } from "./ray";
 import { installRay } from "./ray-install";
 import { runSweepTask, sweepOnRay } from "./ray-sweep";
 import { showLinks } from "./study-links";
+import { showProbes } from "./study-probes";
 
 async function runAll(settings: Settings, part: Part, seeds: readonly number[]): Promise<void> {
   const { runStudy } = await import("../lib/experiment/study/run");
@@ -53,7 +54,9 @@ export async function run(options: StudyOptions): Promise<number> {
   if (options.installRay) return installRay();
   const { on, seeds, reason = null, table, part } = options;
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
-  if (part === "links") return showLinks({ ...settings, seed: seeds[0] }, () => look(settings, seeds, reason));
+  const first = { ...settings, seed: seeds[0] };
+  if (part === "links") return showLinks(first, () => look(settings, seeds, reason));
+  if (part === "probes") return showProbes(first, () => look(settings, seeds, reason));
   const variants = chooseVariants(settings, variantsOf(part));
   const work = { variants, seeds, role: ROLE } as const;
   // the look at the test drawings was written down by the one who started the job

@@ -19,9 +19,9 @@ export const command = () =>
       .addOption(
         new Option(
           "--part <part>",
-          "the main table, sweeps over TAPO's settings, or links: accuracy when parts of the rationale are given (first seed)",
+          "the main table, sweeps over TAPO's settings, links: accuracy when parts of the rationale are given, or probes: what models see and know (both of the first seed)",
         )
-          .choices(["main", "sweeps", "links"] as const)
+          .choices(["main", "sweeps", "links", "probes"] as const)
           .default("main" as const),
       )
       .addOption(

@@ -1,0 +1,37 @@
+/** `study --part probes`: features and knowledge before and after training (hypothesis H8). */
+import * as path from "node:path";
+import { disposeTree } from "../lib/engine/tree";
+import { runProbes } from "../lib/experiment/probes/run";
+import type { Settings } from "../lib/experiment/settings";
+import { studyFolder } from "../lib/experiment/study/run";
+import { toMarkdown } from "../lib/report/tables";
+import { writeText } from "../lib/util/files";
+import { withExperiment } from "./experiment";
+import { print } from "./output";
+import { probeLines } from "./probe";
+
+const PROBED = ["base", "sft", "tapo"] as const;
+
+/**
+ * Probes of the models of one seed, in `probes.md` and `probes.json` beside the study's results.
+ * @param look writes down a look at test drawings before they are asked about
+ * @returns exit code
+ */
+export async function showProbes(settings: Settings, look: () => Promise<void>): Promise<number> {
+  await look();
+  const { methodParams } = await import("../lib/experiment/evaluate");
+  return withExperiment(settings, "probes", async (experiment, watch) => {
+    for (const method of PROBED) disposeTree(await methodParams(experiment, method, watch)); // saved from now on
+    const { rows, split } = await runProbes(experiment, PROBED, watch);
+    const lines = probeLines(rows);
+    const folder = studyFolder(experiment);
+    const head = [
+      `# Probes on ${experiment.benchmark.name}`,
+      `Made by \`npm run study -- --on ${path.basename(folder)} --part probes --seeds ${settings.seed}\`. What the models of one seed see and know before training (base), after Stage 1 (sft) and after Stage 2 (tapo); ${split}.`,
+    ];
+    writeText(path.join(folder, "probes.md"), `${[...head, toMarkdown(lines)].join("\n\n")}\n`);
+    writeText(path.join(folder, "probes.json"), `${JSON.stringify(rows, null, 2)}\n`);
+    print(toMarkdown(lines));
+    return 0;
+  });
+}
