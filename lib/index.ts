@@ -1,5 +1,7 @@
 /** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
 export * from "./experiment/settings";
+export * from "./experiment/load-settings";
+export * from "./experiment/run-name";
 export { openExperiment, variantOf } from "./experiment/open";
 export type { CotResult, Experiment } from "./experiment/types";
 export type { OnProgress, Watch } from "./experiment/stage";
