@@ -45,7 +45,6 @@ export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow"
 export { disposeTree } from "./engine/tree";
 export { loadAdapter, saveAdapter } from "./model/adapter";
 export { loadModel, saveModel } from "./model/checkpoint";
-export { DEVICES, generationSeconds, trainingSeconds } from "./model/expected-time";
 export { PUBLISHED, publishedConfig, publishedConfigJson, publishedPreprocessorJson } from "./model/published";
 export { parameterCount } from "./model/shapes";
 export { paperPrompts, tinyPrompts } from "./benchmark/prompts";
