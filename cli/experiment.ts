@@ -4,7 +4,8 @@
  */
 import { openExperiment } from "../lib/experiment/open";
 import { readLooks } from "../lib/experiment/study/look";
-import { loadSettings, type Settings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
+import type { Settings } from "../lib/experiment/settings";
 import type { Watch } from "../lib/experiment/stage";
 import type { Experiment } from "../lib/experiment/types";
 import { progressSeries } from "../lib/report/progress";

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { checkModel } from "../lib/experiment/run";
-import { loadSettings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
 import { allNotebooks, runNotebooks, type RunOptions } from "../tools/notebooks/run";
 import type { NotebooksOptions } from "./commands/notebooks";
 import { UsageError } from "./values";

@@ -9,7 +9,7 @@ import { openExperiment } from "../lib/experiment/open";
 import { rlPrompts } from "../lib/experiment/rl";
 import type { Experiment } from "../lib/experiment/types";
 import { conversationRow } from "../lib/processor/conversation";
-import { loadSettings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
 import { trainRl } from "../lib/train/rl";
 import { sampleGroups } from "../lib/train/rl-rollouts";
 import { trainSft } from "../lib/train/sft";

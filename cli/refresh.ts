@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { openBenchmark } from "../lib/benchmark/open";
 import { provenance } from "../lib/experiment/identity";
-import { loadSettings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
 import { resultsBlock, shortResultsBlock, writeBlocks } from "../lib/report/readme";
 import { repositoryRoot } from "../lib/util/root";
 import { publishNotebooks } from "../tools/notebooks/publish";

@@ -1,5 +1,7 @@
 /** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
 export * from "./experiment/settings";
+export * from "./experiment/load-settings";
+export * from "./experiment/run-name";
 export { openExperiment, variantOf } from "./experiment/open";
 export type { CotResult, Experiment } from "./experiment/types";
 export type { OnProgress, Watch } from "./experiment/stage";
@@ -44,7 +46,6 @@ export { isNative, nativeLoadError, tf, type Params } from "./engine/tensorflow"
 export { disposeTree } from "./engine/tree";
 export { loadAdapter, saveAdapter } from "./model/adapter";
 export { loadModel, saveModel } from "./model/checkpoint";
-export { DEVICES, generationSeconds, trainingSeconds } from "./model/expected-time";
 export { PUBLISHED, publishedConfig, publishedConfigJson, publishedPreprocessorJson } from "./model/published";
 export { parameterCount } from "./model/shapes";
 export { paperPrompts, tinyPrompts } from "./benchmark/prompts";

@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { openBenchmark } from "../lib/benchmark/open";
 import { resultsFromCsv } from "../lib/eval/results";
 import { provenance } from "../lib/experiment/identity";
-import { loadSettings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
 import { BLOCKS, readBlock, replaceBlock, resultsBlock, shortResultsBlock } from "../lib/report/readme";
 import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
 import { benchBlock, shortBenchBlock } from "../tools/bench-block";

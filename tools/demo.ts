@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { openExperiment } from "../lib/experiment/open";
 import { tripletsOf } from "../lib/experiment/rl";
-import { loadSettings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
 import { scoreResponse, type RlPrompt } from "../lib/rollout/groups";
 import { generateText } from "../lib/train/generate-text";
 import { escapeHtml } from "../lib/util/escape-html";

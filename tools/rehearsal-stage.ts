@@ -5,7 +5,7 @@ import { cotData } from "../lib/experiment/cot";
 import { evaluate } from "../lib/experiment/evaluate";
 import { openExperiment } from "../lib/experiment/open";
 import { rlModel } from "../lib/experiment/rl";
-import { loadSettings } from "../lib/experiment/settings";
+import { loadSettings } from "../lib/experiment/load-settings";
 import { sftModel } from "../lib/experiment/sft";
 import type { Watch } from "../lib/experiment/stage";
 import type { Experiment } from "../lib/experiment/types";

@@ -1,6 +1,6 @@
 /** `docs/settings.md`: every setting, from its declaration. */
 import { scaleSettings, SCALES, SETTINGS, type Scale } from "../lib/experiment/settings";
-import { listed } from "../lib/util/declared";
+import { listed, settingValue } from "../lib/util/declared";
 
 const INTRODUCTION = `# Settings
 
@@ -19,11 +19,7 @@ experiment, \`paper\` for the published one. A run with changed settings has a f
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-function shown(scale: Scale, name: string): string {
-  let value: unknown = scaleSettings(scale);
-  for (const key of name.split(".")) value = (value as Record<string, unknown>)[key];
-  return cell(String(value));
-}
+const shown = (scale: Scale, name: string): string => cell(String(settingValue(scaleSettings(scale), name)));
 
 /** The page as Markdown: one table for each group of settings. */
 export function settingsPage(): string {

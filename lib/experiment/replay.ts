@@ -8,7 +8,8 @@ import { loadTrainingState } from "../train/training-state";
 import { cotData } from "./cot";
 import { startOfTraining } from "./models";
 import { trainingBench as rlTrainingBench, startingPolicy, withoutDropout } from "./rl";
-import { settingsFromJson, type Settings } from "./settings";
+import { settingsFromJson } from "./load-settings";
+import type { Settings } from "./settings";
 import { trainingBench as sftTrainingBench } from "./sft";
 import type { Experiment } from "./types";
 

@@ -1,29 +1,12 @@
 /**
- * Every setting of a run, in three scales: `smoke` (seconds, for checks), `default` (the shipped experiment on two CPU
- * cores) and `paper` (the published setting, for Qwen2.5-VL on a GPU). A scale is a named set of values, no more.
- *
- * The scale comes from `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code:
- * `loadSettings({ scale: "smoke", set: ["sft.epochs=1"] })`. Unknown names and wrong values are errors.
- * docs/settings.md lists all of them; it is generated from these declarations.
+ * Every setting of a run, declared once, in three scales: `smoke` (seconds, for checks), `default` (the shipped
+ * experiment on two CPU cores) and `paper` (the published setting, for Qwen2.5-VL on a GPU). A scale is a named set of
+ * values, no more. docs/settings.md lists all of them; it is generated from these declarations.
  */
-import { createHash } from "node:crypto";
-import * as path from "node:path";
-import { DIFFUSION_STEPS } from "../train/noise-schedule";
 import { RL_SETTINGS, SFT_SETTINGS } from "../train/settings";
 import { isDrawn, isStudy } from "../benchmark/drawn";
 import { trainedPrompts } from "./model-folder";
-import {
-  amount,
-  choice,
-  count,
-  defaultsOf,
-  listed,
-  parseAssignment,
-  text,
-  withSetting,
-  type Values,
-} from "../util/declared";
-import { shortened, shownValue } from "../util/json-text";
+import { amount, choice, count, defaultsOf, text, type Values } from "../util/declared";
 import { merge, type DeepPartial } from "../util/merge";
 
 export const SCALES = ["smoke", "default", "paper"] as const;
@@ -105,7 +88,7 @@ export const SHIPPED_BASE = "data/base";
 export const STUDY_BASE = "data/study-base";
 
 /** The shipped base that was pre-trained on a benchmark's drawings. */
-const baseOf = (benchmark: string): string => (isStudy(benchmark) ? STUDY_BASE : SHIPPED_BASE);
+export const baseOf = (benchmark: string): string => (isStudy(benchmark) ? STUDY_BASE : SHIPPED_BASE);
 
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
@@ -235,72 +218,6 @@ export function scaleSettings(scale: Scale): Settings {
   return merge(defaults, { scale, ...(scale === "smoke" ? smoke : paper) });
 }
 
-/** Settings that say where things are and how a run is watched, not what it computes. */
-const NO_RESULT = new Set([
-  "run",
-  "memory",
-  "sft.saveSteps",
-  "sft.saveTotalLimit",
-  "rl.saveSteps",
-  "rl.saveTotalLimit",
-  "sets",
-]);
-
-const valueOf = (of: Settings, name: string): unknown =>
-  name.split(".").reduce<unknown>((owner, key) => (owner as Record<string, unknown>)[key], of);
-
-/** Settings in which a run differs from its scale, by whole name, with their values. */
-export function changedSettings(settings: Settings): { name: string; value: unknown }[] {
-  const base = scaleSettings(settings.scale);
-  return listed(SETTINGS).flatMap(({ name }) => {
-    const value = valueOf(settings, name);
-    return NO_RESULT.has(name) || value === valueOf(base, name) ? [] : [{ name, value }];
-  });
-}
-
-const SLUG = 36;
-
-/** Names of files and folders without their paths: `sets/dog+sets/pet` is `dog+pet`. */
-const withoutPaths = (value: unknown): string =>
-  String(value)
-    .split("+")
-    .map((one) => path.basename(one))
-    .join("+");
-
-/**
- * Name of the run of some settings: the scale's own (`main`, `smoke`, `paper`) where nothing is changed, else a
- * readable name and a hash, so that no run replaces another's results.
- */
-export function runName(settings: Settings): string {
-  const { run } = scaleSettings(settings.scale);
-  const changed = changedSettings(settings);
-  if (changed.length === 0) return run;
-  const hash = createHash("sha256")
-    .update(JSON.stringify([settings.scale, changed]))
-    .digest("hex")
-    .slice(0, 8);
-  // what follows from the benchmark and the model by itself says nothing more
-  const { benchmark, model } = settings;
-  const fitted = fitting({ ...scaleSettings(settings.scale), benchmark, model });
-  const words = changed.flatMap(({ name, value }) => {
-    if (name === "benchmark" || name === "model") return [withoutPaths(value)];
-    return value === valueOf(fitted, name) ? [] : [`${name}-${withoutPaths(value)}`];
-  });
-  const slug = [...(settings.scale === "default" ? [] : [settings.scale]), ...words]
-    .join("-")
-    .replace(/[^A-Za-z0-9]+/g, "-");
-  return `${slug.slice(0, SLUG).replace(/^-+|-+$/g, "")}-${hash}`;
-}
-
-/** Where settings may come from. */
-export interface SettingsSource {
-  scale?: string;
-  run?: string;
-  /** `name=value` assignments, applied last. */
-  set?: readonly string[];
-  environment?: Record<string, string | undefined>;
-}
-
 /** What the study's recipe changes (docs/study/protocol.md): its names are longer, and so are its rationales. */
 const STUDY_VALUES: DeepPartial<Settings> = {
   cot: { comparedWords: 0 },
@@ -312,7 +229,7 @@ const STUDY_VALUES: DeepPartial<Settings> = {
  * What fits other values than the tiny base on its drawings: applied first where a photograph or another model is
  * named.
  */
-function fitting(given: Settings): Settings {
+export function fittedSettings(given: Settings): Settings {
   const drawings = isDrawn(given.benchmark);
   const settings = isStudy(given.benchmark) ? merge(given, STUDY_VALUES) : given;
   const shipped = settings.model === SHIPPED_BASE || settings.model === STUDY_BASE;
@@ -323,116 +240,4 @@ function fitting(given: Settings): Settings {
     sft: { replayRows: 0, ...(drawings ? {} : { augmentation: 0 }) },
     ...(drawings ? {} : { rl: { augmentation: 0 } }),
   });
-}
-
-const isSet = (assignments: readonly string[], name: string): string | undefined =>
-  assignments.filter((one) => one.slice(0, one.indexOf("=")).trim() === name).pop();
-
-/**
- * Settings from scale, environment (`FINE_R1_SCALE`, `FINE_R1_RUN`, `FINE_R1_SET`) and assignments, in that order.
- * Where no scale is named it is `default`, or `paper` for a model that is not the shipped base. A run that no name is
- * given for has that of `runName`.
- * @throws Error on an unknown scale, name or value, or a run name that is no plain word
- */
-export function loadSettings(source: SettingsSource = {}): Settings {
-  const environment = source.environment ?? process.env;
-  const inEnvironment = (environment.FINE_R1_SET ?? "").split(",").filter((one) => one.trim() !== "");
-  const assignments = [...inEnvironment, ...(source.set ?? [])];
-  const model = isSet(assignments, "model")?.replace(/^[^=]*=\s*/, "");
-  // a published checkpoint is trained with the paper's values, unless a scale is named; one made from the tiny base not
-  const isTiny =
-    model === undefined || model === SHIPPED_BASE || model === STUDY_BASE || trainedPrompts({ model }) === "tiny";
-  const fits = isTiny ? "default" : "paper";
-  const name = source.scale ?? (environment.FINE_R1_SCALE || fits);
-  const scale = SCALES.find((one) => one === name);
-  if (!scale) throw new Error(`unknown scale ${shownValue(name)}; expected one of ${SCALES.join(", ")}`);
-  const chosen = (of: string): string[] => {
-    const last = isSet(assignments, of);
-    return last === undefined ? [] : [last];
-  };
-  const asked = changeSettings(scaleSettings(scale), chosen("benchmark"));
-  const own = scale === "paper" ? asked : { ...asked, model: baseOf(asked.benchmark) };
-  const first = changeSettings(own, chosen("model"));
-  const settings = changeSettings(fitting(first), assignments);
-  const run = source.run ?? (environment.FINE_R1_RUN || undefined);
-  const unnamed = { ...settings, run: runName(settings) };
-  if (run === undefined && isSet(assignments, "run") === undefined) return unnamed;
-  const named = run === undefined ? settings : changeSettings(settings, [`run=${run}`]);
-  checkRunName(named, unnamed.run);
-  return named;
-}
-
-/** @throws Error where a run has the name of a scale that it is not: it would replace that scale's results */
-function checkRunName({ run, scale }: Settings, own: string): void {
-  const owner = SCALES.find((one) => scaleSettings(one).run === run);
-  if (owner === undefined || run === own) return;
-  const why = owner === scale ? "settings are changed here" : `the scale here is ${scale}`;
-  throw new Error(
-    `run ${run}: the name of the scale ${owner} with nothing changed, and ${why}; leave the name out (${own}) or choose another`,
-  );
-}
-
-/**
- * Settings with some `name=value` assigned, in that order; the run's name stays.
- * @throws Error on an unknown name, a value that is not allowed, or values that do not go together
- */
-export function changeSettings(given: Settings, assignments: readonly string[]): Settings {
-  let settings = given;
-  for (const assignment of assignments) {
-    if (/^\s*scale\s*=/.test(assignment))
-      throw new Error(
-        `setting ${shortened(assignment)}: choose the scale by FINE_R1_SCALE, --scale or loadSettings({ scale })`,
-      );
-    const { name, value } = parseAssignment(SETTINGS, assignment);
-    settings = withSetting(settings, name, value);
-  }
-  checkTogether(settings);
-  return settings;
-}
-
-/**
- * Settings as a run left them in a file, checked as those of a command line are.
- * @param where named in errors
- * @throws Error where they are none, or have a value that is not allowed
- */
-export function settingsFromJson(json: unknown, where: string): Settings {
-  const given = json as Settings | null;
-  const scale = SCALES.find((one) => one === given?.scale);
-  if (!given || !scale) throw new Error(`${where}: no settings of a run (a scale of ${SCALES.join(", ")} expected)`);
-  const assignments = listed(SETTINGS).flatMap(({ name }) => {
-    const value = name
-      .split(".")
-      .reduce<unknown>((of, key) => (of as Record<string, unknown> | undefined)?.[key], given);
-    return value === undefined ? [] : [`${name}=${String(value)}`];
-  });
-  try {
-    return changeSettings(scaleSettings(scale), assignments);
-  } catch (error) {
-    throw new Error(`${where}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** @throws Error where values do not go together */
-function checkTogether({ rl }: Settings): void {
-  const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep, gradientAccumulationSteps } = rl;
-  if (positiveGenerations >= numGenerations)
-    throw new Error(
-      `setting rl.positiveGenerations=${positiveGenerations}: expected 0 to ${numGenerations - 1} (rl.numGenerations - 1)`,
-    );
-  if (rl.gaussianNoiseStep >= DIFFUSION_STEPS)
-    throw new Error(`setting rl.gaussianNoiseStep=${rl.gaussianNoiseStep}: expected 0 to ${DIFFUSION_STEPS - 1}`);
-  if (rl.maskRatio > 1) throw new Error(`setting rl.maskRatio=${rl.maskRatio}: expected a share from 0 to 1`);
-  if (groupsPerStep % updatesPerStep !== 0)
-    throw new Error(
-      `setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`,
-    );
-  if (rl.replayRows % gradientAccumulationSteps !== 0)
-    throw new Error(
-      `setting rl.replayRows=${rl.replayRows}: expected a multiple of rl.gradientAccumulationSteps (${gradientAccumulationSteps})`,
-    );
-  const groups = groupsPerStep / updatesPerStep;
-  if (groups % gradientAccumulationSteps !== 0)
-    throw new Error(
-      `setting rl.gradientAccumulationSteps=${gradientAccumulationSteps}: expected a divisor of the ${groups} groups of an update`,
-    );
 }

@@ -11,7 +11,8 @@ import type { StepMetrics } from "../report/live-curves";
 import { acquireLock, removeDeadLock } from "../util/lock";
 import { stageIdentity, type StageIdentity } from "./identity";
 import { runFolder } from "./run";
-import { runName, type Settings } from "./settings";
+import { runName } from "./run-name";
+import type { Settings } from "./settings";
 
 /** Called with progress of a stage: done of total, and a short note. */
 export type OnProgress = (done: number, total: number, note: string) => void | Promise<void>;

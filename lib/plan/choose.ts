@@ -1,6 +1,7 @@
 /** A plan by names: a published size, a device, an engine, so many sub-categories. */
 import { loraConfig } from "../experiment/models";
-import { loadSettings, type Settings } from "../experiment/settings";
+import { loadSettings } from "../experiment/load-settings";
+import type { Settings } from "../experiment/settings";
 import type { ModelConfig } from "../model/config";
 import type { Device } from "./devices";
 import type { Measurements } from "./measurements";

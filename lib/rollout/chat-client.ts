@@ -1,23 +1,10 @@
 /**
- * One request to a server of the OpenAI protocol, through the official `openai` client, whose own retries are off: they
- * cover neither a body that is cut off nor one that makes no sense, and count nothing. What goes wrong is told in one
- * form.
+ * One request to a server of the OpenAI protocol. The official client's own retries are off: they cover neither a body
+ * that is cut off nor one that makes no sense, and count nothing.
  */
-import OpenAI from "openai";
-import { redactor } from "../util/secrets";
-import { errorIn, parseReply, ServerError, type ParsedReply } from "./chat-reply";
-import { endpointFetch } from "./endpoint-fetch";
+import { parseReply, type ParsedReply } from "./chat-reply";
+import { openClient, type Failure } from "./openai-client";
 import type { ChatBody } from "./request-form";
-
-/** What went wrong with an attempt, whoever says so. */
-export interface Failure {
-  /** In one line, without the key. */
-  message: string;
-  status?: number;
-  code?: string | null;
-  param?: string | null;
-  retryAfterMs: number | null;
-}
 
 /** Asks once. */
 export interface ChatClient {
@@ -32,111 +19,16 @@ export interface ChatClient {
   failureOf(error: unknown): Failure;
 }
 
-/** A server may ask for a longer wait than ours; not for more than this. */
-const LONGEST_RETRY_AFTER_MS = 600_000;
-const LONGEST_MESSAGE = 500;
-const NO_KEY = "EMPTY";
-
-/** What `Retry-After` asks for, ms: seconds or a date; null where there is none. */
-export function retryAfterMs(header: string | null | undefined, now = Date.now()): number | null {
-  if (header === null || header === undefined || header.trim() === "") return null;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
-  return Number.isFinite(ms) ? Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms)) : null;
-}
-
-/** `Retry-After` of a failed request, or the milliseconds of `retry-after-ms`. */
-function askedToWait(headers: Headers | undefined): number | null {
-  const ms = Number(headers?.get("retry-after-ms") || NaN);
-  return ms >= 0 ? Math.min(LONGEST_RETRY_AFTER_MS, ms) : retryAfterMs(headers?.get("retry-after"));
-}
-
-/** What an error goes back to. */
-function firstCause(error: Error): Error {
-  let first = error;
-  while (first.cause instanceof Error) first = first.cause;
-  return first;
-}
-
-/** An error in one line, with what is behind a failed connection. Redacted before it is cut, lest half a key stay. */
-function failureOf(error: unknown, redact: (text: string) => string): Failure {
-  const line = (text: string): string => redact(text).replace(/\s+/g, " ").trim().slice(0, LONGEST_MESSAGE);
-  if (error instanceof ServerError) {
-    const { message, status, code, param } = error;
-    const number = status === undefined || message.includes(String(status)) ? "" : `${status} `;
-    return { message: line(`${number}${message}`), status, code, param, retryAfterMs: null };
-  }
-  if (!(error instanceof Error)) return { message: line(String(error)), retryAfterMs: null };
-  const behind = firstCause(error);
-  const cause =
-    behind === error ? "" : ` (${line((behind as NodeJS.ErrnoException).code ?? behind.message).slice(0, 100)})`;
-  const message = `${line(error.message)}${cause}`;
-  if (!(error instanceof OpenAI.APIError)) return { message, retryAfterMs: null };
-  const { status, code, param, headers } = error as InstanceType<typeof OpenAI.APIError>;
-  return { message, status, code, param, retryAfterMs: askedToWait(headers) };
-}
-
-/** Refusals in every server's way of writing them, not only in `{error: {…}}`. */
-class Client extends OpenAI {
-  protected override makeStatusError(status: number, body: object, message: string | undefined, headers: Headers) {
-    const found = errorIn(body);
-    const { code, param } = found ?? {};
-    const error = found === null ? body : { error: { message: found.message, code, param } };
-    return super.makeStatusError(status, error, message, headers);
-  }
-}
-
-/** @throws Error where the base URL is none, or has a password in it */
-export function checkBaseUrl(baseUrl: string): void {
-  let url: URL;
-  try {
-    url = new URL(baseUrl);
-  } catch {
-    throw new Error(`base URL ${JSON.stringify(baseUrl)}: no URL; expected one like http://127.0.0.1:8000/v1`);
-  }
-  if (!/^https?:$/.test(url.protocol)) throw new Error(`base URL ${baseUrl}: expected http or https`);
-  if (url.username !== "" || url.password !== "" || url.search !== "")
-    throw new Error(
-      "base URL: no user, password or query may stand in it; the key comes from the environment (OPENAI_API_KEY)",
-    );
-}
-
-/** The key, trimmed. @throws Error, without the key in it, where it can't stand in a header */
-export function checkedKey(apiKey: string | undefined): string {
-  const key = apiKey?.trim() || NO_KEY;
-  if (!/^[\x21-\x7e]+$/.test(key))
-    throw new Error("the key has spaces, line breaks or other characters that no key has; look at OPENAI_API_KEY");
-  return key;
-}
-
 /**
- * @param timeoutMs for one attempt
+ * @param options.timeoutMs for one attempt
  * @throws Error where the base URL is none or has a password in it, or the key can't be one
  */
 export function createChatClient(options: { baseUrl: string; apiKey?: string; timeoutMs: number }): ChatClient {
-  const { baseUrl, timeoutMs } = options;
-  checkBaseUrl(baseUrl);
-  const apiKey = checkedKey(options.apiKey);
-  const redact = redactor(apiKey === NO_KEY ? null : apiKey, "[key]");
-  let sentOnTo: string | null = null;
-  const client = new Client({
-    apiKey,
-    baseURL: baseUrl,
-    maxRetries: 0,
-    organization: null,
-    project: null,
-    logLevel: "off",
-    timeout: timeoutMs,
-    fetch: endpointFetch(timeoutMs, (to) => (sentOnTo = to)),
-  });
+  const { timeoutMs } = options;
+  const { client, redact, failureOf } = openClient({ ...options, maxRetries: 0 });
   return {
     redact,
-    failureOf: (error) => {
-      const failure = failureOf(error, redact);
-      if (sentOnTo === null) return failure;
-      const away = `; the server sent the request on to ${redact(sentOnTo)}, which is not shown the key: is that the base URL?`;
-      return { ...failure, message: `${failure.message}${away}` };
-    },
+    failureOf,
     attempt: async (body, signal) => {
       const deadline = new AbortController(); // holds for the body too, which the client's own does not
       const giveUp = (): void => deadline.abort();

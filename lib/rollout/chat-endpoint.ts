@@ -5,15 +5,16 @@
 import { setMaxListeners } from "node:events";
 import { foldIn, random } from "../util/random";
 import { warn } from "../util/say";
-import { createChatClient, type Failure } from "./chat-client";
+import { createChatClient } from "./chat-client";
 import type { ChatAnswer, ParsedReply } from "./chat-reply";
+import type { Failure } from "./openai-client";
 import { hashOf, type RequestCache } from "./request-cache";
 import { inForm, INSTEAD, leftOut, refusedField, requestBody } from "./request-form";
 import type { ChatBody, ChatRequest, FormField } from "./request-form";
 import { createGate, waitMs } from "./request-gate";
 import { isSameModel } from "./same-model";
 
-export { retryAfterMs } from "./chat-client";
+export { retryAfterMs } from "./openai-client";
 export type { ChatAnswer } from "./chat-reply";
 export type { ChatMessage, ChatPart, ChatRequest } from "./request-form";
 

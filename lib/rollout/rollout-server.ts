@@ -1,9 +1,7 @@
 /** Rollouts elsewhere: a server of the OpenAI protocol (`fine-r1 serve`) that draws as the generator here does. */
 import { setMaxListeners } from "node:events";
-import OpenAI from "openai";
-import { redactor } from "../util/secrets";
-import { checkBaseUrl, checkedKey } from "./chat-client";
-import { endpointFetch } from "./endpoint-fetch";
+import { openClient } from "./openai-client";
+import { parseRollouts, servedModels, type RemoteAnswer } from "./rollout-reply";
 import type { GenerateOptions } from "./types";
 
 /** A prompt as it is sent. */
@@ -21,15 +19,6 @@ export type RemoteOptions = Pick<
   GenerateOptions,
   "numGenerations" | "maxNewTokens" | "temperature" | "topP" | "seed" | "eosTokenIds" | "bannedTokenIds"
 > & { promptIndex: number };
-
-/** An answer with the server's log-probs, under the tempered softmax. */
-export interface RemoteAnswer {
-  tokenIds: number[];
-  logProbs: number[];
-  finished: boolean;
-  /** Name of the weights that answered. */
-  weights: string;
-}
 
 /** A server that samples. */
 export interface RolloutServer {
@@ -54,54 +43,26 @@ export interface RolloutServerOptions {
   signal?: AbortSignal;
 }
 
-/** What the reply has beside OpenAI's fields. */
-interface WithTokens {
-  prompt_token_ids?: number[];
-  system_fingerprint?: string;
-  choices: { token_ids?: number[]; logprobs?: { content?: { logprob: number }[] | null } | null }[];
-}
-
-const isSound = (ids: number[] | undefined, logProbs: number[] | undefined, most: number): boolean =>
-  Array.isArray(ids) &&
-  Array.isArray(logProbs) &&
-  ids.length >= 1 &&
-  ids.length <= most &&
-  ids.length === logProbs.length &&
-  ids.every((id) => Number.isSafeInteger(id) && id >= 0) &&
-  logProbs.every((p) => Number.isFinite(p) && p <= 1e-3);
-
 /** @throws Error where the base URL is none or has a password in it, or the key can't be one */
 export function createRolloutServer(options: RolloutServerOptions): RolloutServer {
   const { baseUrl, model, apiKey, timeoutMs = 600_000, signal } = options;
-  checkBaseUrl(baseUrl);
-  const key = checkedKey(apiKey);
-  const redact = redactor(apiKey === undefined ? null : key, "[key]");
   if (signal) setMaxListeners(0, signal); // many requests listen to one signal
-  const client = new OpenAI({
-    baseURL: baseUrl,
-    apiKey: key,
-    organization: null,
-    project: null,
-    logLevel: "off",
-    timeout: timeoutMs,
-    maxRetries: 4,
-    fetch: endpointFetch(timeoutMs, () => undefined),
-  });
+  const { client, redact, failureOf } = openClient({ baseUrl, apiKey, timeoutMs, maxRetries: 4 });
   const fail = (what: string): never => {
     throw new Error(redact(`rollouts at ${baseUrl}, model ${model}: ${what}`));
   };
-  const asked = async <T>(request: Promise<T>): Promise<T> => {
+  /** What `read` makes of the body of a request. */
+  const asked = async <T>(request: Promise<unknown>, read: (body: unknown) => T): Promise<T> => {
     try {
-      return await request;
+      return read(await request);
     } catch (error) {
       signal?.throwIfAborted();
-      return fail((error as Error).message);
+      return fail(failureOf(error).message);
     }
   };
   return {
     ready: async () => {
-      const { data } = await asked(client.models.list({ signal }));
-      const names = Array.isArray(data) ? data.map(({ id }) => id) : [];
+      const names = await asked(client.get("/models", { signal }), servedModels);
       if (!names.includes(model)) fail(`it serves ${names.join(", ") || "no model"}; name one of these`);
     },
     sample: async ({ text, image, inputIds }, how) => {
@@ -131,26 +92,11 @@ export function createRolloutServer(options: RolloutServerOptions): RolloutServe
         logprobs_of: "tempered",
         return_token_ids: true,
       };
-      const reply = (await asked(client.chat.completions.create(body, { signal }))) as unknown as WithTokens;
-      const ids = reply.prompt_token_ids;
-      if (!Array.isArray(ids)) return fail("the reply has no token ids; is it fine-r1 serve?");
-      if (ids.length !== inputIds.length || ids.some((id, i) => id !== inputIds[i]))
-        return fail(
-          `it read a prompt of ${ids.length} tokens, which has ${inputIds.length} here, or others; it needs this run's model and its limits of pixels`,
-        );
-      if (!Array.isArray(reply.choices) || reply.choices.length !== how.numGenerations)
-        return fail(`${reply.choices?.length} answers in place of ${how.numGenerations}`);
-      return reply.choices.map((choice, i): RemoteAnswer => {
-        const tokenIds = choice.token_ids;
-        const logProbs = choice.logprobs?.content?.map(({ logprob }) => logprob);
-        if (!isSound(tokenIds, logProbs, how.maxNewTokens))
-          return fail(`answer ${i} has no log-prob for each token, or more tokens than asked for`);
-        const finished = how.eosTokenIds.includes(tokenIds![tokenIds!.length - 1]);
-        return { tokenIds: tokenIds!, logProbs: logProbs!, finished, weights: reply.system_fingerprint ?? "" };
-      });
+      const request = client.post("/chat/completions", { body, signal });
+      return asked(request, (reply) => parseRollouts(reply, { inputIds, ...how }));
     },
     reload: async (name) => {
-      await asked(client.post("/reload", { body: { weights: name }, signal }));
+      await asked(client.post("/reload", { body: { weights: name }, signal }), () => undefined);
     },
   };
 }

@@ -2,7 +2,8 @@
 import sharp from "sharp";
 import type { Params } from "../engine/tensorflow";
 import { patchesToImage } from "../processor/patches-to-image";
-import type { RemoteAnswer, RemoteOptions, RolloutServer } from "../rollout/rollout-server";
+import type { RemoteAnswer } from "../rollout/rollout-reply";
+import type { RemoteOptions, RolloutServer } from "../rollout/rollout-server";
 import type { PromptRow, Rollout } from "../rollout/types";
 import { forEachAtOnce } from "../util/parallel";
 import { changesOf, type View } from "./group-views";

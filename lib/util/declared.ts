@@ -112,6 +112,10 @@ export function parseAssignment(declarations: Declarations, assignment: string):
   return { name, value };
 }
 
+/** The value of a setting by its whole name, `rl.steps`; undefined where the values lack it or its group. */
+export const settingValue = (values: object, name: string): unknown =>
+  name.split(".").reduce<unknown>((of, key) => (of as Record<string, unknown> | null | undefined)?.[key], values);
+
 /** `values` with one setting changed; they stay as they are. */
 export function withSetting<T extends object>(values: T, name: string, value: unknown): T {
   const [first, ...rest] = name.split(".");

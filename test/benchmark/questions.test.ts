@@ -10,7 +10,7 @@ import type { Neighbours } from "../../lib/benchmark/triplets";
 import type { Benchmark, Question, QuestionRequest } from "../../lib/benchmark/types";
 import { evaluationQuestions } from "../../lib/experiment/evaluate";
 import { askedQuestions } from "../../lib/experiment/evaluate-any";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Experiment } from "../../lib/experiment/types";
 import { foldIn } from "../../lib/util/random";
 import { nameSimilarity } from "../../lib/util/spelling";

@@ -16,6 +16,7 @@ import { createProgram, main, type Call } from "../../cli/program";
 import { checkOptions } from "../../cli/usage-errors";
 import { describeRange, orOf, parseNumber } from "../../cli/values";
 import { ONNX_DTYPES } from "../../lib/eval/onnx";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import * as settings from "../../lib/experiment/settings";
 import { CONTRASTIVE_LOSSES } from "../../lib/loss/contrastive";
 import { METHODS as ALL_METHODS } from "../../lib/train/methods";
@@ -118,7 +119,7 @@ describe("what is loaded", () => {
     expect([...LOSSES].sort()).toEqual([...CONTRASTIVE_LOSSES].sort());
     expect([...DTYPES]).toEqual([...ONNX_DTYPES]);
     for (const precision of FLOAT_TYPES)
-      expect(settings.loadSettings({ set: [`precision=${precision}`], environment: {} }).precision).toBe(precision);
+      expect(loadSettings({ set: [`precision=${precision}`], environment: {} }).precision).toBe(precision);
   });
 });
 

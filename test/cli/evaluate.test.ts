@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { questionsOfFile } from "../../lib/benchmark/questions";
 import type { LoggedRow } from "../../lib/eval/prediction-log";
 import { evaluateModel } from "../../lib/experiment/evaluate-any";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { openForFile } from "../../cli/question-file";
 import { tf } from "../../lib/engine/tensorflow";
 import { root } from "../../tools/environment";

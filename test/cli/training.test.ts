@@ -8,7 +8,7 @@ import { writeSharegpt, type SftRecord } from "../../lib/formats/sharegpt";
 import { readStage2, stage2Row, writeStage2, type EncodedImage } from "../../lib/formats/stage2";
 import { tf } from "../../lib/engine/tensorflow";
 import { openExperiment } from "../../lib/experiment/open";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { sftModel } from "../../lib/experiment/sft";
 import { promptsOfFile } from "../../lib/experiment/triplet-files";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";

@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openExperiment } from "../../lib/experiment/open";
 import { trainingBench } from "../../lib/experiment/rl";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { readStage2 } from "../../lib/formats/stage2";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { capture, command } from "./capture";

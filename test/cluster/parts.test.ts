@@ -15,7 +15,7 @@ import { askedFiles, cotData, joinSlices, observedImages, rationalesBy } from ".
 import { evaluationBench } from "../../lib/experiment/evaluate";
 import { evaluateModel } from "../../lib/experiment/evaluate-any";
 import { openExperiment, variantOf } from "../../lib/experiment/open";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Experiment } from "../../lib/experiment/types";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 

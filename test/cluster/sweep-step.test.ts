@@ -7,7 +7,7 @@ import { parseStep, sweepTasks } from "../../lib/cluster/sweep-tasks";
 import { runSweep } from "../../lib/experiment/ablations/run";
 import { chooseVariants } from "../../lib/experiment/ablations/variants";
 import { openExperiment, variantOf } from "../../lib/experiment/open";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Experiment } from "../../lib/experiment/types";
 import { differences } from "../../tools/cluster/same-results";
 import { temporaryFolder } from "../benchmark/photographs/trees";

@@ -6,7 +6,7 @@ import { isNative, tf } from "../../lib/engine/tensorflow";
 import { showAsk } from "../../lib/experiment/ask";
 import { createAsker, type AskRequest } from "../../lib/experiment/asker";
 import { openExperiment, variantOf } from "../../lib/experiment/open";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Experiment } from "../../lib/experiment/types";
 import * as kernels from "../../lib/report/kernel";
 import { temporaryFolder } from "../benchmark/photographs/trees";

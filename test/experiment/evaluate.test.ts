@@ -6,7 +6,8 @@ import { isNative, tf } from "../../lib/engine/tensorflow";
 import { evaluate, evaluationQuestions } from "../../lib/experiment/evaluate";
 import { askedQuestions, evaluateModel } from "../../lib/experiment/evaluate-any";
 import { openExperiment, variantOf } from "../../lib/experiment/open";
-import { loadSettings, type Settings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
+import type { Settings } from "../../lib/experiment/settings";
 import type { Experiment } from "../../lib/experiment/types";
 import { temporaryFolder } from "../benchmark/photographs/trees";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { codeHash, hashSettings, provenance } from "../../lib/experiment/identity";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 
 const smoke = loadSettings({ scale: "smoke", environment: {} });
 const data = "f".repeat(64);

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { PredictionRow } from "../../lib/eval/rows";
 import { modelCard, writeCardResults, type CardFacts } from "../../lib/experiment/model-card";
 import { provenance } from "../../lib/experiment/identity";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { temporaryFolder } from "../benchmark/photographs/trees";
 
 const folder = temporaryFolder();

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { TRAINED_FILE, trainedPrompts } from "../../lib/experiment/model-folder";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { temporaryFolder } from "../benchmark/photographs/trees";
 
 const root = temporaryFolder();

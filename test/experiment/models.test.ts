@@ -12,7 +12,7 @@ import {
   trainedModel,
   type Training,
 } from "../../lib/experiment/models";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Watch } from "../../lib/experiment/stage";
 import type { Experiment } from "../../lib/experiment/types";
 import { loadModel } from "../../lib/model/checkpoint";

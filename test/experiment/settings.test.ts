@@ -1,12 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  changedSettings,
-  changeSettings,
-  loadSettings,
-  runName,
-  scaleSettings,
-  type SettingsSource,
-} from "../../lib/experiment/settings";
+import { changeSettings, loadSettings, type SettingsSource } from "../../lib/experiment/load-settings";
+import { changedSettings, runName } from "../../lib/experiment/run-name";
+import { scaleSettings } from "../../lib/experiment/settings";
 
 const load = (source: SettingsSource = {}) => loadSettings({ environment: {}, ...source });
 const set =

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import * as path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Benchmark, Subcategory } from "../../lib/benchmark/types";
-import { changeSettings, loadSettings, type Settings } from "../../lib/experiment/settings";
+import { changeSettings, loadSettings } from "../../lib/experiment/load-settings";
+import type { Settings } from "../../lib/experiment/settings";
 import { runFolder } from "../../lib/experiment/run";
 import { identityOf, isFresh, runStage, type Stage, type StageHome } from "../../lib/experiment/stage";
 import { acquireLock, lockFile } from "../../lib/util/lock";

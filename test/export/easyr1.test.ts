@@ -7,7 +7,7 @@ import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { easyR1Config, easyR1Sizes } from "../../lib/export/easyr1";
 import type { Yaml } from "../../lib/export/yaml";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Experiment } from "../../lib/experiment/types";
 import { RL_METHODS, type RlMethod } from "../../lib/train/methods";
 import { readJsonObject } from "../../lib/util/files";

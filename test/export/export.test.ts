@@ -5,7 +5,7 @@ import { parquetReadObjects } from "hyparquet";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openExperiment } from "../../lib/experiment/open";
 import { rlPrompts } from "../../lib/experiment/rl";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { readSharegpt } from "../../lib/formats/sharegpt";
 import { readStage2 } from "../../lib/formats/stage2";
 import { decodeImage } from "../../lib/processor/image-decode";

@@ -1,6 +1,7 @@
 /** Questions for VLMEvalKit, and predictions of other tools as rows. */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { strToU8, zipSync } from "fflate";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { joinPredictions, optionOfLetter, readPredictionFile } from "../../lib/export/predictions";
@@ -55,56 +56,67 @@ describe("tables", () => {
   });
 });
 
-/** A workbook of these files, not packed. */
-function workbook(files: Readonly<Record<string, string>>): Buffer {
-  const parts: Buffer[] = [];
-  const entries: Buffer[] = [];
-  let at = 0;
-  for (const [name, text] of Object.entries(files)) {
-    const content = Buffer.from(text);
-    const header = Buffer.alloc(30);
-    header.writeUInt16LE(name.length, 26);
-    const entry = Buffer.alloc(46);
-    entry.writeUInt32LE(0x02014b50);
-    entry.writeUInt32LE(content.length, 20);
-    entry.writeUInt16LE(name.length, 28);
-    entry.writeUInt32LE(at, 42);
-    parts.push(header, Buffer.from(name), content);
-    entries.push(entry, Buffer.from(name));
-    at += 30 + name.length + content.length;
-  }
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50);
-  end.writeUInt16LE(Object.keys(files).length, 10);
-  end.writeUInt32LE(at, 16);
-  return Buffer.concat([...parts, ...entries, end]);
-}
-
 describe("workbooks of others", () => {
-  const fieldsOf = (sheet: string, strings = ""): string[][] =>
-    sheetFields(workbook({ "xl/worksheets/sheet1.xml": sheet, "xl/sharedStrings.xml": strings }));
+  const sheetFile = "xl/worksheets/sheet1.xml";
+  const workbook = (files: Readonly<Record<string, string>>): Uint8Array =>
+    zipSync(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, strToU8(text)])));
+  const fieldsOf = (rows: string, strings = ""): string[][] =>
+    sheetFields(
+      workbook({
+        [sheetFile]: `<worksheet><sheetData>${rows}</sheetData></worksheet>`,
+        "xl/sharedStrings.xml": `<sst>${strings}</sst>`,
+      }),
+    );
 
   it("a cell may be empty, in runs, or apart from the one before", () => {
-    const cells = '<c r="A1" t="s"><v>0</v></c><c r="C1"/><c><v>1</v></c><cols/>';
-    expect(
-      fieldsOf(`<rows><row r="1"/><row>${cells}</row></rows>`, '<si><t>a</t><r><t xml:space="p">b</t></r></si>'),
-    ).toEqual([[], ["ab", "", "", "1"]]);
+    const cells = '<c r="A1" t="s"><v>0</v></c><c r="C1"/><c><v>1</v></c>';
+    const strings = '<si><t>a</t><r><t xml:space="preserve"> b</t></r><rPh sb="0" eb="1"><t>said</t></rPh></si>';
+    expect(fieldsOf(`<row r="1"/><row>${cells}</row>`, strings)).toEqual([[], ["a b", "", "", "1"]]);
   });
 
-  it("names of JavaScript's objects are no entities", () =>
-    expect(fieldsOf("<row><c><v>&constructor; &amp;</v></c></row>")).toEqual([["&constructor; &"]]));
+  it("texts have entities, Excel's codes, CDATA; names have prefixes", () => {
+    const cell = '<x:c t="inlineStr"><x:is><x:t>&lt;&#65;&#x42;_x000D_<![CDATA[&]]>_x005F_x000D_</x:t></x:is></x:c>';
+    expect(fieldsOf(`<x:row xmlns:x="urn:x">${cell}</x:row>`)).toEqual([["<AB\r&_x000D_"]]);
+  });
+
+  it("entities of others are refused: names of JavaScript's objects, and those of a document type", () => {
+    const where = /xl\/worksheets\/sheet1\.xml:1:\d+: undefined entity/;
+    expect(() => fieldsOf("<row><c><v>&constructor; &amp;</v></c></row>")).toThrow(where);
+    const laughs = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><row><c><v>&c;</v></c></row>';
+    expect(() => sheetFields(workbook({ [sheetFile]: laughs }))).toThrow(/sheet1\.xml:1:\d+: undefined entity/);
+  });
 
   it("a cell that stands too far off is refused before the row is filled up to it", () => {
-    expect(() => fieldsOf('<row><c r="AAAAA1"/></row>')).toThrow(/more than 16384 columns/);
-    expect(() => fieldsOf('<row><c r="XFD1"/></row>'.repeat(1100))).toThrow(/or 16777216 cells/);
+    const far = /sheet1\.xml, cell AAAAA1: more than 16384 columns/;
+    expect(() => fieldsOf('<row><c r="AAAAA1"/></row>')).toThrow(far);
+    expect(() => fieldsOf('<row><c r="XFD1"/></row>'.repeat(1100))).toThrow(/cell XFD1: .* or 16777216 cells/);
+    expect(() => fieldsOf('<row><c r="7C"/></row>')).toThrow(/cell 7C: expected a reference like C7/);
   });
 
-  it("elements that are not closed take no time", () => {
-    const many = "<si>".repeat(200_000);
+  it("a shared text that is not there is named with its cell", () => {
+    const lost = '<row><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>';
+    expect(() => fieldsOf(lost, "<si><t>a</t></si>")).toThrow(/cell B1: text 1 of 1 shared ones/);
+  });
+
+  it("a file that says it is larger than 256 MiB is not unpacked", () => {
+    const bytes = Buffer.from(workbook({ [sheetFile]: "<row/>" }));
+    const entry = bytes.indexOf(Buffer.from([0x50, 0x4b, 0x01, 0x02]));
+    bytes.writeUInt32LE(2 ** 28 + 1, entry + 24); // the central directory's size of the unpacked file
+    expect(() => sheetFields(bytes)).toThrow(/sheet1\.xml is larger than 256 MiB/);
+  });
+
+  it("a file that is larger than it says is cut there, which is no XML", () => {
+    const bytes = Buffer.from(workbook({ [sheetFile]: `<row><c><v>${"1".repeat(5000)}</v></c></row>` }));
+    const entry = bytes.indexOf(Buffer.from([0x50, 0x4b, 0x01, 0x02]));
+    bytes.writeUInt32LE(100, entry + 24);
+    expect(() => sheetFields(bytes)).toThrow(/sheet1\.xml:1:\d+: /);
+  });
+
+  it("elements that are not closed, or deep in others, are an error that takes no time", () => {
     const begun = Date.now();
-    expect(fieldsOf("<row><c>".repeat(100_000), many)).toEqual([]);
-    expect(fieldsOf(`<row>${"<c><v>".repeat(100_000)}</row>`)).toEqual([[]]);
-    expect(fieldsOf(`<row><c>${"<v>".repeat(200_000)}</c></row>`)).toEqual([[""]]);
+    expect(() => fieldsOf("<row><c>".repeat(100_000))).toThrow(/sheet1\.xml:1:\d+: elements nested deeper than 50/);
+    expect(() => fieldsOf("", "<si>".repeat(200_000))).toThrow(/sharedStrings\.xml:1:\d+: elements nested deeper/);
+    expect(() => fieldsOf("<row><c><v>1</v></c>")).toThrow(/sheet1\.xml:1:\d+: .*close/);
     expect(Date.now() - begun).toBeLessThan(2000);
   });
 });

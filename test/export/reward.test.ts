@@ -5,7 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { writeReward } from "../../lib/export/reward-files";
 import { readStage1 } from "../../lib/formats/stage1";
 import { stage1Answer } from "../../lib/formats/stage1";

@@ -11,7 +11,7 @@ import { CLIP_MEAN, CLIP_STD, type PreprocessorConfig } from "../../lib/processo
 import { createProcessor, type Processor } from "../../lib/processor/processor";
 import { createTokenizer } from "../../lib/processor/tokenizer";
 import { trainTokenizer, type TokenizerFiles } from "../../lib/processor/tokenizer-files";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import type { RlSettings, SftSettings } from "../../lib/train/settings";
 import type { Workbench } from "../../lib/train/workbench";
 

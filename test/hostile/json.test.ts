@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { questionsOfFile } from "../../lib/benchmark/questions";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { parseRows } from "../../lib/eval/rows";
 import { readStage1 } from "../../lib/formats/stage1";
 import { parseConfig } from "../../lib/model/config";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loadSettings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
 import { noiseScales, noiseStepAt } from "../../lib/train/noise-schedule";
 
 const { rl } = loadSettings({ environment: {} });

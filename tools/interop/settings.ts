@@ -1,5 +1,6 @@
 /** The small runs that both sides train: whole batches, nothing random in them. */
-import { loadSettings, type Settings } from "../../lib/experiment/settings";
+import { loadSettings } from "../../lib/experiment/load-settings";
+import type { Settings } from "../../lib/experiment/settings";
 
 /** Every record in every batch, so that their order is of no account; images as they are; 32 bits. */
 const WHOLE = [

@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import * as path from "node:path";
 import sharp from "sharp";
-import { loadSettings, type Settings, type SettingsSource } from "../../lib/experiment/settings";
+import { loadSettings, type SettingsSource } from "../../lib/experiment/load-settings";
+import type { Settings } from "../../lib/experiment/settings";
 import { writeText } from "../../lib/util/files";
 import { root } from "../environment";
 

@@ -1,6 +1,7 @@
 /** The variants of the ablation study: each is a method of the experiment with some settings changed. */
 import { METHOD_NAMES, type Method } from "../../train/methods";
-import { changeSettings, type Settings } from "../settings";
+import { changeSettings } from "../load-settings";
+import type { Settings } from "../settings";
 
 /** One training, under a name of its own. */
 export interface Variant {

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { readJson, writeText } from "../../util/files";
+import { shownValue } from "../../util/json-text";
 import { studyRoot } from "./places";
 
 export interface Look {
@@ -20,13 +21,45 @@ export interface Look {
 
 const fileOf = (folder: string): string => path.join(folder, "looks.json");
 
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+const isTime = (value: unknown): boolean =>
+  typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) && !Number.isNaN(Date.parse(value));
+const isSeed = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** What each field of an entry must be, and that in words. */
+const FIELDS: Readonly<Record<keyof Look, readonly [is: (value: unknown) => boolean, expected: string]>> = {
+  at: [isTime, "a time like 2026-01-02T03:04:05.000Z"],
+  code: [isText, "a hash"],
+  settings: [isText, "a hash"],
+  seeds: [(value) => Array.isArray(value) && value.length > 0 && value.every(isSeed), "a list of whole numbers"],
+  reason: [(value) => value === null || isText(value), "null or a text"],
+};
+
+/** @throws Error naming file, entry and field */
+function checkedLook(file: string, entry: unknown, index: number): Look {
+  const where = `${file}, entry ${index + 1}`;
+  const mend = "mend the record from version control";
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry))
+    throw new Error(`${where}: ${shownValue(entry)}; expected an object; ${mend}`);
+  for (const [field, [is, expected]] of Object.entries(FIELDS)) {
+    const value = (entry as Record<string, unknown>)[field];
+    if (!is(value)) throw new Error(`${where}: ${field} is ${shownValue(value)}; expected ${expected}; ${mend}`);
+  }
+  return entry as Look;
+}
+
+/** The record, in its order; of none, no looks. @throws Error naming file, entry and field that cannot be used */
 export function readLooks(folder: string = studyRoot()): Look[] {
-  return existsSync(fileOf(folder)) ? (readJson(fileOf(folder)) as Look[]) : [];
+  const file = fileOf(folder);
+  if (!existsSync(file)) return [];
+  const entries = readJson(file);
+  if (!Array.isArray(entries)) throw new Error(`${file}: expected a list of looks; mend it from version control`);
+  return entries.map((entry: unknown, i) => checkedLook(file, entry, i));
 }
 
 /**
  * Writes down a look before it is taken. The same code, settings and seeds again are the same look, taken up again.
- * @throws Error where there was another look and no reason is given
+ * @throws Error where there was another look and no reason is given, or the record cannot be used
  */
 export function recordLook(look: Look, folder: string = studyRoot()): void {
   const before = readLooks(folder);

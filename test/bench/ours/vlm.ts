@@ -17,7 +17,7 @@ import type { Experiment } from "../../../lib/experiment/types";
 import { conversationRow } from "../../../lib/processor/conversation";
 import { createGenerator } from "../../../lib/rollout/generate";
 import type { RlPrompt } from "../../../lib/rollout/groups";
-import { loadSettings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
 import type { TrainingRow } from "../../../lib/train/batch";
 import type { BenchCase } from "../types";
 

@@ -20,7 +20,7 @@ import { writeManifest } from "../../../lib/experiment/manifest";
 import type { RunHome } from "../../../lib/experiment/publish";
 import { runFolder } from "../../../lib/experiment/run";
 import { writeJsonl } from "../../../lib/util/files";
-import { loadSettings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
 
 const settings = loadSettings({ scale: "smoke", run: `ablation-test-${process.pid}`, environment: {} });
 const folder = runFolder(settings);

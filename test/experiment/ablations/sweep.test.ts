@@ -8,7 +8,7 @@ import { isNative, tf } from "../../../lib/engine/tensorflow";
 import { evaluate } from "../../../lib/experiment/evaluate";
 import { openExperiment } from "../../../lib/experiment/open";
 import { runFolder } from "../../../lib/experiment/run";
-import { loadSettings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
 
 const settings = loadSettings({
   scale: "smoke",

@@ -8,7 +8,8 @@ import {
   type Variant,
 } from "../../../lib/experiment/ablations/variants";
 import { METHOD_NAMES as METHODS, METHODS as METHOD_FACTS } from "../../../lib/train/methods";
-import { loadSettings, type Settings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
+import type { Settings } from "../../../lib/experiment/settings";
 
 const settings = loadSettings({ environment: {} });
 const known = chooseVariants(settings);

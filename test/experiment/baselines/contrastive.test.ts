@@ -8,7 +8,7 @@ import {
   pretrainingImages,
 } from "../../../lib/experiment/baselines/contrastive";
 import { drawPairs } from "../../../lib/experiment/baselines/pairs";
-import { loadSettings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
 import type { Pair } from "../../../lib/train/contrastive";
 
 const data = loadEmojiFgvr();

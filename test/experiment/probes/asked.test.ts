@@ -11,7 +11,7 @@ import { knowledgeQuestions } from "../../../lib/experiment/probes/knowledge";
 import { probedMethods } from "../../../lib/experiment/probes/run";
 import { probeSamples } from "../../../lib/experiment/probes/samples";
 import { SHORT_QUESTIONS } from "../../../lib/experiment/probes/transfer";
-import { loadSettings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
 import { temporaryFolder } from "../../benchmark/photographs/trees";
 
 const data = loadEmojiFgvr();

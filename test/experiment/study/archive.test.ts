@@ -9,7 +9,7 @@ import { hashSettings, provenance } from "../../../lib/experiment/identity";
 import { archive, archived, isSameResult, readArchived, type StudyResult } from "../../../lib/experiment/study/archive";
 import { ROLE, studyRows, usable } from "../../../lib/experiment/study/run";
 import { chooseVariants, variantSettings } from "../../../lib/experiment/ablations/variants";
-import { loadSettings } from "../../../lib/experiment/settings";
+import { loadSettings } from "../../../lib/experiment/load-settings";
 
 let folder = "";
 beforeEach(() => void (folder = mkdtempSync(path.join(tmpdir(), "archive-"))));

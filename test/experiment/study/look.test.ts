@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -30,5 +30,35 @@ describe("recordLook", () => {
   it("changes nothing where the record cannot be read", () => {
     writeFileSync(path.join(folder, "looks.json"), "[");
     expect(() => recordLook(look, folder)).toThrow(/looks\.json/);
+  });
+});
+
+describe("readLooks", () => {
+  const write = (record: unknown): void => writeFileSync(path.join(folder, "looks.json"), JSON.stringify(record));
+
+  it.each<[string, unknown, string]>([
+    ["at", "yesterday", '"yesterday"; expected a time like'],
+    ["at", null, "null; expected a time like"],
+    ["code", "", '""; expected a hash'],
+    ["settings", 7, "7; expected a hash"],
+    ["seeds", [], "[]; expected a list of whole numbers"],
+    ["seeds", "0,1", '"0,1"; expected a list of whole numbers'],
+    ["seeds", [0, null], "[0,null]; expected a list of whole numbers"],
+    ["seeds", [0, -1], "[0,-1]; expected a list of whole numbers"],
+    ["reason", undefined, "undefined; expected null or a text"],
+    ["reason", "", '""; expected null or a text'],
+  ])("names file, entry and field where %s is %j, and writes nothing", (field, value, message) => {
+    write([look, { ...look, [field]: value }]);
+    const before = readFileSync(path.join(folder, "looks.json"), "utf8");
+    expect(() => readLooks(folder)).toThrow(`looks.json, entry 2: ${field} is ${message}`);
+    expect(() => recordLook({ ...look, code: "d", reason: "why" }, folder)).toThrow("entry 2");
+    expect(readFileSync(path.join(folder, "looks.json"), "utf8")).toBe(before);
+  });
+
+  it("refuses what is no list of objects", () => {
+    write(look);
+    expect(() => readLooks(folder)).toThrow("looks.json: expected a list of looks");
+    write([null]);
+    expect(() => readLooks(folder)).toThrow("looks.json, entry 1: null; expected an object");
   });
 });
