@@ -76,7 +76,8 @@ export function saveStoppedBatch(checkpointing: Checkpointing | undefined, batch
 /** Reads what `saveStoppedBatch` wrote. @throws Error naming the file and what is missing */
 export function readStoppedBatch(file: string): SavedBatch {
   const saved = backToNumbers(readJsonObject(file)) as Partial<SavedBatch>;
-  const hasBatch = saved.stage === "sft" ? "batch" in saved : saved.stage === "rl" && "updates" in saved && "replay" in saved;
+  const hasBatch =
+    saved.stage === "sft" ? "batch" in saved : saved.stage === "rl" && "updates" in saved && "replay" in saved;
   if (!hasBatch || !Number.isInteger(saved.step) || typeof saved.identity !== "string" || !saved.facts)
     throw new Error(
       `${file}: no batch of a training that stopped (stage, step, identity, facts and the rows expected)`,
