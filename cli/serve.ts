@@ -25,6 +25,7 @@ function requiredKey(): string | null {
 const limitsOf = (options: ServeOptions): Limits => ({
   ...DEFAULT_LIMITS,
   bodyBytes: Math.floor(options.maxBody * 2 ** 20),
+  heldBytes: Math.floor(options.maxHeld * 2 ** 20),
   imagePixels: options.maxImagePixels,
   n: options.maxAnswers,
   answerTokens: options.maxNewTokens,

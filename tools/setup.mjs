@@ -18,7 +18,7 @@ import { homeFolder } from "./setup/home.mjs";
 import { kernelSpecStep } from "./setup/kernel-spec.mjs";
 import { imageAddonStep, instructionSetsStep, kernelsStep, opsStep } from "./setup/native-addons.mjs";
 import { npmStep } from "./setup/npm.mjs";
-import { checkPrerequisites } from "./setup/prerequisites.mjs";
+import { addressSpaceProblem, checkPrerequisites } from "./setup/prerequisites.mjs";
 import { chooseDevice, pythonStep } from "./setup/python.mjs";
 import { runSteps } from "./setup/schedule.mjs";
 import { endLeftOvers, StepError, tail, takeLock } from "./setup/steps.mjs";
@@ -87,6 +87,8 @@ async function runPending(context) {
 async function main() {
   const unknown = process.argv.slice(2).find((argument) => argument !== "--without-native");
   if (unknown !== undefined) fail([`unknown option ${unknown}; the only one is --without-native`]);
+  const narrow = addressSpaceProblem();
+  if (narrow !== null) fail([narrow]);
   const native = !process.argv.includes("--without-native") && process.env.FINE_R1_ENGINE !== "js";
   const log = (name) => path.join(root, ".setup", `${name}.log`);
   const context = { root, native, log, device: chooseDevice(root) };

@@ -22,6 +22,14 @@ export const command = () =>
     .addOption(shared.count("--max-context <N>", "tokens of prompt and response together, at most").default(8192))
     .addOption(shared.count("--max-answers <N>", "answers of a request (n), at most").default(128))
     .addOption(shared.number("--max-body <MIB>", "size of a request, at most", { above: 0, most: 1024 }).default(32))
+    .addOption(
+      shared
+        .number("--max-held <MIB>", "size of all requests that wait or are answered, at most", {
+          above: 0,
+          most: 2 ** 20,
+        })
+        .default(512),
+    )
     .addOption(shared.count("--max-image-pixels <N>", "pixels of an image as it is sent, at most").default(40_000_000))
     .addOption(
       new Option(

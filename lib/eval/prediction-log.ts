@@ -122,7 +122,10 @@ export function openPredictionLog(
     return {
       finished,
       dropped,
-      append: (rows) => writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file),
+      append: (rows) => {
+        lock.check();
+        writeAll(handle, rows.map((row) => `${JSON.stringify(row)}\n`).join(""), file);
+      },
       close: () => {
         if (!open) return;
         open = false;

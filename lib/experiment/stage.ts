@@ -122,7 +122,7 @@ function writeFacts({ settings, benchmark, folder }: StageHome): void {
 
 /**
  * Loads a stage's result, or makes it. Two processes do not make the same target at once.
- * @throws Error as `make` does; what was there before stays
+ * @throws Error as `make` does, or where another has taken the lock over meanwhile; what was there before stays
  */
 export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> {
   const { whole: identity, asked } = hashesOf(home, stage);
@@ -142,7 +142,11 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
   try {
     const meanwhile = fresh(); // another process may have made it before this one had the lock
     if (meanwhile !== undefined) return await stage.load(meanwhile);
-    const made = await stage.make(identity, () => rmSync(stampFile(target), { force: true }));
+    const made = await stage.make(identity, () => {
+      lock.check();
+      rmSync(stampFile(target), { force: true });
+    });
+    lock.check();
     writeFacts(home);
     writeText(stampFile(target), `${identity} ${asked}`);
     stage.cleanUp?.(identity);

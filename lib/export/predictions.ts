@@ -3,11 +3,11 @@
  * lm-evaluation-harness and lmms-eval (`--log_samples`, jsonl), details of lighteval (`--save-details`, parquet). They
  * are joined with `answers.jsonl` of an export by `index`.
  */
+import { statSync } from "node:fs";
 import * as path from "node:path";
-import { parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { extractAnswer } from "../reward/extract";
 import type { PredictionRow } from "../eval/rows";
+import { rowGroups } from "../formats/parquet";
 import { numberedLines, parseLine, readBytes, type BadRow } from "../util/lines";
 import { rowsOf, separatedFields } from "./separated";
 import { LETTERS, type Answer } from "./vlmevalkit";
@@ -75,6 +75,20 @@ function each<T>(
   return { predictions, skipped };
 }
 
+/** Files of predictions are texts of some megabytes; one is in memory whole. Node's longest text is 512 MiB. */
+const MOST_BYTES = 2 ** 29;
+
+/** Rows of a file of which only some are in memory at a time. */
+const MOST_ROWS = 2 ** 24;
+
+/** A file's bytes. @throws Error where there are too many */
+function bytesOf(file: string): Buffer {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > MOST_BYTES)
+    throw new Error(`${file}: ${size} bytes; at most ${MOST_BYTES} are read: split it, or save it as parquet`);
+  return readBytes(file);
+}
+
 const numbered = <T>(rows: readonly T[], first: number): { row: T; line: number }[] =>
   rows.map((row, i) => ({ row, line: first + i }));
 
@@ -87,16 +101,24 @@ function table(file: string, rows: readonly Json[], first: number): { prediction
   return each(file, numbered(rows, first), (row, line) => prediction(row.index, row.prediction, line));
 }
 
-async function readDetails(file: string, bytes: Buffer) {
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-  const rows = await parquetReadObjects({ file: buffer, compressors });
-  return each(file, numbered(rows as Json[], 1), detail);
+async function readDetails(file: string) {
+  const predictions: Prediction[] = [];
+  const skipped: BadRow[] = [];
+  let first = 1;
+  for await (const rows of rowGroups(file, ["__doc__", "__model_response__"], true)) {
+    const read = each(file, numbered(rows, first), detail);
+    for (const one of read.predictions) predictions.push(one);
+    for (const one of read.skipped) skipped.push(one);
+    first += rows.length;
+    if (first > MOST_ROWS) throw new Error(`more than ${MOST_ROWS} rows; split the file`);
+  }
+  return { predictions, skipped };
 }
 
-function readSamples(file: string, bytes: Buffer) {
+function readSamples(file: string) {
   return each(
     file,
-    numberedLines(bytes).map((row) => ({ row, line: row.line })),
+    numberedLines(bytesOf(file)).map((row) => ({ row, line: row.line })),
     (row, line) => {
       const parsed = parseLine(row);
       if ("reason" in parsed) throw new Error(parsed.reason);
@@ -107,12 +129,12 @@ function readSamples(file: string, bytes: Buffer) {
   );
 }
 
-const READERS: Readonly<Record<string, (file: string, bytes: Buffer) => unknown>> = {
-  ".xlsx": (file, bytes) => table(file, rowsOf(sheetFields(bytes)), 2),
-  ".tsv": (file, bytes) => table(file, rowsOf(separatedFields(bytes.toString("utf8"))), 2),
-  ".csv": (file, bytes) => table(file, rowsOf(separatedFields(bytes.toString("utf8"), ",")), 2),
-  ".json": (file, bytes) => {
-    const rows = JSON.parse(bytes.toString("utf8")) as unknown;
+const READERS: Readonly<Record<string, (file: string) => unknown>> = {
+  ".xlsx": (file) => table(file, rowsOf(sheetFields(bytesOf(file))), 2),
+  ".tsv": (file) => table(file, rowsOf(separatedFields(bytesOf(file).toString("utf8"))), 2),
+  ".csv": (file) => table(file, rowsOf(separatedFields(bytesOf(file).toString("utf8"), ",")), 2),
+  ".json": (file) => {
+    const rows = JSON.parse(bytesOf(file).toString("utf8")) as unknown;
     if (!Array.isArray(rows) || !rows.every(isObject)) throw new Error("no list of objects");
     return table(file, rows, 1);
   },
@@ -128,7 +150,7 @@ export async function readPredictionFile(file: string): Promise<{ predictions: P
   const read = READERS[path.extname(file).toLowerCase()];
   if (!read) throw new Error(`${file}: expected a file that ends in ${Object.keys(READERS).join(", ")}`);
   try {
-    return (await read(file, readBytes(file))) as { predictions: Prediction[]; skipped: BadRow[] };
+    return (await read(file)) as { predictions: Prediction[]; skipped: BadRow[] };
   } catch (error) {
     const { message } = error as Error;
     throw new Error(message.startsWith(file) ? message : `${file}: ${message}`, { cause: error });

@@ -4,22 +4,16 @@
  * {bytes, path}, as Hugging Face's `datasets` writes them; the two extra images have the anchor's size. A struct's path
  * is never opened.
  */
-import { closeSync, fstatSync, mkdirSync, read, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { promisify } from "node:util";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
-import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { decodeImage, reasonOf, uprightImage, uprightSize } from "../processor/image-decode";
 import { IMAGE_MARKER } from "../processor/conversation";
 import { specialTokenIn } from "../processor/special-tokens";
 import { occurrences } from "../util/text";
 import { SPECIAL_TOKENS } from "../processor/tokenizer-files";
-import { fileReason } from "../util/file-errors";
 import type { OnBadRow } from "../util/lines";
-import { openRegular } from "../util/regular-file";
+import { rowGroups } from "./parquet";
 
 /** A file's bytes as they are (JPEG, PNG, …), and the name it had. */
 export interface EncodedImage {
@@ -205,113 +199,6 @@ export interface Stage2Options {
   specialTokens?: readonly string[];
 }
 
-/** The most that one call reads: Node's limit is 2 GiB. */
-const READ_AT_ONCE = 2 ** 30;
-const readAsync = promisify(read);
-
-/** A file of any size as hyparquet reads it, a range of bytes at a time. */
-function fileBuffer(handle: number, byteLength: number): AsyncBuffer {
-  return {
-    byteLength,
-    slice: async (start, end = byteLength) => {
-      const bytes = new Uint8Array(Math.max(0, Math.min(end, byteLength) - start));
-      for (let done = 0; done < bytes.length;) {
-        const length = Math.min(bytes.length - done, READ_AT_ONCE);
-        const { bytesRead } = await readAsync(handle, bytes, done, length, start + done);
-        if (bytesRead === 0) throw new Error(`the file ends at byte ${start + done}`);
-        done += bytesRead;
-      }
-      return bytes.buffer;
-    },
-  };
-}
-
-/** A page may become this long whatever its length, and longer where it does not become more than so many times it. */
-const PLAIN_PAGE = 2 ** 26;
-const MOST_INFLATION = 100;
-
-/** Images do not get shorter by much: a page that is to become very much longer is a bomb. @throws Error saying so */
-function checkInflation(from: number, to: number): void {
-  if (!(to >= 0)) throw new Error(`a page of ${to} bytes`);
-  if (to > PLAIN_PAGE && to > MOST_INFLATION * from)
-    throw new Error(`a page of ${from} bytes that is to become ${to}: a decompression bomb, or the file is damaged`);
-}
-
-/**
- * Decompressors by codec; gzip and brotli by Node, which is faster. An empty page needs none: a column of nulls has
- * one, whose LZ4 form (a lone zero byte) `hyparquet-compressors` 1.1.2 refuses.
- */
-const COMPRESSORS: Compressors = Object.fromEntries(
-  Object.entries({
-    ...compressors,
-    GZIP: (input: Uint8Array, length: number): Uint8Array => gunzipSync(input, { maxOutputLength: length }),
-    BROTLI: (input: Uint8Array, length: number): Uint8Array => brotliDecompressSync(input, { maxOutputLength: length }),
-  }).map(([codec, decompress]) => [
-    codec,
-    (input: Uint8Array, length: number): Uint8Array => {
-      checkInflation(input.length, length);
-      return length === 0 ? new Uint8Array(0) : decompress(input, length);
-    },
-  ]),
-);
-
-/** What `read` gives. @throws Error naming the file, and `where` in it */
-async function asParquet<T>(file: string, where: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw new Error(`${file}: can't be read as parquet (${where}${fileReason(error)})`, { cause: error });
-  }
-}
-
-/** Paths of the columns that hold values. */
-const leavesOf = ({ children, path: at }: SchemaTree): string[] =>
-  children.length === 0 ? [at.join("/")] : children.flatMap(leavesOf);
-
-/**
- * Every row group has the schema's columns, once each. Of others hyparquet drops some while they are read, and what
- * goes wrong in one of them then ends the process.
- * @throws Error saying which row group
- */
-function checkGroups(metadata: FileMetaData): void {
-  const schema = parquetSchema(metadata);
-  const leaves = leavesOf(schema);
-  const names = schema.children.map(({ element }) => element.name);
-  const isOnce = new Set(leaves).size === leaves.length && new Set(names).size === names.length;
-  metadata.row_groups.forEach(({ columns }, i) => {
-    const own = columns.map(({ meta_data }) => meta_data?.path_in_schema.join("/"));
-    if (!isOnce || own.join("\n") !== leaves.join("\n"))
-      throw new Error(`the columns of row group ${i} are not those of its schema: the file is damaged`);
-  });
-}
-
-/**
- * Objects of the columns of a file, a row group at a time.
- * @throws Error naming the file, where it cannot be read or lacks a column
- */
-async function* rowGroups(file: string): AsyncGenerator<Record<string, unknown>[], void, undefined> {
-  const handle = await asParquet(file, "", () => Promise.resolve().then(() => openRegular(file)));
-  try {
-    const buffer = fileBuffer(handle, fstatSync(handle).size);
-    const metadata = await asParquet(file, "", () => parquetMetadataAsync(buffer));
-    await asParquet(file, "", () => Promise.resolve(metadata).then(checkGroups));
-    const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-    const missing = COLUMNS.find((column) => !columns.includes(column));
-    if (missing !== undefined) throw new Error(`${file}: no column "${missing}"; ${COLUMNS.join(", ")} expected`);
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      const range = { file: buffer, metadata, columns: [...COLUMNS], rowStart, rowEnd };
-      yield await asParquet(file, `rows ${rowStart} to ${rowEnd - 1}: `, () =>
-        parquetReadObjects({ ...range, compressors: COMPRESSORS, utf8: false }),
-      );
-      rowStart = rowEnd;
-    }
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /**
  * Reads a file's rows one after another, of any size and under any of parquet's compressions (Snappy, gzip, zstd,
  * brotli, LZ4): one row group is in memory at a time.
@@ -325,7 +212,7 @@ export async function* iterateStage2(
   { decode = false, specialTokens = SPECIAL_TOKENS }: Stage2Options = {},
 ): AsyncGenerator<Stage2Row, void, undefined> {
   let row = 0;
-  for await (const records of rowGroups(file)) {
+  for await (const records of rowGroups(file, COLUMNS)) {
     for (const record of records) {
       const parsed = parseRow(record, specialTokens);
       let reason = typeof parsed === "string" ? parsed : null;

@@ -6,13 +6,14 @@ import sharp, { type Metadata, type OutputInfo, type Sharp, type SharpOptions } 
 import { fileReason } from "../util/file-errors";
 import { isLfsPointer, LFS_POINTER } from "../util/git-lfs";
 import { readRegular, readStart } from "../util/regular-file";
+import { BEGINNING_BYTES, imageFormat } from "./image-beginning";
 import { BMP_HEADER_BYTES, bmpSize, decodeBmp, isBmp } from "./image-bmp";
 import { MOST_PIXELS, type Pixels } from "./image-pixels";
 
 sharp.cache(false); // libvips keeps what it read by the file's name, also where another file has that name by now
 
 /** Bytes at the start of a file that say what it is. */
-const START = Math.max(64, BMP_HEADER_BYTES);
+const START = Math.max(64, BMP_HEADER_BYTES, BEGINNING_BYTES);
 
 const startOf = (source: string | Uint8Array): Uint8Array =>
   typeof source === "string" ? readStart(source, START) : source.subarray(0, START);
@@ -56,6 +57,13 @@ function clippedGrey(bytes: Buffer): Uint8Array {
 /** What is damaged is refused, and what is too large. */
 const STRICT: SharpOptions = { failOn: "error", limitInputPixels: MOST_PIXELS };
 
+/** @throws Error where bytes begin as no image that is read: an SVG may keep its decoder busy for ever */
+function checkBeginning(bytes: Uint8Array): void {
+  if (isLfsPointer(bytes)) throw new Error(LFS_POINTER);
+  if (imageFormat(bytes) === null)
+    throw new Error("unsupported image format: its bytes are no JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP");
+}
+
 type Raw = { data: Buffer; info: OutputInfo };
 const rawOf = (image: Sharp, depth: "uchar" | "ushort" = "uchar"): Promise<Raw> =>
   image.raw({ depth }).toBuffer({ resolveWithObject: true });
@@ -91,7 +99,7 @@ async function decodeBySharp(bytes: Uint8Array): Promise<Pixels> {
 export function decodeImage(source: string | Uint8Array): Promise<Pixels> {
   return named(source, async () => {
     const bytes = typeof source === "string" ? readRegular(source) : source;
-    if (isLfsPointer(bytes)) throw new Error(LFS_POINTER);
+    checkBeginning(bytes);
     return isBmp(bytes) ? decodeBmp(bytes) : decodeBySharp(bytes);
   });
 }
@@ -118,7 +126,7 @@ export interface ImageHeader extends UprightSize {
 export function readImageHeader(source: string | Uint8Array): Promise<ImageHeader> {
   return named(source, async () => {
     const start = startOf(source);
-    if (isLfsPointer(start)) throw new Error(LFS_POINTER);
+    checkBeginning(start);
     if (isBmp(start)) {
       const { width, height } = bmpSize(start);
       return { width, height, turned: false, format: "bmp", hasAlpha: false, special: false };

@@ -3,6 +3,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import * as path from "node:path";
 import { readJsonObject } from "../util/files";
 import { shownValue } from "../util/json-text";
+import { watchedPatterns, type Watched } from "./tokenizer-patterns";
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -63,11 +64,13 @@ function checkedTokens(
 const PROBE = "A fox's 2 ears: \u00e9\n";
 
 /** The library's tokenizer. @throws Error naming the file, where the library can't use it */
-function openTokenizer(json: Record<string, unknown>, config: Record<string, unknown>, file: string) {
+function openTokenizer(json: Record<string, unknown>, config: Record<string, unknown>, file: string, watched: Watched) {
   try {
     const tokenizer = new HuggingFaceTokenizer(json, config);
-    const { ids } = tokenizer.encode(PROBE, { add_special_tokens: false });
-    if (ids.length > 0) tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    watched(PROBE.length, () => {
+      const { ids } = tokenizer.encode(PROBE, { add_special_tokens: false });
+      if (ids.length > 0) tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    });
     return tokenizer;
   } catch (error) {
     throw new Error(
@@ -77,14 +80,20 @@ function openTokenizer(json: Record<string, unknown>, config: Record<string, unk
   }
 }
 
-/** Wraps the content of `tokenizer.json` and `tokenizer_config.json`. @param file named in errors */
+/**
+ * Wraps the content of `tokenizer.json` and `tokenizer_config.json`. Its `encode` and `decode` throw where patterns of
+ * the file take too long on a text.
+ * @param file named in errors
+ * @throws Error naming file and field
+ */
 export function createTokenizer(
   json: Record<string, unknown>,
   config: Record<string, unknown>,
   file = "tokenizer.json",
 ): Tokenizer {
   const { vocab, added } = checkedTokens(json, file);
-  const tokenizer = openTokenizer(json, config, file);
+  const watched = watchedPatterns(json, file);
+  const tokenizer = openTokenizer(json, config, file, watched);
   const ids = [...Object.values(vocab), ...added.map((token) => token.id)];
   const tokenId = (token: string): number => {
     const id = tokenizer.token_to_id(token);
@@ -97,14 +106,16 @@ export function createTokenizer(
     return token === undefined ? null : tokenId(token);
   };
   return {
-    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    encode: (text) => watched(text.length, () => tokenizer.encode(text, { add_special_tokens: false }).ids),
     decode: (tokens, { skipSpecialTokens = true } = {}) =>
       tokens.length === 0
         ? ""
-        : tokenizer.decode(Array.from(tokens), {
-            skip_special_tokens: skipSpecialTokens,
-            clean_up_tokenization_spaces: false,
-          }),
+        : watched(tokens.length, () =>
+            tokenizer.decode(Array.from(tokens), {
+              skip_special_tokens: skipSpecialTokens,
+              clean_up_tokenization_spaces: false,
+            }),
+          ),
     tokenId,
     token: (id) => tokenizer.id_to_token(id) ?? null,
     vocabSize: 1 + ids.reduce((a, b) => Math.max(a, b), -1),

@@ -2,6 +2,8 @@
 export interface Limits {
   /** Bytes of a request's body. */
   bodyBytes: number;
+  /** Bytes of the bodies of all requests that wait or are answered; further ones are told to come again. */
+  heldBytes: number;
   /** Pixels of an image as it is sent; what the model sees is resized by the checkpoint's preprocessor. */
   imagePixels: number;
   /** Images of a request. */
@@ -25,6 +27,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 32 * 2 ** 20,
+  heldBytes: 512 * 2 ** 20,
   imagePixels: 40_000_000,
   images: 16,
   n: 128,

@@ -7,6 +7,7 @@ import type { ModelConfig } from "../model/config";
 import { encodeImages } from "../model/vision";
 import { visionInputs, visionPlan, type VisionInputs } from "../model/vision-plan";
 import { collate } from "../processor/collate";
+import { imageFormat } from "../processor/image-beginning";
 import { readImageHeader, reasonOf } from "../processor/image-decode";
 import { disposeImage, type ProcessedImage } from "../processor/image-processor";
 import type { Processor } from "../processor/processor";
@@ -23,9 +24,6 @@ export interface HostPrompt {
 
 const FORMATS: ReadonlySet<string> = new Set(["jpeg", "png", "webp", "gif", "bmp"]);
 
-/** How files of these formats begin. No decoder is shown what begins otherwise: one of SVG may be busy for long. */
-const BEGINNINGS = [/^\xff\xd8\xff/, /^\x89PNG/, /^RIFF[^]{4}WEBP/, /^GIF8/, /^BM/];
-
 /** An image's pixels, once its header says that it is small enough and of a format that is read. @throws ApiError */
 async function readSentImage(
   processor: Processor,
@@ -35,11 +33,9 @@ async function readSentImage(
   const fail = (error: unknown): never => {
     throw badField(param, `can't be read as an image (${reasonOf(error)})`, "invalid_image");
   };
-  const beginning = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
-  if (!BEGINNINGS.some((one) => one.test(beginning)))
+  if (!FORMATS.has(imageFormat(bytes) ?? ""))
     throw badField(param, "its bytes are no JPEG, PNG, WebP, GIF or BMP", "invalid_image");
-  const { width, height, format } = await readImageHeader(bytes).catch(fail);
-  if (!FORMATS.has(format)) throw badField(param, `an image of format ${format}; send JPEG, PNG, WebP, GIF or BMP`);
+  const { width, height } = await readImageHeader(bytes).catch(fail);
   if (width * height > mostPixels)
     throw badField(
       param,

@@ -7,6 +7,7 @@ import { ApiError, asApiError } from "./api-error";
 import { readBody } from "./body";
 import type { Completions, Weights } from "./completions";
 import { isObject } from "./fields";
+import { createHeldBytes, type HeldBytes } from "./held-bytes";
 import type { Limits } from "./limits";
 
 /** Where it listens, and for whom. */
@@ -74,15 +75,30 @@ function eventWriter(response: ServerResponse, mostUnread: number): (data: strin
   };
 }
 
+/** Reads a body and answers it; its bytes count as held until then. */
+async function withBody(
+  request: IncomingMessage,
+  { bodyBytes, heldBytes }: Limits,
+  held: HeldBytes,
+  answer: (body: unknown) => Promise<void>,
+): Promise<void> {
+  const share = held.share();
+  try {
+    await answer(await readBody(request, Math.min(bodyBytes, heldBytes), share));
+  } finally {
+    share.release();
+  }
+}
+
 async function answerChat(
   completions: Completions,
   limits: Limits,
-  request: IncomingMessage,
+  body: unknown,
   response: ServerResponse,
 ): Promise<void> {
   const gone = new AbortController();
   response.on("close", () => response.writableFinished || gone.abort(new ApiError(499, "the client has gone")));
-  const call = completions.read(await readBody(request, limits.bodyBytes));
+  const call = completions.read(body);
   if (!call.stream) return sendJson(response, 200, await completions.complete(call, gone.signal));
   const write = eventWriter(response, limits.unreadBytes);
   await completions.stream(call, (event) => write(JSON.stringify(event)), gone.signal);
@@ -93,12 +109,11 @@ async function answerChat(
 /** Puts other weights in place: `{weights: NAME}`. */
 async function reload(
   completions: Completions,
-  { limits, loadWeights }: ServerOptions,
-  request: IncomingMessage,
+  { loadWeights }: ServerOptions,
+  body: unknown,
   response: ServerResponse,
 ): Promise<void> {
   if (!loadWeights) throw new ApiError(404, "no folder of weights was named at start (--weights DIR)");
-  const body = await readBody(request, limits.bodyBytes);
   const name = isObject(body) ? body.weights : undefined;
   // one folder below the one named at start, and nothing above it
   if (typeof name !== "string" || !/^[A-Za-z0-9][\w.-]{0,99}$/.test(name))
@@ -116,6 +131,7 @@ async function reload(
 async function route(
   completions: Completions,
   options: ServerOptions,
+  held: HeldBytes,
   started: number,
   request: IncomingMessage,
   response: ServerResponse,
@@ -128,11 +144,11 @@ async function route(
   const model = { id: completions.model, object: "model", created: started, owned_by: "fine-r1" };
   if (path === "/v1/chat/completions") {
     allow("POST");
-    return answerChat(completions, options.limits, request, response);
+    return withBody(request, options.limits, held, (body) => answerChat(completions, options.limits, body, response));
   }
   if (path === "/v1/reload") {
     allow("POST");
-    return reload(completions, options, request, response);
+    return withBody(request, options.limits, held, (body) => reload(completions, options, body, response));
   }
   if (path === "/health") {
     allow("GET");
@@ -155,8 +171,9 @@ async function route(
  */
 export async function startServer(completions: Completions, options: ServerOptions): Promise<ChatServer> {
   const started = Math.floor(Date.now() / 1000);
+  const held = createHeldBytes(options.limits.heldBytes);
   const server = createServer((request, response) => {
-    route(completions, options, started, request, response).catch((error: unknown) =>
+    route(completions, options, held, started, request, response).catch((error: unknown) =>
       sendError(request, response, asApiError(error)),
     );
   });

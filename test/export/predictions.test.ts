@@ -1,6 +1,7 @@
 /** Questions for VLMEvalKit, and predictions of other tools as rows. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
+import { gzipSync } from "node:zlib";
 import { strToU8, zipSync } from "fflate";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -211,6 +212,47 @@ describe("files of other tools", () => {
       [4, "fox"],
       [6, "wolf"],
     ]);
+  });
+
+  it("details that would fill memory are refused: a page that grows by much, very many rows, a large file", async () => {
+    const details = (doc: string | null, rows: number): Buffer => {
+      const column = (name: string, text: string | null) => ({
+        name,
+        data: Array<string | null>(rows).fill(text),
+        type: "STRING" as const,
+        encoding: "PLAIN" as const,
+      });
+      const bytes = parquetWriteBuffer({
+        columnData: [column("__doc__", doc), column("__model_response__", null)],
+        codec: "GZIP",
+        compressors: { GZIP: (input) => new Uint8Array(gzipSync(input)) },
+        rowGroupSize: rows,
+        statistics: false,
+      });
+      return Buffer.from(bytes);
+    };
+    const bomb = details("x".repeat(2 ** 26 + 100), 1);
+    expect(bomb.length).toBeLessThan(2 ** 19);
+    writeFileSync(at("bomb.parquet"), bomb);
+    await expect(predictionsOf("bomb.parquet")).rejects.toThrow(
+      /bomb\.parquet: .*a decompression bomb, or the file is/,
+    );
+    // 8,191 rows as the footer has them (zigzag, then varint) become 4,194,304
+    const few = details(null, 8191);
+    const footerAt = few.length - 8 - few.readUInt32LE(few.length - 8);
+    const footer = few
+      .subarray(footerAt, few.length - 8)
+      .toString("latin1")
+      .replaceAll("\xfe\x7f", "\x80\x80\x80\x04");
+    const end = Buffer.from("\0\0\0\0PAR1", "latin1");
+    end.writeUInt32LE(footer.length);
+    writeFileSync(at("rows.parquet"), Buffer.concat([few.subarray(0, footerAt), Buffer.from(footer, "latin1"), end]));
+    await expect(predictionsOf("rows.parquet")).rejects.toThrow(
+      /rows\.parquet: .*a row group of 4194304 rows; at most/,
+    );
+    writeFileSync(at("large.tsv"), "");
+    truncateSync(at("large.tsv"), 2 ** 29 + 1);
+    await expect(predictionsOf("large.tsv")).rejects.toThrow(/large\.tsv: 536870913 bytes; at most 536870912 are read/);
   });
 
   it.each([

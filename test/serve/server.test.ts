@@ -148,6 +148,48 @@ describe("images that are none of those it takes", () => {
   });
 });
 
+describe("the bodies of all requests together", () => {
+  const filled = { ...hello, user: "x".repeat(60_000) };
+  const slow = { ...filled, max_tokens: 1900, ignore_eos: true } as typeof hello;
+
+  it("have a limit: a further one gets a 503, before it is sent too, and there is room again after an answer", async () => {
+    const { client, server, completions } = await served({ limits: { heldBytes: 100_000 } });
+    const first = client.chat.completions.create(slow);
+    await expect.poll(() => completions.load).toBe(1);
+    const refused = await post(server.baseUrl, JSON.stringify(filled));
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    const { error } = (await refused.json()) as { error: { message: string; type: string; code: string } };
+    expect(error).toMatchObject({ type: "server_error", code: "memory_full" });
+    expect(error.message).toMatch(/^requests under way hold 60\d\d\d of 100000 bytes, .*; send it again later$/);
+    const parts = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1000).fill(32)),
+    });
+    const endless = { method: "POST", body: parts, headers: asJson, duplex: "half" } as RequestInit;
+    const status = await fetch(`${server.baseUrl}/chat/completions`, endless).then(
+      (response) => response.status,
+      () => "closed", // the connection may end before the reply is read
+    );
+    expect([503, "closed"]).toContain(status);
+    expect((await client.chat.completions.create(hello)).choices).toHaveLength(1); // a small one has room beside it
+    expect((await first).choices).toHaveLength(1);
+    expect((await client.chat.completions.create(filled)).choices).toHaveLength(1);
+  });
+
+  it("are free again after requests that were refused or dropped", async () => {
+    const { client, server, completions } = await served({ limits: { heldBytes: 100_000 } });
+    expect((await post(server.baseUrl, JSON.stringify({ ...filled, n: -1 }))).status).toBe(400);
+    expect((await post(server.baseUrl, `${JSON.stringify(filled)}}`)).status).toBe(400);
+    const gone = new AbortController();
+    const dropped = client.chat.completions.create(slow, { signal: gone.signal });
+    await expect.poll(() => completions.load).toBe(1);
+    gone.abort();
+    await expect(dropped).rejects.toThrow(/abort/i);
+    await expect.poll(() => completions.load).toBe(0);
+    expect((await client.chat.completions.create(filled)).choices).toHaveLength(1);
+    expect((await post(server.baseUrl, JSON.stringify({ ...hello, user: "x".repeat(100_000) }))).status).toBe(413);
+  });
+});
+
 describe("a client that does not read", () => {
   it("is cut off, and its request dropped", async () => {
     const { server, completions } = await served({ limits: { unreadBytes: 2 ** 20 } });

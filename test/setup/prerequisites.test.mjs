@@ -1,5 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { checkPrerequisites, isNodeSupported, isPythonSupported } from "../../tools/setup/prerequisites.mjs";
+import {
+  addressSpaceProblem,
+  checkPrerequisites,
+  isNodeSupported,
+  isPythonSupported,
+} from "../../tools/setup/prerequisites.mjs";
 
 const GIB = 1024 ** 3;
 const good = {
@@ -55,6 +61,22 @@ describe("prerequisites", () => {
       command: "python3.12",
       version: "3.12.3",
     });
+  });
+
+  it("asks for address space that Node's reservations fit into", () => {
+    const problem = (bytes) => addressSpaceProblem({ ...good, addressSpace: () => bytes });
+    expect([problem(Infinity), problem(48 * GIB)]).toEqual([null, null]);
+    expect(problem(8 * GIB)).toMatch(/^address space is limited to 8\.0 GiB, .*: ulimit -v unlimited; .*MemoryMax=4G/);
+  });
+
+  it("ends set-up, and so every command, with that one line", () => {
+    const setup = new URL("../../tools/setup.mjs", import.meta.url).pathname;
+    const { status, stderr } = spawnSync("bash", ["-c", `ulimit -v 8388608; exec "$0" "$1"`, process.execPath, setup], {
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/address space is limited to 8\.0 GiB/);
+    expect(stderr.trim().split("\n").length).toBeLessThan(4);
   });
 
   it("knows the supported versions", () => {

@@ -10,6 +10,7 @@ import * as path from "node:path";
 import { benchPython, ensurePython } from "../../test/bench/environment";
 import { readTextFile, writeText } from "../../lib/util/files";
 import { root, venvPython } from "../environment";
+import { childEnvironment, installEnvironment } from "./child-environment";
 
 /** Ignored by git: environments, exports, logs. */
 export const scratch = path.join(root, ".interop");
@@ -21,19 +22,20 @@ const sitePackages = (python: string): string => {
   return path.join(lib, version, "site-packages");
 };
 
+// the models are tiny: more threads would wait for one another
+const SETTINGS = { HF_HUB_OFFLINE: "1", HF_DATASETS_OFFLINE: "1", OMP_NUM_THREADS: "1", PYTHONWARNINGS: "ignore" };
+
 /** Runs a command, its output in a log. @throws Error naming the log, with its last lines */
-function logged(name: string, command: string, args: readonly string[], cwd = root): void {
+function logged(
+  name: string,
+  command: string,
+  args: readonly string[],
+  cwd = root,
+  env = childEnvironment(SETTINGS),
+): void {
   mkdirSync(scratch, { recursive: true });
   const log = path.join(scratch, `${name}.log`);
   const out = openSync(log, "w");
-  // the models are tiny: more threads would wait for one another
-  const env = {
-    ...process.env,
-    HF_HUB_OFFLINE: "1",
-    HF_DATASETS_OFFLINE: "1",
-    OMP_NUM_THREADS: "1",
-    PYTHONWARNINGS: "ignore",
-  };
   const { status, error } = spawnSync(command, args, { cwd, stdio: ["ignore", out, out], env });
   closeSync(out);
   if (status === 0) return;
@@ -70,7 +72,7 @@ function installed(
     logged(log, venvPython, ["-m", "venv", "--clear", home]);
     prepare(python);
     const pip = ["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off"];
-    logged(log, python, [...pip, "-r", requirements]);
+    logged(log, python, [...pip, "-r", requirements], root, installEnvironment());
     logged(log, python, ["-c", `import ${module}`]);
     writeText(stamp, key);
     return { python };
@@ -103,5 +105,8 @@ export const runCommand = (name: string, args: readonly string[]): void =>
 /** Versions of packages in an environment. */
 export function versionsOf(python: string, names: readonly string[]): Record<string, string> {
   const code = `import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ${JSON.stringify(names)}}))`;
-  return JSON.parse(execFileSync(python, ["-c", code], { encoding: "utf8" })) as Record<string, string>;
+  return JSON.parse(execFileSync(python, ["-c", code], { encoding: "utf8", env: childEnvironment() })) as Record<
+    string,
+    string
+  >;
 }

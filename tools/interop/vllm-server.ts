@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import * as path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { scratch } from "./python";
+import { childEnvironment } from "./child-environment";
 
 /** A server that runs. */
 export interface Vllm {
@@ -51,8 +52,7 @@ export async function startVllm(python: string, options: { model: string; adapte
   args.push("--max-num-seqs", "8", "--enable-lora", "--max-lora-rank", "8", "--lora-modules");
   // without it an adapter's part of the vision tower is left out, with a warning in the log
   args.push(`policy=${options.adapter}`, "--enable-tower-connector-lora");
-  const env = {
-    ...process.env,
+  const env = childEnvironment({
     HF_HUB_OFFLINE: "1",
     VLLM_NO_USAGE_STATS: "1",
     DO_NOT_TRACK: "1",
@@ -62,7 +62,7 @@ export async function startVllm(python: string, options: { model: string; adapte
     VLLM_CPU_KVCACHE_SPACE: "1",
     VLLM_CPU_OMP_THREADS_BIND: "nobind",
     OMP_NUM_THREADS: "1",
-  };
+  });
   const out = openSync(log, "w");
   const child = spawn(python, args, { cwd: scratch, env, detached: true, stdio: ["ignore", out, out] });
   closeSync(out);

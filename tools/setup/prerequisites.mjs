@@ -38,6 +38,11 @@ export const machine = {
     const { bavail, bsize } = fs.statfsSync(folder);
     return bavail * bsize;
   },
+  /** The most address space that a process here may have (`ulimit -v`); Infinity where there is no limit. */
+  addressSpace: () => {
+    const limits = fs.existsSync("/proc/self/limits") ? fs.readFileSync("/proc/self/limits", "utf8") : "";
+    return Number(/^Max address space\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  },
   hasNvidiaDevice: () => fs.existsSync("/dev/nvidiactl") || fs.existsSync("/dev/dxg"),
   packageManager: () =>
     ["apt-get", "dnf", "pacman", "zypper"].find((name) => runs("which", [name]) !== null) || "apt-get",
@@ -70,6 +75,19 @@ export function findPython(probes, env = process.env) {
     .filter((p) => p.version !== null);
   const usable = found.filter((p) => isPythonSupported(p.version));
   return { python: usable.find((p) => probes.hasVenv(p.command)) || usable[0] || null, found };
+}
+
+/**
+ * Node reserves address space far beyond what it uses: some 10 GiB for each WebAssembly memory, of which what loads
+ * TypeScript has several. With 16 GiB the loader ends in an error of its own or without a word, with 32 it starts.
+ */
+const ADDRESS_SPACE = 32 * GIB;
+
+/** What is wrong with the limit of address space, as a line; null where nothing is. Every command asks this. */
+export function addressSpaceProblem(probes = machine) {
+  const most = probes.addressSpace();
+  if (most >= ADDRESS_SPACE) return null;
+  return `address space is limited to ${(most / GIB).toFixed(1)} GiB, and Node reserves tens of GiB more than it uses: ulimit -v unlimited; to limit memory: systemd-run --user --scope -p MemoryMax=4G npm start`;
 }
 
 /**
