@@ -33,7 +33,11 @@ export const npmStep = {
   title: "npm packages",
   isDone({ root }) {
     const installed = readJson(path.join(root, "node_modules/.package-lock.json"));
-    return isInstalled(readJson(path.join(root, "package-lock.json")), installed);
+    // a command like `npm install --package-lock-only` writes the record and no package
+    return (
+      isInstalled(readJson(path.join(root, "package-lock.json")), installed) &&
+      withoutFiles(root, installed).length === 0
+    );
   },
   async run({ root, log }) {
     const file = log("npm");
