@@ -79,8 +79,8 @@ function drawBatch(
     const truth = draw(r.uniform());
     return { truth, drawing: r.choice(n < phase.named ? namedDrawings(truth) : truth.drawings) };
   });
-  const { comparedWords, textSwap } = phase;
-  const corpus = { comparedWords, textCorruption: { ...defaultCorruption, swap: textSwap } };
+  const { comparedWords, textSwap, judgedTexts: judged } = phase;
+  const corpus = { comparedWords, judged, textCorruption: { ...defaultCorruption, swap: textSwap } };
   const row = (make: () => Conversation, image: ImagePlace | null, limit: number): TrainingRow =>
     fit(make, processor, grid, image, limit);
   const long = [

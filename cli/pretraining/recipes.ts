@@ -36,9 +36,13 @@ export interface LanguageRecipe {
   /** Length of the padded rows, and scored places of their group (a multiple of `places`). */
   longRow: { tokens: number; places: number };
   shortRow: { tokens: number; places: number };
-  /** How rationales compare, and how often a description in words alone is another concept's (`CorpusOptions`). */
+  /**
+   * How rationales compare, how often a description in words alone is another concept's, and how often the answer is what fits
+   * it best (`CorpusOptions`).
+   */
   comparedWords: number;
   textSwap: number;
+  judgedTexts: number;
   /** Several dialogues in one row of `longRow.tokens`, where most are short. */
   packed?: boolean;
 }
@@ -77,6 +81,7 @@ const first: Recipe = {
       visionLearningRateScale: 0.5,
       comparedWords: 2,
       textSwap: defaultCorruption.swap,
+      judgedTexts: 0,
       longRow: { tokens: 120, places: 2304 },
       shortRow: { tokens: 80, places: 1280 },
     },
@@ -98,6 +103,25 @@ const dialogues: LanguageRecipe = {
   longRow: { tokens: 136, places: 3584 },
 };
 
+/** Then mostly text, with comparisons that name all words. */
+const text: LanguageRecipe = {
+  ...dialogues,
+  images: 64,
+  texts: 112,
+  steps: 2500,
+  learningRate: 1e-3,
+  // a head that starts anew would pull at a tower that is trained
+  auxiliaryWeight: 0,
+  comparedWords: 0,
+  textSwap: 0,
+  longRow: { tokens: 160, places: 1024 },
+  shortRow: { tokens: 80, places: 512 },
+  packed: true,
+};
+
+/** Last, questions whose options do not have what was described: the verdicts decide. */
+const verdicts: LanguageRecipe = { ...text, steps: 1000, judgedTexts: 0.5 };
+
 /**
  * The study's base, `data/study-base`: a larger tower that learns to see before it learns to speak, and twenty times
  * the text, since 1,343 concepts have to be known in words.
@@ -117,23 +141,7 @@ const study: Recipe = {
     warmupSteps: 200,
     augmentation: 1,
   },
-  language: [
-    dialogues,
-    {
-      ...dialogues,
-      images: 64,
-      texts: 112,
-      steps: 2500,
-      learningRate: 1e-3,
-      // a head that starts anew would pull at a tower that is trained
-      auxiliaryWeight: 0,
-      comparedWords: 0,
-      textSwap: 0,
-      longRow: { tokens: 160, places: 1024 },
-      shortRow: { tokens: 80, places: 512 },
-      packed: true,
-    },
-  ],
+  language: [dialogues, text, verdicts],
 };
 
 export const RECIPES: Readonly<Record<Edition, Recipe>> = { "emoji-fgvr": first, "emoji-study": study };

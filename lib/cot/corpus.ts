@@ -17,6 +17,11 @@ export interface CorpusOptions {
   textCorruption: Corruption;
   /** Words of a candidate that a comparison names at most; 0 for all (`compareCandidates`). */
   comparedWords: number;
+  /**
+   * Share of reasoning in words alone whose description is that of something that is no candidate: the answer is the
+   * candidate that fits best. A model that never saw such a question names what it was told of, whatever the options.
+   */
+  judged: number;
   prompts: PromptSet;
 }
 
@@ -54,6 +59,7 @@ const defaultCorpus: CorpusOptions = {
   corruption: defaultCorruption,
   textCorruption: defaultCorruption,
   comparedWords: 2,
+  judged: 0,
   prompts: tinyPrompts,
 };
 
@@ -184,25 +190,59 @@ export function namingConversations(
   return { rationale, direct: { image: drawing.path, turns } };
 }
 
+/** Measured or usual colours, and words as they are seen. */
+interface Description {
+  colors: readonly string[];
+  concepts: readonly string[];
+}
+
+/** The candidate that fits a description best: most matches, fewest missing words. Null where two fit alike. */
+export function bestCandidate(seen: Description, candidates: readonly Knowledge[]): Knowledge | null {
+  const known = candidates.map(({ name, colors, words }) => ({ name, colors, concepts: words }));
+  const scores = compareCandidates(seen, known, 0).map(({ matching, missing }) => matching.length - missing.length);
+  const best = Math.max(...scores);
+  return scores.filter((score) => score === best).length === 1 ? candidates[scores.indexOf(best)] : null;
+}
+
+function describedInWords(one: Knowledge, random: Random, corruption: Corruption): Description {
+  const colors = one.drawings.length > 0 ? random.choice(one.drawings).colors : one.colors;
+  return { colors, concepts: corruptWords(one, random, corruption) };
+}
+
+/** A description of something near that is no candidate, and the candidate that fits it best; null where none does. */
+function judgedQuestion(
+  truth: Knowledge,
+  candidates: readonly Knowledge[],
+  random: Random,
+  corruption: Corruption,
+): { seen: Description; answer: Knowledge } | null {
+  const others = truth.neighbours.slice(0, 12).filter((one) => one.words.length > 0 && !candidates.includes(one));
+  if (others.length === 0) return null;
+  const seen = describedInWords(random.choice(others), random, corruption);
+  const answer = bestCandidate(seen, candidates);
+  return answer && { seen, answer };
+}
+
 /** Dialogues without an image: what things look like, and reasoning from a description in words. */
 export function textConversation(truth: Knowledge, random: Random, corpus: Partial<CorpusOptions> = {}): Conversation {
-  const { textCorruption, comparedWords, prompts } = { ...defaultCorpus, ...corpus };
+  const { textCorruption, comparedWords, judged, prompts } = { ...defaultCorpus, ...corpus };
   const u = random.uniform();
   const words = random.shuffle(truth.words);
   if (u < 0.35)
     return { image: null, turns: [{ user: `Describe ${truth.name}.`, assistant: description(truth.colors, words) }] };
-  const colors = truth.drawings.length > 0 ? random.choice(truth.drawings).colors : truth.colors;
-  const concepts = corruptWords(truth, random, textCorruption);
+  const own = { seen: describedInWords(truth, random, textCorruption), answer: truth };
   const { options, candidates } = ask(truth, random);
-  const question = `${description(colors, concepts).trim()} ${truth.question}`;
+  const { seen, answer } =
+    (judged > 0 && random.uniform() < judged && judgedQuestion(truth, candidates, random, textCorruption)) || own;
+  const question = `${description(seen.colors, seen.concepts).trim()} ${truth.question}`;
   if (u < 0.6)
-    return { image: null, turns: [{ user: prompts.direct(question, options), assistant: formatAnswer(truth.name) }] };
+    return { image: null, turns: [{ user: prompts.direct(question, options), assistant: formatAnswer(answer.name) }] };
   return {
     image: null,
     turns: [
       {
         user: prompts.reason(question, options),
-        assistant: rationaleText(truth, { colors, concepts }, candidates, comparedWords),
+        assistant: rationaleText(answer, seen, candidates, comparedWords),
       },
     ],
   };

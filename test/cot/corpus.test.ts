@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  bestCandidate,
   corruptWords,
   drawCandidates,
   namingConversations,
@@ -107,4 +108,36 @@ it("text conversations have no image, and their answers are the truth", () => {
     else expect(answer).toBe("zorb");
   }
   expect(kinds).toEqual(new Set(["describe", "reason", "direct"]));
+});
+
+describe("what fits best", () => {
+  it("has most matches and fewest missing words; nothing where two fit alike", () => {
+    const [zorb, quint] = all;
+    const [a, b] = [zorb.words, quint.words];
+    expect(bestCandidate({ colors: [], concepts: [a[0], a[1], b[0]] }, [zorb, quint])).toBe(zorb);
+    expect(bestCandidate({ colors: [], concepts: [a[0], b[0]] }, [zorb, quint])).toBeNull();
+    expect(bestCandidate({ colors: [], concepts: [] }, [zorb, { ...quint, words: b.slice(0, 2) }])?.name).toBe("quint");
+  });
+
+  it("is the answer to a description of what is no candidate", () => {
+    // who is near shares a word with one other alone
+    const near: Growing[] = [...all, { ...all[0], id: "id-5", name: "sorl", words: ["parta", "edgeb", "fina"] }];
+    for (const k of near) k.neighbours = near.filter((other) => other !== k);
+    let judged = 0;
+    for (const seed of Array.from({ length: 600 }, (_, i) => i)) {
+      const [turn] = textConversation(truth, random(seed), { textCorruption: none, judged: 1, comparedWords: 0 }).turns;
+      if (!turn.assistant.startsWith("<think>")) continue;
+      const rationale = parseRationale(turn.assistant)!;
+      const seen = { colors: rationale.colors, concepts: rationale.concepts };
+      const candidates = rationale.candidates.map((name) => near.find((k) => k.name === name)!);
+      expect(bestCandidate(seen, candidates)?.name, turn.assistant).toBe(rationale.answer);
+      if (candidates.every(({ words }) => words.some((word) => !seen.concepts.includes(word)))) judged++;
+    }
+    expect(judged).toBeGreaterThan(20);
+  });
+
+  it("changes no other draw: with judged 0 the corpus is what it was", () => {
+    for (const seed of seeds.slice(0, 50))
+      expect(textConversation(truth, random(seed), { judged: 0 })).toEqual(textConversation(truth, random(seed)));
+  });
 });
