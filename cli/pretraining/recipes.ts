@@ -37,8 +37,8 @@ export interface LanguageRecipe {
   longRow: { tokens: number; places: number };
   shortRow: { tokens: number; places: number };
   /**
-   * How rationales compare, how often a description in words alone is another concept's, and how often the answer is what fits
-   * it best (`CorpusOptions`).
+   * Options of the corpus (`CorpusOptions`): how rationales compare, how often a description in words alone is another
+   * concept's, and how often the answer is the candidate that fits best.
    */
   comparedWords: number;
   textSwap: number;
