@@ -38,8 +38,8 @@ describe("imageStrip", () => {
     expect(new Set(data)).toEqual(new Set([255]));
     const file = path.join(folder, "none.png");
     fs.writeFileSync(file, "no image");
-    await expect(imageStrip([file])).rejects.toThrow(/none\.png: cannot be shown \(Input buffer/);
-    await expect(imageStrip([Buffer.from("no image")])).rejects.toThrow(/^image 0: cannot be shown \(Input buffer/);
+    await expect(imageStrip([file])).rejects.toThrow(/none\.png: cannot be shown \(unsupported image format/);
+    await expect(imageStrip([Buffer.from("no image")])).rejects.toThrow(/^image 0: cannot be shown \(unsupported image format/);
     await expect(imageStrip([])).rejects.toThrow("no images");
   });
 });
