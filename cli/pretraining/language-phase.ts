@@ -24,6 +24,7 @@ import { loadTrainingState, saveTrainingState, type Checkpointing } from "../../
 import { foldIn, random, type Random } from "../../lib/util/random";
 import { print } from "../output";
 import type { LanguageRecipe, Recipe } from "./recipes";
+import { sampler } from "./sampler";
 
 /** What the phases read. */
 export interface LanguageData {
@@ -41,13 +42,6 @@ export const LOG_COLUMNS = "step,seconds,learning_rate,loss,language,auxiliary,g
 /** Packed batches have a multiple of this many rows, so that few shapes are compiled. */
 const ROWS_BUCKET = 8;
 
-/** Draws concepts by weight. */
-function sampler(knowledge: readonly Knowledge[], evaluatedWeight: number): (u: number) => Knowledge {
-  let total = 0;
-  const cumulative = knowledge.map((k) => (total += k.evaluated ? evaluatedWeight : 1));
-  return (u) => knowledge[cumulative.findIndex((c) => u * total < c)] ?? knowledge[knowledge.length - 1];
-}
-
 /** Draws until the row fits. */
 function fit(
   draw: () => Conversation,
@@ -63,17 +57,30 @@ function fit(
   throw new Error(`pretrain: no conversation of at most ${limit} tokens in 100 draws`);
 }
 
+/** What every batch is drawn from; made once. */
+interface Pool {
+  /** A concept by its weight; `u` in [0, 1). */
+  draw: (u: number) => Knowledge;
+  /** Place of a concept in the head. */
+  conceptIndex: ReadonlyMap<string, number>;
+  /** Where the features of a step's images stand. */
+  places: readonly ImagePlace[];
+}
+
+/** Draws of one step: its rows, and how its images are changed. */
+interface StepSeeds {
+  rows: Random;
+  augmentation: number;
+}
+
 /** The rows of one step, as tensors. */
 function drawBatch(
   config: ModelConfig,
   processor: Processor,
-  { knowledge, bank, size, grid, isFlag }: LanguageData,
-  recipe: Recipe,
-  phase: LanguageRecipe,
-  draw: (u: number) => Knowledge,
-  places: readonly ImagePlace[],
-  r: Random,
-  augmentationSeed: number,
+  { bank, size, grid, isFlag }: LanguageData,
+  { recipe, phase }: { recipe: Recipe; phase: LanguageRecipe },
+  { draw, conceptIndex, places }: Pool,
+  { rows: r, augmentation }: StepSeeds,
 ): Omit<PretrainBatch, "vision"> {
   const drawn = Array.from({ length: phase.images }, (_, n) => {
     const truth = draw(r.uniform());
@@ -118,14 +125,13 @@ function drawBatch(
       rowsBucket: ROWS_BUCKET,
     });
   };
-  const conceptIndex = new Map(knowledge.map((k, i) => [k.id, i]));
   return {
     imageIds: tf.tensor1d(
       drawn.map((d) => bank.indexOf(d.drawing.path)),
       "int32",
     ),
     augmentation: drawAugmentation(
-      drawn.map((_, n) => foldIn(augmentationSeed, n)),
+      drawn.map((_, n) => foldIn(augmentation, n)),
       size,
       recipe.augmentation,
       drawn.map((d) => !isFlag.has(d.truth.id)),
@@ -162,9 +168,13 @@ export function languagePhase(
   // the first phase has the seed itself, as when there was one
   const phaseSeed = number === 0 ? seed : foldIn(seed, "phase", number);
   const { knowledge, bank, grid } = data;
-  const draw = sampler(knowledge, recipe.evaluatedWeight);
   const grids = new Array<Grid>(phase.images).fill(grid);
-  const [vision, places] = [visionInputs(visionPlan(config, grids)), imagePlaces(config, grids)];
+  const vision = visionInputs(visionPlan(config, grids));
+  const pool: Pool = {
+    draw: sampler(knowledge, recipe.evaluatedWeight),
+    conceptIndex: new Map(knowledge.map((k, i) => [k.id, i])),
+    places: imagePlaces(config, grids),
+  };
   const step = createPretrainStep(config, format, {
     optimizer: {
       ...adamWDefaults,
@@ -190,17 +200,8 @@ export function languagePhase(
   const seconds = (): number => before + (Date.now() - started) / 1000;
   let smooth: number[] | null = null;
   for (let i = log.length; i < phase.steps; i++) {
-    const batch = drawBatch(
-      config,
-      processor,
-      data,
-      recipe,
-      phase,
-      draw,
-      places,
-      random(foldIn(phaseSeed, "step", i)),
-      foldIn(phaseSeed, "augment", i),
-    );
+    const seeds = { rows: random(foldIn(phaseSeed, "step", i)), augmentation: foldIn(phaseSeed, "augment", i) };
+    const batch = drawBatch(config, processor, data, { recipe, phase }, pool, seeds);
     const shapes = batch.groups.map((g) => `${g.inputIds.shape.join("x")} ${g.targets.size}`).join(" + ");
     const rate = phase.learningRate * cosineSchedule(i, phase.steps, phase.warmupSteps, 0.02);
     const learningRate = tf.scalar(rate);

@@ -13,6 +13,7 @@ import { loadTrainingState, saveTrainingState, type Checkpointing } from "../../
 import { foldIn, random } from "../../lib/util/random";
 import { print } from "../output";
 import type { Recipe, VisionRecipe } from "./recipes";
+import { sampler } from "./sampler";
 import type { TeacherData } from "./teacher";
 
 export interface VisionLog {
@@ -50,17 +51,8 @@ interface Pool {
 
 function poolOf(knowledge: readonly Knowledge[], evaluatedWeight: number): Pool {
   const drawable = knowledge.filter((k) => k.drawings.length > 0);
-  const cumulative: number[] = [];
-  drawable.reduce((sum, k, i) => (cumulative[i] = sum + (k.evaluated ? evaluatedWeight : 1)), 0);
-  const total = cumulative[cumulative.length - 1];
   return {
-    pick: (u) =>
-      drawable[
-        Math.max(
-          0,
-          cumulative.findIndex((c) => u * total < c),
-        )
-      ],
+    pick: sampler(drawable, evaluatedWeight),
     conceptIndex: new Map(knowledge.map((k, i) => [k.id, i])),
     vocabulary: new Map([...new Set(knowledge.flatMap((k) => k.words))].map((word, i) => [word, i])),
   };
