@@ -39,7 +39,9 @@ describe("imageStrip", () => {
     const file = path.join(folder, "none.png");
     fs.writeFileSync(file, "no image");
     await expect(imageStrip([file])).rejects.toThrow(/none\.png: cannot be shown \(unsupported image format/);
-    await expect(imageStrip([Buffer.from("no image")])).rejects.toThrow(/^image 0: cannot be shown \(unsupported image format/);
+    await expect(imageStrip([Buffer.from("no image")])).rejects.toThrow(
+      /^image 0: cannot be shown \(unsupported image format/,
+    );
     await expect(imageStrip([])).rejects.toThrow("no images");
   });
 });
