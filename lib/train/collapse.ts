@@ -1,5 +1,5 @@
 /** Signs that a policy has collapsed: it goes on being trained, but what it samples teaches nothing any more. */
-import type { RlLog } from "./rl";
+import type { RlLog } from "./rl-log";
 
 /** Steps in a row that must show a sign. */
 const STEPS = 3;

@@ -14,62 +14,17 @@ import { disposeTree, mapParams } from "../engine/tree";
 import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
 import type { Conversation } from "../processor/conversation";
-import { extractAnswer } from "../reward/extract";
 import { METHODS, type RlMethod } from "./methods";
 import type { RlSettings } from "./settings";
 import { importanceOf, type Importance, type Pushed, type RemoteRollouts } from "./remote-rollouts";
-import { collectGroups, groupRows, type Collected, type GroupRows } from "./rl-rollouts";
+import { mean, remoteLog, rolloutLog, type RlLog } from "./rl-log";
+import { collectGroups, groupRows, type GroupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
 import { sftBatches, trainedState } from "./sft";
 import { planReplay, type PlannedStep } from "./sft-plan";
 import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
 import type { Workbench } from "./workbench";
-
-/** One logged step; rates over every sampled rollout of the step, losses over its updates. */
-export interface RlLog {
-  step: number;
-  reward: number;
-  accuracy: number;
-  accuracyOpen: number | null;
-  accuracyClosed: number | null;
-  format: number;
-  listing: number;
-  /** Mean response length, tokens. */
-  length: number;
-  finished: number;
-  /** Share of the most common answer among all; null where the prompts have one truth, or nothing was answered. */
-  commonestAnswer: number | null;
-  /** Share of sampled groups that dynamic sampling kept, and how many batches it took. */
-  kept: number;
-  generationBatches: number;
-  groups: number;
-  entropy: number | null;
-  kl: number | null;
-  negativeEntropy: number | null;
-  clipFractionHigh: number | null;
-  clipFractionLow: number | null;
-  clipFractionDual: number | null;
-  gradNorm: number | null;
-  /** Updates skipped for a gradient norm that is not finite. */
-  skipped: number;
-  /**
-   * Mean (old - sampler's) log-prob of the first update's tokens sampled from the positive, nats: what conditioning on
-   * the anchor changes.
-   */
-  conditioningGap: number | null;
-  /** Rollouts elsewhere: steps since the weights that sampled were pushed. */
-  staleness?: number;
-  /** Rollouts elsewhere: mean importance weight of a token, and the share that was cut at the cap. */
-  importance?: number | null;
-  importanceCapped?: number | null;
-  /** Pre-training rows replayed: their mean loss a token, nats. */
-  replay?: number | null;
-  learningRate: number;
-  /** Tokens sampled. */
-  tokens: number;
-  seconds: number;
-}
 
 /** What a run is told besides its settings. */
 export interface RlRun {
@@ -94,65 +49,6 @@ export interface RlRun {
   signal?: AbortSignal;
 }
 
-const mean = (values: readonly number[]): number | null =>
-  values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
-
-function commonestAnswer(sampled: readonly Group[]): number | null {
-  const answers = sampled.flatMap(({ rollouts }) => rollouts.map(({ text }) => extractAnswer(text)));
-  const counts = new Map<string, number>();
-  for (const answer of answers) if (answer !== null) counts.set(answer, (counts.get(answer) ?? 0) + 1);
-  const truths = new Set(sampled.map(({ prompt }) => prompt.groundTruth)).size;
-  return truths < 2 || counts.size === 0 ? null : Math.max(...counts.values()) / answers.length;
-}
-
-/** Rates over sampled rollouts. */
-function rolloutLog({
-  sampled,
-  generationBatches,
-  groups,
-}: Collected): Pick<
-  RlLog,
-  | "reward"
-  | "accuracy"
-  | "accuracyOpen"
-  | "accuracyClosed"
-  | "format"
-  | "listing"
-  | "length"
-  | "tokens"
-  | "finished"
-  | "commonestAnswer"
-  | "kept"
-  | "generationBatches"
-  | "groups"
-> {
-  const all = sampled.flatMap((group) =>
-    group.rollouts.map((rollout) => ({ rollout, closed: group.prompt.options !== null })),
-  );
-  const over = (value: (r: (typeof all)[number]) => number, from = all): number | null => mean(from.map(value));
-  return {
-    reward: over(({ rollout }) => rollout.reward.overall)!,
-    accuracy: over(({ rollout }) => rollout.reward.accuracy)!,
-    accuracyOpen: over(
-      ({ rollout }) => rollout.reward.accuracy,
-      all.filter((r) => !r.closed),
-    ),
-    accuracyClosed: over(
-      ({ rollout }) => rollout.reward.accuracy,
-      all.filter((r) => r.closed),
-    ),
-    format: over(({ rollout }) => rollout.reward.format)!,
-    listing: over(({ rollout }) => (rollout.lists ? 1 : 0))!,
-    length: over(({ rollout }) => rollout.tokenIds.length)!,
-    tokens: all.reduce((n, { rollout }) => n + rollout.tokenIds.length, 0),
-    finished: over(({ rollout }) => (rollout.finished ? 1 : 0))!,
-    commonestAnswer: commonestAnswer(sampled),
-    kept: mean(sampled.map((group) => (group.kept ? 1 : 0)))!,
-    generationBatches,
-    groups: groups.length,
-  };
-}
-
 /** The sampler's log-probs, but the scored ones in rows from the positive. */
 function onAnchor(
   { samplerLogProbs, fromPositive, places }: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">,
@@ -166,22 +62,6 @@ function advantagesOf({ advantages, places }: Pick<GroupRows, "advantages" | "pl
   if (importance === null) return tf.tensor1d(advantages);
   const each = importance.weights.map((weight, i) => weight * advantages[Math.floor(i / places)]);
   return tf.tensor2d(each, [advantages.length, places]);
-}
-
-/** What the log says of rollouts elsewhere; nothing of those here. */
-function remoteLog(
-  remote: { pushed: Pushed } | null,
-  index: number,
-  importance: readonly Importance[],
-): Pick<RlLog, "staleness" | "importance" | "importanceCapped"> {
-  if (!remote) return {};
-  const total = (value: (of: Importance) => number): number => importance.reduce((sum, of) => sum + value(of), 0);
-  const tokens = total((of) => of.tokens);
-  return {
-    staleness: index - remote.pushed.step,
-    importance: tokens === 0 ? null : total((of) => of.sum) / tokens,
-    importanceCapped: tokens === 0 ? null : total((of) => of.capped) / tokens,
-  };
 }
 
 /**

@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TeacherCard } from "../../lib/cot/teacher-card";
 import type { LoggedRow } from "../../lib/eval/prediction-log";
-import type { RlLog } from "../../lib/train/rl";
+import type { RlLog } from "../../lib/train/rl-log";
 import { root } from "../../tools/environment";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
 import { capture, command } from "../cli/capture";

@@ -9,7 +9,8 @@ import { initLora, isLora, isLoraWeight, mergeLora } from "../../lib/model/lora"
 import { LORA_DEFAULTS } from "../../lib/model/lora-config";
 import type { Conversation } from "../../lib/processor/conversation";
 import type { Group, RlPrompt } from "../../lib/rollout/groups";
-import { trainRl, type RlLog } from "../../lib/train/rl";
+import { trainRl } from "../../lib/train/rl";
+import type { RlLog } from "../../lib/train/rl-log";
 import { trainSft, type SftLog } from "../../lib/train/sft";
 import type { Workbench } from "../../lib/train/workbench";
 import { temporaryFolder } from "../benchmark/photographs/trees";

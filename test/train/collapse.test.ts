@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { collapseOf, collapseWatch } from "../../lib/train/collapse";
-import type { RlLog } from "../../lib/train/rl";
+import type { RlLog } from "../../lib/train/rl-log";
 
 const entry = (change: Partial<RlLog> = {}): RlLog =>
   ({ step: 1, format: 0.9, commonestAnswer: 0.3, length: 20, finished: 1, ...change }) as RlLog;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../lib/engine/tree";
 import type { RlPrompt } from "../../lib/rollout/groups";
-import { trainRl, type RlLog } from "../../lib/train/rl";
+import { trainRl } from "../../lib/train/rl";
+import type { RlLog } from "../../lib/train/rl-log";
 import { trainSft } from "../../lib/train/sft";
 import {
   checkpointSteps,

@@ -23,7 +23,8 @@ export type Given = (typeof GIVEN)[number];
 
 /** A cell's accuracy under one condition, in [0, 1]. */
 export interface Link {
-  given: Given | "best of samples" | "mean of samples";
+  /** Of samples: whether any is right, the share that is, and whether the most common answer is. */
+  given: Given | "best of samples" | "mean of samples" | "majority of samples";
   setting: Setting;
   split: Split;
   accuracy: number;
@@ -36,6 +37,14 @@ const CUT = " Candidates:";
 const analysis = (colors: readonly string[], words: readonly string[]): string =>
   `<think> Analysis:${description(colors, words)}`;
 const candidates = (names: readonly string[]): string => `${CUT} ${names.join(", ")}.`;
+
+/** The most common text; of several the one that came first. */
+export function commonest(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return [...counts].find(([, count]) => count === most)![0];
+}
 
 export interface LinkOptions {
   /** Sampled answers for `best of samples`; 0 for none. */
@@ -138,11 +147,17 @@ export async function chainLinks(
     if (samples === 0) continue;
     const rollouts = generate(asked, nothing, samples);
     const hits = asked.map(() => 0);
-    for (const { promptIndex, tokenIds } of rollouts)
-      if (right(asked[promptIndex], tokenizer.decode(tokenIds))) hits[promptIndex]++;
+    const answers = asked.map((): string[] => []);
+    for (const { promptIndex: i, tokenIds } of rollouts) {
+      const text = tokenizer.decode(tokenIds);
+      answers[i].push(extractAnswer(text) ?? "");
+      if (right(asked[i], text)) hits[i]++;
+    }
     asked.forEach((question, i) => {
       count("best of samples", question, hits[i] > 0 ? 1 : 0);
       count("mean of samples", question, hits[i] / samples);
+      const voted = commonest(answers[i]);
+      count("majority of samples", question, voted !== "" && right(question, `<answer>${voted}</answer>`) ? 1 : 0);
     });
   }
   return [...cells.values()].map(({ link, right: hits, n }) => ({ ...link, accuracy: hits / n, n }));

@@ -54,8 +54,11 @@ export function usable(
   return { results, outdated: all.length - results.length };
 }
 
+/** Makes one result; it says what it begins. */
+type Task = (onStart: (what: string) => void) => Promise<void>;
+
 /**
- * Trains and asks what is neither on disk nor archived, and archives it after each seed.
+ * Trains and asks what is neither on disk nor archived, and archives each variant of a seed as it is finished.
  * @throws Error for another benchmark, or as training and evaluation do; what was finished stays on disk
  */
 export async function runStudy(experiment: Experiment, options: StudyOptions): Promise<void> {
@@ -63,46 +66,45 @@ export async function runStudy(experiment: Experiment, options: StudyOptions): P
   if (!isStudy(settings.benchmark))
     throw new Error(`study: benchmark ${settings.benchmark}; expected emoji-study-dev or emoji-study-test`);
   const variants = chooseVariants(settings, variantsOf(options.part));
-  const recipe = contrastiveRecipeOf(settings.benchmark);
-  const done = usable(experiment).results;
-  const isDone = (variant: string, seed: number): boolean =>
-    done.some((one) => one.variant === variant && one.seed === seed);
-  for (const [i, seed] of options.seeds.entries()) {
-    const missing = variants.filter(({ name }) => !isDone(name, seed));
-    await runSweep(experiment, {
-      ...options,
-      seeds: [seed],
-      variants: missing,
-      role: ROLE,
-      onStart: (what, index) =>
-        options.onStart?.(
-          what,
-          (i + 1) * variants.length - missing.length + index,
-          variants.length * options.seeds.length,
-        ),
-    });
-    if (options.part === "main" && !isDone(CONTRASTIVE, seed)) {
-      options.onStart?.(
-        `${CONTRASTIVE}, seed ${seed}`,
-        (i + 1) * variants.length,
-        variants.length * options.seeds.length,
-      );
-      const own = variantOf(experiment, { settings: { ...settings, seed }, folder: seedFolder(experiment, seed) });
-      const rows = await evaluateContrastive(own, CONTRASTIVE, { recipe, watch: options });
-      archive(archiveFolder(experiment), [{ ...sourceOf(experiment, CONTRASTIVE, seed)!, rows }]);
-    }
-    archive(archiveFolder(experiment), onDisk(experiment, [seed]).results);
-  }
+  const folder = archiveFolder(experiment);
+  const done = usable(experiment, folder).results;
+  const isMissing = (variant: string, seed: number): boolean =>
+    !done.some((one) => one.variant === variant && one.seed === seed);
+  const work = options.seeds.flatMap((seed): Task[] => [
+    ...variants
+      .filter(({ name }) => isMissing(name, seed))
+      .map((variant): Task => async (onStart) => {
+        await runSweep(experiment, { ...options, seeds: [seed], variants: [variant], role: ROLE, onStart });
+        archive(folder, onDisk(experiment, variant.name, seed));
+      }),
+    ...(options.part === "main" && isMissing(CONTRASTIVE, seed) ? [contrastiveTask(experiment, seed, options)] : []),
+  ]);
+  for (const [i, run] of work.entries()) await run((what) => options.onStart?.(what, i, work.length));
 }
 
+const contrastiveTask =
+  (experiment: Experiment, seed: number, watch: Watch): Task =>
+  async (onStart) => {
+    const { settings } = experiment;
+    onStart(`${CONTRASTIVE}, seed ${seed}`);
+    const recipe = contrastiveRecipeOf(settings.benchmark);
+    const own = variantOf(experiment, { settings: { ...settings, seed }, folder: seedFolder(experiment, seed) });
+    const rows = await evaluateContrastive(own, CONTRASTIVE, { recipe, watch });
+    archive(archiveFolder(experiment), [{ ...sourceOf(experiment, CONTRASTIVE, seed)!, rows }]);
+  };
+
 /** What is finished in the run's folder, the contrastive model aside. */
-function onDisk(home: RunHome, seeds: readonly number[]): { results: StudyResult[]; outdated: number } {
+function allOnDisk(home: RunHome): { results: StudyResult[]; outdated: number } {
   const found = finishedVariants(home, ROLE);
-  const results = found.results
-    .filter(({ seed }) => seeds.includes(seed))
-    .map(({ variant, seed, rows }): StudyResult => ({ ...sourceOf(home, variant.name, seed)!, rows }));
+  const results = found.results.map(({ variant, seed, rows }): StudyResult => ({
+    ...sourceOf(home, variant.name, seed)!,
+    rows,
+  }));
   return { results, outdated: found.outdated };
 }
+
+const onDisk = (home: RunHome, variant: string, seed: number): StudyResult[] =>
+  allOnDisk(home).results.filter((one) => one.variant === variant && one.seed === seed);
 
 /** What is finished: on disk, else archived. `outdated` counts results of other code, data or settings. */
 export function studyRows(
@@ -110,12 +112,13 @@ export function studyRows(
   seeds: readonly number[],
   folder: string = archiveFolder(home),
 ): { rows: Map<string, PredictionRow[]>; sources: ResultSource[]; outdated: number } {
-  const disk = onDisk(home, seeds);
+  const disk = allOnDisk(home);
+  const own = disk.results.filter(({ seed }) => seeds.includes(seed));
   const kept = usable(home, folder);
   const others = kept.results.filter(
-    (one) => seeds.includes(one.seed) && !disk.results.some((result) => isSameResult(result, one)),
+    (one) => seeds.includes(one.seed) && !own.some((result) => isSameResult(result, one)),
   );
-  const results = [...disk.results, ...others.map((one) => readArchived(folder, one))];
+  const results = [...own, ...others.map((one) => readArchived(folder, one))];
   results.sort((a, b) => a.seed - b.seed);
   const rows = new Map<string, PredictionRow[]>();
   for (const { variant, rows: own } of results) rows.set(variant, [...(rows.get(variant) ?? []), ...own]);

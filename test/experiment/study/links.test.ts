@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { tinyPrompts } from "../../../lib/benchmark/prompts";
 import type { Params } from "../../../lib/engine/tensorflow";
 import { loadSettings } from "../../../lib/experiment/load-settings";
-import { chainLinks } from "../../../lib/experiment/study/links";
+import { chainLinks, commonest } from "../../../lib/experiment/study/links";
 import type { Experiment } from "../../../lib/experiment/types";
 import type { PromptRow } from "../../../lib/rollout/types";
 
@@ -117,6 +117,7 @@ describe("chainLinks", () => {
     const sampled: [string, number, number][] = [
       ["best of samples", 1 / 4, 4],
       ["mean of samples", 2 / 4 / 4, 4], // two of the fox's four
+      ["majority of samples", 0.25, 4], // two against two: the first is taken
     ];
     expect(line("closed")).toEqual([...upToBoth, ["words and candidates", 1, 4], ...sampled]);
     expect(line("open")).toEqual([...upToBoth, ["words and candidates", 3 / 4, 4], ...sampled]); // no tags, no answer
@@ -151,5 +152,13 @@ describe("chainLinks", () => {
     const { experiment } = scriptedExperiment([]);
     const plain = { ...experiment, benchmark: { ...experiment.benchmark, extras: undefined } };
     await expect(chainLinks(plain, {}, { samples: 0 })).rejects.toThrow(/links: four does not say in words/);
+  });
+});
+
+describe("the most common of several answers", () => {
+  it("is that of most samples, and of a draw the first", () => {
+    expect(commonest(["wolf", "fox", "fox"])).toBe("fox");
+    expect(commonest(["wolf", "fox"])).toBe("wolf");
+    expect(commonest(["", "", "fox"])).toBe("");
   });
 });
