@@ -8,7 +8,7 @@ import {
   askShare,
   hasObservations,
   joinSlices,
-  observedImages,
+  reasonedImages,
   observeSlice,
   rationalesBy,
 } from "../lib/experiment/cot";
@@ -38,7 +38,7 @@ export async function cotTask(experiment: Experiment, text: string, watch: Watch
   checkCode();
   const { kind, part } = parseTask(text);
   if (kind === "observations") {
-    const slice = sliceOf(observedImages(experiment).length, OBSERVED_AT_ONCE, part);
+    const slice = sliceOf(reasonedImages(experiment).length, OBSERVED_AT_ONCE, part);
     return observeSlice(experiment, slice, watch);
   }
   const slice = sliceOf((await askedFiles(experiment)).length, 1, part);
@@ -62,7 +62,7 @@ export async function cotOnRay(experiment: Experiment, options: CotOptions, watc
   });
   if (by === "knowledge") {
     if (hasObservations(experiment)) return;
-    const images = observedImages(experiment).length;
+    const images = reasonedImages(experiment).length;
     const parts = partsOf(images, OBSERVED_AT_ONCE, options.rayParts);
     await run(parts.map((part) => task("observations", part, [])));
     return joinSlices(

@@ -12,7 +12,7 @@ import { teacherCard, type TeacherUsage } from "../cot/teacher-card";
 import { writeSharegpt } from "../formats/sharegpt";
 import { appendRows, readAppended } from "../util/append-log";
 import { readJsonl, writeText } from "../util/files";
-import { foldIn } from "../util/random";
+import { foldIn, random } from "../util/random";
 import { throwIfAborted } from "../util/abort";
 import { acquireLock } from "../util/lock";
 import { readTeacherRecords } from "./records";
@@ -62,9 +62,16 @@ export interface Slice {
   to: number;
 }
 
-/** Images that a base describes itself, where it was pre-trained on the benchmark's world. */
-export const observedImages = (experiment: Pick<Experiment, "benchmark" | "settings">): BenchmarkImage[] =>
-  fewShotImages(experiment.benchmark, trained(experiment));
+/** Few-shot images that get a rationale: `cot.images` of each sub-category, drawn by the seed, in their order. */
+export function reasonedImages(experiment: Pick<Experiment, "benchmark" | "settings">): BenchmarkImage[] {
+  const { cot, seed } = experiment.settings;
+  return trained(experiment).flatMap((subcategory) => {
+    const all = fewShotImages(experiment.benchmark, [subcategory]);
+    if (cot.images === 0 || cot.images >= all.length) return all;
+    const chosen = new Set(random(foldIn(seed, "cot images", subcategory.id)).sample(all, cot.images));
+    return all.filter((image) => chosen.has(image));
+  });
+}
 
 /** Describes images, some of which are known: the first ones, of whole batches. What is new goes to `partial`. */
 async function describe(
@@ -74,7 +81,7 @@ async function describe(
 ): Promise<Observation[]> {
   const { settings, benchmark, bench } = experiment;
   const images = await Promise.all(
-    observedImages(experiment)
+    reasonedImages(experiment)
       .slice(0, to)
       .map(async (image) => ({
         image: image.id,
@@ -106,7 +113,7 @@ function observationStage(experiment: Experiment, watch: Watch): Stage<Observati
     load: (from) => readJsonl<Stored<Observation>>(path.join(from, OBSERVATIONS)).map(fromStored),
     make: async (identity, beforeSaving) => {
       const partial = partialOf(experiment, identity);
-      const to = observedImages(experiment).length;
+      const to = reasonedImages(experiment).length;
       const made = await describe(experiment, { to, known: readObservations(partial), partial }, watch);
       beforeSaving();
       writeText(path.join(experiment.folder, OBSERVATIONS), writtenObservations(made));
@@ -180,7 +187,7 @@ async function byKnowledge(experiment: Experiment, watch: Watch): Promise<CotRes
 async function teacherImages(experiment: Experiment): Promise<(CotImage & { of: BenchmarkImage })[]> {
   const { settings, benchmark } = experiment;
   const neighbours = settings.prompts === "tiny" ? await experiment.neighbours() : null;
-  return fewShotImages(benchmark, trained(experiment)).flatMap((image) => {
+  return reasonedImages(experiment).flatMap((image) => {
     const { name, domain } = image.subcategory;
     const kind = benchmark.kind(domain);
     const open = {

@@ -177,13 +177,14 @@ export function trainedModel<Log extends { step: number }>(
     settings: training.settings,
     inputs: training.inputs,
     load: (from) => load<Log>(experiment, from, method),
-    make: async (identity, beforeSaving) => {
+    make: async (identity, beforeSaving, checkHeld) => {
       const checkpointing = {
         folder: places.checkpoint(identity),
         everySteps: training.saving.saveSteps,
         keep: training.saving.saveTotalLimit,
         identity,
         facts: { method, settings },
+        beforeWriting: checkHeld,
       };
       assertRoom(folder, planOf(experiment, training.saving));
       const name = `${label ?? method}, seed ${settings.seed}`;

@@ -36,6 +36,7 @@ const COT_SETTINGS = {
   maxTokens: count(96, "Longest answer of a teacher, in tokens."),
   temperature: amount(1, "Sampling temperature of the teacher."),
   subCategories: count(0, "Seen sub-categories that are trained on; 0 for all.", 0),
+  images: count(0, "Few-shot images of each that get a rationale; 0 for all. The released data has one of each.", 0),
   rationales: choice(
     ["own", "shuffled"],
     "own",
@@ -172,7 +173,7 @@ const paper: DeepPartial<Settings> = {
   model: "models/Qwen2.5-VL-3B-Instruct",
   teacher: "data/released/stage1/Fine-R1-Stage1-data.json",
   prompts: "paper",
-  cot: { descriptionsPerImage: 10, beliefSamples: 16, conceptsPerImage: 8, minWords: 60, maxTokens: 2048 },
+  cot: { descriptionsPerImage: 10, beliefSamples: 16, conceptsPerImage: 8, minWords: 60, maxTokens: 2048, images: 1 },
   sft: {
     epochs: 10,
     batchSize: 64,

@@ -50,9 +50,10 @@ export interface Stage<T> {
   load(folder: string): T | Promise<T>;
   /**
    * Makes and saves it in the experiment's own folder. It calls `beforeSaving` before the first write to the target, so
-   * that a process that ends half-way through leaves no stamp of the old result at the new one.
+   * that a process that ends half-way through leaves no stamp of the old result at the new one. `checkHeld` throws where another
+   * process has taken the lock over: it is for what is written on the way, as checkpoints are.
    */
-  make(identity: string, beforeSaving: () => void): Promise<T>;
+  make(identity: string, beforeSaving: () => void, checkHeld: () => void): Promise<T>;
   /** Removes what a making under way was saved in, once the result has its stamp: a kill before that loses nothing. */
   cleanUp?(identity: string): void;
 }
@@ -142,10 +143,11 @@ export async function runStage<T>(home: StageHome, stage: Stage<T>): Promise<T> 
   try {
     const meanwhile = fresh(); // another process may have made it before this one had the lock
     if (meanwhile !== undefined) return await stage.load(meanwhile);
-    const made = await stage.make(identity, () => {
+    const beforeSaving = (): void => {
       lock.check();
       rmSync(stampFile(target), { force: true });
-    });
+    };
+    const made = await stage.make(identity, beforeSaving, () => lock.check());
     lock.check();
     writeFacts(home);
     writeText(stampFile(target), `${identity} ${asked}`);

@@ -23,6 +23,8 @@ export interface Checkpointing {
   identity: string;
   /** What the run was told (method, settings), as JSON, written into each checkpoint. */
   facts?: Readonly<Record<string, unknown>>;
+  /** Called before each checkpoint is written; throws where the folder is another process's by now. */
+  beforeWriting?: () => void;
 }
 
 /** A run after some steps. */
@@ -94,7 +96,7 @@ function removeOld<Log>(
 /**
  * Saves after each `everySteps` steps (0: never), but not after the last; `now` saves whenever there is something to go
  * on from. Nothing where `checkpointing` is undefined.
- * @throws Error where the checkpoint cannot be written, with its path and the one that stays
+ * @throws Error where the checkpoint cannot be written, with its path and the one that stays, and as `beforeWriting` does
  */
 export function saveTrainingState<Log>(
   checkpointing: Checkpointing | undefined,
@@ -105,6 +107,7 @@ export function saveTrainingState<Log>(
   const isDue = checkpointing.everySteps > 0 && log.length % checkpointing.everySteps === 0 && log.length < steps;
   if (!isDue && !now) return;
   const { folder, identity, facts = {} } = checkpointing;
+  checkpointing.beforeWriting?.();
   const trained = Object.keys(state.m);
   const before = lastStep(checkpointing);
   try {

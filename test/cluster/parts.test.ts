@@ -11,7 +11,7 @@ import { partText, partsOf, sliceOf, type Part } from "../../lib/cluster/part";
 import { manifestFile } from "../../lib/eval/prediction-log";
 import { runEvaluation } from "../../lib/eval/runner";
 import { OBSERVED_AT_ONCE } from "../../lib/cot/offline-teacher";
-import { askedFiles, cotData, joinSlices, observedImages, rationalesBy } from "../../lib/experiment/cot";
+import { askedFiles, cotData, joinSlices, reasonedImages, rationalesBy } from "../../lib/experiment/cot";
 import { evaluationBench } from "../../lib/experiment/evaluate";
 import { evaluateModel } from "../../lib/experiment/evaluate-any";
 import { openExperiment, variantOf } from "../../lib/experiment/open";
@@ -166,7 +166,7 @@ describe("rationales in parts", () => {
   }
 
   it("by the base from what it knows: the same files, and nothing is described again", async () => {
-    const images = (of: Experiment): number => observedImages(of).length;
+    const images = (of: Experiment): number => reasonedImages(of).length;
     const found = await bothWays(
       ["cot.subCategories=13", "cot.descriptionsPerImage=2", "cot.beliefSamples=2"],
       (of) => Promise.resolve(partsOf(images(of), OBSERVED_AT_ONCE, 3).map((part) => ["observations", part])),

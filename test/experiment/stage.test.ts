@@ -226,10 +226,27 @@ describe("runStage", () => {
     const stage = counting({
       make: (identity, beforeSaving) => {
         [locked, given] = [existsSync(lockFile(file)), identity];
-        return counting().make(identity, beforeSaving);
+        return counting().make(identity, beforeSaving, () => undefined);
       },
     });
     await runStage(home(), stage);
     expect([locked, given, existsSync(lockFile(file))]).toEqual([true, identityOf(home(), stage), false]);
+  });
+
+  it("says on the way that another has taken the lock over", async () => {
+    const words: string[] = [];
+    const stage = counting({
+      make: (_, __, checkHeld) => {
+        checkHeld();
+        words.push("held");
+        const owner = JSON.parse(readFileSync(lockFile(file), "utf8")) as object;
+        writeFileSync(lockFile(file), JSON.stringify({ ...owner, token: "another" }));
+        checkHeld();
+        return Promise.reject(new Error("never"));
+      },
+    });
+    await expect(runStage(home(), stage)).rejects.toThrow(/has taken its lock over while this process/);
+    expect(words).toEqual(["held"]);
+    rmSync(lockFile(file), { force: true });
   });
 });

@@ -153,6 +153,22 @@ describe("checkpoints that are kept", () => {
     expect(checkpointSteps(checkpointing.folder)).toEqual([1]);
     disposeTree(state.params, state.state, next.params, next.state);
   });
+
+  it("stay where the folder is another process's by now", () => {
+    const checkpointing = at("lost", 1);
+    const state = step(1);
+    saveTrainingState(checkpointing, state, options);
+    const next = step(2);
+    const lost = {
+      ...checkpointing,
+      beforeWriting: () => {
+        throw new Error("taken over");
+      },
+    };
+    expect(() => saveTrainingState(lost, next, options)).toThrow("taken over");
+    expect(checkpointSteps(checkpointing.folder)).toEqual([1]);
+    disposeTree(state.params, state.state, next.params, next.state);
+  });
 });
 
 describe("a checkpoint that does not fit", () => {
