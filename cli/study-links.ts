@@ -46,7 +46,7 @@ export async function showLinks(settings: Settings, look: () => Promise<void>): 
     const group = path.basename(folder);
     const head = [
       `# Links of the chain on ${experiment.benchmark.name}`,
-      `Made by \`npm run study -- --on ${group} --part links --seeds ${settings.seed}\`. Accuracy in % when the model goes on from true visual words, from true candidates, or from both; and of ${SAMPLES} samples at temperature 1: whether any is right, the share that is, and whether the most common answer is. An answer without its tag is wrong.`,
+      `Made by \`npm run study -- --on ${group} --part links --seeds ${settings.seed}\`. Accuracy in % when the model goes on from its own analysis cut off after one word, from true visual words, from true candidates, or from both; and of ${SAMPLES} samples at temperature 1: whether any is right, the share that is, and whether the most common answer is. An answer without its tag is wrong.`,
     ];
     writeText(path.join(folder, "links.md"), `${[...head, toMarkdown(lines)].join("\n\n")}\n`);
     writeText(path.join(folder, "links.json"), `${JSON.stringify(lines, null, 2)}\n`);

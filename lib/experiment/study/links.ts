@@ -17,8 +17,11 @@ import { foldIn } from "../../util/random";
 import { evaluationQuestions } from "../evaluate";
 import type { Experiment } from "../types";
 
-/** What is given. `own`: nothing. */
-export const GIVEN = ["own", "words", "candidates", "words and candidates"] as const;
+/**
+ * What is given. `own`: nothing; `one own word`: the model's own analysis, cut off after its first word beside colours. A
+ * model that answers as well from there did not use the others.
+ */
+export const GIVEN = ["own", "one own word", "words", "candidates", "words and candidates"] as const;
 export type Given = (typeof GIVEN)[number];
 
 /** A cell's accuracy under one condition, in [0, 1]. */
@@ -44,6 +47,12 @@ export function commonest(texts: readonly string[]): string {
   for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
   const most = Math.max(...counts.values());
   return [...counts].find(([, count]) => count === most)![0];
+}
+
+/** The beginning of a rationale up to its first word beside colours, and what comes next; nothing where it has none. */
+function oneWord(text: string): string {
+  const begun = /^<think> Analysis: [^,.]*, [^ .]+/.exec(text);
+  return begun ? `${begun[0]}.${CUT}` : "";
 }
 
 export interface LinkOptions {
@@ -133,6 +142,7 @@ export async function chainLinks(
     const words = await Promise.all(asked.map(trueWords));
     const choices = asked.map((question) => candidates(trueCandidates(question)));
     const begun: Record<Exclude<Given, "own">, string[]> = {
+      "one own word": own.map(oneWord),
       words,
       candidates: own.map(
         (text, i) => (text.includes(CUT) ? text.slice(0, text.indexOf(CUT)) : "<think>") + choices[i],
@@ -140,7 +150,8 @@ export async function chainLinks(
       "words and candidates": words.map((text, i) => text + choices[i]),
     };
     asked.forEach((question, i) => count("own", question, right(question, own[i]) ? 1 : 0));
-    for (const given of ["words", "candidates", "words and candidates"] as const) {
+    for (const given of GIVEN) {
+      if (given === "own") continue;
       const texts = textOf(begun[given], generate(asked, begun[given]));
       asked.forEach((question, i) => count(given, question, right(question, texts[i]) ? 1 : 0));
     }

@@ -33,15 +33,16 @@ interface Shown {
 const answer = (name: string): string => ` </think><answer> ${name}</answer>`;
 
 /**
- * By itself it knows the fox, with true words the wolf too, with true candidates the bear too. With both it knows the
+ * By itself it knows the fox, with one word of its own the bear too, with true words the wolf too, with true candidates the bear too. With both it knows the
  * lynx too, but in the open world forgets the answer's tags there.
  */
 function scripted({ truth, closed, begun }: Shown, sample: number, samples: number): string {
   if (samples > 1) return sample < 2 && truth === "fox" ? answer("fox") : answer("none");
   if (begun === "") {
-    const analysis = truth === "wolf" ? "" : "<think> Analysis: guess. Candidates: cow.";
+    const analysis = truth === "wolf" ? "" : "<think> Analysis: blue, guess more. Candidates: cow.";
     return analysis + answer(truth === "fox" ? truth : "none");
   }
+  if (begun.endsWith(" Candidates:")) return answer(["fox", "bear"].includes(truth) ? truth : "none");
   const words = begun.includes("Analysis: red, ");
   const candidates = begun.includes(" Candidates: ");
   if (words && candidates && truth === "lynx" && !closed) return " lynx";
@@ -111,6 +112,7 @@ describe("chainLinks", () => {
       links.filter((link) => link.setting === setting).map(({ given, accuracy, n }) => [given, accuracy, n]);
     const upToBoth: [string, number, number][] = [
       ["own", 1 / 4, 4],
+      ["one own word", 2 / 4, 4],
       ["words", 2 / 4, 4],
       ["candidates", 3 / 4, 4],
     ];
@@ -133,14 +135,15 @@ describe("chainLinks", () => {
   it("begins with true words, true candidates after the model's own analysis, or both", async () => {
     const seen: Shown[] = [];
     await chainLinks(scriptedExperiment(seen).experiment, {}, { samples: 0 });
-    expect(seen).toHaveLength(4 * 8); // no samples were drawn
+    expect(seen).toHaveLength(5 * 8); // no samples were drawn
     for (const closed of [true, false])
       for (const truth of ["bear", "wolf"]) {
         const begun = seen.filter((one) => one.truth === truth && one.closed === closed).map((one) => one.begun);
-        const own = truth === "wolf" ? "<think>" : "<think> Analysis: guess."; // the wolf's answer had no candidates
+        const own = truth === "wolf" ? "<think>" : "<think> Analysis: blue, guess more."; // the wolf's answer had no candidates
         const words = `<think> Analysis: red, ${truth}-like.`;
-        const given = begun[2].slice(own.length);
-        expect(begun).toEqual(["", words, own + given, words + given]);
+        const one = truth === "wolf" ? "" : "<think> Analysis: blue, guess. Candidates:";
+        const given = begun[3].slice(own.length);
+        expect(begun).toEqual(["", one, words, own + given, words + given]);
         const names = /^ Candidates: (.*)\.$/.exec(given)![1].split(", ");
         expect(names).toContain(truth);
         expect(new Set(names).size).toBe(closed ? 4 : 3);
