@@ -221,8 +221,18 @@ export function scaleSettings(scale: Scale): Settings {
 
 /** What the study's recipe changes (docs/study/protocol.md): its names are longer, and so are its rationales. */
 const STUDY_VALUES: DeepPartial<Settings> = {
-  cot: { comparedWords: 0 },
-  rl: { maxNewTokens: 128 },
+  cot: { comparedWords: 0, images: 1 },
+  sft: { learningRate: 1e-4, visionLearningRateScale: 0 },
+  rl: {
+    steps: 32,
+    groupsPerStep: 32,
+    groupsPerGeneration: 24,
+    maxNewTokens: 128,
+    learningRate: 1e-4,
+    visionLearningRateScale: 0,
+    replayRows: 16,
+    replayWeight: 1,
+  },
   eval: { maxNewTokens: 136 },
 };
 
