@@ -1,4 +1,4 @@
-/** The study as files: `results.md` with its two tables, `results.json`, and the figure of the hypotheses. */
+/** The study as files: `results.md` with its tables, `results.json`, and the figure of the hypotheses. */
 import * as path from "node:path";
 import { effectsFigure } from "../../report/figures-study";
 import { saveFigures } from "../../report/static-figures";
@@ -7,6 +7,7 @@ import { writeText } from "../../util/files";
 import { provenance } from "../identity";
 import type { RunHome } from "../publish";
 import type { ResultSource } from "./archive";
+import { knownWords, ownWordLines } from "./own-words";
 import { studyFolder, studyRows } from "./run";
 import { PLANNED_SIZE, studyTables, type StudyTables } from "./tables";
 
@@ -36,6 +37,7 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
       [{ name: "hypotheses", figure: effectsFigure(effects), rows: effects, provenance: source }],
       folder,
     );
+  const words = ownWordLines(rows, [...rows.keys()], knownWords(home.benchmark));
   const text = [
     `# The study on ${home.benchmark.name}`,
     `Made by \`npm run study -- --on ${path.basename(folder)} --seeds ${seeds.join(",")}\`; seeds ${seeds.join(", ")}. Accuracy in % by text inclusion, 95 % intervals of a two-level bootstrap over seeds and sub-categories.`,
@@ -48,9 +50,16 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
       : [
           `At ${PLANNED_SIZE.subcategories} sub-categories and ${PLANNED_SIZE.seeds} seeds the interval of \`tapo\` - \`sft\` would be ${(100 * halfWidth).toFixed(2)} points to either side.`,
         ]),
+    ...(words.length === 0
+      ? []
+      : [
+          "## The words of the analysis",
+          "In %: of the words that the sub-category is known by, those that the model's analysis has; of the analysis, those that are true; the accuracy by how many of the true words it has; and in wrong answers, the words of the analysis that are of what is answered, and of the truth.",
+          toMarkdown(words),
+        ]),
   ].join("\n\n");
   writeText(path.join(folder, "results.md"), `${text}\n`);
-  const results = { ...source, seeds, methods, tests, code_of: codes(sources) };
+  const results = { ...source, seeds, methods, tests, words, code_of: codes(sources) };
   writeText(path.join(folder, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
   return { folder, ...tables, outdated };
 }
