@@ -2,8 +2,7 @@
  * What the visual words of a model's own analysis are worth: how many are true of the image's sub-category, how the
  * answer depends on that, and whose words they are where the answer is wrong. Nothing is asked of a model.
  */
-import type { Knowledge } from "../../benchmark/emoji-fgvr/knowledge";
-import type { Benchmark } from "../../benchmark/types";
+import type { Concept } from "../../benchmark/emoji-fgvr";
 import { parseRationale } from "../../cot/rationale";
 import type { PredictionRow } from "../../eval/rows";
 import { scoreRow } from "../../eval/score";
@@ -15,14 +14,10 @@ export interface KnownWords {
   ofAnswer(name: string): readonly string[] | undefined;
 }
 
-/** @throws Error where the benchmark does not say in words what its sub-categories look like */
-export function knownWords(benchmark: Benchmark): KnownWords {
-  if (!benchmark.extras) throw new Error(`${benchmark.name} does not say in words what its sub-categories look like`);
-  const byId = new Map(benchmark.extras.knowledge.map((one): [string, Knowledge] => [one.id, one]));
-  const byName = new Map(benchmark.extras.knowledge.map(({ name, words }) => [name, words]));
-  const truths = new Map(
-    benchmark.subcategories().map(({ id, domain, name }) => [`${domain}/${name}`, byId.get(id)?.words]),
-  );
+/** @param concepts all that have a name; those with a domain are sub-categories */
+export function knownWords(concepts: readonly Pick<Concept, "name" | "domain" | "visualWords">[]): KnownWords {
+  const byName = new Map(concepts.map(({ name, visualWords }) => [name, visualWords]));
+  const truths = new Map(concepts.map(({ domain, name, visualWords }) => [`${domain}/${name}`, visualWords]));
   return {
     ofTruth: ({ domain, ground_truth: name }) => truths.get(`${domain}/${name}`),
     ofAnswer: (name) => byName.get(name),

@@ -7,7 +7,6 @@ import { writeText } from "../../util/files";
 import { provenance } from "../identity";
 import type { RunHome } from "../publish";
 import type { ResultSource } from "./archive";
-import { knownWords, ownWordLines } from "./own-words";
 import { studyFolder, studyRows } from "./run";
 import { PLANNED_SIZE, studyTables, type StudyTables } from "./tables";
 
@@ -27,7 +26,7 @@ export interface PublishedStudy extends StudyTables {
 export async function publishStudy(home: RunHome, seeds: readonly number[]): Promise<PublishedStudy> {
   const { rows, sources, outdated } = studyRows(home, seeds);
   const tables = studyTables(rows);
-  const { methods, tests, effects, halfWidth } = tables;
+  const { methods, tests, effects, halfWidth, words } = tables;
   if (methods.length === 0)
     throw new Error(`study: neither ${home.folder} nor the archive holds a finished result of these seeds`);
   const folder = studyFolder(home);
@@ -37,7 +36,6 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
       [{ name: "hypotheses", figure: effectsFigure(effects), rows: effects, provenance: source }],
       folder,
     );
-  const words = ownWordLines(rows, [...rows.keys()], knownWords(home.benchmark));
   const text = [
     `# The study on ${home.benchmark.name}`,
     `Made by \`npm run study -- --on ${path.basename(folder)} --seeds ${seeds.join(",")}\`; seeds ${seeds.join(", ")}. Accuracy in % by text inclusion, 95 % intervals of a two-level bootstrap over seeds and sub-categories.`,

@@ -1,10 +1,12 @@
 /** The study's tables and the effects of its figure, from predictions. */
 import { plannedInterval, seedSummary, type SeedCell, type StudySize } from "../../eval/seeds";
+import { loadEmojiFgvr } from "../../benchmark/emoji-fgvr";
 import type { PredictionRow } from "../../eval/rows";
 import { summariseMethods } from "../../eval/summary";
 import type { Effect } from "../../report/figures-study";
 import type { TableRow } from "../../report/tables";
 import { testHypotheses, type Tested } from "./hypotheses";
+import { knownWords, ownWordLines } from "./own-words";
 import { CONTRASTIVE, MAIN_VARIANTS } from "./variants";
 
 /** The study's size on the test group, by the protocol. */
@@ -57,6 +59,8 @@ export interface StudyTables {
   tests: TableRow[];
   tested: Tested[];
   effects: Effect[];
+  /** One line a method that reasons: what the words of its analysis are worth (`own-words.ts`). */
+  words: TableRow[];
   /** Half the interval of `tapo` - `sft` to expect at `PLANNED_SIZE`, in [0, 1]; null where one of them is missing. */
   halfWidth: number | null;
 }
@@ -81,6 +85,7 @@ export function studyTables(rows: ReadonlyMap<string, readonly PredictionRow[]>)
     tests: testLines(tested),
     tested,
     effects,
+    words: ownWordLines(rows, names, knownWords(loadEmojiFgvr({ edition: "emoji-study" }).concepts)),
     halfWidth: planned ? (planned.high - planned.low) / 2 : null,
   };
 }

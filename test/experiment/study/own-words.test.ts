@@ -1,6 +1,5 @@
 /** What the words of an analysis are worth: four answers, shares by hand. */
 import { describe, expect, it } from "vitest";
-import type { Benchmark } from "../../../lib/benchmark/types";
 import type { PredictionRow } from "../../../lib/eval/rows";
 import { knownWords, ownWordLines, ownWords, type KnownWords } from "../../../lib/experiment/study/own-words";
 
@@ -76,27 +75,15 @@ describe("ownWords", () => {
 });
 
 describe("knownWords", () => {
-  const wolf = { id: "1f43a", name: "wolf", domain: "mammal", split: "seen" };
-  const benchmark = {
-    name: "four",
-    subcategories: () => [wolf],
-    extras: {
-      knowledge: [
-        { id: "1f43a", name: "wolf", words: ["snout"] },
-        { id: "1f98a", name: "fox", words: ["bushy"] },
-      ],
-    },
-  } as unknown as Benchmark;
+  const { ofTruth, ofAnswer } = knownWords([
+    { name: "wolf", domain: "mammal", visualWords: ["snout"] },
+    { name: "fox", domain: null, visualWords: ["bushy"] },
+  ]);
 
   it("knows sub-categories by domain and name, and answers by name", () => {
-    const { ofTruth, ofAnswer } = knownWords(benchmark);
     expect(ofTruth({ domain: "mammal", ground_truth: "wolf" })).toEqual(["snout"]);
     expect(ofTruth({ domain: "bird", ground_truth: "wolf" })).toBeUndefined();
     expect(ofAnswer("fox")).toEqual(["bushy"]);
     expect(ofAnswer("griffin")).toBeUndefined();
-  });
-
-  it("is refused where nothing says what sub-categories look like", () => {
-    expect(() => knownWords({ ...benchmark, extras: undefined })).toThrow(/four does not say in words/);
   });
 });
