@@ -96,7 +96,8 @@ function removeOld<Log>(
 /**
  * Saves after each `everySteps` steps (0: never), but not after the last; `now` saves whenever there is something to go
  * on from. Nothing where `checkpointing` is undefined.
- * @throws Error where the checkpoint cannot be written, with its path and the one that stays, and as `beforeWriting` does
+ * @throws Error where the checkpoint cannot be written, with its path and the one that stays, and as `beforeWriting`
+ * does
  */
 export function saveTrainingState<Log>(
   checkpointing: Checkpointing | undefined,

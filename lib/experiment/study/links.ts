@@ -18,8 +18,8 @@ import { evaluationQuestions } from "../evaluate";
 import type { Experiment } from "../types";
 
 /**
- * What is given. `own`: nothing; `one own word`: the model's own analysis, cut off after its first word beside colours. A
- * model that answers as well from there did not use the others.
+ * What is given. `own`: nothing; `one own word`: the model's own analysis, cut off after its first word beside colours.
+ * A model that answers as well from there did not use the others.
  */
 export const GIVEN = ["own", "one own word", "words", "candidates", "words and candidates"] as const;
 export type Given = (typeof GIVEN)[number];

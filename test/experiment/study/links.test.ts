@@ -33,8 +33,8 @@ interface Shown {
 const answer = (name: string): string => ` </think><answer> ${name}</answer>`;
 
 /**
- * By itself it knows the fox, with one word of its own the bear too, with true words the wolf too, with true candidates the bear too. With both it knows the
- * lynx too, but in the open world forgets the answer's tags there.
+ * By itself it knows the fox, with one word of its own the bear too, with true words the wolf too, with true candidates
+ * the bear too. With both it knows the lynx too, but in the open world forgets the answer's tags there.
  */
 function scripted({ truth, closed, begun }: Shown, sample: number, samples: number): string {
   if (samples > 1) return sample < 2 && truth === "fox" ? answer("fox") : answer("none");
