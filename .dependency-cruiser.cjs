@@ -1,8 +1,8 @@
 /**
- * The order of the rooms of `lib/`, and no import cycles, type-only imports included. `npm run lint` checks both.
- * A room imports rooms before it in this list, and itself.
+ * The order of the modules of `lib/`, and no import cycles, type-only imports included. `npm run lint` checks both.
+ * A module imports modules before it in this list, and itself.
  */
-const ROOMS = [
+const MODULES = [
   "util",
   "engine",
   "model",
@@ -26,18 +26,18 @@ const ROOMS = [
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
-    ...ROOMS.map((room, i) => ({
-      name: `rooms-below-${room}`,
-      comment: `lib/${room} imports only ${ROOMS.slice(0, i + 1).join(", ")}`,
+    ...MODULES.map((module, i) => ({
+      name: `modules-below-${module}`,
+      comment: `lib/${module} imports only ${MODULES.slice(0, i + 1).join(", ")}`,
       severity: "error",
-      from: { path: `^lib/${room}/` },
-      to: { path: "^lib/", pathNot: `^lib/(${ROOMS.slice(0, i + 1).join("|")})/` },
+      from: { path: `^lib/${module}/` },
+      to: { path: "^lib/", pathNot: `^lib/(${MODULES.slice(0, i + 1).join("|")})/` },
     })),
     {
       name: "no-loose-files",
-      comment: "every file of lib/ but index.ts has a room",
+      comment: "every file of lib/ but index.ts has a module",
       severity: "error",
-      from: { path: `^lib/(?!index\\.ts$|(${ROOMS.join("|")})/)` },
+      from: { path: `^lib/(?!index\\.ts$|(${MODULES.join("|")})/)` },
       to: {},
     },
     {

@@ -1,4 +1,4 @@
-/** What notebooks import: `import { … } from "./lib"`. One line per room; see CONTRIBUTING.md for the map. */
+/** What notebooks import: `import { … } from "./lib"`. One line for each module; docs/architecture.md has the map. */
 export * from "./experiment/settings";
 export * from "./experiment/load-settings";
 export * from "./experiment/run-name";

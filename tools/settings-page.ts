@@ -14,7 +14,9 @@ A setting is changed where a run is opened:
 - in the environment: \`FINE_R1_SET="rl.steps=8,seed=1"\`, for \`npm start\` and notebooks
 
 The scale (\`FINE_R1_SCALE\` or \`--scale\`) gives the values of all settings: \`smoke\` for checks, \`default\` for the shipped
-experiment, \`paper\` for the published one. A run with changed settings has a folder of its own.
+experiment, \`paper\` for the published one. A run with changed settings has a folder of its own. \`emoji-study-*\` has
+values of its own where the scale is \`default\` ([protocol](study/protocol.md)). "Deviation" and a number are a row of
+[paper, release, here](paper-vs-release.md).
 `;
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");

@@ -10,7 +10,7 @@ export const command = () =>
   new Command("contrastive")
     .summary("the CLIP-style baseline on the base's image-text pairs: trained, evaluated, published")
     .description(
-      "Trains clip-base and clip-fewshot; predictions go to data/runs/RUN/baselines, for table --baselines. Needs the image-text pairs of a base's pre-training: those of emoji-fgvr and the shipped base.",
+      "Trains clip-base and clip-fewshot; predictions go to data/runs/RUN/baselines, for table --baselines. Needs the image-text pairs of a base's pre-training, as emoji-fgvr and the emoji-study benchmarks have them.",
     )
     .addOption(shared.benchmark())
     .addOption(shared.settingModel())

@@ -10,7 +10,7 @@ export const check = {
     new Command("check")
       .summary("what of the image sets is on disk, and where to get the rest")
       .description(
-        "Reports missing, unreadable and doubled images and counts against the published ones. Exit code 2 where a set is absent, broken or incomplete.",
+        "Reports missing, unreadable and duplicate images and counts against the published ones. Exit code 2 where a set is absent, broken or incomplete.",
       )
       .argument(
         "[benchmark]",

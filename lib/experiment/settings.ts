@@ -219,22 +219,32 @@ export function scaleSettings(scale: Scale): Settings {
   return merge(defaults, { scale, ...(scale === "smoke" ? smoke : paper) });
 }
 
-/** What the study's recipe changes (docs/study/protocol.md): its names are longer, and so are its rationales. */
-const STUDY_VALUES: DeepPartial<Settings> = {
-  cot: { comparedWords: 0, images: 1 },
+/** The study's names are longer, and so are its rationales. */
+const STUDY_LENGTHS: DeepPartial<Settings> = {
+  cot: { comparedWords: 0 },
+  rl: { maxNewTokens: 128 },
+  eval: { maxNewTokens: 136 },
+};
+
+/** The study's recipe (docs/study/protocol.md), at the default scale. */
+const STUDY_RECIPE: DeepPartial<Settings> = {
+  cot: { images: 1 },
   sft: { learningRate: 1e-4, visionLearningRateScale: 0 },
   rl: {
     steps: 32,
     groupsPerStep: 32,
     groupsPerGeneration: 24,
-    maxNewTokens: 128,
     learningRate: 1e-4,
     visionLearningRateScale: 0,
     replayRows: 16,
     replayWeight: 1,
   },
-  eval: { maxNewTokens: 136 },
 };
+
+function studySettings(given: Settings): Settings {
+  const settings = merge(given, STUDY_LENGTHS);
+  return given.scale === "default" ? merge(settings, STUDY_RECIPE) : settings;
+}
 
 /**
  * What fits other values than the tiny base on its drawings: applied first where a photograph or another model is
@@ -242,7 +252,7 @@ const STUDY_VALUES: DeepPartial<Settings> = {
  */
 export function fittedSettings(given: Settings): Settings {
   const drawings = isDrawn(given.benchmark);
-  const settings = isStudy(given.benchmark) ? merge(given, STUDY_VALUES) : given;
+  const settings = isStudy(given.benchmark) ? studySettings(given) : given;
   const shipped = settings.model === SHIPPED_BASE || settings.model === STUDY_BASE;
   if (drawings && settings.model === baseOf(settings.benchmark)) return settings;
   return merge(settings, {

@@ -1,5 +1,5 @@
 /**
- * The official `openai` client for a server of that protocol, as all rooms open it: base URL and key are checked, the
+ * The official `openai` client for a server of that protocol, as all modules open it: base URL and key are checked, the
  * key is shown to no other host and stands in no error, and what goes wrong is told in one form.
  */
 import OpenAI from "openai";

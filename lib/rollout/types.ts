@@ -1,4 +1,4 @@
-/** Records of the rollout room. */
+/** Records of `lib/rollout`. */
 
 /** A prompt ready for the model, on the host. */
 export interface PromptRow {

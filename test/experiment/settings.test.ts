@@ -189,3 +189,19 @@ describe("changeSettings", () => {
     expect(() => changeSettings(given, ["rl.updatesPerStep=3"])).toThrow(/expected a multiple/);
   });
 });
+
+describe("the study's values", () => {
+  const study = (scale: "smoke" | "default", set: string[] = []) =>
+    loadSettings({ scale, environment: {}, set: ["benchmark=emoji-study-dev", ...set] });
+
+  it("are its recipe at the default scale, and the lengths of its texts at every scale", () => {
+    const [recipe, smoke] = [study("default"), study("smoke")];
+    expect(recipe).toMatchObject({ cot: { images: 1, comparedWords: 0 }, rl: { replayRows: 16, maxNewTokens: 128 } });
+    expect(smoke).toMatchObject({ cot: { images: 0, comparedWords: 0 }, rl: { replayRows: 0, maxNewTokens: 128 } });
+    expect(smoke.rl.steps).toBeLessThan(recipe.rl.steps);
+  });
+
+  it("give way to what is set", () => {
+    expect(study("default", ["rl.steps=3", "cot.images=2"])).toMatchObject({ cot: { images: 2 }, rl: { steps: 3 } });
+  });
+});

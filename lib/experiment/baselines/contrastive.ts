@@ -116,7 +116,7 @@ export function pairSource({ benchmark }: Pick<Experiment, "benchmark">): { extr
   const { extras, squares } = benchmark;
   if (!extras || !squares)
     throw new Error(
-      `contrastive: ${benchmark.name} has no image-text pairs of a base's pre-training, and no square images; emoji-fgvr has both. ` +
+      `contrastive: ${benchmark.name} has no image-text pairs of a base's pre-training, and no square images; emoji-fgvr and the emoji-study benchmarks have both. ` +
         "`zero-shot` compares with a published CLIP or SigLIP on any benchmark",
     );
   return { extras, squares };
