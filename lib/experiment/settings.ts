@@ -228,8 +228,6 @@ const STUDY_LENGTHS: DeepPartial<Settings> = {
 
 /** The study's recipe (docs/study/protocol.md), at the default scale. */
 const STUDY_RECIPE: DeepPartial<Settings> = {
-  cot: { images: 1 },
-  sft: { learningRate: 1e-4, visionLearningRateScale: 0 },
   rl: {
     steps: 32,
     groupsPerStep: 32,

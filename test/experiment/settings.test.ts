@@ -196,8 +196,8 @@ describe("the study's values", () => {
 
   it("are its recipe at the default scale, and the lengths of its texts at every scale", () => {
     const [recipe, smoke] = [study("default"), study("smoke")];
-    expect(recipe).toMatchObject({ cot: { images: 1, comparedWords: 0 }, rl: { replayRows: 16, maxNewTokens: 128 } });
-    expect(smoke).toMatchObject({ cot: { images: 0, comparedWords: 0 }, rl: { replayRows: 0, maxNewTokens: 128 } });
+    expect(recipe).toMatchObject({ cot: { comparedWords: 0 }, rl: { replayRows: 16, maxNewTokens: 128 } });
+    expect(smoke).toMatchObject({ cot: { comparedWords: 0 }, rl: { replayRows: 0, maxNewTokens: 128 } });
     expect(smoke.rl.steps).toBeLessThan(recipe.rl.steps);
   });
 
