@@ -1,7 +1,8 @@
 /** `study --part links`: which link of the chain fails. */
 import * as path from "node:path";
 import { disposeTree } from "../lib/engine/tree";
-import { studyFolder } from "../lib/experiment/study/run";
+import { ROLE, studyFolder } from "../lib/experiment/study/run";
+import { chooseVariants } from "../lib/experiment/ablations/variants";
 import type { Settings } from "../lib/experiment/settings";
 import { toMarkdown, type TableRow } from "../lib/report/tables";
 import { writeText } from "../lib/util/files";
@@ -22,12 +23,16 @@ export async function showLinks(settings: Settings, look: () => Promise<void>): 
   await look();
   const { chainLinks } = await import("../lib/experiment/study/links");
   const { methodParams } = await import("../lib/experiment/evaluate");
+  const { variantExperiment } = await import("../lib/experiment/ablations/run");
   return withExperiment(settings, "links", async (experiment, watch) => {
     const lines: TableRow[] = [];
-    for (const method of LINKED) {
-      const params = await methodParams(experiment, method, watch);
+    for (const variant of chooseVariants(settings, LINKED)) {
+      const { name: method } = variant;
+      // the study's own model of the seed, where it has been trained already
+      const own = variantExperiment(experiment, variant, { seed: settings.seed, role: ROLE });
+      const params = await methodParams(own, variant.method, watch);
       try {
-        const links = await chainLinks(experiment, params, { samples: SAMPLES, onProgress: watch.onProgress });
+        const links = await chainLinks(own, params, { samples: SAMPLES, onProgress: watch.onProgress });
         for (const given of new Set(links.map((link) => link.given)))
           lines.push({
             method,
