@@ -13,7 +13,7 @@ export interface JobStore {
   readonly plan: string;
   /**
    * Fetches what jobs of an earlier, killed command have left (not with `anew`), then puts up what is here, and the plan.
-   * @returns names of tasks whose earlier results were left, since their files have changed here
+   * @returns what of earlier jobs was not taken, and why, for people
    * @throws Error where the store cannot be used; nothing runs then
    */
   begin(plan: Plan, anew: boolean): Promise<string[]>;
@@ -75,12 +75,10 @@ export function openJobStore(
     told,
     plan: `${told.url}/plan.json`,
     begin: async (plan, anew) => {
-      const { earlier, left } = (await ask(root, { ...common, action: "begin", plan, anew })) as {
-        earlier: string[];
-        left: string[];
-      };
+      const answer = await ask(root, { ...common, action: "begin", plan, anew });
+      const { earlier, left, broken } = answer as Record<"earlier" | "left" | "broken", string[]>;
       jobs = [...earlier, job];
-      return left;
+      return [...left.map((task) => `${task}: its files have changed here since`), ...broken];
     },
     collect: async (plan) =>
       (await ask(root, { ...common, action: "collect", plan })) as { fetched: number; moved: string[] },

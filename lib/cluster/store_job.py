@@ -72,7 +72,7 @@ def begin(of_run, request):
     runs, folder, plan = request["runs"], checked(request["folder"], "--ray-store"), request["plan"]
     name = plan["store"]["job"]
     earlier = [one for one in of_run.list() if _JOB.match(one) and one != name]
-    left = []
+    left, broken = [], []
     for one in [] if request.get("anew") else earlier:
         job = of_run.below(one)
         try:
@@ -81,12 +81,15 @@ def begin(of_run, request):
             left += collect(job, before, runs, folder, careful=True)["left"]
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             continue  # it did not come as far as its first task
+        except StoreError as error:
+            broken.append(f"{one}: {error}")
+            earlier = [name for name in earlier if name != one]  # it stays to be looked at
     job = of_run.below(name)
     writer = store.Writer(job, "command", runs, plan["store"]["tops"], Everything())
     if not any(writer.publish() for _ in range(store_task.ROUNDS)):
         raise StoreError(f"{os.path.join(runs, folder)}: changes all the time; wait for the process that writes there")
     job.write(PLAN, json.dumps(plan).encode())
-    return {"earlier": earlier, "left": left}
+    return {"earlier": earlier, "left": left, "broken": broken}
 
 
 def main(request):

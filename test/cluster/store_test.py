@@ -461,7 +461,7 @@ class Tasks(Case):
 
         def until_up(text):
             sha = hashlib.sha256(text.encode()).hexdigest()
-            for _ in range(400):
+            for _ in range(6000):
                 if any(place.endswith(sha) for place in self.fs.files) and any("/t0000-a001/0" in p for p in self.fs.files):
                     time.sleep(0.1)
                     return
@@ -559,12 +559,25 @@ class Tasks(Case):
         a = self.host("a")
         self.run_task("a", SFT, 1, self.sft(a))
         answer = self.begin(home, 2)
-        self.assertEqual(answer, {"earlier": ["job-20260101000000-00000001"], "left": []})
+        self.assertEqual(answer, {"earlier": ["job-20260101000000-00000001"], "left": [], "broken": []})
         self.assertEqual((home / "r/models/sft.stamp").read_text(), "s")
         store_job.store.open_store = lambda url: store.Store(self.fs, "root", "x://root", waits=())
         store_job.main({"action": "end", "url": "x://root", "folder": "r", "jobs": [
             "job-20260101000000-00000001", "job-20260101000000-00000002", "../other"]})
         self.assertEqual(self.fs.files, {})
+
+    def test_an_earlier_job_that_is_broken_is_said_and_stays(self):
+        home = self.host("home")
+        self.begin(home)
+        self.run_task("a", SFT, 1, self.sft(self.host("a")))
+        for place in [one for one in self.fs.files if "/t0000-a001/data/" in one]:
+            self.spoil(place)
+        answer = self.begin(home, 2)
+        self.assertEqual((answer["earlier"], self.files(home)), ([], {}))
+        self.assertRegex(answer["broken"][0], "job-20260101000000-00000001: .*is not what its name says")
+
+    def spoil(self, place):
+        self.fs.files[place] = b"other"
 
     def test_what_was_made_here_since_is_not_replaced_by_an_earlier_job(self):
         home = self.host("home")
@@ -620,6 +633,9 @@ class RealStores(Tasks):
         return fs, root, f"file://{place}"
 
     test_a_store_that_fails_is_the_tasks_reason = None
+
+    def spoil(self, place):
+        (self.folder / "store" / place).write_bytes(b"other")
 
     def test_the_same_command_goes_on_from_a_job_whose_command_was_killed(self):
         home = self.host("home", **{"r/settings.json": "{}"})
