@@ -141,8 +141,7 @@ export async function runOnRay(options: RayOptions, work: RayWork): Promise<void
   };
   const plan: Plan = store === null ? { ...common, tasks: work.tasks } : planInStore(common, store, work.tasks);
   if (store === null) writePlan(file, plan);
-  else
-    for (const left of await store.begin(plan, anew)) note(`an earlier job in the store, not taken: ${left}`);
+  else for (const left of await store.begin(plan, anew)) note(`an earlier job in the store, not taken: ${left}`);
   const stop = new AbortController();
   const interrupted = (): void => {
     note("stopping the job; the same command goes on from what is saved (Ctrl-C again leaves it running)");

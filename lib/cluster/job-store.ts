@@ -12,7 +12,8 @@ export interface JobStore {
   /** URL of the plan. */
   readonly plan: string;
   /**
-   * Fetches what jobs of an earlier, killed command have left (not with `anew`), then puts up what is here, and the plan.
+   * Fetches what jobs of an earlier, killed command have left (not with `anew`), then puts up what is here, and the
+   * plan.
    * @returns what of earlier jobs was not taken, and why, for people
    * @throws Error where the store cannot be used; nothing runs then
    */

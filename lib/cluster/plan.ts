@@ -11,9 +11,9 @@ export interface ClusterTask {
   /** Tasks that are done before this one starts. */
   after: readonly string[];
   /**
-   * What it writes, below the job's folder; `*` stands for any letters, `/` too. Of patterns of several tasks that match
-   * a file, the one with the most letters decides; tasks with the same pattern only add files there. Asked for where
-   * there is no shared folder.
+   * What it writes, below the job's folder; `*` stands for any letters, `/` too. Of patterns of several tasks that
+   * match a file, the one with the most letters decides; tasks with the same pattern only add files there. Asked for
+   * where there is no shared folder.
    */
   writes: readonly string[];
 }
@@ -108,8 +108,9 @@ export const quoted = (word: string): string => `'${word.replace(/'/g, `'\\''`)}
 export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word));
 
 /**
- * The job's command, with a plan's file or URL: the driver, by the Python of `--install-ray` where the node has that, else by `python3`, which is
+ * The job's command: the driver, by the Python of `--install-ray` where the node has that, else by `python3`, which is
  * the one that Ray runs with in its images.
+ * @param plan a file, or a URL in a store
  */
 export function entrypoint(root: string, plan: string): string {
   const python = quoted(path.posix.join(root, ".venv-ray/bin/python"));

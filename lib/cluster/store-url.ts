@@ -24,7 +24,6 @@ export function parseStoreUrl(text: string): string {
     refuse("it has a name or password in it (backends read them from the environment, as AWS_ACCESS_KEY_ID)");
   if (/[?#]/.test(place)) refuse("it has a query or fragment");
   if (place.includes("::")) refuse("it is a chain of URLs");
-  // eslint-disable-next-line no-control-regex
   if (/[\x00-\x20\x7f*\\]/.test(place)) refuse("it has a space, *, backslash or control character");
   const folder = place.replace(/\/+$/, "");
   if (folder === "" || folder.split("/").some((part) => part === ".." || part === ".")) refuse("it names no folder");

@@ -533,18 +533,16 @@ class Tasks(Case):
         self.assertEqual(self.aside(a), [])
 
     def test_a_store_that_fails_is_the_tasks_reason(self):
-        self.begin(self.host("home"))
+        self.begin(self.host("home", **{"r/settings.json": "{}"}))
         a = self.host("a")
         self.fs.broken = lambda place: "/t0000-" in place
-        result, said = self.run_task("a", SFT, 1, self.sft(a))
+        result, _ = self.run_task("a", SFT, 1, self.sft(a))
         self.assertEqual(result["code"], 1)
         self.assertRegex(result["reason"], "its results are not in the store: .*the store is away")
         self.fs.broken = None
-        self.fs.files = {place: b"x" if "/command/data/" in place else data for place, data in self.fs.files.items()}
-        self.host("home", **{"r/settings.json": "{}"})
-        self.begin(self.folder / "home/data/runs")
-        self.fs.files = {place: b"x" if "/command/data/" in place else data for place, data in self.fs.files.items()}
-        result, _ = self.run_task("b", SFT, 1, self.fail)
+        for place in [one for one in self.fs.files if "/command/data/" in one]:
+            self.spoil(place)
+        result, _ = self.run_task("b", SFT, 2, self.fail)
         self.assertRegex(result["reason"], "it was not started: .*is not what its name says")
 
     def test_a_failed_commands_own_words_stay(self):
