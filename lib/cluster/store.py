@@ -36,6 +36,8 @@ _RECORD = re.compile(r"^(\d{6})-([0-9a-f]{64})\.json$")
 _HASH = re.compile(r"^[0-9a-f]{64}$")
 #: Seconds before what a store refused is tried again.
 WAITS = (1, 5, 20)
+#: Errors that another try meets again: no right to, read alone, no such bucket, a file where a folder should be.
+_FINAL = (PermissionError, NotImplementedError, FileNotFoundError, FileExistsError, NotADirectoryError)
 #: Looks at a writer that replaces its record meanwhile.
 LOOKS = 3
 
@@ -77,10 +79,10 @@ class Store:
         for wait in (*self.waits, None):
             try:
                 return action()
-            except FileNotFoundError:
-                raise
             except Exception as error:  # each backend has errors of its own
-                if wait is None or isinstance(error, (PermissionError, NotImplementedError)):
+                if isinstance(error, FileNotFoundError) and what != "written":
+                    raise  # the caller knows what to make of it
+                if wait is None or isinstance(error, _FINAL):
                     reason = str(error).strip().split("\n")[0] or type(error).__name__
                     raise StoreError(f"{self.url}: cannot be {what}: {reason}; can {socket.gethostname()} use it?")
                 time.sleep(wait)

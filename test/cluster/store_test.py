@@ -276,6 +276,15 @@ class Records(Case):
             store.latest_record(self.job.below("w"))[0]["r/a"][0], hashlib.sha256(b"new /000002-").hexdigest()
         )
 
+    def test_a_bucket_that_is_not_there_is_said_at_once(self):
+        def missing(*_):
+            raise FileNotFoundError("The specified bucket does not exist")
+
+        self.fs.put = self.fs.pipe_file = missing
+        self.job.waits = (60,)
+        with self.assertRaisesRegex(store_names.StoreError, "cannot be written: The specified bucket does not exist"):
+            self.put(self.host("a", **{"r/a": "1"}), "w")
+
     def test_a_record_that_was_cut_off_is_not_believed(self):
         self.put(self.host("a", **{"r/a": "1"}), "w")
         self.fs.files[f"root/r/job/w/000002-{'0' * 64}.json"] = b'{"format": 1, "files": {"r/b'

@@ -9,6 +9,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
+import { manifestFile } from "../../lib/eval/prediction-log";
 import { root } from "../environment";
 import { listening, makeHosts, reasonAgainstHosts, start, type Host } from "./hosts";
 import { differences } from "./same-results";
@@ -256,7 +257,8 @@ async function check(): Promise<Finding[]> {
     const areEqual = texts[0] === texts[1] && texts[0] !== "";
     const rows = texts[0].split("\n").length - 1;
     find("the evaluation's bytes are those of one machine", areEqual, `${rows} rows`);
-    rmSync(places[0]); // the sweep's files alone are compared once more
+    // the sweep's files alone are compared once more
+    for (const file of [places[0], manifestFile(places[0])]) rmSync(file);
     await until("the end of both hosts", 60, () => (hosts.forEach((host) => host.cut()), !existsPid(hosts)));
     findings.push(...(await checkStore({ head, worker, address, env, one: names.one, name: names.three })));
   } finally {
