@@ -12,8 +12,10 @@ import {
   describeRange,
   parseNumber,
   parseRayAddress,
+  parseRayStore,
   parseRunName,
   type NumberRange,
+  UsageError,
 } from "./values";
 
 /**
@@ -166,11 +168,24 @@ export const withRay = <Args extends unknown[], Opts extends OptionValues>(comma
       ).argParser((text: string): string => parseRayAddress(text)),
     )
     .addOption(new Option("--ray-root <DIR>", "this project's folder on the nodes (default: the same path as here)"))
+    .addOption(
+      new Option(
+        "--ray-store <URL>",
+        "a folder of an object store (s3://…, gs://…) or file://… in place of a shared data/runs; backends read their keys from the environment",
+      ).argParser((text: string): string => parseRayStore(text)),
+    )
+    .addOption(
+      count("--ray-store-every <S>", "seconds after which a running task's files are put into --ray-store").default(60),
+    )
     .addOption(count("--ray-cpus <N>", "cores of a task").default(1))
     .addOption(count("--ray-gpus <N>", "GPUs of a task", 0).default(0))
     .addOption(count("--ray-retries <N>", "times a task whose worker or node died is started again", 0).default(3))
     .addOption(new Option("--install-ray", "installs Ray into .venv-ray, and does nothing else").default(false))
-    .addOption(new Option("--ray-task <STEP>", "what a task of --ray does").hideHelp());
+    .addOption(new Option("--ray-task <STEP>", "what a task of --ray does").hideHelp())
+    .hook("preAction", (own) => {
+      const { ray, rayStore } = own.opts() as { ray?: string; rayStore?: string };
+      if (rayStore !== undefined && ray === undefined) throw new UsageError("--ray-store goes with --ray ADDRESS");
+    });
 
 /** Into how many parts rows are cut. */
 export const rayParts = () => count("--ray-parts <N>", "tasks of --ray, at most").default(4);

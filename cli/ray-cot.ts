@@ -1,5 +1,5 @@
 /** `cot` on a Ray cluster: parts of its images as tasks, and one of these tasks. */
-import { parsePart, partText, partsOf, sliceOf, type Part } from "../lib/cluster/part";
+import { parsePart, partText, partsOf, sliceOf, type Part, type Slice } from "../lib/cluster/part";
 import type { ClusterTask } from "../lib/cluster/plan";
 import { checkCode } from "../lib/cluster/same-code";
 import { OBSERVED_AT_ONCE } from "../lib/cot/offline-teacher";
@@ -20,6 +20,8 @@ import { UsageError } from "./values";
 
 const KINDS = ["observations", "descriptions", "rationales"] as const;
 type Kind = (typeof KINDS)[number];
+/** Where answers of a teacher are, one file each. */
+const ANSWERS = "cot/cache/*";
 
 /** What `--ray-task` says: `descriptions:2/4`. */
 function parseTask(text: string): { kind: Kind; part: Part } {
@@ -54,30 +56,37 @@ export async function cotOnRay(experiment: Experiment, options: CotOptions, watc
     );
   const words = sharedWords(command, options, []);
   const run = (tasks: readonly ClusterTask[]): Promise<void> =>
-    runOnRay(options, { folder: experiment.folder, tasks, name: "cot", signal: watch.signal });
-  const task = (kind: Kind, part: Part, after: readonly string[]): ClusterTask => ({
+    runOnRay(options, {
+      folder: experiment.folder,
+      tasks,
+      name: "cot",
+      settings: experiment.settings,
+      signal: watch.signal,
+    });
+  const task = (kind: Kind, part: Part, after: readonly string[], writes: string): ClusterTask => ({
     id: `${kind} ${partText(part)}`,
     args: [...words, `--ray-task=${kind}:${partText(part)}`],
     after,
+    writes: [writes],
   });
   if (by === "knowledge") {
     if (hasObservations(experiment)) return;
     const images = reasonedImages(experiment).length;
     const parts = partsOf(images, OBSERVED_AT_ONCE, options.rayParts);
-    await run(parts.map((part) => task("observations", part, [])));
-    return joinSlices(
-      experiment,
-      parts.map((part) => sliceOf(images, OBSERVED_AT_ONCE, part)),
-    );
+    const slices = parts.map((part) => sliceOf(images, OBSERVED_AT_ONCE, part));
+    const file = ({ from, to }: Slice): string => `cot/observations-*.partial.${from}-${to}.jsonl`;
+    await run(parts.map((part, i) => task("observations", part, [], file(slices[i]))));
+    return joinSlices(experiment, slices);
   }
   // which concepts an image is known by is clear once all are described
   const parts = partsOf((await askedFiles(experiment)).length, 1, options.rayParts);
-  const first = parts.map((part) => task("descriptions", part, []));
+  const first = parts.map((part) => task("descriptions", part, [], ANSWERS));
   const second = parts.map((part) =>
     task(
       "rationales",
       part,
       first.map(({ id }) => id),
+      ANSWERS,
     ),
   );
   return run([...first, ...second]);

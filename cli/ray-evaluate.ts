@@ -54,8 +54,10 @@ export async function evaluateOnRay(
     id: `rows ${part.from + 1} to ${part.to}`,
     args: [...words, `--out=${placeOnNodes(part.file, given)}`, `--ray-task=${partText(part)}`],
     after: [],
+    writes: [`${path.basename(part.file)}*`],
   }));
-  await runOnRay(given, { folder, tasks, name: "evaluate", signal });
+  const reads = options.adapter === undefined ? [] : [path.resolve(options.adapter)];
+  await runOnRay(given, { folder, tasks, name: "evaluate", settings, reads, anew: restart, signal });
   const { questions } = await evaluationBench(experiment, set.questions, { anyImages });
   const result = await runEvaluation(
     { ...set, questions: numbered(questions) },

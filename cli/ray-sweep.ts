@@ -39,8 +39,8 @@ export async function sweepOnRay(
   };
   const open = new Set(missing().map(({ variant, seed }) => `${variant.name} ${seed}`));
   const isThere = (variant: Variant, seed: number): boolean => !open.has(`${variant.name} ${seed}`);
-  const tasks = sweepTasks({ ...work, embeds, isThere });
-  if (tasks.length > 0) await runOnRay(options, { folder, tasks, name: work.words[0] });
+  const tasks = sweepTasks({ ...work, embeds, isThere, ownSeed: settings.seed });
+  if (tasks.length > 0) await runOnRay(options, { folder, tasks, name: work.words[0], settings });
   const left = missing().map(({ variant, seed }) => `${variant.name}, seed ${seed}`);
   if (left.length > 0)
     throw new Error(

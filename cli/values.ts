@@ -1,6 +1,7 @@
 /** Values on the command line: every parser of an option's or argument's text, with what it expects in words. */
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { parseAddress } from "../lib/cluster/address";
+import { parseStoreUrl } from "../lib/cluster/store-url";
 
 /** A command line that cannot be run as it is; the message is followed by where the command's help is. */
 export class UsageError extends Error {}
@@ -91,6 +92,15 @@ export function parseRayAddress(text: string): string {
     return parseAddress(text);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+/** The URL of a store. @throws UsageError without the text, which may hold a key */
+export function parseRayStore(text: string): string {
+  try {
+    return parseStoreUrl(text);
+  } catch (error) {
+    throw new UsageError(`--ray-store: ${(error as Error).message}`);
   }
 }
 

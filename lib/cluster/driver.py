@@ -2,6 +2,7 @@
 
     python driver.py PLAN.json
 
+PLAN.json is a file, or the URL of one in a store (`--ray-store`; store.py), which takes the place of a shared folder.
 A task is a command of this project. It starts when those that it waits for are done. Where its
 worker or node dies, or its process is killed, it is started again; the command goes on from what
 the dead one saved. A command that ends with an error of its own is not: it would do so again.
@@ -115,6 +116,20 @@ def run_command(plan, task, dead, started, progress):
     return {"code": child.wait(), "tail": list(tail)}
 
 
+def run_task(plan, task, attempt, dead, started, progress):
+    """`run_command`, between fetching and putting up its files where the plan has a store."""
+
+    def command():
+        return run_command(plan, task, dead, started, progress)
+
+    if plan.get("store") is None:
+        return command()
+    sys.path.insert(0, os.path.join(plan["root"], "lib/cluster"))
+    import store_task
+
+    return store_task.run(plan, task, attempt, progress, command)
+
+
 def is_bar(text):
     return "█" in text or "░" in text
 
@@ -159,7 +174,8 @@ def run_tasks(plan, cluster):
             say("retry", task=name, attempt=attempts[name] + 1, reason=str(reason))
             return start(task)
         failed.add(name)
-        reason = f"its command ended with exit code {code}" if code is not None and code > 0 else reason
+        if code is not None and code > 0:
+            reason = value.get("reason") or f"its command ended with exit code {code}"
         if lost and plan["retries"]:
             reason = f"{reason}, after {attempts[name]} attempts"
         return say("failed", task=name, reason=str(reason), tail=value["tail"] if how == "ended" else [])
@@ -185,14 +201,15 @@ def run_tasks(plan, cluster):
     return len(failed)
 
 
-def remote_task(plan, task, dead, board):
+def remote_task(plan, task, attempt, dead, board):
     """A task's command on the node that Ray has chosen.
 
     The board is never waited for: while a task waits for Ray, Ray gives its cores to another.
     """
-    return run_command(
+    return run_task(
         plan,
         task,
+        attempt,
         dead,
         lambda host, pid: board.add.remote((task["id"], "started", host, pid)),
         lambda text: board.add.remote((task["id"], "progress", text)),
@@ -231,7 +248,7 @@ class RayCluster:
         }
 
     def submit(self, task, attempt, dead):
-        return self.task.options(name=task["id"], **self.options).remote(self.plan, task, dead, self.board)
+        return self.task.options(name=task["id"], **self.options).remote(self.plan, task, attempt, dead, self.board)
 
     def wait(self, handles, seconds):
         return self.ray.wait(handles, num_returns=1, timeout=seconds)[0]
@@ -256,11 +273,27 @@ def refusal(plan, nodes):
     return f"no node has {asked} for a task; see --ray-cpus and --ray-gpus"
 
 
-def main(file):
+def read_plan(place):
+    """A plan from a file or a store. OSError or store.StoreError where there is none."""
+    if "://" not in place:
+        with open(place, encoding="utf-8") as opened:
+            return json.load(opened)
+    import store
+
+    folder, _, name = place.rpartition("/")
+    return json.loads(store.open_store(folder).read(name))
+
+
+def main(place):
     import ray
 
-    with open(file, encoding="utf-8") as opened:
-        plan = json.load(opened)
+    try:
+        plan = read_plan(place)
+    except Exception as error:
+        if "://" not in place:
+            raise
+        say("refused", reason=f"the plan cannot be read: {error or type(error).__name__}")
+        return 1
     ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     total = {name: sum(node.get(name, 0) for node in nodes) for name in ("CPU", "GPU")}

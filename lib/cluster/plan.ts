@@ -10,6 +10,12 @@ export interface ClusterTask {
   args: readonly string[];
   /** Tasks that are done before this one starts. */
   after: readonly string[];
+  /**
+   * What it writes, below the job's folder; `*` stands for any letters, `/` too. Of patterns of several tasks that
+   * match a file, the one with the most letters decides; tasks with the same pattern only add files there. Asked for
+   * where there is no shared folder.
+   */
+  writes: readonly string[];
 }
 
 /** How tasks are run. */
@@ -21,6 +27,18 @@ export interface TaskLimits {
   retries: number;
 }
 
+/** A store in place of a shared folder. */
+export interface PlanStore {
+  /** URL of the job's own folder in it. */
+  url: string;
+  /** The job's name: the last part of `url`. */
+  job: string;
+  /** What tasks see, below `data/runs`: the job's folder first, which they write to. */
+  tops: readonly string[];
+  /** Seconds between two times that a running task's files are put up. */
+  every: number;
+}
+
 export interface Plan extends TaskLimits {
   /** The project's folder on the nodes, and the folder there that a command line's paths count from. */
   root: string;
@@ -30,6 +48,8 @@ export interface Plan extends TaskLimits {
   env: Record<string, string>;
   /** Folder on the nodes that locks of a dead task are taken away in. */
   locks: string;
+  store?: PlanStore;
+  /** Where there is a store, `writes` count from `data/runs`. */
   tasks: readonly ClusterTask[];
 }
 
@@ -90,6 +110,7 @@ export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word
 /**
  * The job's command: the driver, by the Python of `--install-ray` where the node has that, else by `python3`, which is
  * the one that Ray runs with in its images.
+ * @param plan a file, or a URL in a store
  */
 export function entrypoint(root: string, plan: string): string {
   const python = quoted(path.posix.join(root, ".venv-ray/bin/python"));

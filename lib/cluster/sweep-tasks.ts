@@ -3,6 +3,7 @@
  * `study` on one variant and one seed. They leave what `runSweep` leaves, in the same folders.
  */
 import { METHODS } from "../train/methods";
+import type { Role } from "../experiment/ablations/run";
 import type { Variant } from "../experiment/ablations/variants";
 import type { ClusterTask } from "./plan";
 
@@ -30,10 +31,27 @@ export interface Sweep {
   embeds: boolean;
   /** Also the contrastive model of every seed. */
   contrastive?: boolean;
+  /** The run's own: its models are in the run's folder, those of others in `seeds/`. */
+  ownSeed: number;
+  role: Role;
   /** Command and options that all tasks share. */
   words: readonly string[];
   /** What needs no task. */
   isThere?: (variant: Variant, seed: number) => boolean;
+}
+
+/** What every stage writes beside its result. */
+const FACTS = ["settings.json", "split.json"];
+/** What the SFT model of a seed leaves in that seed's folder, and what a contrastive model does. */
+const SFT = ["models/sft*", "adapters/sft*", "logs/sft*", "checkpoints/sft-*", "tensorboard/sft/*", "wandb/*", "cot/*"];
+const CONTRASTIVE = ["models/clip-*", "logs/clip-*", "baselines/clip-*"];
+
+/** Files of a step, below the run's folder: where `seedFolder` and `variantExperiment` have them. */
+function writesOf(step: Step, seed: number | null, { ownSeed, role }: Pick<Sweep, "ownSeed" | "role">): string[] {
+  if (step.kind === "neighbours") return ["similarity.json*", ...FACTS];
+  if (step.kind === "variant") return [`ablations/${role}/${step.variant}/seed-${seed}/*`];
+  const folder = seed === ownSeed ? "" : `seeds/${seed}/`;
+  return [...(step.kind === "sft-model" ? SFT : CONTRASTIVE), ...FACTS].map((name) => `${folder}${name}`);
 }
 
 const needsSft = ({ method }: Variant): boolean => method === "sft" || METHODS[method].stage === "rl";
@@ -45,6 +63,7 @@ export function sweepTasks(sweep: Sweep): ClusterTask[] {
     id,
     args: [...words, ...(seed === null ? [] : [`--seeds=${seed}`]), `--ray-task=${stepText(step)}`],
     after,
+    writes: writesOf(step, seed, sweep),
   });
   const seeds = sweep.seeds.map((seed) => {
     const variants = sweep.variants.filter((variant) => !isThere(variant, seed));

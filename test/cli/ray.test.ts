@@ -47,10 +47,32 @@ describe("--ray", () => {
       ["cot", "--scale=smoke", `--run=${name}`, "--teacher=http://127.0.0.1:1", "--ray=http://127.0.0.1:8265"],
       /an endpoint answers several/,
     ],
+    [[...ablations, "--ray-store=s3://bucket/x"], /--ray-store goes with --ray ADDRESS/],
+    [[...ablations, "--ray=http://127.0.0.1:8265", "--ray-store=/mnt/x"], /--ray-store: no protocol.*see fine-r1/s],
+    [
+      [
+        "evaluate",
+        "--setting=closed",
+        "--scale=smoke",
+        "--limit=2",
+        "--out=/tmp/fine-r1-nowhere.jsonl",
+        "--ray=http://127.0.0.1:8265",
+        "--ray-store=file:///tmp/x",
+      ],
+      /--ray-store carries what is below data\/runs, and \/tmp\/fine-r1-nowhere.jsonl.parts is not/,
+    ],
   ])("%j is refused", async ([word, ...args], message) => {
     const { code, out, err } = await capture(command(word), args);
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(message);
+  });
+
+  it("a password in a store's URL is refused, and not shown", async () => {
+    const words = ["--ray=http://127.0.0.1:8265", "--ray-store=s3://key:secret@bucket/x"];
+    const { code, err } = await capture(command("ablations"), [...ablations.slice(1), ...words]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/--ray-store: it has a name or password in it .*from the environment/);
+    expect(err).not.toMatch(/secret|key:/);
   });
 
   it("a cluster that refuses the token is left, and the token is not shown", async () => {

@@ -106,6 +106,11 @@ class Tasks(unittest.TestCase):
         self.assertEqual(lines[1]["tail"], ["ablations: no such variant"])
         self.assertEqual(lines[1]["reason"], "its command ended with exit code 1")
 
+    def test_a_store_that_failed_is_the_reason(self):
+        outcome = ("ended", {"code": 1, "tail": [], "reason": "its results are not in the store: it is away"})
+        _, lines, _ = run([task("a")], {"a": [outcome]})
+        self.assertEqual(lines[1]["reason"], "its results are not in the store: it is away")
+
     def test_what_no_node_has_is_refused(self):
         plan = {"cpus": 2, "gpus": 1}
         self.assertIsNone(driver.refusal(plan, [{"CPU": 1}, {"CPU": 4, "GPU": 1}]))

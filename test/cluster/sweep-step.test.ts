@@ -28,7 +28,7 @@ describe("a sweep in tasks", () => {
     const variants = all.filter(({ name }) => ["base", "sft", "tapo"].includes(name));
     const seeds = [0, 1];
     await runSweep(at("sweep-whole"), { variants, seeds, role: "dev" });
-    for (const { args } of sweepTasks({ variants, seeds, embeds: false, words: [] })) {
+    for (const { args } of sweepTasks({ variants, seeds, embeds: false, ownSeed: 0, role: "dev", words: [] })) {
       const [seed, step] = args.map((word) => word.slice(word.indexOf("=") + 1));
       await runStep(at("sweep-in-tasks"), { step: parseStep(step), seeds: [Number(seed)], variants: all, role: "dev" });
     }

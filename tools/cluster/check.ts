@@ -1,13 +1,15 @@
 /**
  * `npm run cluster-check`: a smoke sweep and an evaluation on two hosts that are network namespaces of this machine,
- * one of which is cut off mid-way, beside the same on one machine. Exits 1 where their results differ. Not a part of
+ * one of which is cut off mid-way, beside the same on one machine; the sweep also without a shared folder, through a
+ * store. Exits 1 where their results differ. Not a part of
  * `npm test`: it needs root, `ip netns` and Ray (`npm run -s fine-r1 -- ablations --install-ray`). With `--speed` it
  * times a longer sweep on one node and on two instead, on a machine that has nothing else to do.
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
+import { manifestFile } from "../../lib/eval/prediction-log";
 import { root } from "../environment";
 import { listening, makeHosts, reasonAgainstHosts, start, type Host } from "./hosts";
 import { differences } from "./same-results";
@@ -122,13 +124,69 @@ interface Finding {
   details: string;
 }
 
+const existsPid = (hosts: readonly Host[]): boolean => hosts.some((host) => host.pids().length > 0);
+
+/** The same host with a `data/runs` of its own, at the path that all have. */
+const apart = (host: Host, own: string): Host => ({
+  ...host,
+  on: [...host.on, "unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own, runs],
+});
+
+interface StoreCheck {
+  head: Host;
+  worker: Host;
+  address: string;
+  env: NodeJS.ProcessEnv;
+  /** The run of one machine, and this one. */
+  one: string;
+  name: string;
+}
+
+/** The sweep on hosts with nothing between them but a store; the second is cut off while it trains. */
+async function checkStore({ head, worker, address, env, one, name }: StoreCheck): Promise<Finding[]> {
+  const own = (place: string): string => path.join(temporary, place);
+  for (const place of ["head-runs", "worker-runs", "store"]) mkdirSync(own(place), { recursive: true });
+  say("the sweep on two hosts without a shared folder; the second is cut off while it trains …");
+  await startHead(apart(head, own("head-runs")), head.address, env);
+  if (!(await joinCluster(head, apart(worker, own("worker-runs")), env)))
+    throw new Error("the second node did not join");
+  const store = `file://${own("store")}`;
+  const words = [...SWEEP, `--run=${name}`, `--ray=${address}`, `--ray-store=${store}`, "--ray-store-every=1"];
+  const sweep = start(head, fineR1(...words), { env, onOutput: (text) => process.stderr.write(text) });
+  const there = path.join(own("worker-runs"), name);
+  await until("a lock of the second host", 240, () => lockOf(there, worker.name) !== undefined);
+  worker.cut();
+  const { code, output } = await sweep.ended;
+  const { compared, differ } = differences(path.join(runs, one), path.join(runs, name));
+  const left = readdirSync(own("store"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const findings = [
+    {
+      what: "without a shared folder, a node that dies is done without",
+      good: code === 0 && /started again/.test(output),
+      details: `exit code ${code}`,
+    },
+    {
+      what: "the files from the store are those of one machine",
+      good: compared > 0 && differ.length === 0,
+      details: differ.join(", ") || `${compared} files equal`,
+    },
+    { what: "the store is empty in the end", good: left.length === 0, details: `${left.length} files left` },
+  ];
+  for (const { what, good, details } of findings) say(`${good ? "good" : "WRONG"}: ${what}: ${details}`);
+  return findings;
+}
+
 async function check(): Promise<Finding[]> {
   const findings: Finding[] = [];
   const find = (what: string, good: boolean, details: string): void => {
     findings.push({ what, good, details });
     say(`${good ? "good" : "WRONG"}: ${what}: ${details}`);
   };
-  const names = { one: `cluster-check-one-${process.pid}`, two: `cluster-check-two-${process.pid}` };
+  const names = {
+    one: `cluster-check-one-${process.pid}`,
+    two: `cluster-check-two-${process.pid}`,
+    three: `cluster-check-three-${process.pid}`,
+  };
   const folder = (name: string): string => path.join(runs, name);
   const env = { ...ONE_THREAD, RAY_AUTH_MODE: "token", RAY_AUTH_TOKEN: randomBytes(32).toString("hex") };
   const { hosts, remove } = makeHosts(["fr1-head", "fr1-worker"]);
@@ -199,6 +257,10 @@ async function check(): Promise<Finding[]> {
     const areEqual = texts[0] === texts[1] && texts[0] !== "";
     const rows = texts[0].split("\n").length - 1;
     find("the evaluation's bytes are those of one machine", areEqual, `${rows} rows`);
+    // the sweep's files alone are compared once more
+    for (const file of [places[0], manifestFile(places[0])]) rmSync(file);
+    await until("the end of both hosts", 60, () => (hosts.forEach((host) => host.cut()), !existsPid(hosts)));
+    findings.push(...(await checkStore({ head, worker, address, env, one: names.one, name: names.three })));
   } finally {
     remove();
     for (const name of Object.values(names)) rmSync(folder(name), { recursive: true, force: true });
