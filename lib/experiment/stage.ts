@@ -50,8 +50,8 @@ export interface Stage<T> {
   load(folder: string): T | Promise<T>;
   /**
    * Makes and saves it in the experiment's own folder. It calls `beforeSaving` before the first write to the target, so
-   * that a process that ends half-way through leaves no stamp of the old result at the new one. `checkHeld` throws where
-   * another process has taken the lock over: it is for what is written on the way, as checkpoints are.
+   * that a process that ends half-way through leaves no stamp of the old result at the new one. `checkHeld` throws
+   * where another process has taken the lock over: it is for what is written on the way, as checkpoints are.
    */
   make(identity: string, beforeSaving: () => void, checkHeld: () => void): Promise<T>;
   /** Removes what a making under way was saved in, once the result has its stamp: a kill before that loses nothing. */

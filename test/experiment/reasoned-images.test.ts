@@ -8,7 +8,10 @@ const opened = benchmarkOf(loadSettings({ environment: {} }));
 
 async function chosen(set: readonly string[]): Promise<{ id: string; of: string }[]> {
   const settings = loadSettings({ environment: {}, set });
-  return reasonedImages({ benchmark: await opened, settings }).map(({ id, subcategory }) => ({ id, of: subcategory.id }));
+  return reasonedImages({ benchmark: await opened, settings }).map(({ id, subcategory }) => ({
+    id,
+    of: subcategory.id,
+  }));
 }
 
 describe("images that get a rationale", () => {
