@@ -86,11 +86,15 @@ export function parseRunName(text: string): string {
   return text;
 }
 
-/** The address of a Ray cluster. @throws InvalidArgumentError */
+/**
+ * The address of a Ray cluster.
+ * @throws InvalidArgumentError; UsageError without the text, where it may hold a password
+ */
 export function parseRayAddress(text: string): string {
   try {
     return parseAddress(text);
   } catch (error) {
+    if (text.includes("@")) throw new UsageError(`--ray: ${(error as Error).message}`);
     throw new InvalidArgumentError((error as Error).message);
   }
 }

@@ -67,11 +67,14 @@ describe("--ray", () => {
     expect(err).toMatch(message);
   });
 
-  it("a password in a store's URL is refused, and not shown", async () => {
-    const words = ["--ray=http://127.0.0.1:8265", "--ray-store=s3://key:secret@bucket/x"];
+  it.each([
+    [["--ray=http://127.0.0.1:8265", "--ray-store=s3://key:secret@bucket/x"], /--ray-store: it has a name or password/],
+    [["--ray=http://key:secret@127.0.0.1:8265"], /--ray: it has a name or password .*RAY_AUTH_TOKEN/],
+    [["--ray=key:secret@head:8265"], /--ray: no http/],
+  ])("a password in a URL is refused, and not shown (%#)", async (words, message) => {
     const { code, err } = await capture(command("ablations"), [...ablations.slice(1), ...words]);
     expect(code).toBe(1);
-    expect(err).toMatch(/--ray-store: it has a name or password in it .*from the environment/);
+    expect(err).toMatch(message);
     expect(err).not.toMatch(/secret|key:/);
   });
 
