@@ -59,7 +59,7 @@ function teach(request: SeenRequest): Act {
 
 const runs = Object.fromEntries(["a", "killed", "skip", "none"].map((name) => [name, temporaryRun(`cot-${name}`)]));
 const model = path.join(root, "test/fixtures/parity/fixture-tied/model");
-const settings = ["shots=2", "cot.descriptionsPerImage=3", "cot.rationalesPerImage=2"];
+const settings = ["shots=2", "cot.images=0", "cot.descriptionsPerImage=3", "cot.rationalesPerImage=2"];
 const args = (baseUrl: string, run: string, ...more: string[]): string[] => [
   ...["--benchmark", photos, "--model", model, "--similarity", "names"],
   ...["--teacher", baseUrl, "--model-name", "teacher", "--run", runs[run].name],

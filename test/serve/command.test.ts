@@ -122,7 +122,7 @@ describe("fine-r1 serve", () => {
     const { err } = await capture(command("cot"), [
       ...["--benchmark", photos, "--model", base, "--similarity", "names", "--run", run.name],
       ...["--teacher", server.baseUrl, "--model-name", "tiny", "--json"],
-      ...["shots=2", "cot.descriptionsPerImage=8", "cot.maxTokens=4"].flatMap((one) => ["--set", one]),
+      ...["shots=2", "cot.images=0", "cot.descriptionsPerImage=8", "cot.maxTokens=4"].flatMap((one) => ["--set", one]),
     ]);
     // a model of 3 million parameters describes what it sees in no form that a teacher's words have
     expect(err).toMatch(/no visual concept in its descriptions[^]*cot: no record was kept; the data card says why\n$/);
