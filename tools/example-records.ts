@@ -20,7 +20,7 @@ export function exampleResponse(name: string, candidates: readonly string[]): st
 /** One record for each few-shot image of a seen sub-category. */
 export function exampleRecords(benchmark: Benchmark): SftRecord[] {
   const seen = benchmark.subcategories({ split: "seen" });
-  return fewShotImages(benchmark, seen).map(({ id, subcategory: { name, domain } }) => ({
+  return fewShotImages(benchmark, seen, Infinity).map(({ id, subcategory: { name, domain } }) => ({
     system: null,
     user: benchmark.question(domain),
     assistant: exampleResponse(name, [

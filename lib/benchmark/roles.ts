@@ -50,7 +50,10 @@ export function trainedSubcategories(benchmark: Benchmark, limit: number, seed: 
   return seen.filter((one) => chosen.has(one));
 }
 
-/** Few-shot images of some seen sub-categories, in the benchmark's order. */
-export function fewShotImages(benchmark: Benchmark, of: readonly Subcategory[]): BenchmarkImage[] {
-  return of.flatMap((subcategory) => benchmark.images("fewshot", subcategory));
+/**
+ * Few-shot images of some seen sub-categories, in the benchmark's order.
+ * @param shots the first so many of each sub-category
+ */
+export function fewShotImages(benchmark: Benchmark, of: readonly Subcategory[], shots: number): BenchmarkImage[] {
+  return of.flatMap((subcategory) => benchmark.images("fewshot", subcategory).slice(0, shots));
 }

@@ -64,9 +64,9 @@ export interface Slice {
 
 /** Few-shot images that get a rationale: `cot.images` of each sub-category, drawn by the seed, in their order. */
 export function reasonedImages(experiment: Pick<Experiment, "benchmark" | "settings">): BenchmarkImage[] {
-  const { cot, seed } = experiment.settings;
+  const { cot, seed, shots } = experiment.settings;
   return trained(experiment).flatMap((subcategory) => {
-    const all = fewShotImages(experiment.benchmark, [subcategory]);
+    const all = fewShotImages(experiment.benchmark, [subcategory], shots);
     if (cot.images === 0 || cot.images >= all.length) return all;
     const chosen = new Set(random(foldIn(seed, "cot images", subcategory.id)).sample(all, cot.images));
     return all.filter((image) => chosen.has(image));
@@ -109,7 +109,7 @@ function observationStage(experiment: Experiment, watch: Watch): Stage<Observati
   return {
     name: "cot",
     target: OBSERVATIONS,
-    settings: ["cot"],
+    settings: ["shots", "cot"],
     load: (from) => readJsonl<Stored<Observation>>(path.join(from, OBSERVATIONS)).map(fromStored),
     make: async (identity, beforeSaving) => {
       const partial = partialOf(experiment, identity);

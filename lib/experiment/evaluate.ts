@@ -19,9 +19,9 @@ import { readJsonl, writeJsonl } from "../util/files";
 import { foldIn } from "../util/random";
 import { limitsOf, openImages } from "./images";
 import { modelFolder } from "./model-folder";
-import { rlModel } from "./rl";
+import { RL_PARTS, rlModel } from "./rl";
 import type { Settings } from "./settings";
-import { sftModel } from "./sft";
+import { SFT_PARTS, sftModel } from "./sft";
 import { runStage, type Watch } from "./stage";
 import type { Experiment } from "./types";
 
@@ -33,15 +33,12 @@ export async function methodParams(experiment: Experiment, method: Method, watch
   return (await rlModel(experiment, method as RlMethod, watch)).params;
 }
 
-/** Groups of settings that a method's model depends on. */
-export function methodSettings(method: Method): (keyof Settings)[] {
-  const { stage } = METHODS[method];
-  if (stage === "base") return [];
-  const sft: (keyof Settings)[] = ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"];
-  return stage === "sft"
-    ? sft
-    : ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"];
-}
+/** Settings, and groups of them, that a method's model depends on. */
+const PARTS: Readonly<Record<(typeof METHODS)[Method]["stage"], readonly (keyof Settings)[]>> = {
+  base: [],
+  sft: SFT_PARTS,
+  rl: RL_PARTS,
+};
 
 /** The questions of both worlds; the same for every method. */
 export async function evaluationQuestions(experiment: Experiment): Promise<QuestionSet> {
@@ -139,7 +136,7 @@ export function evaluate(
   return runStage(experiment, {
     name: `evaluate ${name}`,
     target,
-    settings: [...new Set<keyof Settings>([...methodSettings(method), "similarity", "eval"])],
+    settings: [...new Set<keyof Settings>([...PARTS[METHODS[method].stage], "similarity", "eval"])],
     load: (from) => readJsonl<PredictionRow>(path.join(from, target)),
     make: async (identity, beforeSaving) => {
       const set = await evaluationQuestions(experiment);

@@ -26,7 +26,8 @@ import { placesOf, startOfTraining, trainedModel, type Trained } from "./models"
 import { rlPhases } from "./plan";
 import { remoteRollouts } from "./remote-rollouts";
 import { openSavedGroups } from "./saved-groups";
-import { replayOf, sftModel } from "./sft";
+import type { Settings } from "./settings";
+import { replayOf, SFT_PARTS, sftModel } from "./sft";
 import type { Watch } from "./stage";
 import { promptsOfFile } from "./triplet-files";
 import type { Experiment } from "./types";
@@ -43,7 +44,7 @@ const likeName = (id: string, like: string): string => `${id} at the size of ${l
 export async function tripletsOf(experiment: Experiment, of?: Subcategory): Promise<Triplet[]> {
   const { benchmark, settings } = experiment;
   const own = new Set(trained(experiment).map(({ id }) => id));
-  const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" })).filter(
+  const images = fewShotImages(benchmark, benchmark.subcategories({ split: "seen" }), settings.shots).filter(
     ({ file }) => file !== null,
   );
   const negatives = settings.rl.contrastImage === "random" ? "random" : "hardest";
@@ -164,6 +165,9 @@ export function withoutDropout(params: Params): Params {
   return kept;
 }
 
+/** Settings, and groups of them, that a Stage-2 model depends on. */
+export const RL_PARTS = [...SFT_PARTS, "rl", "triplets", "start"] as const satisfies readonly (keyof Settings)[];
+
 /** Tokens of a problem with its format instruction and template, about. */
 const TEXT_TOKENS = 128;
 
@@ -189,7 +193,7 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
   const { settings, benchmark } = experiment;
   return trainedModel<RlLog>(experiment, {
     method,
-    settings: ["cot", "sft", "rl", "lora", "teacher", "teacherModel", "similarity", "onBadRow", "triplets", "start"],
+    settings: RL_PARTS,
     saving: settings.rl,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     watch,

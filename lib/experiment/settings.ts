@@ -101,7 +101,7 @@ const SHARED_SETTINGS = {
     "What is recognised: `emoji-fgvr`, `emoji-study-dev`, `emoji-study-test`, image sets joined by `+` (`aircraft+pet`), `grocery`, or a folder.",
   ),
   sets: text("data/sets", "Folder of the image sets."),
-  shots: count(4, "Training images of each seen sub-category of an image set.", 2),
+  shots: count(4, "Training images of each seen sub-category.", 2),
   model: text(SHIPPED_BASE, "Directory of the base model, a Qwen2.5-VL checkpoint."),
   teacher: text(
     "self",

@@ -15,6 +15,7 @@ import { limitsOf, openImages, type ImageSizes } from "./images";
 import { assertFits, plannedModel } from "./memory";
 import { startOfTraining, trainedModel, type Trained } from "./models";
 import { sftPhases } from "./plan";
+import type { Settings } from "./settings";
 import type { Watch } from "./stage";
 import type { CotResult, Experiment } from "./types";
 
@@ -109,6 +110,18 @@ function checkImages({ benchmark }: Experiment, data: CotResult): void {
   assertTrainable(benchmark, own);
 }
 
+/** Settings, and groups of them, that a Stage-1 model depends on. */
+export const SFT_PARTS = [
+  "shots",
+  "cot",
+  "sft",
+  "lora",
+  "teacher",
+  "teacherModel",
+  "similarity",
+  "onBadRow",
+] as const satisfies readonly (keyof Settings)[];
+
 const recordOf = (method: SftMethod, { record, direct }: CotRecord): SftRecord => (method === "sft" ? record : direct);
 
 /**
@@ -119,7 +132,7 @@ export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch
   const { settings, benchmark } = experiment;
   return trainedModel<SftLog>(experiment, {
     method,
-    settings: ["cot", "sft", "lora", "teacher", "teacherModel", "similarity", "onBadRow"],
+    settings: SFT_PARTS,
     saving: settings.sft,
     images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     watch,

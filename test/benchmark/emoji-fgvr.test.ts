@@ -113,7 +113,7 @@ describe("concepts of pre-training only", () => {
 
 describe("few-shot images and triplets", () => {
   const seen = benchmark.subcategories({ split: "seen" });
-  const images = fewShotImages(benchmark, seen);
+  const images = fewShotImages(benchmark, seen, 4);
   const triplets = (seed: number): Triplet[] => drawTriplets(images, neighbours, seed);
 
   it("are four images for each seen sub-category and none for the others", () => {

@@ -82,7 +82,7 @@ describe("a mixture", () => {
   });
 
   it("draws triplets within a domain", () => {
-    const images = fewShotImages(both, both.subcategories({ split: "seen" }));
+    const images = fewShotImages(both, both.subcategories({ split: "seen" }), 4);
     for (const { anchor, positive, negative } of drawTriplets(images, bySpelling(both), 1)) {
       expect(positive.subcategory).toBe(anchor.subcategory);
       expect([negative.subcategory.domain, negative.subcategory.split]).toEqual([anchor.subcategory.domain, "seen"]);

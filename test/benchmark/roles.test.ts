@@ -78,8 +78,11 @@ describe("trainedSubcategories", () => {
         .join(),
     );
     expect(new Set(drawn).size).toBeGreaterThan(3);
-    expect(fewShotImages(pet, two).map(({ subcategory }) => subcategory.id)).toEqual(
+    expect(fewShotImages(pet, two, 4).map(({ subcategory }) => subcategory.id)).toEqual(
       two.flatMap(({ id }) => [id, id, id, id]),
+    );
+    expect(fewShotImages(pet, two, 3)).toEqual(
+      two.flatMap(({ id }) => fewShotImages(pet, two, 4).filter(({ subcategory }) => subcategory.id === id).slice(0, 3)),
     );
   });
 });

@@ -33,6 +33,13 @@ describe("images that get a rationale", () => {
     expect(await chosen(["cot.images=1", "seed=1"])).not.toEqual(one);
   });
 
+  it("are the first shots of each where fewer are trained on", async () => {
+    const all = await chosen([]);
+    const three = await chosen(["shots=3"]);
+    const names = [...new Set(all.map(({ of }) => of))];
+    expect(three).toEqual(names.flatMap((name) => all.filter(({ of }) => of === name).slice(0, 3)));
+  });
+
   it("are two of each where two are asked for", async () => {
     const two = await chosen(["cot.images=2", "cot.subCategories=5"]);
     expect(two).toHaveLength(10);

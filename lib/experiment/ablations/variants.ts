@@ -1,5 +1,5 @@
 /** The variants of the ablation study: each is a method of the experiment with some settings changed. */
-import { METHOD_NAMES, type Method } from "../../train/methods";
+import { METHOD_NAMES, METHODS, type Method } from "../../train/methods";
 import { changeSettings } from "../load-settings";
 import type { Settings } from "../settings";
 
@@ -24,6 +24,8 @@ export const REFERENCES = ["tapo", "sft"] as const;
 
 /** n2 of the sweep over n1:n2 at ten rollouts; 10:0 and 5:5 are `tapo-no-intra` and `tapo`. */
 const POSITIVE_GENERATIONS = [1, 2, 3, 4, 6, 7, 8, 9];
+/** Fewer training images of each sub-category than the four of the paper; TAPO's positives need two. */
+const SHOTS = [2, 3];
 const KL_COEFFICIENTS = ["0", "0.001", "0.1"];
 
 const tapo = (name: string, ...set: string[]): Variant => ({ name, method: "tapo", set });
@@ -45,6 +47,13 @@ export const VARIANTS: readonly Variant[] = [
   { name: "papo", method: "tapo-no-intra", set: ["rl.contrastImage=masked"] },
   tapo("random-negative", "rl.contrastImage=random"),
   { name: "sft-shuffled-rationales", method: "sft", set: ["cot.rationales=shuffled"] },
+  ...SHOTS.flatMap((shots) =>
+    (["sft-direct", "sft", "tapo"] as const).map((method): Variant => ({
+      name: `${method}-shots-${shots}`,
+      method,
+      set: [`shots=${shots}`],
+    })),
+  ),
 ];
 
 /** The families, each with its point of reference among the members. */
@@ -132,14 +141,27 @@ export const FAMILIES: readonly Family[] = [
       { variant: "sft-shuffled-rationales", label: "shuffled" },
     ],
   },
+  {
+    name: "shots",
+    title: "Training images of each sub-category",
+    members: (["sft-direct", "sft", "tapo"] as const).flatMap((method) =>
+      [...SHOTS, 4].map((shots) => ({
+        variant: shots === 4 ? method : `${method}-shots-${shots}`,
+        label: `${METHODS[method].label}, ${shots}`,
+      })),
+    ),
+  },
 ];
 
 /** Whether settings have all names that a variant sets. */
 function has(settings: Settings, { set }: Variant): boolean {
   return set.every((assignment) => {
-    const [group, name] = assignment.slice(0, assignment.indexOf("=")).split(".");
-    const owner = (settings as unknown as Record<string, unknown>)[group];
-    return typeof owner === "object" && owner !== null && Object.hasOwn(owner, name);
+    let owner: unknown = settings;
+    for (const name of assignment.slice(0, assignment.indexOf("=")).split(".")) {
+      if (typeof owner !== "object" || owner === null || !Object.hasOwn(owner, name)) return false;
+      owner = (owner as Record<string, unknown>)[name];
+    }
+    return true;
   });
 }
 

@@ -129,8 +129,8 @@ export function pairCounts(experiment: Pick<Experiment, "benchmark">): PairCount
 
 /** Few-shot pairs of the seen sub-categories a run trains on: every image with its name. */
 export function fewShotPairs(experiment: Pick<Experiment, "benchmark" | "settings">): Pair[] {
-  const { benchmark } = experiment;
-  const pairs = fewShotImages(benchmark, trained(experiment)).map(({ id, subcategory }): Pair => ({
+  const { benchmark, settings } = experiment;
+  const pairs = fewShotImages(benchmark, trained(experiment), settings.shots).map(({ id, subcategory }): Pair => ({
     image: id,
     conceptId: subcategory.id,
     caption: nameCaption(subcategory.name),
@@ -183,7 +183,7 @@ function loadOrTrain(
   return runStage(experiment, {
     name,
     target: path.join("models", name),
-    settings: name === "clip-base" ? [] : ["cot", "sft"],
+    settings: name === "clip-base" ? [] : ["shots", "cot", "sft"],
     inputs: name === "clip-base" ? first : recipe,
     load: (from) => {
       const there = placesOf(from, name);
@@ -327,7 +327,7 @@ export function evaluateContrastive(
   return runStage(experiment, {
     name: `evaluate ${method}`,
     target,
-    settings: ["cot", "sft", "eval"],
+    settings: ["shots", "cot", "sft", "eval"],
     inputs: options.recipe,
     load: (from) => readJsonl<PredictionRow>(path.join(from, target)),
     make: async (_, beforeSaving) => {

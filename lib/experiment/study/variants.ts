@@ -19,7 +19,7 @@ export const MAIN_VARIANTS = [
 export const CONTRASTIVE = "clip-fewshot";
 
 /** Families of variants that the second part sweeps over. */
-const SWEEPS = ["ratio", "entropy", "kl", "condition", "reward", "negative", "rationales"] as const;
+const SWEEPS = ["ratio", "entropy", "kl", "condition", "reward", "negative", "rationales", "shots"] as const;
 
 /** `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
 export type Part = "main" | "sweeps";
