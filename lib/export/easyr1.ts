@@ -31,8 +31,10 @@ interface Sizes {
   generationBatch: number;
   /** Rollouts of an image. */
   n: number;
-  /** Prompts of an update; the engine multiplies by n. */
+  /** Prompts of an update. */
   globalBatch: number;
+  /** Responses of an update: of each prompt n, with a positive image 2n. */
+  responses: number;
   /** Updates of a step that come of it. */
   updates: number;
 }
@@ -43,7 +45,7 @@ const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
  * The sizes under which an engine has this run's groups.
  *
  * The fork counts a step's responses as `rollout_batch_size * n * 2` whether or not there is a positive image, and an
- * update's as `global_batch_size * n`.
+ * update's as `global_batch_size * n * 2` where there is one (`fsdp_workers_new.py`), else `global_batch_size * n`.
  * @throws Error where the fork cannot have them
  */
 export function easyR1Sizes({ rl }: Experiment["settings"], method: RlMethod): Sizes {
@@ -60,15 +62,15 @@ export function easyR1Sizes({ rl }: Experiment["settings"], method: RlMethod): S
   const n = intra ? rl.numGenerations / 2 : rl.numGenerations;
   const rolloutBatch = fork && !intra ? rl.groupsPerStep / 2 : rl.groupsPerStep;
   const perUpdate = rl.groupsPerStep / rl.updatesPerStep;
-  // an update of as many prompts is global_batch_size = twice the prompts where each has 2n responses
-  const wanted = intra ? 2 * perUpdate : perUpdate;
-  const globalBatch = rolloutBatch % wanted === 0 ? wanted : gcd(rolloutBatch, perUpdate);
+  const globalBatch = gcd(rolloutBatch, perUpdate); // the engine wants a divisor of rollout_batch_size
+  const responses = globalBatch * rl.numGenerations;
   return {
     rolloutBatch,
     generationBatch: rl.groupsPerGeneration,
     n,
     globalBatch,
-    updates: (rl.groupsPerStep * rl.numGenerations) / (globalBatch * n),
+    responses,
+    updates: (rl.groupsPerStep * rl.numGenerations) / responses,
   };
 }
 
@@ -83,7 +85,7 @@ function actorConfig(experiment: Experiment, sizes: Sizes, method: RlMethod, gpu
   const { settings } = experiment;
   const { rl, lora } = settings;
   const fork = method !== "cls-rl";
-  const responses = sizes.globalBatch * sizes.n;
+  const { responses } = sizes;
   if (responses % gpus !== 0)
     throw new Error(
       `--gpus ${gpus}: the ${responses} responses of an update cannot be divided among them; change their number, or rl.groupsPerStep, rl.updatesPerStep, rl.numGenerations`,
@@ -253,15 +255,14 @@ function differencesOf(experiment: Experiment, method: RlMethod): string[] {
   const { rl, lora } = settings;
   const fork = method !== "cls-rl";
   const { intra, inter } = METHODS[method];
-  const { updates, globalBatch, n } = easyR1Sizes(settings, method);
-  const prompts = (globalBatch * n) / rl.numGenerations;
+  const { updates, globalBatch } = easyR1Sizes(settings, method);
   const when = (condition: boolean, text: string): string[] => (condition ? [text] : []);
   return [
     "Stage 2 only: Stage 1 is LLaMA-Factory's in the release (export to llamafactory) or TRL's.",
     ...stage2Differences(experiment),
     ...when(
       updates !== rl.updatesPerStep,
-      `A step has ${updates} updates of ${prompts} prompts; here rl.updatesPerStep=${rl.updatesPerStep}. The engine counts an update's prompts by ${intra ? "one image's rollouts, so that the release's own 128 are 64, and " : ""}a whole number of updates alone will do.`,
+      `A step has ${updates} updates of ${globalBatch} prompts; here rl.updatesPerStep=${rl.updatesPerStep}. The engine wants an update's prompts to divide its rollout_batch_size, which counts pairs of responses.`,
     ),
     ...when(
       fork && intra && rl.conditionOn === "anchor",

@@ -9,7 +9,7 @@ import { easyR1Config, easyR1Sizes } from "../../lib/export/easyr1";
 import type { Yaml } from "../../lib/export/yaml";
 import { loadSettings } from "../../lib/experiment/load-settings";
 import type { Experiment } from "../../lib/experiment/types";
-import { RL_METHODS, type RlMethod } from "../../lib/train/methods";
+import { METHODS, RL_METHODS, type RlMethod } from "../../lib/train/methods";
 import { readJsonObject } from "../../lib/util/files";
 
 const published = readJsonObject(path.join(__dirname, "../fixtures/easyr1/keys.json")) as Record<
@@ -92,13 +92,21 @@ describe("EasyR1's configuration", () => {
         ["rl.groupsPerStep=12", "rl.updatesPerStep=1"],
       ]) {
         const { settings } = experimentOf(...set);
-        const { rolloutBatch, globalBatch, n, updates } = easyR1Sizes(settings, method);
+        const { rolloutBatch, globalBatch, n, responses: perUpdate, updates } = easyR1Sizes(settings, method);
         expect(rolloutBatch % globalBatch).toBe(0);
         const fork = method !== "cls-rl";
         const responses = rolloutBatch * n * (fork ? 2 : 1); // what the engine returns of a step
         expect(responses).toBe(settings.rl.groupsPerStep * settings.rl.numGenerations);
-        expect(updates).toBe(responses / (globalBatch * n));
+        // fsdp_workers_new.py: global_batch_size times n, and times 2 where is_noisy
+        expect(perUpdate).toBe(globalBatch * n * (METHODS[method].intra ? 2 : 1));
+        expect(updates).toBe(responses / perUpdate);
       }
+    expect(easyR1Sizes(experimentOf().settings, "tapo")).toMatchObject({
+      globalBatch: 128,
+      responses: 1280,
+      updates: 3,
+    });
+    expect(easyR1Sizes(experimentOf().settings, "tapo-no-inter").updates).toBe(3);
     expect(easyR1Sizes(experimentOf("rl.groupsPerStep=16", "rl.updatesPerStep=2").settings, "tapo").updates).toBe(2);
     expect(easyR1Sizes(experimentOf().settings, "cls-rl").updates).toBe(3);
   });
@@ -106,6 +114,6 @@ describe("EasyR1's configuration", () => {
   it("refuses what the engine cannot have", () => {
     const uneven = experimentOf("rl.numGenerations=10", "rl.positiveGenerations=4");
     expect(() => easyR1Config(uneven, "tapo", 4)).toThrow(/as many responses from the positive/);
-    expect(() => easyR1Config(experimentOf(), "tapo", 7)).toThrow(/--gpus 7: the 640 responses/);
+    expect(() => easyR1Config(experimentOf(), "tapo", 7)).toThrow(/--gpus 7: the 1280 responses/);
   });
 });
