@@ -6,7 +6,15 @@ import { resultsTable, resultsToCsv } from "../lib/eval/results";
 import { readPredictions, type PredictionRow } from "../lib/eval/rows";
 import { summariseMethods } from "../lib/eval/summary";
 import { writeAtomically } from "../lib/report/static-figures";
-import { mcnemarTable, overviewTable, summaryTable, toMarkdown, unequalQuestions } from "../lib/report/tables";
+import { toLatex } from "../lib/report/latex";
+import {
+  mcnemarTable,
+  overviewTable,
+  summaryTable,
+  toMarkdown,
+  unequalQuestions,
+  withLabels,
+} from "../lib/report/tables";
 import { repositoryRoot } from "../lib/util/root";
 import type { TableOptions } from "./commands/table";
 import { note, print, printPiece } from "./output";
@@ -91,7 +99,7 @@ async function describe(options: TableOptions, predictions: Predictions): Promis
 
 /**
  * Prints methods x (closed seen, closed unseen, open seen, open unseen, mean) with intervals, and writes the CSV.
- * `--csv` prints the CSV instead.
+ * `--csv` prints the CSV instead, `--latex` the main table as LaTeX.
  * @returns exit code 0
  * @throws Error, with nothing written, where a line cannot be used (unless it is to be skipped) or nothing is there
  */
@@ -103,6 +111,10 @@ export async function run(options: TableOptions): Promise<number> {
   if (options.csv) {
     if (process.stdout.isTTY) printPiece(csv);
     else process.stdout.write(csv);
+    return 0;
+  }
+  if (options.latex) {
+    printPiece(toLatex(withLabels(overviewTable(overview(predictions.rows, options.metric)))));
     return 0;
   }
   printPiece(await describe(options, predictions));

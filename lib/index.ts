@@ -79,6 +79,7 @@ export { trainRl } from "./train/rl";
 export type { RlLog } from "./train/rl-log";
 export * from "./eval";
 export type { ProbeRow } from "./eval/probes";
+export { toLatex } from "./report/latex";
 export { domainPivot, mcnemarTable, overviewTable, summaryTable, toMarkdown, withLabels } from "./report/tables";
 export { ablationFigure, ablationOverviewFigure } from "./report/figures-ablations";
 export { effectsFigure } from "./report/figures-study";

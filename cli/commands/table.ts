@@ -20,6 +20,7 @@ export const command = () =>
     )
     .addOption(shared.onBadRow())
     .addOption(new Option("--csv", "prints the CSV").default(false))
+    .addOption(new Option("--latex", "prints the main table as LaTeX (booktabs)").conflicts("csv").default(false))
     .addOption(
       new Option(
         "--baselines",
@@ -35,4 +36,4 @@ export const command = () =>
 
 export type TableOptions = OptionsOf<typeof command>;
 
-export const examples = ["table", "table --run trial --metric exact --csv"];
+export const examples = ["table", "table --run trial --metric exact --csv", "table --latex"];

@@ -45,11 +45,11 @@ export function finding(
   const [a, b] = [first, second].map((method) => methodStyle(method).label);
   const numbers = `${points(difference)} points, 95 % interval ${points(low)} to ${points(high)}, ${n} questions`;
   if (low > 0) return `**${a} is ahead of ${b}** ${where(options)} (${numbers}).`;
-  if (high < 0) return `**${b} is ahead of ${a}** ${where(options)} (${a} less ${b}: ${numbers}).`;
+  if (high < 0) return `**${b} is ahead of ${a}** ${where(options)} (${a} minus ${b}: ${numbers}).`;
   return `**${a} and ${b} are not told apart** ${where(options)} (${numbers}).`;
 }
 
-/** One sentence on how far a method falls from seen to unseen sub-categories, in points; null without either. */
+/** One sentence on the difference between seen and unseen sub-categories, in points; null without either. */
 export function fallToUnseen(rows: readonly PredictionRow[], method: string, setting: Setting): string | null {
   const accuracy = (split: Split): number | null => {
     const own = rows.filter((row) => row.method === method && row.setting === setting && row.split === split);
@@ -57,8 +57,9 @@ export function fallToUnseen(rows: readonly PredictionRow[], method: string, set
   };
   const [seen, unseen] = [accuracy("seen"), accuracy("unseen")];
   if (seen === null || unseen === null) return null;
-  const numbers = `${(100 * seen).toFixed(1)} % to ${(100 * unseen).toFixed(1)} %`;
-  return `${methodStyle(method).label} goes from seen to unseen by ${points(unseen - seen)} points in the ${setting} world (${numbers}).`;
+  const by = `${Math.abs(100 * (unseen - seen)).toFixed(1)} points ${unseen < seen ? "lower" : "higher"}`;
+  const numbers = `${(100 * seen).toFixed(1)} % seen, ${(100 * unseen).toFixed(1)} % unseen`;
+  return `${methodStyle(method).label} is ${by} on unseen than on seen sub-categories in the ${setting} world (${numbers}).`;
 }
 
 /** Numbers that a training logs at each step. */

@@ -115,8 +115,8 @@ export function mcnemarTable(
             seed,
             n: test.n,
             "difference (points)": `${percent(difference)} [${percent(low)}, ${percent(high)}]`,
-            "only it": test.onlyA,
-            "only the other": test.onlyB,
+            "only this right": test.onlyA,
+            "only the reference right": test.onlyB,
             "p exact": pValue(test.exact),
             "p mid": pValue(test.midP),
           });

@@ -23,7 +23,7 @@ describe("finding", () => {
     expect(finding(rows, ["tapo", "sft"])).toMatch(
       /^\*\*TAPO is ahead of CoT SFT\*\* over both worlds, seen and unseen \(\+50\.0 points, .*40 questions\)\.$/,
     );
-    expect(finding(rows, ["sft", "tapo"])).toMatch(/^\*\*TAPO is ahead of CoT SFT\*\* .*CoT SFT less TAPO: −50\.0/);
+    expect(finding(rows, ["sft", "tapo"])).toMatch(/^\*\*TAPO is ahead of CoT SFT\*\* .*CoT SFT minus TAPO: −50\.0/);
   });
 
   it("says that two are not told apart where the interval holds 0", () => {
@@ -47,7 +47,7 @@ describe("finding", () => {
 it("fallToUnseen gives both accuracies and their difference", () => {
   const rows = answers("tapo", (i) => i % 4 === 0 || i === 1);
   expect(fallToUnseen(rows, "tapo", "open")).toBe(
-    "TAPO goes from seen to unseen by −45.0 points in the open world (50.0 % to 5.0 %).",
+    "TAPO is 45.0 points lower on unseen than on seen sub-categories in the open world (50.0 % seen, 5.0 % unseen).",
   );
   expect(fallToUnseen(rows, "tapo", "closed")).toBeNull();
 });

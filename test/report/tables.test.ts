@@ -60,7 +60,15 @@ describe("mcnemarTable", () => {
     ];
     const table = mcnemarTable(all, "sft");
     // seed 0: 8 images only tapo got: exact p = 2 / 2^8 = 0.0078; seed 1: none differ
-    expect(table.map((row) => [row.method, row.seed, row["only it"], row["only the other"], row["p exact"]])).toEqual([
+    expect(
+      table.map((row) => [
+        row.method,
+        row.seed,
+        row["only this right"],
+        row["only the reference right"],
+        row["p exact"],
+      ]),
+    ).toEqual([
       ["tapo", 0, 8, 0, "0.008"],
       ["tapo", 1, 0, 0, "1.000"],
     ]);
