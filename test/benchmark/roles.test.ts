@@ -82,7 +82,11 @@ describe("trainedSubcategories", () => {
       two.flatMap(({ id }) => [id, id, id, id]),
     );
     expect(fewShotImages(pet, two, 3)).toEqual(
-      two.flatMap(({ id }) => fewShotImages(pet, two, 4).filter(({ subcategory }) => subcategory.id === id).slice(0, 3)),
+      two.flatMap(({ id }) =>
+        fewShotImages(pet, two, 4)
+          .filter(({ subcategory }) => subcategory.id === id)
+          .slice(0, 3),
+      ),
     );
   });
 });
