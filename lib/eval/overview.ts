@@ -34,7 +34,9 @@ export interface OverviewRow {
 
 /** A sub-category's answers in one method's rows. */
 export interface Tally {
+  /** `domain/name` */
   cluster: string;
+  domain: string;
   /** Right answers and questions, per cell. */
   correct: number[];
   n: number[];
@@ -46,7 +48,7 @@ export function tallies(rows: readonly PredictionRow[], metric: Metric): Tally[]
   for (const row of rows) {
     const cell = CELLS.findIndex(({ setting, split }) => setting === row.setting && split === row.split);
     const cluster = `${row.domain}/${row.ground_truth}`;
-    const tally = byCluster.get(cluster) ?? { cluster, correct: [0, 0, 0, 0], n: [0, 0, 0, 0] };
+    const tally = byCluster.get(cluster) ?? { cluster, domain: row.domain, correct: [0, 0, 0, 0], n: [0, 0, 0, 0] };
     tally.n[cell]++;
     if (scoreRow(row, row.setting)[metric]) tally.correct[cell]++;
     byCluster.set(cluster, tally);
