@@ -113,8 +113,8 @@ function drawnDifferences(paired: PairedSeeds, size?: StudySize): number[] {
   );
 }
 
-/** Differences that are 0 but for rounding: they count as draws on both sides of 0. */
-const TIE = 1e-12;
+/** Differences that are 0 but for rounding are within this of it. */
+export const TIE = 1e-12;
 
 /** a - b over the seeds that both have. Seeds and sub-categories are drawn for both at once. */
 export function bootstrapDifference(paired: PairedSeeds): SeedDifference {

@@ -1,11 +1,7 @@
 /** What the study compares. */
 
-/** The main table's variants, in its order. */
-export const MAIN_VARIANTS = [
-  "base",
-  "base-cot",
-  "sft-direct",
-  "sft",
+/** The main table's variants that RL trains, each from its seed's `sft`. */
+export const RL_VARIANTS = [
   "cls-rl",
   "tapo",
   "tapo-no-intra",
@@ -14,6 +10,9 @@ export const MAIN_VARIANTS = [
   "noisy-rollout",
   "random-negative",
 ] as const;
+
+/** The main table's variants, in its order. */
+export const MAIN_VARIANTS = ["base", "base-cot", "sft-direct", "sft", ...RL_VARIANTS] as const;
 
 /** The contrastive model of the main table. */
 export const CONTRASTIVE = "clip-fewshot";
