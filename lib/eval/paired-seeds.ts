@@ -32,7 +32,7 @@ export function talliesBySeed(rows: readonly PredictionRow[], metric: Metric): M
  * where empty.
  */
 export function cellMeans(seeds: readonly (readonly Tally[])[], chosen: readonly number[]): number[] {
-  const each = seeds.map((all) => accuracies(chosen.map((i) => all[i])));
+  const each = seeds.map((all) => accuracies(all, chosen));
   return CELLS.map((_, cell) => average(each.map((row) => row[cell]).filter(Number.isFinite)));
 }
 
