@@ -3,13 +3,13 @@ import * as path from "node:path";
 import { hashSettings, provenance } from "../lib/experiment/identity";
 import { benchmarkOf } from "../lib/experiment/open";
 import { runFolder } from "../lib/experiment/run";
-import { recordLook, type LookPart } from "../lib/experiment/study/look";
+import { recordLook } from "../lib/experiment/study/look";
 import { formatDuration, progressSeries } from "../lib/report/progress";
 import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
 import { chooseVariants } from "../lib/experiment/ablations/variants";
 import { ROLE } from "../lib/experiment/study/run";
-import { variantsOf, type Part } from "../lib/experiment/study/variants";
+import { variantsOf, type Part, type StudyPart } from "../lib/experiment/study/variants";
 import { command, type StudyOptions } from "./commands/study";
 import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
@@ -44,7 +44,7 @@ async function runAll(settings: Settings, part: Part, seeds: readonly number[]):
 /** Writes down a look at the test drawings, where they are what is asked about. */
 async function look(
   settings: Settings,
-  { seeds, part, reason }: { seeds: readonly number[]; part: LookPart; reason: string | null },
+  { seeds, part, reason }: { seeds: readonly number[]; part: StudyPart; reason: string | null },
 ): Promise<void> {
   if (settings.benchmark !== "emoji-study-test") return;
   const { fingerprint } = await benchmarkOf(settings);

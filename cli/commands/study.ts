@@ -1,6 +1,6 @@
 /** `study`: its options. */
 import { Command, Option } from "@commander-js/extra-typings";
-import { LOOK_PARTS } from "../../lib/experiment/study/look";
+import { STUDY_PARTS } from "../../lib/experiment/study/variants";
 import type { OptionsOf } from "../definition";
 import * as shared from "../options";
 import { parseSeeds } from "../values";
@@ -22,7 +22,7 @@ export const command = () =>
           "--part <part>",
           "the main table, sweeps over TAPO's settings, links: accuracy when parts of the rationale are given, in the mean over the seeds, or probes: what models see and know (of the first seed)",
         )
-          .choices(LOOK_PARTS)
+          .choices(STUDY_PARTS)
           .default("main" as const),
       )
       .addOption(

@@ -7,10 +7,7 @@ import * as path from "node:path";
 import { readJson, writeText } from "../../util/files";
 import { shownValue } from "../../util/json-text";
 import { studyRoot } from "./places";
-
-/** What was asked: one of `study --part`. */
-export const LOOK_PARTS = ["main", "sweeps", "links", "probes"] as const;
-export type LookPart = (typeof LOOK_PARTS)[number];
+import { STUDY_PARTS, type StudyPart } from "./variants";
 
 export interface Look {
   /** ISO 8601, UTC */
@@ -19,8 +16,8 @@ export interface Look {
   code: string;
   settings: string;
   seeds: number[];
-  /** Entries without one are of the main part: they were written before there was this field. */
-  part?: LookPart;
+  /** What was asked. Entries without one are of the main part: they were written before there was this field. */
+  part?: StudyPart;
   /** Why another look after the first; null for the first. */
   reason: string | null;
 }
@@ -39,8 +36,8 @@ const FIELDS: Readonly<Record<keyof Look, readonly [is: (value: unknown) => bool
   settings: [isText, "a hash"],
   seeds: [(value) => Array.isArray(value) && value.length > 0 && value.every(isSeed), "a list of whole numbers"],
   part: [
-    (value) => value === undefined || (LOOK_PARTS as readonly unknown[]).includes(value),
-    `one of ${LOOK_PARTS.join(", ")}`,
+    (value) => value === undefined || (STUDY_PARTS as readonly unknown[]).includes(value),
+    `one of ${STUDY_PARTS.join(", ")}`,
   ],
   reason: [(value) => value === null || isText(value), "null or a text"],
 };
@@ -67,7 +64,7 @@ export function readLooks(folder: string = studyRoot()): Look[] {
   return entries.map((entry: unknown, i) => checkedLook(file, entry, i));
 }
 
-const partOf = ({ part = "main" }: Look): LookPart => part;
+const partOf = ({ part = "main" }: Look): StudyPart => part;
 
 /**
  * Writes down a look before it is taken. The same code, settings, seeds and part again are the same look, taken up

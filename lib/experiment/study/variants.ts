@@ -20,8 +20,12 @@ export const CONTRASTIVE = "clip-fewshot";
 /** Families of variants that the second part sweeps over. */
 const SWEEPS = ["ratio", "entropy", "kl", "condition", "reward", "negative", "rationales", "shots"] as const;
 
-/** `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
-export type Part = "main" | "sweeps";
+/** What can be asked of the study, `study --part`. */
+export const STUDY_PARTS = ["main", "sweeps", "links", "probes"] as const;
+export type StudyPart = (typeof STUDY_PARTS)[number];
+
+/** Parts that train. `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
+export type Part = Extract<StudyPart, "main" | "sweeps">;
 
 /** The names of a part's variants, and of families. */
 export const variantsOf = (part: Part): readonly string[] => (part === "main" ? MAIN_VARIANTS : SWEEPS);
