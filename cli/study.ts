@@ -9,7 +9,7 @@ import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
 import { chooseVariants } from "../lib/experiment/ablations/variants";
 import { ROLE } from "../lib/experiment/study/run";
-import { variantsOf, type Part } from "../lib/experiment/study/variants";
+import { variantsOf, type Part, type StudyPart } from "../lib/experiment/study/variants";
 import { command, type StudyOptions } from "./commands/study";
 import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
@@ -42,11 +42,14 @@ async function runAll(settings: Settings, part: Part, seeds: readonly number[]):
 }
 
 /** Writes down a look at the test drawings, where they are what is asked about. */
-async function look(settings: Settings, seeds: readonly number[], reason: string | null): Promise<void> {
+async function look(
+  settings: Settings,
+  { seeds, part, reason }: { seeds: readonly number[]; part: StudyPart; reason: string | null },
+): Promise<void> {
   if (settings.benchmark !== "emoji-study-test") return;
   const { fingerprint } = await benchmarkOf(settings);
   const { code } = provenance(settings, fingerprint);
-  recordLook({ at: new Date().toISOString(), code, settings: hashSettings(settings), seeds: [...seeds], reason });
+  recordLook({ at: new Date().toISOString(), code, settings: hashSettings(settings), seeds: [...seeds], part, reason });
 }
 
 /** @returns exit code */
@@ -54,16 +57,18 @@ export async function run(options: StudyOptions): Promise<number> {
   if (options.installRay) return installRay();
   const { on, seeds, reason = null, table, part } = options;
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
-  const first = { ...settings, seed: seeds[0] };
-  if (part === "links") return showLinks(first, () => look(settings, seeds, reason));
-  if (part === "probes") return showProbes(first, () => look(settings, seeds, reason));
+  if (part === "links") return showLinks(settings, seeds, () => look(settings, { seeds, part, reason }));
+  if (part === "probes") {
+    const [seed] = seeds;
+    return showProbes({ ...settings, seed }, () => look(settings, { seeds: [seed], part, reason }));
+  }
   const variants = chooseVariants(settings, variantsOf(part));
   const work = { variants, seeds, role: ROLE } as const;
   // the look at the test drawings was written down by the one who started the job
   if (options.rayTask !== undefined) return runSweepTask(settings, options.rayTask, work);
   const benchmark = await benchmarkOf(settings);
   if (!table) {
-    await look(settings, seeds, reason);
+    await look(settings, { seeds, part, reason });
     if (options.ray !== undefined) {
       const words = sharedWords(command, options, ["seeds", "table", "reason"]);
       await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main" });
@@ -73,7 +78,10 @@ export async function run(options: StudyOptions): Promise<number> {
   const { publishStudy } = await import("../lib/experiment/study/publish");
   const found = await publishStudy({ settings, benchmark, folder: runFolder(settings) }, seeds);
   print(toMarkdown(found.methods));
-  if (found.tests.length > 0) print(`\n${toMarkdown(found.tests)}`);
+  if (found.tests.length > 0) {
+    print(`\n${toMarkdown(found.tests)}`);
+    for (const note of found.testNotes) print(note);
+  }
   if (found.outdated > 0)
     print(`${found.outdated} results on disk are left out: other code, data or settings made them.`);
   print(`Written: ${path.relative(process.cwd(), found.folder)}`);

@@ -1,5 +1,6 @@
 /** `study`: its options. */
 import { Command, Option } from "@commander-js/extra-typings";
+import { STUDY_PARTS } from "../../lib/experiment/study/variants";
 import type { OptionsOf } from "../definition";
 import * as shared from "../options";
 import { parseSeeds } from "../values";
@@ -19,9 +20,9 @@ export const command = () =>
       .addOption(
         new Option(
           "--part <part>",
-          "the main table, sweeps over TAPO's settings, links: accuracy when parts of the rationale are given, or probes: what models see and know (both of the first seed)",
+          "the main table, sweeps over TAPO's settings, links: accuracy when parts of the rationale are given, in the mean over the seeds, or probes: what models see and know (of the first seed)",
         )
-          .choices(["main", "sweeps", "links", "probes"] as const)
+          .choices(STUDY_PARTS)
           .default("main" as const),
       )
       .addOption(

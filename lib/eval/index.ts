@@ -2,8 +2,10 @@
 export * from "./accuracy-by";
 export * from "./compare";
 export { confusionPairs, type ConfusionPair } from "./confusions";
+export * from "./crossed";
 export * from "./intervals";
 export * from "./overview";
+export { differenceOf, pairSeeds, type PairedSeeds } from "./paired-seeds";
 export * from "./positions";
 export * from "./results";
 export * from "./rows";

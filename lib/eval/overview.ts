@@ -34,7 +34,9 @@ export interface OverviewRow {
 
 /** A sub-category's answers in one method's rows. */
 export interface Tally {
+  /** `domain/name` */
   cluster: string;
+  domain: string;
   /** Right answers and questions, per cell. */
   correct: number[];
   n: number[];
@@ -46,7 +48,7 @@ export function tallies(rows: readonly PredictionRow[], metric: Metric): Tally[]
   for (const row of rows) {
     const cell = CELLS.findIndex(({ setting, split }) => setting === row.setting && split === row.split);
     const cluster = `${row.domain}/${row.ground_truth}`;
-    const tally = byCluster.get(cluster) ?? { cluster, correct: [0, 0, 0, 0], n: [0, 0, 0, 0] };
+    const tally = byCluster.get(cluster) ?? { cluster, domain: row.domain, correct: [0, 0, 0, 0], n: [0, 0, 0, 0] };
     tally.n[cell]++;
     if (scoreRow(row, row.setting)[metric]) tally.correct[cell]++;
     byCluster.set(cluster, tally);
@@ -54,17 +56,22 @@ export function tallies(rows: readonly PredictionRow[], metric: Metric): Tally[]
   return [...byCluster.values()].sort((a, b) => compareText(a.cluster, b.cluster));
 }
 
-/** Accuracy per cell of some tallies; NaN where a cell is empty. */
-export function accuracies(sample: readonly Tally[]): number[] {
-  return CELLS.map((_, i) => {
-    let correct = 0;
-    let n = 0;
-    for (const tally of sample) {
-      correct += tally.correct[i];
-      n += tally.n[i];
+/**
+ * Accuracy per cell of some tallies (indices, repeats allowed; all unless given); NaN where a cell is empty. The inner
+ * loop of every bootstrap.
+ */
+export function accuracies(all: readonly Tally[], chosen?: readonly number[]): number[] {
+  const correct = CELLS.map(() => 0);
+  const asked = CELLS.map(() => 0);
+  const count = chosen?.length ?? all.length;
+  for (let k = 0; k < count; k++) {
+    const tally = all[chosen ? chosen[k] : k];
+    for (let cell = 0; cell < correct.length; cell++) {
+      correct[cell] += tally.correct[cell];
+      asked[cell] += tally.n[cell];
     }
-    return correct / n;
-  });
+  }
+  return correct.map((right, cell) => right / asked[cell]);
 }
 
 const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -72,7 +79,14 @@ const average = (values: readonly number[]): number => values.reduce((sum, value
 /** Interval of the mean of the four cells: whole sub-categories drawn with replacement, 1000 times. */
 function bootstrapMean(all: readonly Tally[]): Interval {
   const stream = random(0);
-  const draws = Array.from({ length: 1000 }, () => average(accuracies(all.map(() => all[stream.integer(all.length)]))));
+  const draws = Array.from({ length: 1000 }, () =>
+    average(
+      accuracies(
+        all,
+        all.map(() => stream.integer(all.length)),
+      ),
+    ),
+  );
   const sorted = draws.filter(Number.isFinite).sort((a, b) => a - b);
   return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 }
@@ -85,7 +99,7 @@ function overviewRow(method: string, rows: readonly PredictionRow[], metric: Met
       metric,
     ),
   );
-  const bySeed = perSeed.map(accuracies);
+  const bySeed = perSeed.map((tally) => accuracies(tally));
   const cells = CELLS.map((_, i): Cell | null => {
     const values = bySeed.map((row) => row[i]).filter(Number.isFinite);
     if (values.length === 0) return null;

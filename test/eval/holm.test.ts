@@ -20,6 +20,13 @@ describe("holm", () => {
     expect(adjusted[2]).toBe(adjusted[3]);
   });
 
+  it("corrects for hypotheses without a p-value as for those that have 1", () => {
+    // of seven: 0.004 x 7, 0.03 x 6
+    expect(holm([0.03, 0.004], 7)).toEqual([0.18, 0.028]);
+    expect(holm([0.03, 0.004], 7)).toEqual(holm([0.03, 0.004, 1, 1, 1, 1, 1]).slice(0, 2));
+    expect(() => holm([0.1, 0.2], 1)).toThrow(/a family of 1 hypotheses for 2 p-values/);
+  });
+
   it.each([[[-0.1]], [[1.1]], [[Number.NaN]]])("refuses %j", (p) => {
     expect(() => holm(p)).toThrow(/p-value .*from 0 to 1/);
   });

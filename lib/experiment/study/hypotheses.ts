@@ -3,15 +3,8 @@
  * difference of accuracy, or two that must both hold.
  */
 import { holm } from "../../eval/holm";
-import type { PredictionRow, Split } from "../../eval/rows";
-import { seedDifference, type SeedDifference } from "../../eval/seeds";
-
-/** One difference a - b, in the mean of the cells of the splits (closed and open of each). */
-export interface Contrast {
-  a: string;
-  b: string;
-  splits: readonly Split[];
-}
+import type { Split } from "../../eval/rows";
+import { compareContrast, type Compared, type Contrast, type RowsByMethod } from "./contrasts";
 
 export interface Hypothesis {
   name: string;
@@ -58,38 +51,26 @@ export const HYPOTHESES: readonly Hypothesis[] = [
 /** A tested hypothesis. `p` is two-sided, over its contrasts the largest; a difference the wrong way has p 1. */
 export interface Tested {
   hypothesis: Hypothesis;
-  differences: (SeedDifference & Contrast)[];
+  differences: Compared[];
   p: number;
-  /** Adjusted for all hypotheses that were tested. */
+  /** Adjusted for all hypotheses, also for those that cannot be tested yet. */
   holm: number;
   /** Whether every difference is above 0 and the adjusted p below 0.05. */
   holds: boolean;
 }
 
-/** Rows of one method in some splits. */
-const rowsOf = (rows: readonly PredictionRow[], splits: readonly Split[]): PredictionRow[] =>
-  rows.filter(({ split }) => splits.includes(split));
-
-/**
- * Tests every hypothesis whose variants are all there and share a seed.
- * @param rows variant or baseline -> its rows of all seeds
- */
-export function testHypotheses(
-  rows: ReadonlyMap<string, readonly PredictionRow[]>,
-  hypotheses: readonly Hypothesis[] = HYPOTHESES,
-): Tested[] {
+/** Tests every hypothesis whose variants are all there and share a seed, and corrects for all that are given. */
+export function testHypotheses(rows: RowsByMethod, hypotheses: readonly Hypothesis[] = HYPOTHESES): Tested[] {
   const tested = hypotheses.flatMap((hypothesis) => {
-    const differences = hypothesis.contrasts.map((contrast) => {
-      const [a, b] = [rows.get(contrast.a), rows.get(contrast.b)];
-      if (!a || !b) return null;
-      const found = seedDifference(rowsOf(a, contrast.splits), rowsOf(b, contrast.splits));
-      return found && { ...found, ...contrast };
-    });
+    const differences = hypothesis.contrasts.map((contrast) => compareContrast(rows, contrast));
     if (differences.includes(null)) return [];
-    const whole = differences as (SeedDifference & Contrast)[];
+    const whole = differences as Compared[];
     return [{ hypothesis, differences: whole, p: Math.max(...whole.map((d) => (d.difference > 0 ? d.p : 1))) }];
   });
-  const adjusted = holm(tested.map(({ p }) => p));
+  const adjusted = holm(
+    tested.map(({ p }) => p),
+    hypotheses.length,
+  );
   return tested.map((one, i) => ({
     ...one,
     holm: adjusted[i],

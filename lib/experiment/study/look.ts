@@ -7,6 +7,7 @@ import * as path from "node:path";
 import { readJson, writeText } from "../../util/files";
 import { shownValue } from "../../util/json-text";
 import { studyRoot } from "./places";
+import { STUDY_PARTS, type StudyPart } from "./variants";
 
 export interface Look {
   /** ISO 8601, UTC */
@@ -15,6 +16,8 @@ export interface Look {
   code: string;
   settings: string;
   seeds: number[];
+  /** What was asked. Entries without one are of the main part: they were written before there was this field. */
+  part?: StudyPart;
   /** Why another look after the first; null for the first. */
   reason: string | null;
 }
@@ -32,6 +35,10 @@ const FIELDS: Readonly<Record<keyof Look, readonly [is: (value: unknown) => bool
   code: [isText, "a hash"],
   settings: [isText, "a hash"],
   seeds: [(value) => Array.isArray(value) && value.length > 0 && value.every(isSeed), "a list of whole numbers"],
+  part: [
+    (value) => value === undefined || (STUDY_PARTS as readonly unknown[]).includes(value),
+    `one of ${STUDY_PARTS.join(", ")}`,
+  ],
   reason: [(value) => value === null || isText(value), "null or a text"],
 };
 
@@ -57,18 +64,24 @@ export function readLooks(folder: string = studyRoot()): Look[] {
   return entries.map((entry: unknown, i) => checkedLook(file, entry, i));
 }
 
+const partOf = ({ part = "main" }: Look): StudyPart => part;
+
 /**
- * Writes down a look before it is taken. The same code, settings and seeds again are the same look, taken up again.
+ * Writes down a look before it is taken. The same code, settings, seeds and part again are the same look, taken up
+ * again.
  * @throws Error where there was another look and no reason is given, or the record cannot be used
  */
 export function recordLook(look: Look, folder: string = studyRoot()): void {
   const before = readLooks(folder);
   const same = (one: Look): boolean =>
-    one.code === look.code && one.settings === look.settings && one.seeds.join() === look.seeds.join();
+    one.code === look.code &&
+    one.settings === look.settings &&
+    one.seeds.join() === look.seeds.join() &&
+    partOf(one) === partOf(look);
   if (before.some(same)) return;
   if (before.length > 0 && look.reason === null)
     throw new Error(
-      `study: the test images were looked at on ${before.at(-1)!.at} (${fileOf(folder)}); another look needs --reason, which is written down`,
+      `study: the test images were looked at on ${before.at(-1)!.at}, part ${partOf(before.at(-1)!)} (${fileOf(folder)}); this look, part ${partOf(look)}, is another and needs --reason, which is written down`,
     );
   writeText(fileOf(folder), `${JSON.stringify([...before, look], null, 2)}\n`);
 }

@@ -15,7 +15,7 @@ import type { Watch } from "../stage";
 import type { Experiment } from "../types";
 import { archive, archived, isSameResult, readArchived, type ResultSource, type StudyResult } from "./archive";
 import { archiveOf, groupFolder } from "./places";
-import { CONTRASTIVE, variantsOf, type Part } from "./variants";
+import { CONTRASTIVE, variantsOf, type Group, type Part } from "./variants";
 
 /** Which drawings are asked about: the study's two groups of domains both call them test images. */
 export const ROLE = "test";
@@ -26,9 +26,12 @@ export interface StudyOptions extends Watch {
   onStart?: (what: string, index: number, total: number) => void;
 }
 
+/** The group of domains that a benchmark of the study is. */
+export const groupOf = ({ settings }: Pick<RunHome, "settings">): Group =>
+  settings.benchmark === "emoji-study-test" ? "test" : "dev";
+
 /** Where the results of a benchmark's study are published. */
-export const studyFolder = ({ settings }: Pick<RunHome, "settings">): string =>
-  groupFolder(settings.benchmark === "emoji-study-test" ? "test" : "dev");
+export const studyFolder = (home: Pick<RunHome, "settings">): string => groupFolder(groupOf(home));
 
 const archiveFolder = (home: Pick<RunHome, "settings">): string => archiveOf(studyFolder(home));
 

@@ -1,13 +1,21 @@
 /** The study's tables and the effects of its figure, from predictions. */
-import { plannedInterval, seedSummary, type SeedCell, type StudySize } from "../../eval/seeds";
 import { loadEmojiFgvr } from "../../benchmark/emoji-fgvr";
+import { pairSeeds } from "../../eval/paired-seeds";
 import type { PredictionRow } from "../../eval/rows";
+import { scoreRow } from "../../eval/score";
+import { plannedInterval, seedSummary, type SeedCell, type StudySize } from "../../eval/seeds";
 import { summariseMethods } from "../../eval/summary";
 import type { Effect } from "../../report/figures-study";
 import type { TableRow } from "../../report/tables";
+import { besideDevLines } from "./beside-dev";
+import { domainLines, seedLines } from "./breakdown";
+import { whereText } from "./contrast-text";
+import type { RowsByMethod } from "./contrasts";
+import { exploratoryLines } from "./exploratory";
 import { testHypotheses, type Tested } from "./hypotheses";
 import { knownWords, ownWordLines } from "./own-words";
-import { CONTRASTIVE, MAIN_VARIANTS } from "./variants";
+import { excludedLines, testLines, testNotes } from "./test-tables";
+import { CONTRASTIVE, MAIN_VARIANTS, type Group } from "./variants";
 
 /** The study's size on the test group, by the protocol. */
 export const PLANNED_SIZE: StudySize = { subcategories: 463, seeds: 5 };
@@ -17,7 +25,16 @@ const percent = (x: number): string => (100 * x).toFixed(1);
 const cellText = (cell: SeedCell | null): string =>
   cell ? `${percent(cell.accuracy)} [${percent(cell.low)}, ${percent(cell.high)}]` : "-";
 
-/** One line of the main table: accuracies with intervals, and what a policy that games its reward would show. */
+/** Whether an answer holds the name and is not the name alone: exact match counts it as wrong. */
+function isInclusionOnly(row: PredictionRow): boolean {
+  const { substring, exact } = scoreRow(row, row.setting);
+  return substring && !exact;
+}
+
+/**
+ * One line of the main table: accuracies with intervals, what a policy that games its reward would show, and the number
+ * of answers (of all seeds) on which text inclusion and exact match differ.
+ */
 function methodLine(name: string, rows: readonly PredictionRow[]): TableRow {
   const { seeds, cells, mean } = seedSummary(rows);
   const summaries = summariseMethods(rows);
@@ -30,62 +47,71 @@ function methodLine(name: string, rows: readonly PredictionRow[]): TableRow {
     "format %": percent(over((line) => line.format)),
     "listing %": percent(over((line) => line.listing)),
     length: over((line) => line.length).toFixed(1),
+    "inclusion only": rows.filter(isInclusionOnly).length,
   };
-}
-
-const splitsText = (splits: readonly string[]): string => splits.join(" and ");
-const points = (x: number): string => `${x >= 0 ? "+" : "-"}${(100 * Math.abs(x)).toFixed(2)}`;
-
-function testLines(tested: readonly Tested[]): TableRow[] {
-  return tested.flatMap(({ hypothesis, differences, holm, holds }) =>
-    differences.map(({ a, b, splits, difference, low, high, p }) => ({
-      hypothesis: hypothesis.name,
-      difference: `${a} - ${b}`,
-      "sub-categories": splitsText(splits),
-      points: points(difference),
-      "95 %": `[${points(low)}, ${points(high)}]`,
-      p: p < 0.001 ? "<0.001" : p.toFixed(3),
-      "p (Holm)": holm < 0.001 ? "<0.001" : holm.toFixed(3),
-      holds: holds ? "yes" : "no",
-    })),
-  );
 }
 
 /** What the study's predictions say. */
 export interface StudyTables {
   /** One line a method, in the protocol's order. */
   methods: TableRow[];
-  /** One line a difference. */
+  /** One line a difference of the hypotheses; and how to read them. */
   tests: TableRow[];
+  testNotes: string[];
   tested: Tested[];
   effects: Effect[];
+  /** The same differences: what their intervals exclude, seed by seed, and domain by domain. */
+  excluded: TableRow[];
+  bySeed: TableRow[];
+  byDomain: TableRow[];
+  /** Differences of no hypothesis, not corrected. */
+  exploratory: TableRow[];
+  /** On the test group, what dev predicted; else empty. */
+  besideDev: TableRow[];
   /** One line a method that reasons: what the words of its analysis are worth (`own-words.ts`). */
   words: TableRow[];
-  /** Half the interval of `tapo` - `sft` to expect at `PLANNED_SIZE`, in [0, 1]; null where one of them is missing. */
-  halfWidth: number | null;
+  /**
+   * Half the interval of `tapo` - `sft` to expect at `PLANNED_SIZE`, in [0, 1], and from how many seeds; null where one
+   * of them is missing, and on the test group where all seeds are there.
+   */
+  planned: { halfWidth: number; seeds: number } | null;
 }
 
-/** @param rows variant or baseline -> its rows of all seeds */
-export function studyTables(rows: ReadonlyMap<string, readonly PredictionRow[]>): StudyTables {
+function plannedWidth(rows: RowsByMethod, group: Group): StudyTables["planned"] {
+  const paired = pairSeeds(rows.get("tapo") ?? [], rows.get("sft") ?? []);
+  if (!paired || (group === "test" && paired.seeds.length >= PLANNED_SIZE.seeds)) return null;
+  const { low, high } = plannedInterval(paired, PLANNED_SIZE);
+  return { halfWidth: (high - low) / 2, seeds: paired.seeds.length };
+}
+
+/**
+ * @param group the rows' domains
+ * @param dev of the test group, dev's rows to set beside them
+ */
+export function studyTables(rows: RowsByMethod, group: Group = "dev", dev: RowsByMethod | null = null): StudyTables {
   const names = [...MAIN_VARIANTS, CONTRASTIVE].filter((name) => rows.has(name));
   const tested = testHypotheses(rows);
   const effects = tested.flatMap(({ hypothesis, differences, holds }): Effect[] =>
-    differences.map(({ a, b, splits, difference, low, high }) => ({
-      label: `${hypothesis.name}: ${a} - ${b}, ${splitsText(splits)}`,
-      difference,
-      low,
-      high,
+    differences.map((of) => ({
+      label: `${hypothesis.name}: ${of.a} - ${of.b}, ${whereText(of)}`,
+      difference: of.difference,
+      low: of.low,
+      high: of.high,
       holds,
     })),
   );
-  const [first, second] = [rows.get("tapo"), rows.get("sft")];
-  const planned = first && second && plannedInterval(first, second, PLANNED_SIZE);
   return {
     methods: names.map((name) => methodLine(name, rows.get(name)!)),
     tests: testLines(tested),
+    testNotes: testNotes(tested),
     tested,
     effects,
+    excluded: excludedLines(tested),
+    bySeed: seedLines(tested),
+    byDomain: domainLines(tested),
+    exploratory: exploratoryLines(rows),
+    besideDev: dev ? besideDevLines(tested, testHypotheses(dev)) : [],
     words: ownWordLines(rows, names, knownWords(loadEmojiFgvr({ edition: "emoji-study" }).concepts)),
-    halfWidth: planned ? (planned.high - planned.low) / 2 : null,
+    planned: plannedWidth(rows, group),
   };
 }

@@ -1,11 +1,7 @@
 /** What the study compares. */
 
-/** The main table's variants, in its order. */
-export const MAIN_VARIANTS = [
-  "base",
-  "base-cot",
-  "sft-direct",
-  "sft",
+/** The main table's variants that RL trains, each from its seed's `sft`. */
+export const RL_VARIANTS = [
   "cls-rl",
   "tapo",
   "tapo-no-intra",
@@ -15,14 +11,21 @@ export const MAIN_VARIANTS = [
   "random-negative",
 ] as const;
 
+/** The main table's variants, in its order. */
+export const MAIN_VARIANTS = ["base", "base-cot", "sft-direct", "sft", ...RL_VARIANTS] as const;
+
 /** The contrastive model of the main table. */
 export const CONTRASTIVE = "clip-fewshot";
 
 /** Families of variants that the second part sweeps over. */
 const SWEEPS = ["ratio", "entropy", "kl", "condition", "reward", "negative", "rationales", "shots"] as const;
 
-/** `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
-export type Part = "main" | "sweeps";
+/** What can be asked of the study, `study --part`. */
+export const STUDY_PARTS = ["main", "sweeps", "links", "probes"] as const;
+export type StudyPart = (typeof STUDY_PARTS)[number];
+
+/** Parts that train. `main`: the hypotheses' methods; `sweeps`: what TAPO's settings do. */
+export type Part = Extract<StudyPart, "main" | "sweeps">;
 
 /** The names of a part's variants, and of families. */
 export const variantsOf = (part: Part): readonly string[] => (part === "main" ? MAIN_VARIANTS : SWEEPS);

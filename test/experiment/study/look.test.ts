@@ -8,7 +8,14 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(path.join(tmpdir(), "look-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const look: Look = { at: "2026-01-02T03:04:05.000Z", code: "c", settings: "s", seeds: [0, 1], reason: null };
+const look: Look = {
+  at: "2026-01-02T03:04:05.000Z",
+  code: "c",
+  settings: "s",
+  seeds: [0, 1],
+  part: "main",
+  reason: null,
+};
 
 describe("recordLook", () => {
   it("writes the first look down, and the same one taken up again once only", () => {
@@ -21,10 +28,30 @@ describe("recordLook", () => {
   it("wants a reason for another, and writes it down", () => {
     recordLook(look, folder);
     const other = { ...look, code: "d" };
-    expect(() => recordLook(other, folder)).toThrow(/looked at on 2026-01-02.*--reason/);
+    expect(() => recordLook(other, folder)).toThrow(/looked at on 2026-01-02.*part main .*another and needs --reason/);
     expect(readLooks(folder)).toEqual([look]);
     recordLook({ ...other, reason: "a fault in scoring" }, folder);
     expect(readLooks(folder)).toEqual([look, { ...other, reason: "a fault in scoring" }]);
+  });
+
+  it("takes another part for another look", () => {
+    recordLook(look, folder);
+    const links: Look = { ...look, part: "links" };
+    expect(() => recordLook(links, folder)).toThrow(/part links, is another and needs --reason/);
+    recordLook({ ...links, reason: "links of the chain" }, folder);
+    recordLook({ ...links, at: "2026-01-03T00:00:00.000Z" }, folder); // taken up again
+    expect(readLooks(folder)).toEqual([look, { ...links, reason: "links of the chain" }]);
+  });
+
+  it("takes an entry without a part for one of the main part, and leaves it as it is", () => {
+    const { part: _, ...old } = look;
+    const record = `${JSON.stringify([old], null, 2)}\n`;
+    writeFileSync(path.join(folder, "looks.json"), record);
+    recordLook(look, folder);
+    expect(readFileSync(path.join(folder, "looks.json"), "utf8")).toBe(record);
+    expect(() => recordLook({ ...look, part: "sweeps" }, folder)).toThrow(/part main .*part sweeps, is another/);
+    recordLook({ ...look, part: "sweeps", reason: "settings" }, folder);
+    expect(readLooks(folder)).toEqual([old, { ...look, part: "sweeps", reason: "settings" }]);
   });
 
   it("changes nothing where the record cannot be read", () => {
@@ -45,6 +72,8 @@ describe("readLooks", () => {
     ["seeds", "0,1", '"0,1"; expected a list of whole numbers'],
     ["seeds", [0, null], "[0,null]; expected a list of whole numbers"],
     ["seeds", [0, -1], "[0,-1]; expected a list of whole numbers"],
+    ["part", "all", '"all"; expected one of main, sweeps, links, probes'],
+    ["part", null, "null; expected one of main"],
     ["reason", undefined, "undefined; expected null or a text"],
     ["reason", "", '""; expected null or a text'],
   ])("names file, entry and field where %s is %j, and writes nothing", (field, value, message) => {
