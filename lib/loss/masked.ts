@@ -1,5 +1,6 @@
 /** Averages over the response tokens of a batch. */
 import { tf } from "../engine/tensorflow";
+import { MICRO_BATCH_SIZE } from "./micro-batch";
 
 /** How per-token values become one number (deviation 4). */
 export type Average =
@@ -16,9 +17,6 @@ export type Average =
 
 /** The paper's average. */
 export const TOKEN_MEAN: Average = { kind: "token" };
-
-/** Sequences of a micro-batch in the release. */
-export const MICRO_BATCH_SIZE = 4;
 
 /** The release's average. */
 export const MICRO_BATCH_MEAN: Average = { kind: "micro-batch", size: MICRO_BATCH_SIZE };

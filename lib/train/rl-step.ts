@@ -4,7 +4,8 @@
  */
 import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { MICRO_BATCH_SIZE, tokenMean, type Average } from "../loss/masked";
+import { tokenMean, type Average } from "../loss/masked";
+import { MICRO_BATCH_SIZE } from "../loss/micro-batch";
 import { stopGradient } from "../loss/stop-gradient";
 import { sftLoss } from "../loss/sft";
 import { tapoLoss } from "../loss/tapo";
