@@ -73,9 +73,11 @@ export async function sampleGroups(
       };
       const sampleHere = (): Rollout[] => {
         const features = bench.features(params, paths, changesOf(shown, settings.augmentation));
-        const sampled = bench.generator.generate(params, { prompts: rows, features }, options);
-        features.dispose();
-        return sampled;
+        try {
+          return bench.generator.generate(params, { prompts: rows, features }, options);
+        } finally {
+          features.dispose();
+        }
       };
       const asSent = rows.map((row, i) => ({
         row,
