@@ -4,7 +4,7 @@
  */
 import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { tokenMean, type Average } from "../loss/masked";
+import type { Average } from "../loss/masked";
 import { MICRO_BATCH_SIZE } from "../loss/micro-batch";
 import { stopGradient } from "../loss/stop-gradient";
 import { sftLoss } from "../loss/sft";
@@ -35,8 +35,8 @@ export interface RlBatch {
   advantages: Tensor;
   /** `[B,R]` taken once before the updates, where the negative is not recomputed (deviation 2); null otherwise. */
   staleNegativeLogProbs: Tensor | null;
-  /** Pre-training rows whose SFT loss is added (`rl.replayRows`); null for none. */
-  replay: SftBatch | null;
+  /** Pre-training rows whose SFT loss is added (`rl.replayRows`), and the update's count of their tokens (scalar). */
+  replay: { batch: SftBatch; tokens: Tensor } | null;
 }
 
 /** The same groups with the negative image in place of theirs. */
@@ -44,10 +44,16 @@ export function withNegative(rows: GroupBatch, featureIndex: Tensor): GroupBatch
   return { ...rows, prompts: { ...rows.prompts, featureIndex } };
 }
 
-/** The SFT loss of replayed rows, a token mean. */
-function replayLoss(params: Params, { config }: Workbench, { images, rows }: SftBatch, recompute: boolean): Tensor {
+/** A part's share of the SFT loss of the update's replayed rows, a token mean. */
+function replayLoss(
+  params: Params,
+  { config }: Workbench,
+  { batch: { images, rows }, tokens }: NonNullable<RlBatch["replay"]>,
+  recompute: boolean,
+): Tensor {
   const features = encodeImages(params, config, images.pixelValues, images.vision, recompute);
-  return sftLoss(rowLogProbs(params, config, features, rows, 1, recompute), rows.weights);
+  const logProbs = rowLogProbs(params, config, features, rows, 1, recompute);
+  return sftLoss(logProbs, rows.weights, { kind: "token", normaliser: tokens as tf.Scalar });
 }
 
 /** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places. */
@@ -67,7 +73,7 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
 }
 
 /**
- * One update on groups. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
+ * One update on groups. Of its metrics `conditioningGapSum` is a sum over `rescoredTokens`; the others are means. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
  * @param contrast whether the negative image enters the loss (inter-class augmentation)
  */
 export function createRlStep(
@@ -116,11 +122,12 @@ export function createRlStep(
       );
       const replayed = batch.replay && replayLoss(params, bench, batch.replay, recompute);
       return {
-        loss: replayed ? tf.add(own, tf.mul(replayed, settings.replayWeight / parts)) : own,
-        metrics: {
-          ...metrics,
+        loss: replayed ? tf.add(own, tf.mul(replayed, settings.replayWeight)) : own,
+        metrics,
+        sums: {
           ...(replayed ? { replay: replayed } : {}),
-          conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored),
+          conditioningGapSum: tf.sum(tf.mul(tf.sub(oldLogProbs, batch.oldLogProbs), rescored)),
+          rescoredTokens: tf.sum(rescored),
         },
         tokens: tf.sum(mask),
       };

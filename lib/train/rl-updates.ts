@@ -26,15 +26,23 @@ function advantagesOf({ advantages, places }: Pick<GroupRows, "advantages" | "pl
   return tf.tensor2d(each, [advantages.length, places]);
 }
 
+/** Some groups of an update, to be padded to `size` with one that scores nothing. */
+interface Part {
+  part: readonly Group[];
+  size: number;
+  padding: Group;
+}
+
 /**
- * A mini-batch of `count` groups as `parts` equal parts; the last may hold fewer than `size`, to be padded. Parts
- * without groups are left out.
+ * An update's groups as equal parts. Parts without groups are left out, unless rows are replayed, of which each part
+ * has its own.
  */
-function split(groups: readonly Group[], count: number, parts: number): { part: readonly Group[]; size: number }[] {
-  const size = count / parts;
-  return Array.from({ length: parts }, (_, i) => ({ part: groups.slice(i * size, (i + 1) * size), size })).filter(
-    ({ part }) => part.length > 0,
-  );
+function split(groups: readonly Group[], settings: RlSettings): Part[] {
+  const { groupsPerStep, updatesPerStep, gradientAccumulationSteps: parts, replayRows } = settings;
+  const size = groupsPerStep / updatesPerStep / parts;
+  return Array.from({ length: parts }, (_, i) => groups.slice(i * size, (i + 1) * size))
+    .filter((part) => part.length > 0 || replayRows > 0)
+    .map((part) => ({ part, size, padding: groups[0] }));
 }
 
 /** The groups of each update of a step; updates without any are left out. */
@@ -51,7 +59,7 @@ export interface PreparedPart extends Pick<GroupRows, "images"> {
   tensors: Omit<RlBatch, "images" | "replay">;
 }
 
-/** The parts of an update that have groups, and their scored tokens together. */
+/** The parts of an update, and their scored tokens together. */
 export interface PreparedUpdate {
   parts: PreparedPart[];
   tokens: number;
@@ -76,7 +84,7 @@ export const conditionsOnAnchor = (intra: boolean, { conditionOn }: Pick<RlSetti
 async function preparePart(
   params: Params,
   bench: Workbench,
-  { part, size, isFirst }: { part: readonly Group[]; size: number; isFirst: boolean },
+  { part, size, padding, isFirst }: Part & { isFirst: boolean },
   { settings, intra, inter, isRemote, score }: PrepareOptions,
 ): Promise<{ prepared: PreparedPart; importance: Importance | null; tokens: number }> {
   const {
@@ -85,7 +93,7 @@ async function preparePart(
     negativeFeatureIndex,
     samplerLogProbs: drawn,
     ...host
-  } = groupRows(part, bench, settings, size);
+  } = groupRows(part, bench, settings, size, padding);
   const made: unknown[] = [rows, negativeFeatureIndex];
   const passing: unknown[] = [];
   const shortly = <T>(tensors: T): T => {
@@ -97,7 +105,7 @@ async function preparePart(
     let importance: Importance | null = null;
     if (isRemote) {
       // what the server drew from is not quite the policy here: its log-probs are taken anew, each under its image
-      const { images: read, ...own } = groupRows(part, bench, { ...settings, conditionOn: "sampled" }, size);
+      const { images: read, ...own } = groupRows(part, bench, { ...settings, conditionOn: "sampled" }, size, padding);
       shortly([own.rows, own.negativeFeatureIndex]);
       const scored = shortly(score(params, shortly(await read()), own.rows));
       samplerLogProbs = scored.dataSync() as Float32Array;
@@ -145,14 +153,13 @@ export async function prepareUpdates(
   groups: readonly Group[],
   options: PrepareOptions,
 ): Promise<{ updates: PreparedUpdate[]; importance: Importance[] }> {
-  const { groupsPerStep, updatesPerStep, gradientAccumulationSteps } = options.settings;
   const updates: PreparedUpdate[] = [];
   const importance: Importance[] = [];
   try {
     for (const own of groupsOfUpdates(groups, options.settings)) {
       const update: PreparedUpdate = { parts: [], tokens: 0 };
       updates.push(update);
-      for (const of of split(own, groupsPerStep / updatesPerStep, gradientAccumulationSteps)) {
+      for (const of of split(own, options.settings)) {
         const made = await preparePart(params, bench, { ...of, isFirst: updates.length === 1 }, options);
         update.parts.push(made.prepared);
         update.tokens += made.tokens;

@@ -22,7 +22,7 @@ import { collectGroups } from "./rl-rollouts";
 import { createRlStep, createScoreStep, type RlBatch } from "./rl-step";
 import { conditionsOnAnchor, disposeUpdates, groupsOfUpdates, prepareUpdates, type PreparedUpdate } from "./rl-updates";
 import { sftBatches, trainedState } from "./sft";
-import { planReplay, type PlannedStep } from "./sft-plan";
+import { planReplay, scoredTokens, type PlannedStep } from "./sft-plan";
 import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
 import { runTraining, type Held, type PlannedTraining, type TrainingRun } from "./training";
 import type { Workbench } from "./workbench";
@@ -60,6 +60,22 @@ function replayPlan(
   });
   return (step, update) => ({ ...plan, parts: plan.steps[step * updatesPerStep + update] });
 }
+
+/** The replayed rows of an update, by part; the caller disposes them. */
+async function replayBatches(
+  bench: Workbench,
+  params: Params,
+  settings: RlSettings,
+  planned: PlannedStep,
+): Promise<NonNullable<RlBatch["replay"]>[]> {
+  const count = planned.parts.reduce((n, part) => n + scoredTokens(part), 0);
+  const batches = await sftBatches(bench, params, settings, planned, 0);
+  return batches.map((batch) => ({ batch, tokens: tf.scalar(count) }));
+}
+
+/** Of an update's metrics, rounded as a tensor would be; null where it is not finite. */
+const conditioningGap = ({ conditioningGapSum: sum, rescoredTokens }: Record<string, number>): number | null =>
+  finiteOrNull(Math.fround(sum / Math.max(rescoredTokens, 1)));
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
@@ -112,11 +128,11 @@ function rlLoop(bench: Workbench, settings: RlSettings, run: RlRun): PlannedTrai
       for (const { parts: planned, tokens } of prepared) {
         await run.onPhase?.(`update ${updates.length + 1} of ${prepared.length}`, index, settings.steps);
         const replay = replayed(index, updates.length);
-        const rows = replay && (await sftBatches(bench, held.params, settings, replay, 0));
+        const rows = replay ? await replayBatches(bench, held.params, settings, replay) : null;
         const parts: RlBatch[] = [];
         try {
           for (const [i, { tensors, images }] of planned.entries())
-            parts.push({ ...tensors, images: await images(), replay: rows?.[i] ?? null });
+            parts.push({ ...tensors, images: await images(), replay: rows && rows[i] });
           held.isWhole = false;
           const { metrics, ...next } = step(held.params, held.state, parts, tokens, learningRate);
           Object.assign(held, next);
@@ -195,8 +211,7 @@ function rlLoop(bench: Workbench, settings: RlSettings, run: RlRun): PlannedTrai
         clipFractionDual: metric("clipFractionDual"),
         gradNorm: metric("gradNorm"),
         skipped: updates.reduce((n, u) => n + u.skipped, 0),
-        conditioningGap:
-          conditionsOnAnchor(intra, settings) && updates.length > 0 ? finiteOrNull(updates[0].conditioningGap) : null,
+        conditioningGap: conditionsOnAnchor(intra, settings) && updates.length > 0 ? conditioningGap(updates[0]) : null,
         ...remoteLog(remote, index, importance),
         ...(settings.replayRows > 0 ? { replay: metric("replay") } : {}),
         learningRate: rate,
