@@ -56,7 +56,7 @@ function replayLoss(
   return sftLoss(logProbs, rows.weights, { kind: "token", normaliser: tokens as tf.Scalar });
 }
 
-/** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places. */
+/** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places; one function for equal settings of a bench. */
 export function createScoreStep(bench: Workbench, temperature: number, bf16: boolean) {
   const score = (params: Params, images: BatchImages, rows: GroupBatch) =>
     tf.mul(
@@ -69,7 +69,7 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
       ),
       rows.weights,
     );
-  return compile(score, { name: "rl.score", bf16 });
+  return bench.compiled(["rl.score", temperature, bf16], () => compile(score, { name: "rl.score", bf16 }));
 }
 
 /**

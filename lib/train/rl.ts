@@ -112,9 +112,7 @@ function rlLoop(bench: Workbench, settings: RlSettings, run: RlRun): PlannedTrai
       xla: useXla(settings.compiler, { oneShape: false, recomputes: settings.gradientCheckpointing === "layers" }),
     }),
   );
-  const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () =>
-    createScoreStep(bench, settings.temperature, run.bf16),
-  );
+  const score = createScoreStep(bench, settings.temperature, run.bf16);
   const replayed = replayPlan(bench, settings, run);
 
   /** The updates of a step, in turn. @returns the metrics of each */
