@@ -22,7 +22,7 @@ export const TOKEN_MEAN: Average = { kind: "token" };
 export const MICRO_BATCH_MEAN: Average = { kind: "micro-batch", size: MICRO_BATCH_SIZE };
 
 /**
- * `sum(values * mask) / normaliser`; the normaliser is `sum(mask)` unless given. An empty mask gives 0.
+ * `sum(values * mask) / max(normaliser, 1)`; the normaliser is `sum(mask)` unless given. An empty mask gives 0.
  * @param values [B, T], finite also where the mask is 0
  * @param mask [B, T] of 0 and 1, float32
  */

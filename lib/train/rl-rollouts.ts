@@ -194,7 +194,7 @@ export interface GroupRows {
 
 /**
  * Groups for scoring and update. Each group brings three images and its prompt: once with the anchor (paper), or once
- * with each image that it was sampled from (deviation 1).
+ * with each image that it was sampled from (deviation 1). Whatever the method uses, all three are encoded and must fit.
  * @param padding the group that fills up to `count`; default the first. It has to be given where there are none
  * @throws Error where a negative has other patches than its anchor, whose place in the prompt it takes
  */

@@ -24,7 +24,11 @@ export interface RlBatch {
   rows: GroupBatch;
   /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
   negativeFeatureIndex: Tensor;
-  /** `[B,R]`, of the policy before the updates of this rollout batch; the sampler's in rows that are `rescored`. */
+  /**
+   * `[B,R]`, no gradient: the sampler's (of rollouts elsewhere the trainer's own, under the sampled image), or for
+   * rollouts from the positive under `conditionOn=anchor`, after the first update's batch, scored on the anchor by the
+   * policy before the updates. Not read in rows that are `rescored`, but for `conditioningGapSum`.
+   */
   oldLogProbs: Tensor;
   /**
    * `[B]`: 1 where the policy's own log-probs, as the update meets them, are the old ones: ratio 1, and no pass of
