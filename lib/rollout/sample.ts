@@ -59,7 +59,10 @@ export function sampleToken(
   return argmax(probabilities, start, size, options.bannedTokenIds);
 }
 
-/** The most probable token that is not banned. @throws Error where the probabilities are NaN, or every token is banned */
+/**
+ * The most probable token that is not banned.
+ * @throws Error where the probabilities are NaN, or every token is banned
+ */
 export function argmax(probabilities: Float32Array, start: number, size: number, banned: readonly number[]): number {
   let best = -1;
   let bestProbability = -Infinity;

@@ -77,7 +77,8 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
 }
 
 /**
- * One update on groups. Of its metrics `conditioningGapSum` is a sum over `rescoredTokens`; the others are means. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
+ * One update on groups. Of its metrics `conditioningGapSum` is a sum over `rescoredTokens`; the others are means.
+ * Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
  * @param contrast whether the negative image enters the loss (inter-class augmentation)
  */
 export function createRlStep(

@@ -6,8 +6,8 @@ import type { Workbench } from "./workbench";
 /**
  * A group of written responses to a prompt, rewarded as rollouts are; nothing was sampled, so their log-probs are 0.
  * @param strict whether an answer that names another sub-category fails (`rl.reward=strict`)
- * @throws Error for fewer than two responses (advantages need two), for an empty one, or for one with a special token in
- * its text
+ * @throws Error for fewer than two responses (advantages need two), for an empty one, or for one with a special token
+ * in its text
  */
 export function writtenGroup(
   { processor, eosTokenIds }: Pick<Workbench, "processor" | "eosTokenIds">,
