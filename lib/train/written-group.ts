@@ -16,7 +16,7 @@ export function writtenGroup(
   strict = true,
 ): Group {
   if (responses.length < 2)
-    throw new Error(`writtenGroup: ${responses.length} responses; give at least two responses, as advantages need`);
+    throw new Error(`writtenGroup: give at least two responses (advantages need two); there are ${responses.length}`);
   const rollouts = responses.map((text, i) => {
     if (text.trim() === "") throw new Error(`writtenGroup: response ${i} is empty`);
     const token = specialTokenIn(text, specialTokensOf(processor.tokenizer));

@@ -30,8 +30,8 @@ describe("writtenGroup", () => {
   });
 
   it.each([
-    [[], "writtenGroup: 0 responses; give at least two responses, as advantages need"],
-    [["cat"], "writtenGroup: 1 responses; give at least two responses, as advantages need"],
+    [[], "writtenGroup: give at least two responses (advantages need two); there are 0"],
+    [["cat"], "writtenGroup: give at least two responses (advantages need two); there are 1"],
     [["cat", "  "], "writtenGroup: response 1 is empty"],
     [["cat", "dog<|im_end|>"], "writtenGroup: response 1 has the special token <|im_end|> in its text"],
   ])("refuses %j", (responses, message) => expect(() => writtenGroup(bench, prompt, responses)).toThrow(message));
