@@ -3,6 +3,7 @@
  * `FINE_R1_SCALE`, single settings from `FINE_R1_SET="rl.steps=8,seed=1"` or from code: `loadSettings({ scale: "smoke",
  * set: ["sft.epochs=1"] })`. Unknown names and wrong values are errors.
  */
+import { groupsOfMicroBatches, MICRO_BATCH_SIZE } from "../loss/micro-batch";
 import { DIFFUSION_STEPS } from "../train/noise-schedule";
 import { listed, parseAssignment, settingValue, withSetting } from "../util/declared";
 import { shortened, shownValue } from "../util/json-text";
@@ -128,4 +129,24 @@ function checkTogether({ rl }: Settings): void {
     throw new Error(
       `setting rl.gradientAccumulationSteps=${gradientAccumulationSteps}: expected a divisor of the ${groups} groups of an update`,
     );
+  checkMicroBatches(rl);
+}
+
+/** @throws Error where a part of an update does not split into micro-batches, with what to set */
+function checkMicroBatches(rl: Settings["rl"]): void {
+  const { lossAverage, groupsPerStep, updatesPerStep, numGenerations, replayRows } = rl;
+  if (lossAverage !== "micro-batch") return;
+  const fits = groupsOfMicroBatches(numGenerations);
+  const groups = groupsPerStep / updatesPerStep;
+  const isWhole = (parts: number): boolean => groups % parts === 0 && (groups / parts) % fits === 0;
+  const parts = rl.gradientAccumulationSteps;
+  if (isWhole(parts)) return;
+  const fewer = Array.from({ length: parts }, (_, i) => parts - i).find((p) => isWhole(p) && replayRows % p === 0);
+  const rows = (groups / parts) * numGenerations;
+  throw new Error(
+    `setting rl.lossAverage=micro-batch: a part of an update has ${rows} responses (${groups / parts} of its ${groups} groups, rl.gradientAccumulationSteps=${parts}, rl.numGenerations=${numGenerations}), which do not split into micro-batches of ${MICRO_BATCH_SIZE}; ` +
+      (fewer === undefined
+        ? `set rl.numGenerations to a multiple of ${MICRO_BATCH_SIZE}, or rl.groupsPerStep so that an update has a multiple of ${fits} groups`
+        : `set rl.gradientAccumulationSteps=${fewer}`),
+  );
 }

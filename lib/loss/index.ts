@@ -4,6 +4,7 @@ export * from "./contrast";
 export * from "./entropy";
 export * from "./log-probs";
 export * from "./masked";
+export * from "./micro-batch";
 export * from "./policy";
 export * from "./sft";
 export * from "./stop-gradient";

@@ -1,5 +1,6 @@
 /** Averages over the response tokens of a batch. */
 import { tf } from "../engine/tensorflow";
+import { MICRO_BATCH_SIZE } from "./micro-batch";
 
 /** How per-token values become one number (deviation 4). */
 export type Average =
@@ -17,14 +18,11 @@ export type Average =
 /** The paper's average. */
 export const TOKEN_MEAN: Average = { kind: "token" };
 
-/** Sequences of a micro-batch in the release. */
-export const MICRO_BATCH_SIZE = 4;
-
 /** The release's average. */
 export const MICRO_BATCH_MEAN: Average = { kind: "micro-batch", size: MICRO_BATCH_SIZE };
 
 /**
- * `sum(values * mask) / normaliser`; the normaliser is `sum(mask)` unless given. An empty mask gives 0.
+ * `sum(values * mask) / max(normaliser, 1)`; the normaliser is `sum(mask)` unless given. An empty mask gives 0.
  * @param values [B, T], finite also where the mask is 0
  * @param mask [B, T] of 0 and 1, float32
  */

@@ -171,21 +171,28 @@ export function createGenerator(
     const sampler = createSampler(prompts, rollouts, settings, vocabulary, where);
     const first = firstSlots(prompts.length, n);
     let slots = first;
-    const prompt = read(
-      params,
-      batch,
-      features,
-      sampler.temperature,
-      sampler.begin(slots.rows),
-      where === "graph" ? n : 1,
-    );
     const { mask: promptMask, ...unused } = batch;
-    disposeTree(unused);
-    const rounded = round(params);
-    let promptCache = { promptKeys: prompt.promptKeys, promptValues: prompt.promptValues, promptMask };
+    let promptCache: Pick<DecodeCache, "promptKeys" | "promptValues" | "promptMask"> = {
+      promptKeys: [],
+      promptValues: [],
+      promptMask,
+    };
     let past: Past = { pastKeys: [], pastValues: [] };
-    let chunk = emptyChunk(rows);
+    let chunk: Chunk = { chunkKeys: [], chunkValues: [] };
+    let rounded: ReturnType<typeof round> | null = null;
     try {
+      const prompt = read(
+        params,
+        batch,
+        features,
+        sampler.temperature,
+        sampler.begin(slots.rows),
+        where === "graph" ? n : 1,
+      );
+      promptCache = { ...promptCache, promptKeys: prompt.promptKeys, promptValues: prompt.promptValues };
+      disposeTree(unused);
+      rounded = round(params);
+      chunk = emptyChunk(rows);
       let open = sampler.take(prompt, (slot) => Math.floor(slot / n));
       settings.onToken?.(1, open, rollouts);
       yield;
@@ -233,7 +240,7 @@ export function createGenerator(
       }
       return rollouts;
     } finally {
-      disposeTree([promptCache, past, chunk, rounded.made]);
+      disposeTree([unused, promptCache, past, chunk, rounded && rounded.made]);
       sampler.dispose();
     }
   }

@@ -29,7 +29,7 @@ export interface Gate {
    * @throws the signal's reason where it aborts before the task has started
    */
   run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** No task starts for so many ms from now. */
+  /** No task starts for so many ms from now, those that wait already included; they keep order and spacing. */
   pause(ms: number): void;
 }
 
@@ -42,6 +42,7 @@ export function createGate({ concurrency, requestsPerMinute, sleep, now = Date.n
   const spacing = requestsPerMinute > 0 ? 60_000 / requestsPerMinute : 0;
   let running = 0;
   let next = -Infinity; // when the next task may start
+  const starts: { at: number }[] = []; // of tasks that wait for their time, in the order they came
   const waiting: (() => void)[] = [];
   /** Waits for one of the places; false where the signal aborts first. */
   const enter = async (signal?: AbortSignal): Promise<boolean> => {
@@ -72,9 +73,19 @@ export function createGate({ concurrency, requestsPerMinute, sleep, now = Date.n
     run: async (task, signal) => {
       if (!(await enter(signal))) throw signal!.reason;
       try {
-        const start = Math.max(now(), next);
-        next = start + spacing;
-        if (start > now()) await sleep(start - now(), signal);
+        const start = { at: Math.max(now(), next) };
+        next = start.at + spacing;
+        starts.push(start);
+        try {
+          // a pause meanwhile puts the start off: the rest is slept then
+          for (let slept = now(); slept < start.at; signal?.throwIfAborted()) {
+            const until = start.at;
+            if (until > now()) await sleep(until - now(), signal);
+            slept = until;
+          }
+        } finally {
+          starts.splice(starts.indexOf(start), 1);
+        }
         signal?.throwIfAborted();
         return await task();
       } finally {
@@ -82,7 +93,10 @@ export function createGate({ concurrency, requestsPerMinute, sleep, now = Date.n
       }
     },
     pause: (ms) => {
-      next = Math.max(next, now() + ms);
+      const until = now() + ms;
+      const by = Math.max(0, until - (starts[0]?.at ?? until));
+      for (const start of starts) start.at += by;
+      next = Math.max(next + by, until);
     },
   };
 }

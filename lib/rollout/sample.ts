@@ -30,8 +30,10 @@ function inNucleus(probabilities: Float32Array, start: number, size: number, tok
 /**
  * Draws one token from a row of probabilities (the tempered full softmax).
  * Banned tokens and tokens outside the nucleus are rejected and drawn again, which is the renormalised distribution.
+ * After 1,000 rejections, which takes banned tokens of nearly all the mass, the most probable token is taken.
  * @param probabilities rows of `size` values, this row at `start`
  * @param uniform source of uniform numbers in [0, 1)
+ * @throws Error where the probabilities are NaN, or every token is banned
  */
 export function sampleToken(
   probabilities: Float32Array,
@@ -57,7 +59,10 @@ export function sampleToken(
   return argmax(probabilities, start, size, options.bannedTokenIds);
 }
 
-/** The most probable token that is not banned. */
+/**
+ * The most probable token that is not banned.
+ * @throws Error where the probabilities are NaN, or every token is banned
+ */
 export function argmax(probabilities: Float32Array, start: number, size: number, banned: readonly number[]): number {
   let best = -1;
   let bestProbability = -Infinity;
@@ -69,7 +74,9 @@ export function argmax(probabilities: Float32Array, start: number, size: number,
     }
   }
   if (best < 0)
-    throw new Error("sampling: the probabilities are not numbers (NaN); the model's parameters have diverged");
+    throw new Error(
+      "sampling: no token can be chosen: the probabilities are not numbers (NaN), where the model's parameters have diverged, or every token is banned",
+    );
   return best;
 }
 

@@ -29,6 +29,7 @@ export interface Sampler {
   /**
    * Gives each open row its token, uses up `scored`, and returns how many stay open.
    * @param line the slot's line of the scores
+   * @throws Error where the host chooses and the scores are not numbers; `scored` is used up then too
    */
   take(scored: Scored, line: (slot: number) => number): number;
   /** Slots are packed anew: `from` says which old slot each new one was. */
@@ -143,27 +144,30 @@ export function createSampler(
       };
     },
     take(scored, line) {
-      const decided = scored.chosen?.dataSync();
-      const left = decided ? drawing.filter(({ slot }) => decided[2 * slots + slot] !== 1) : drawing;
-      if (decided)
-        for (const { slot, row } of drawing)
-          if (decided[2 * slots + slot] === 1) push(row, decided[slot], decided[slots + slot]);
-      if (left.length > 0) {
-        const lines = decided
-          ? takeRows(
-              scored.scores,
-              left.map(({ slot }) => line(slot)),
-            )
-          : scored.scores;
-        const data = lines.dataSync() as Float32Array;
-        if (decided) lines.dispose();
-        left.forEach(({ slot, row, first }, i) =>
-          chooseOnHost(data, vocabulary * (decided ? i : line(slot)), row, first),
-        );
+      try {
+        const decided = scored.chosen?.dataSync();
+        const left = decided ? drawing.filter(({ slot }) => decided[2 * slots + slot] !== 1) : drawing;
+        if (decided)
+          for (const { slot, row } of drawing)
+            if (decided[2 * slots + slot] === 1) push(row, decided[slot], decided[slots + slot]);
+        if (left.length > 0) {
+          const lines = decided
+            ? takeRows(
+                scored.scores,
+                left.map(({ slot }) => line(slot)),
+              )
+            : scored.scores;
+          const data = lines.dataSync() as Float32Array;
+          if (decided) lines.dispose();
+          left.forEach(({ slot, row, first }, i) =>
+            chooseOnHost(data, vocabulary * (decided ? i : line(slot)), row, first),
+          );
+        }
+      } finally {
+        disposeTree(scored.scores, scored.chosen, uniform, scored.seen && seen);
+        uniform = null;
+        seen = scored.seen ?? seen;
       }
-      disposeTree(scored.scores, scored.chosen, uniform, scored.seen && seen);
-      uniform = null;
-      seen = scored.seen ?? seen;
       return drawing.filter(({ row }) => isOpen(row)).length;
     },
     pack(from) {
@@ -174,7 +178,7 @@ export function createSampler(
     },
     dispose() {
       const { temperature: scalar } = this;
-      disposeTree(scalar, fixed, penalty, seen);
+      disposeTree(scalar, fixed, penalty, seen, uniform);
     },
   };
 }

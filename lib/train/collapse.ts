@@ -51,7 +51,7 @@ export function collapseWatch(maxNewTokens: number): (log: readonly RlLog[]) => 
     said = true;
     return (
       `step ${log[log.length - 1].step}: the policy looks collapsed: ${signs.join("; ")}. The training goes on; ` +
-      "a lower rl.learningRate, a higher rl.entropyCoefficient or an earlier checkpoint may help"
+      "a lower rl.learningRate or an earlier checkpoint may help"
     );
   };
 }

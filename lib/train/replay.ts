@@ -3,6 +3,7 @@ import { compile } from "../engine/compile";
 import type { AdamWState } from "../engine/optimizer";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
 import { disposeTree, mapParams } from "../engine/tree";
+import { groupsOfMicroBatches } from "../loss/micro-batch";
 import { encodeImages } from "../model/vision";
 import { foldIn } from "../util/random";
 import { rowBatch } from "./batch";
@@ -25,7 +26,10 @@ export interface Replay {
   badParameters: string[];
   /** Largest absolute value of all parameters. */
   largestParameter: number;
-  /** Each part of an update on its own: gradient norm, loss, and the loss by term. */
+  /**
+   * Each group (SFT: part) of an update on its own: gradient norm, and its share of the update's loss and metrics;
+   * without importance weights and without the loss of replayed rows, which stand in `rows`.
+   */
   parts: { name: string; numbers: Numbers }[];
   /** Each row: its mean log-prob a token, and of rollouts the advantage. */
   rows: { name: string; numbers: Numbers }[];
@@ -124,7 +128,11 @@ function replayRows(
   return rows;
 }
 
-/** Runs the updates of a stopped RL step again, a group at a time; nothing is changed. Images must be of `bench`. */
+/**
+ * Runs the updates of a stopped RL step again, a group at a time; nothing is changed. Images must be of `bench`. With
+ * `rl.lossAverage=micro-batch` a group's last responses are a micro-batch of their own where they do not fill one; in
+ * the update the next group's are in it too.
+ */
 export async function replayRl(
   before: Before,
   bench: Workbench,
@@ -132,7 +140,11 @@ export async function replayRl(
   { updates, replay, contrast, learningRate, bf16 }: StoppedBatch & { stage: "rl" },
 ): Promise<Replay> {
   const { params } = before;
-  const step = createRlStep(bench, settings, contrast, { bf16, xla: false });
+  // padded with groups that score nothing, so that the rows split into micro-batches
+  const size = settings.lossAverage === "micro-batch" ? groupsOfMicroBatches(settings.numGenerations) : 1;
+  const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
+  const alone = { ...settings, gradientAccumulationSteps: groupsPerUpdate / size };
+  const step = createRlStep(bench, alone, contrast, { bf16, xla: false });
   const score = createScoreStep(bench, settings.temperature, bf16);
   const parts: Replay["parts"] = [];
   const rows: Replay["rows"] = [];
@@ -140,7 +152,7 @@ export async function replayRl(
     const tokens = groups.flatMap(({ rollouts }) => rollouts).reduce((n, { tokenIds }) => n + tokenIds.length, 0);
     for (const [g, group] of groups.entries()) {
       const name = `update ${u + 1}, group ${g + 1} (${group.prompt.anchor})`;
-      const { images: read, rows: batch, negativeFeatureIndex, ...host } = groupRows([group], bench, settings, 1);
+      const { images: read, rows: batch, negativeFeatureIndex, ...host } = groupRows([group], bench, settings, size);
       const images = await read();
       const under = (of: typeof batch): Tensor => score(params, images, of);
       const own = under(batch);

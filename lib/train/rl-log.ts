@@ -33,7 +33,7 @@ export interface RlLog {
   skipped: number;
   /**
    * Mean (old - sampler's) log-prob of the first update's tokens sampled from the positive, nats: what conditioning on
-   * the anchor changes.
+   * the anchor changes. With rollouts elsewhere the gap is to the trainer's own log-probs under the sampled image.
    */
   conditioningGap: number | null;
   /** Rollouts elsewhere: steps since the weights that sampled were pushed. */

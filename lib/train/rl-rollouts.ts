@@ -73,9 +73,11 @@ export async function sampleGroups(
       };
       const sampleHere = (): Rollout[] => {
         const features = bench.features(params, paths, changesOf(shown, settings.augmentation));
-        const sampled = bench.generator.generate(params, { prompts: rows, features }, options);
-        features.dispose();
-        return sampled;
+        try {
+          return bench.generator.generate(params, { prompts: rows, features }, options);
+        } finally {
+          features.dispose();
+        }
       };
       const asSent = rows.map((row, i) => ({
         row,
@@ -192,12 +194,19 @@ export interface GroupRows {
 
 /**
  * Groups for scoring and update. Each group brings three images and its prompt: once with the anchor (paper), or once
- * with each image that it was sampled from (deviation 1).
+ * with each image that it was sampled from (deviation 1). Whatever the method uses, all three are encoded and must fit.
+ * @param padding the group that fills up to `count`; default the first. It has to be given where there are none
  * @throws Error where a negative has other patches than its anchor, whose place in the prompt it takes
  */
-export function groupRows(groups: readonly Group[], bench: Workbench, settings: RlSettings, count: number): GroupRows {
+export function groupRows(
+  groups: readonly Group[],
+  bench: Workbench,
+  settings: RlSettings,
+  count: number,
+  padding = groups[0],
+): GroupRows {
   const padded = [...groups];
-  while (padded.length < count) padded.push(groups[0]);
+  while (padded.length < count) padded.push(padding);
   const sources = settings.conditionOn === "sampled" ? (["anchor", "positive"] as const) : (["anchor"] as const);
   const entries = padded.flatMap((group, g) =>
     group.rollouts.map((rollout, i) => ({

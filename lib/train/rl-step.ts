@@ -4,7 +4,8 @@
  */
 import { compile } from "../engine/compile";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { MICRO_BATCH_SIZE, tokenMean, type Average } from "../loss/masked";
+import type { Average } from "../loss/masked";
+import { MICRO_BATCH_SIZE } from "../loss/micro-batch";
 import { stopGradient } from "../loss/stop-gradient";
 import { sftLoss } from "../loss/sft";
 import { tapoLoss } from "../loss/tapo";
@@ -23,7 +24,11 @@ export interface RlBatch {
   rows: GroupBatch;
   /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
   negativeFeatureIndex: Tensor;
-  /** `[B,R]`, of the policy before the updates of this rollout batch; the sampler's in rows that are `rescored`. */
+  /**
+   * `[B,R]`, no gradient: the sampler's (of rollouts elsewhere the trainer's own, under the sampled image), or for
+   * rollouts from the positive under `conditionOn=anchor`, after the first update's batch, scored on the anchor by the
+   * policy before the updates. Not read in rows that are `rescored`, but for `conditioningGapSum`.
+   */
   oldLogProbs: Tensor;
   /**
    * `[B]`: 1 where the policy's own log-probs, as the update meets them, are the old ones: ratio 1, and no pass of
@@ -34,8 +39,8 @@ export interface RlBatch {
   advantages: Tensor;
   /** `[B,R]` taken once before the updates, where the negative is not recomputed (deviation 2); null otherwise. */
   staleNegativeLogProbs: Tensor | null;
-  /** Pre-training rows whose SFT loss is added (`rl.replayRows`); null for none. */
-  replay: SftBatch | null;
+  /** Pre-training rows whose SFT loss is added (`rl.replayRows`), and the update's count of their tokens (scalar). */
+  replay: { batch: SftBatch; tokens: Tensor } | null;
 }
 
 /** The same groups with the negative image in place of theirs. */
@@ -43,13 +48,19 @@ export function withNegative(rows: GroupBatch, featureIndex: Tensor): GroupBatch
   return { ...rows, prompts: { ...rows.prompts, featureIndex } };
 }
 
-/** The SFT loss of replayed rows, a token mean. */
-function replayLoss(params: Params, { config }: Workbench, { images, rows }: SftBatch, recompute: boolean): Tensor {
+/** A part's share of the SFT loss of the update's replayed rows, a token mean. */
+function replayLoss(
+  params: Params,
+  { config }: Workbench,
+  { batch: { images, rows }, tokens }: NonNullable<RlBatch["replay"]>,
+  recompute: boolean,
+): Tensor {
   const features = encodeImages(params, config, images.pixelValues, images.vision, recompute);
-  return sftLoss(rowLogProbs(params, config, features, rows, 1, recompute), rows.weights);
+  const logProbs = rowLogProbs(params, config, features, rows, 1, recompute);
+  return sftLoss(logProbs, rows.weights, { kind: "token", normaliser: tokens as tf.Scalar });
 }
 
-/** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places. */
+/** `(params, images, rows)` to log-probs `[B,R]`, 0 in free places; one function for equal settings of a bench. */
 export function createScoreStep(bench: Workbench, temperature: number, bf16: boolean) {
   const score = (params: Params, images: BatchImages, rows: GroupBatch) =>
     tf.mul(
@@ -62,11 +73,12 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
       ),
       rows.weights,
     );
-  return compile(score, { name: "rl.score", bf16 });
+  return bench.compiled(["rl.score", temperature, bf16], () => compile(score, { name: "rl.score", bf16 }));
 }
 
 /**
- * One update on groups. Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
+ * One update on groups. Of its metrics `conditioningGapSum` is a sum over `rescoredTokens`; the others are means.
+ * Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
  * @param contrast whether the negative image enters the loss (inter-class augmentation)
  */
 export function createRlStep(
@@ -115,11 +127,12 @@ export function createRlStep(
       );
       const replayed = batch.replay && replayLoss(params, bench, batch.replay, recompute);
       return {
-        loss: replayed ? tf.add(own, tf.mul(replayed, settings.replayWeight / parts)) : own,
-        metrics: {
-          ...metrics,
+        loss: replayed ? tf.add(own, tf.mul(replayed, settings.replayWeight)) : own,
+        metrics,
+        sums: {
           ...(replayed ? { replay: replayed } : {}),
-          conditioningGap: tokenMean(tf.sub(oldLogProbs, batch.oldLogProbs), rescored),
+          conditioningGapSum: tf.sum(tf.mul(tf.sub(oldLogProbs, batch.oldLogProbs), rescored)),
+          rescoredTokens: tf.sum(rescored),
         },
         tokens: tf.sum(mask),
       };

@@ -10,24 +10,25 @@ import { cosineSchedule } from "../engine/optimizer";
 import { nextTurn, throwIfAborted } from "../util/abort";
 import { foldIn, random } from "../util/random";
 import { tf, type Params } from "../engine/tensorflow";
-import { disposeTree, mapParams } from "../engine/tree";
+import { disposeTree } from "../engine/tree";
 import { hasLoraDropout } from "../model/lora";
 import { deck, type Group, type RlPrompt } from "../rollout/groups";
 import type { Conversation } from "../processor/conversation";
 import { METHODS, type RlMethod } from "./methods";
 import type { RlSettings } from "./settings";
-import { importanceOf, type Importance, type Pushed, type RemoteRollouts } from "./remote-rollouts";
+import type { Pushed, RemoteRollouts } from "./remote-rollouts";
 import { mean, remoteLog, rolloutLog, type RlLog } from "./rl-log";
-import { collectGroups, groupRows, type GroupRows } from "./rl-rollouts";
-import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
+import { collectGroups } from "./rl-rollouts";
+import { createRlStep, createScoreStep, type RlBatch } from "./rl-step";
+import { conditionsOnAnchor, disposeUpdates, groupsOfUpdates, prepareUpdates, type PreparedUpdate } from "./rl-updates";
 import { sftBatches, trainedState } from "./sft";
-import { planReplay, type PlannedStep } from "./sft-plan";
+import { planReplay, scoredTokens, type PlannedStep } from "./sft-plan";
 import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
-import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
+import { runTraining, type Held, type PlannedTraining, type TrainingRun } from "./training";
 import type { Workbench } from "./workbench";
 
 /** What a run is told besides its settings. */
-export interface RlRun {
+export interface RlRun extends TrainingRun {
   method: RlMethod;
   prompts: readonly RlPrompt[];
   seed: number;
@@ -36,43 +37,11 @@ export interface RlRun {
   rollouts?: RemoteRollouts | null;
   /** Draws a pre-training row for `rl.replayRows`. */
   replay?: (seed: number) => Conversation;
-  /** Where the run is saved as it goes, and taken up again; default nowhere. */
-  checkpointing?: Checkpointing;
-  /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
-  donateInitial?: boolean;
   /** Hears the steps that were logged before, where the run is taken up again. */
   onResume?: (log: readonly RlLog[], total: number) => void | Promise<void>;
   onStep?: (log: RlLog, total: number, groups: readonly Group[]) => void | Promise<void>;
   /** Hears what is done inside a step, which may take minutes; `done` steps of `total` are finished. */
   onPhase?: (note: string, done: number, total: number) => void | Promise<void>;
-  /** Stops after the step under way; a checkpoint of it is written where `checkpointing` says so. */
-  signal?: AbortSignal;
-}
-
-/** The sampler's log-probs, but the scored ones in rows from the positive. */
-function onAnchor(
-  { samplerLogProbs, fromPositive, places }: Pick<GroupRows, "samplerLogProbs" | "fromPositive" | "places">,
-  scored: Float32Array,
-): Float32Array {
-  return samplerLogProbs.map((logProb, i) => (fromPositive[Math.floor(i / places)] ? scored[i] : logProb));
-}
-
-/** `[B]`; with importance weights each token's own, `[B,R]`. */
-function advantagesOf({ advantages, places }: Pick<GroupRows, "advantages" | "places">, importance: Importance | null) {
-  if (importance === null) return tf.tensor1d(advantages);
-  const each = importance.weights.map((weight, i) => weight * advantages[Math.floor(i / places)]);
-  return tf.tensor2d(each, [advantages.length, places]);
-}
-
-/**
- * A mini-batch of `count` groups as `parts` equal parts; the last may hold fewer than `size`, to be padded. Parts
- * without groups are left out.
- */
-function split(groups: readonly Group[], count: number, parts: number): { part: readonly Group[]; size: number }[] {
-  const size = count / parts;
-  return Array.from({ length: parts }, (_, i) => ({ part: groups.slice(i * size, (i + 1) * size), size })).filter(
-    ({ part }) => part.length > 0,
-  );
 }
 
 /** The pre-training rows of an update of a step; null where none are replayed. */
@@ -92,203 +61,175 @@ function replayPlan(
   return (step, update) => ({ ...plan, parts: plan.steps[step * updatesPerStep + update] });
 }
 
+/** The replayed rows of an update, by part; the caller disposes them. */
+async function replayBatches(
+  bench: Workbench,
+  params: Params,
+  settings: RlSettings,
+  planned: PlannedStep,
+): Promise<NonNullable<RlBatch["replay"]>[]> {
+  const count = planned.parts.reduce((n, part) => n + scoredTokens(part), 0);
+  const batches = await sftBatches(bench, params, settings, planned, 0);
+  return batches.map((batch) => ({ batch, tokens: tf.scalar(count) }));
+}
+
+/** Of an update's metrics, rounded as a tensor would be; null where it is not finite. */
+const conditioningGap = ({ conditioningGapSum: sum, rescoredTokens }: Record<string, number>): number | null =>
+  finiteOrNull(Math.fround(sum / Math.max(rescoredTokens, 1)));
+
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
- * An update whose gradient norm is not finite changes nothing.
+ * Where it throws, nothing stays in memory. An update whose gradient norm is not finite changes nothing.
  * @throws Error without prompts, for an adapter with dropout, after three steps in a row without a finite update (the
  * batch is saved then), where what was saved is of another run, and as `collectGroups` does
  */
-export async function trainRl(
+export function trainRl(
   initial: Params,
   bench: Workbench,
   settings: RlSettings,
   run: RlRun,
 ): Promise<{ params: Params; log: RlLog[] }> {
-  if (hasLoraDropout(initial))
-    throw new Error(
-      "RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)",
-    );
-  if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
+  return runTraining<RlLog>(initial, run, () => {
+    if (hasLoraDropout(initial))
+      throw new Error(
+        "RL: the adapter has dropout, under which an update's log-probs would be those of another policy than the one that sampled; give withoutLoraDropout(params) (lib/model/lora.ts)",
+      );
+    if (run.prompts.length === 0) throw new Error("RL: there are no prompts to train on");
+    return {
+      steps: settings.steps,
+      score: ({ reward }) => reward,
+      fresh: (params) => trainedState(params, settings.visionLearningRateScale),
+      loop: rlLoop(bench, settings, run),
+    };
+  });
+}
+
+function rlLoop(bench: Workbench, settings: RlSettings, run: RlRun): PlannedTraining<RlLog>["loop"] {
   const { intra, inter } = METHODS[run.method];
-  const draw = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
-  let drawn = 0;
-  const next = (): RlPrompt => {
-    drawn++;
-    return draw();
-  };
   const step = bench.compiled(["rl.step", settings, inter, run.bf16], () =>
     createRlStep(bench, settings, inter, {
       bf16: run.bf16,
       xla: useXla(settings.compiler, { oneShape: false, recomputes: settings.gradientCheckpointing === "layers" }),
     }),
   );
-  const score = bench.compiled(["rl.score", settings.temperature, run.bf16], () =>
-    createScoreStep(bench, settings.temperature, run.bf16),
-  );
-  const groupsPerUpdate = settings.groupsPerStep / settings.updatesPerStep;
+  const score = createScoreStep(bench, settings.temperature, run.bf16);
   const replayed = replayPlan(bench, settings, run);
 
-  const saved = loadTrainingState<RlLog>(run.checkpointing, initial);
-  while (drawn < (saved?.drawn ?? 0)) next();
-  let params = saved?.params ?? (run.donateInitial ? initial : mapParams(initial, (p) => p.clone()));
-  if (saved && run.donateInitial) disposeTree(initial);
-  let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
-  const log: RlLog[] = saved?.log ?? [];
-  const stuck = (): Error =>
-    stuckError(
-      run.method,
-      log.length,
-      stoppedBatchFile(run.checkpointing),
-      `lower rl.learningRate (${settings.learningRate})`,
-    );
-  if (log.length >= settings.steps && isStuck(log, settings.steps)) {
-    disposeTree(params, state);
-    throw stuck();
-  }
-  if (log.length > 0) await run.onResume?.(log, settings.steps);
-  const save = (now = false): void =>
-    saveTrainingState(
-      run.checkpointing,
-      { params, state, log, drawn },
-      { steps: settings.steps, now, score: ({ reward }: RlLog) => reward },
-    );
-  let pushed: Pushed | null = null;
-  for (let index = log.length; index < settings.steps; index++) {
-    const started = Date.now();
-    if (run.rollouts && (pushed === null || index - pushed.step >= settings.pushEvery)) {
-      await run.onPhase?.("pushing the weights", index, settings.steps);
-      pushed = { step: index, name: run.rollouts.publish(params, index) };
-      await run.rollouts.server.reload(pushed.name);
-    }
-    const remote = run.rollouts && pushed ? { server: run.rollouts.server, pushed } : null;
-    const collected = await collectGroups(params, bench, {
-      next,
-      settings,
-      intra,
-      step: index + 1,
-      remote,
-      seed: foldIn(run.seed, "rl", index),
-      onBatch: (kept) =>
-        run.onPhase?.(`sampling, ${kept} of ${settings.groupsPerStep} groups kept`, index, settings.steps),
-    });
-    const rate =
-      settings.learningRate *
-      (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
+  /** The updates of a step, in turn. @returns the metrics of each */
+  const update = async (
+    held: Held<RlLog>,
+    { prepared, index, rate }: { prepared: readonly PreparedUpdate[]; index: number; rate: number },
+  ): Promise<Record<string, number>[]> => {
     const learningRate = tf.scalar(rate);
-
-    // everything that needs the policy before its updates comes first; the first update meets that policy itself
-    const conditionsOnAnchor = intra && settings.conditionOn === "anchor";
-    const importance: Importance[] = [];
-    const batches: { parts: (Omit<RlBatch, "images" | "replay"> & Pick<GroupRows, "images">)[]; tokens: number }[] = [];
-    for (let u = 0; u < settings.updatesPerStep; u++) {
-      const groups = collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate);
-      if (groups.length === 0) continue;
-      const prepared = split(groups, groupsPerUpdate, settings.gradientAccumulationSteps).map(({ part, size }) => ({
-        ...groupRows(part, bench, settings, size),
-        part,
-        size,
-      }));
-      const parts: (typeof batches)[number]["parts"] = [];
-      for (const { images, rows, negativeFeatureIndex, samplerLogProbs: drawn, part, size, ...host } of prepared) {
-        let samplerLogProbs = drawn;
-        let weights: Importance | null = null;
-        if (remote) {
-          // what the server drew from is not quite the policy here: its log-probs are taken anew, each under its image
-          const own = groupRows(part, bench, { ...settings, conditionOn: "sampled" }, size);
-          const seen = await own.images();
-          const scored = score(params, seen, own.rows);
-          samplerLogProbs = scored.dataSync() as Float32Array;
-          const mask = own.rows.weights.dataSync() as Float32Array;
-          weights = importanceOf(samplerLogProbs, drawn, mask, settings.importanceCap);
-          importance.push(weights);
-          disposeTree(seen, scored, own.rows, own.negativeFeatureIndex);
-        }
-        const rescore = conditionsOnAnchor && batches.length > 0;
-        const stale = inter && settings.negativeLogProbs === "stale";
-        const shown = rescore || stale ? await images() : null;
-        let oldLogProbs = samplerLogProbs;
-        if (shown && rescore) {
-          const scored = score(params, shown, rows);
-          oldLogProbs = onAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array);
-          scored.dispose();
-        }
-        const rescored =
-          conditionsOnAnchor && !rescore
-            ? Float32Array.from(host.fromPositive)
-            : new Float32Array(host.fromPositive.length);
-        const staleNegativeLogProbs =
-          shown && stale ? score(params, shown, withNegative(rows, negativeFeatureIndex)) : null;
-        disposeTree([shown]);
-        parts.push({
-          images,
-          rows,
-          negativeFeatureIndex,
-          oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]),
-          rescored: tf.tensor1d(rescored),
-          advantages: advantagesOf(host, weights),
-          staleNegativeLogProbs,
-        });
-      }
-      batches.push({ parts, tokens: prepared.reduce((n, { tokens }) => n + tokens, 0) });
-    }
-
     const updates: Record<string, number>[] = [];
-    for (const { parts: planned, tokens } of batches) {
-      await run.onPhase?.(`update ${updates.length + 1} of ${batches.length}`, index, settings.steps);
-      const replay = replayed(index, updates.length);
-      const rows = replay && (await sftBatches(bench, params, settings, replay, 0));
-      const parts: RlBatch[] = [];
-      for (const [i, part] of planned.entries())
-        parts.push({ ...part, images: await part.images(), replay: rows?.[i] ?? null });
-      disposeTree(rows?.slice(parts.length));
-      const out = step(params, state, parts, tokens, learningRate);
-      updates.push(
-        Object.fromEntries(Object.entries(out.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])),
+    try {
+      for (const { parts: planned, tokens } of prepared) {
+        await run.onPhase?.(`update ${updates.length + 1} of ${prepared.length}`, index, settings.steps);
+        const replay = replayed(index, updates.length);
+        const rows = replay ? await replayBatches(bench, held.params, settings, replay) : null;
+        const parts: RlBatch[] = [];
+        try {
+          for (const [i, { tensors, images }] of planned.entries())
+            parts.push({ ...tensors, images: await images(), replay: rows && rows[i] });
+          held.isWhole = false;
+          const { metrics, ...next } = step(held.params, held.state, parts, tokens, learningRate);
+          Object.assign(held, next);
+          updates.push(
+            Object.fromEntries(Object.entries(metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]])),
+          );
+          disposeTree(metrics);
+        } finally {
+          disposeTree(rows, parts);
+        }
+      }
+      return updates;
+    } finally {
+      learningRate.dispose();
+    }
+  };
+
+  return async (held, save) => {
+    const { log } = held;
+    const stuck = (): Error =>
+      stuckError(
+        run.method,
+        log.length,
+        stoppedBatchFile(run.checkpointing),
+        `lower rl.learningRate (${settings.learningRate})`,
       );
-      disposeTree(out.metrics, parts);
-      [params, state] = [out.params, out.state];
-    }
-    learningRate.dispose();
-    const metric = (name: string): number | null =>
-      mean(updates.filter((u) => name in u && u.skipped === 0).map((u) => u[name]));
-    const entry: RlLog = {
-      step: index + 1,
-      ...rolloutLog(collected),
-      entropy: metric("entropy"),
-      kl: metric("interClassKl"),
-      negativeEntropy: metric("negativeEntropy"),
-      clipFractionHigh: metric("clipFractionHigh"),
-      clipFractionLow: metric("clipFractionLow"),
-      clipFractionDual: metric("clipFractionDual"),
-      gradNorm: metric("gradNorm"),
-      skipped: updates.reduce((n, u) => n + u.skipped, 0),
-      conditioningGap: conditionsOnAnchor && updates.length > 0 ? finiteOrNull(updates[0].conditioningGap) : null,
-      ...remoteLog(remote, index, importance),
-      ...(settings.replayRows > 0 ? { replay: metric("replay") } : {}),
-      learningRate: rate,
-      seconds: (Date.now() - started) / 1000,
+    if (log.length >= settings.steps && isStuck(log, settings.steps)) throw stuck();
+    const draw = deck(run.prompts, random(foldIn(run.seed, "rl-deck")));
+    let drawn = 0;
+    const next = (): RlPrompt => {
+      drawn++;
+      return draw();
     };
-    log.push(entry);
-    await run.onStep?.(entry, settings.steps, collected.sampled);
-    save();
-    if (isStuck(log, settings.steps)) {
-      const updates = Array.from({ length: settings.updatesPerStep }, (_, u) =>
-        collected.groups.slice(u * groupsPerUpdate, (u + 1) * groupsPerUpdate),
-      ).filter((groups) => groups.length > 0);
-      const stopped = { stage: "rl", step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16 } as const;
-      const replay = updates.flatMap((_, u) => replayed(index, u) ?? []);
-      saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates, replay });
-      save(true);
-      disposeTree(params, state);
-      throw stuck();
-    }
-    await nextTurn();
-    if (run.signal?.aborted) {
-      save(log.length < settings.steps);
-      disposeTree(params, state);
+    while (drawn < held.drawn) next();
+    if (log.length > 0) await run.onResume?.(log, settings.steps);
+    let pushed: Pushed | null = null;
+    for (let index = log.length; index < settings.steps; index++) {
+      const started = Date.now();
+      if (run.rollouts && (pushed === null || index - pushed.step >= settings.pushEvery)) {
+        await run.onPhase?.("pushing the weights", index, settings.steps);
+        pushed = { step: index, name: run.rollouts.publish(held.params, index) };
+        await run.rollouts.server.reload(pushed.name);
+      }
+      const remote = run.rollouts && pushed ? { server: run.rollouts.server, pushed } : null;
+      const collected = await collectGroups(held.params, bench, {
+        next,
+        settings,
+        intra,
+        step: index + 1,
+        remote,
+        seed: foldIn(run.seed, "rl", index),
+        onBatch: (kept) =>
+          run.onPhase?.(`sampling, ${kept} of ${settings.groupsPerStep} groups kept`, index, settings.steps),
+      });
+      const rate =
+        settings.learningRate *
+        (settings.schedule === "constant" ? 1 : cosineSchedule(index, settings.steps, settings.warmupSteps, 0.05));
+      const how = { settings, intra, inter, isRemote: remote !== null, score };
+      const { updates: prepared, importance } = await prepareUpdates(held.params, bench, collected.groups, how);
+      let updates: Record<string, number>[];
+      try {
+        updates = await update(held, { prepared, index, rate });
+      } finally {
+        disposeUpdates(prepared);
+      }
+      const metric = (name: string): number | null =>
+        mean(updates.filter((u) => name in u && u.skipped === 0).map((u) => u[name]));
+      const entry: RlLog = {
+        step: index + 1,
+        ...rolloutLog(collected),
+        entropy: metric("entropy"),
+        kl: metric("interClassKl"),
+        negativeEntropy: metric("negativeEntropy"),
+        clipFractionHigh: metric("clipFractionHigh"),
+        clipFractionLow: metric("clipFractionLow"),
+        clipFractionDual: metric("clipFractionDual"),
+        gradNorm: metric("gradNorm"),
+        skipped: updates.reduce((n, u) => n + u.skipped, 0),
+        conditioningGap: conditionsOnAnchor(intra, settings) && updates.length > 0 ? conditioningGap(updates[0]) : null,
+        ...remoteLog(remote, index, importance),
+        ...(settings.replayRows > 0 ? { replay: metric("replay") } : {}),
+        learningRate: rate,
+        seconds: (Date.now() - started) / 1000,
+      };
+      log.push(entry);
+      held.drawn = drawn;
+      held.isWhole = true;
+      await run.onStep?.(entry, settings.steps, collected.sampled);
+      save();
+      if (isStuck(log, settings.steps)) {
+        const groups = groupsOfUpdates(collected.groups, settings);
+        const stopped = { stage: "rl", step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16 } as const;
+        const replay = groups.flatMap((_, u) => replayed(index, u) ?? []);
+        saveStoppedBatch(run.checkpointing, { ...stopped, contrast: inter, updates: groups, replay });
+        save(true);
+        throw stuck();
+      }
+      await nextTurn();
       throwIfAborted(run.signal);
     }
-  }
-  disposeTree(state);
-  return { params, log };
+  };
 }

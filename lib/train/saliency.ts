@@ -155,7 +155,7 @@ function mapUnder(
 }
 
 /**
- * Where a group's response looks, in its own image and in the negative one. Nothing stays in memory.
+ * Where a group's response looks, in its own image and in the negative one. No tensor stays in memory.
  * @param params the policy; stays the caller's
  * @throws Error where the group has no such response, or the span is empty or outside the response; where the negative
  * has other patches than its anchor (`groupRows`)

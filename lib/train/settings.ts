@@ -70,20 +70,29 @@ export const RL_SETTINGS = {
     "data/runs/rollout-weights",
     "Rollouts elsewhere: the folder that the server has as `--weights`; policies are saved there for it.",
   ),
-  pushEvery: count(1, "Rollouts elsewhere: steps after which the weights are pushed to the server."),
+  pushEvery: count(
+    1,
+    "Rollouts elsewhere: steps after which the weights are pushed to the server; a run that goes on pushes at once, so that above 1 it samples otherwise than one without a stop.",
+  ),
   importanceCap: amount(2, "Rollouts elsewhere: bound of a token's importance weight, trainer over server."),
   learningRate: amount(1.5e-4, "Peak learning rate."),
   visionLearningRateScale: amount(0.1, "Factor on the learning rate of the vision tower; 0 freezes it."),
   weightDecay: amount(0.01, "Decoupled weight decay (AdamW)."),
-  warmupSteps: count(4, "Steps of linear warm-up.", 0),
+  warmupSteps: count(4, "Steps of linear warm-up (`cosine` alone).", 0),
   schedule: choice(["constant", "cosine"], "cosine", "`constant` (paper), or `cosine` to a twentieth."),
   maxGradNorm: amount(1, "Gradients are scaled down to this global norm."),
   clipRatioLow: amount(0.2, "The probability ratio is clipped below 1 - this."),
   clipRatioHigh: amount(0.28, "The probability ratio is clipped above 1 + this (DAPO's clip-higher)."),
   clipRatioDual: amount(3, "Dual clip: bound of the loss of a negative advantage."),
   klCoefficient: amount(0.01, "gamma: weight of the inter-class KL."),
-  entropyCoefficient: amount(0.03, "eta1: weight of the entropy under the own image."),
-  negativeEntropyCoefficient: amount(0.03, "eta2: weight of the entropy under the negative image."),
+  entropyCoefficient: amount(
+    0.03,
+    "eta1: weight of the entropy under the own image, which is minimised (methods with the inter-class part).",
+  ),
+  negativeEntropyCoefficient: amount(
+    0.03,
+    "eta2: weight of the entropy under the negative image, which is minimised (methods with the inter-class part).",
+  ),
   secondView: choice(
     ["positive", "noisy"],
     "positive",
@@ -136,7 +145,7 @@ export const RL_SETTINGS = {
   lossAverage: choice(
     ["token", "micro-batch"],
     "token",
-    "Deviation 4: one mean over the mini-batch's tokens (paper), or one for each micro-batch of 4 sequences (release).",
+    "Deviation 4: one mean over the mini-batch's tokens (paper), or one for each micro-batch of 4 sequences (release); each part of an update must split into those.",
   ),
   reward: choice(
     ["substring", "strict"],

@@ -4,7 +4,7 @@ import { adamWDefaults, adamWInit, cosineSchedule, type AdamWOptions, type AdamW
 import { nextTurn, throwIfAborted } from "../util/abort";
 import { foldIn } from "../util/random";
 import { tf, type Params, type Tensor } from "../engine/tensorflow";
-import { disposeTree, mapParams } from "../engine/tree";
+import { disposeTree } from "../engine/tree";
 import { sftLoss } from "../loss/sft";
 import { isLora, isLoraWeight, loraSeed } from "../model/lora";
 import { LORA_SEED } from "../model/project";
@@ -12,24 +12,18 @@ import { encodeImages } from "../model/vision";
 import type { SftSettings } from "./settings";
 import { rowBatch, type RowBatch } from "./batch";
 import { rowLogProbs } from "./row-log-probs";
-import { planRun, readTokens, scoredTokens, type PlannedStep, type SftSource } from "./sft-plan";
+import { planRun, readTokens, scoredTokens, type PlannedRun, type PlannedStep, type SftSource } from "./sft-plan";
 import { finiteOrNull, isStuck, saveStoppedBatch, stoppedBatchFile, stuckError } from "./stopped-batch";
-import { loadTrainingState, saveTrainingState, type Checkpointing } from "./training-state";
+import { runTraining, type Held, type PlannedTraining, type TrainingRun } from "./training";
 import { createUpdate, type Update, type UpdateOptions } from "./update";
 import type { BatchImages, Workbench } from "./workbench";
 
 /** What one SFT run is told besides its settings. */
-export interface SftRun extends SftSource {
+export interface SftRun extends SftSource, TrainingRun {
   bf16: boolean;
-  /** Where the run is saved as it goes, and taken up again; default nowhere. */
-  checkpointing?: Checkpointing;
-  /** The initial parameters are used up: no copy of them is kept beside the trained ones. */
-  donateInitial?: boolean;
   /** Hears the steps that were logged before, where the run is taken up again. */
   onResume?: (log: readonly SftLog[], total: number) => void | Promise<void>;
   onStep?: (log: SftLog, total: number) => void | Promise<void>;
-  /** Stops after the step under way; a checkpoint of it is written where `checkpointing` says so. */
-  signal?: AbortSignal;
 }
 
 /** One logged step. */
@@ -135,107 +129,99 @@ export async function sftBatches(
   }));
 }
 
-const score = ({ loss }: SftLog): number | null => (loss === null ? null : -loss);
-
 /**
  * Fine-tunes a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
- * The last batch of an epoch is filled from its beginning. Every batch is drawn before the first, so that all have one
- * shape and one function is compiled.
+ * Where it throws, nothing stays in memory. The last batch of an epoch is filled from its beginning. Every batch is
+ * drawn before the first, so that all have one shape and one function is compiled.
  * A step whose gradient norm is not finite changes nothing.
  * @throws Error without conversations, naming the record (its place and image) that cannot be encoded, after three such
  * steps in a row (the batch is saved then), or where what was saved is of another run
  */
-export async function trainSft(
+export function trainSft(
   initial: Params,
   bench: Workbench,
   settings: SftSettings,
   run: SftRun,
 ): Promise<{ params: Params; log: SftLog[] }> {
-  if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
-  const { steps, shape, visionShape } = planRun(bench, settings, run);
+  return runTraining<SftLog>(initial, run, () => {
+    if (run.conversations.length === 0) throw new Error("SFT: there are no records to train on");
+    const planned = planRun(bench, settings, run);
+    return {
+      steps: planned.steps.length,
+      score: ({ loss }) => (loss === null ? null : -loss),
+      fresh: (params) => trainedState(params, settings.visionLearningRateScale),
+      loop: sftLoop(bench, settings, run, planned),
+    };
+  });
+}
+
+function sftLoop(
+  bench: Workbench,
+  settings: SftSettings,
+  run: SftRun,
+  { steps, shape, visionShape }: PlannedRun,
+): PlannedTraining<SftLog>["loop"] {
   const update = bench.compiled(["sft.step", settings, run.bf16], () =>
     createSftStep(bench, settings, {
       bf16: run.bf16,
       xla: useXla(settings.compiler, { oneShape: true, recomputes: settings.gradientCheckpointing === "layers" }),
     }),
   );
-  const saved = loadTrainingState<SftLog>(run.checkpointing, initial);
-  let params = saved?.params ?? (run.donateInitial ? initial : mapParams(initial, (p) => p.clone()));
-  if (saved && run.donateInitial) disposeTree(initial);
-  let state = saved?.state ?? trainedState(params, settings.visionLearningRateScale);
-  const log: SftLog[] = saved?.log ?? [];
-  const stuck = (): Error =>
-    stuckError(
-      "SFT",
-      log.length,
-      stoppedBatchFile(run.checkpointing),
-      `lower sft.learningRate (${settings.learningRate})`,
-    );
-  if (log.length >= steps.length && isStuck(log, steps.length)) {
-    disposeTree(params, state);
-    throw stuck();
-  }
-  if (log.length > 0) await run.onResume?.(log, steps.length);
-  for (const [index, parts] of steps.entries()) {
-    if (index < log.length) continue;
-    const batches = await sftBatches(
-      bench,
-      params,
-      settings,
-      { parts, shape, visionShape },
-      foldIn(run.seed, "sft", index),
-    );
-    const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
+  /** One step. @returns its loss and the like */
+  const take = async (held: Held<SftLog>, index: number, rate: number): Promise<Record<string, number>> => {
+    const parts = steps[index];
+    const seed = foldIn(run.seed, "sft", index);
+    const batches = await sftBatches(bench, held.params, settings, { parts, shape, visionShape }, seed);
     const learningRate = tf.scalar(rate);
-    const next = update(
-      params,
-      state,
-      batches,
-      parts.reduce((n, part) => n + scoredTokens(part), 0),
-      learningRate,
-    );
-    const [loss, gradNorm, skipped] = [next.metrics.loss, next.metrics.gradNorm, next.metrics.skipped].map(
-      (metric) => metric.dataSync()[0],
-    );
-    disposeTree(next.metrics, learningRate, batches);
-    [params, state] = [next.params, next.state];
-    const entry: SftLog = {
-      step: index + 1,
-      loss: finiteOrNull(loss),
-      gradNorm: finiteOrNull(gradNorm),
-      skipped,
-      learningRate: rate,
-      tokens: readTokens(parts),
-    };
-    log.push(entry);
-    await run.onStep?.(entry, steps.length);
-    saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, score });
-    if (isStuck(log, steps.length)) {
-      const batch = { parts, shape, visionShape };
-      const stopped = {
-        stage: "sft",
-        step: index + 1,
-        learningRate: rate,
-        seed: run.seed,
-        bf16: run.bf16,
-        batch,
-      } as const;
-      saveStoppedBatch(run.checkpointing, stopped);
-      saveTrainingState(run.checkpointing, { params, state, log }, { steps: steps.length, now: true, score });
-      disposeTree(params, state);
-      throw stuck();
+    try {
+      const tokens = parts.reduce((n, part) => n + scoredTokens(part), 0);
+      held.isWhole = false;
+      const { metrics, ...next } = update(held.params, held.state, batches, tokens, learningRate);
+      Object.assign(held, next);
+      const numbers = Object.entries(metrics).map(([name, metric]) => [name, metric.dataSync()[0]] as const);
+      disposeTree(metrics);
+      return Object.fromEntries(numbers);
+    } finally {
+      disposeTree(learningRate, batches);
     }
-    await nextTurn();
-    if (run.signal?.aborted) {
-      saveTrainingState(
-        run.checkpointing,
-        { params, state, log },
-        { steps: steps.length, now: log.length < steps.length, score },
+  };
+
+  return async (held, save) => {
+    const { log } = held;
+    const stuck = (): Error =>
+      stuckError(
+        "SFT",
+        log.length,
+        stoppedBatchFile(run.checkpointing),
+        `lower sft.learningRate (${settings.learningRate})`,
       );
-      disposeTree(params, state);
+    if (log.length >= steps.length && isStuck(log, steps.length)) throw stuck();
+    if (log.length > 0) await run.onResume?.(log, steps.length);
+    for (let index = log.length; index < steps.length; index++) {
+      const parts = steps[index];
+      const rate = settings.learningRate * cosineSchedule(index, steps.length, settings.warmupSteps, 0.02);
+      const { loss, gradNorm, skipped } = await take(held, index, rate);
+      const entry: SftLog = {
+        step: index + 1,
+        loss: finiteOrNull(loss),
+        gradNorm: finiteOrNull(gradNorm),
+        skipped,
+        learningRate: rate,
+        tokens: readTokens(parts),
+      };
+      log.push(entry);
+      held.isWhole = true;
+      await run.onStep?.(entry, steps.length);
+      save();
+      if (isStuck(log, steps.length)) {
+        const batch = { parts, shape, visionShape };
+        const stopped = { step: index + 1, learningRate: rate, seed: run.seed, bf16: run.bf16, batch };
+        saveStoppedBatch(run.checkpointing, { stage: "sft", ...stopped });
+        save(true);
+        throw stuck();
+      }
+      await nextTurn();
       throwIfAborted(run.signal);
     }
-  }
-  disposeTree(state);
-  return { params, log };
+  };
 }

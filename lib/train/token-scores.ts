@@ -13,7 +13,7 @@ import type { Workbench } from "./workbench";
 
 /** Of one response; all lists have one entry a token. */
 export interface TokenScores {
-  /** Texts of the tokens: together the response. */
+  /** Texts of the tokens: together the response, but for a character that is cut off at the end. */
   tokens: string[];
   logProbs: number[];
   /** The same tokens with the negative image in place of the other; null where they were not scored under it. */
@@ -45,7 +45,7 @@ export function sampledScores(bench: Decode, { rollouts }: Pick<Group, "rollouts
 
 /**
  * Scores the responses of one group under the image that the update conditions on (`conditionOn`), and under the
- * negative one. Nothing stays in memory.
+ * negative one. No tensor stays in memory.
  * @param params the policy; stays the caller's
  * @throws Error where the negative has other patches than its anchor (`groupRows`)
  */
@@ -57,19 +57,27 @@ export async function tokenScores(
 ): Promise<TokenScores[]> {
   const { rows, images, negativeFeatureIndex, places } = groupRows([group], bench, settings, 1);
   const score = createScoreStep(bench, settings.temperature, bf16);
-  const batch = await images();
-  const own = score(params, batch, rows);
-  const negative = score(params, batch, withNegative(rows, negativeFeatureIndex));
-  const kl = interClassKl(own, negative);
-  const [logProbs, negativeLogProbs, kls] = [own, negative, kl].map((tensor) => tensor.dataSync());
-  disposeTree(batch, own, negative, kl, rows, negativeFeatureIndex);
-  return group.rollouts.map(({ tokenIds }, b) => {
-    const of = (values: ArrayLike<number>): number[] => tokenIds.map((_, i) => values[b * places + i]);
-    return {
-      tokens: textsOf(bench, tokenIds),
-      logProbs: of(logProbs),
-      negativeLogProbs: of(negativeLogProbs),
-      kl: of(kls),
-    };
-  });
+  const held: unknown[] = [rows, negativeFeatureIndex];
+  const hold = <T>(tensors: T): T => {
+    held.push(tensors);
+    return tensors;
+  };
+  try {
+    const batch = hold(await images());
+    const own = hold(score(params, batch, rows));
+    const negative = hold(score(params, batch, withNegative(rows, negativeFeatureIndex)));
+    const kl = hold(interClassKl(own, negative));
+    const [logProbs, negativeLogProbs, kls] = [own, negative, kl].map((tensor) => tensor.dataSync());
+    return group.rollouts.map(({ tokenIds }, b) => {
+      const of = (values: ArrayLike<number>): number[] => tokenIds.map((_, i) => values[b * places + i]);
+      return {
+        tokens: textsOf(bench, tokenIds),
+        logProbs: of(logProbs),
+        negativeLogProbs: of(negativeLogProbs),
+        kl: of(kls),
+      };
+    });
+  } finally {
+    disposeTree(...held);
+  }
 }

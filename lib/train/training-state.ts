@@ -1,7 +1,8 @@
 /**
  * A run that is saved as it goes: what is trained, the optimizer's state and the log, so that a run that was killed
  * goes on and ends as it would have. Draws and learning rates depend on the seed and the step (`foldIn`), so nothing
- * else is needed but how many prompts were drawn.
+ * else is needed but how many prompts were drawn. With rollouts elsewhere and `rl.pushEvery` above 1 it ends otherwise:
+ * the weights that sampled are not kept, so a run that goes on pushes its own at once.
  */
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import * as path from "node:path";

@@ -37,6 +37,8 @@ export interface PartLoss {
   tokens: Tensor;
   /** Scalars, means over this part's tokens. */
   metrics: Params;
+  /** Scalars that are no such means: metrics whose parts add up to the mini-batch's. */
+  sums?: Params;
 }
 
 /** What an update is made of. */
@@ -113,7 +115,8 @@ export function createUpdate<B>({
     const out = valueAndGradients(params, trainable(params), (p) => {
       const part = loss(p, batch, whole);
       const share = tf.div(part.tokens, tf.maximum(whole.tokens, 1));
-      return { loss: part.loss, metrics: mapParams(part.metrics, (metric) => tf.mul(metric, share)) };
+      const means = mapParams(part.metrics, (metric) => tf.mul(metric, share));
+      return { loss: part.loss, metrics: { ...means, ...part.sums } };
     });
     return { gradients: out.gradients, metrics: { ...out.metrics, loss: out.loss } };
   };

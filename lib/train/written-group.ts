@@ -5,8 +5,9 @@ import type { Workbench } from "./workbench";
 
 /**
  * A group of written responses to a prompt, rewarded as rollouts are; nothing was sampled, so their log-probs are 0.
- * @param strict whether an answer that names another sub-category fails (`rl.strictReward`)
- * @throws Error without a response, for an empty one, or for one with a special token in its text
+ * @param strict whether an answer that names another sub-category fails (`rl.reward=strict`)
+ * @throws Error for fewer than two responses (advantages need two), for an empty one, or for one with a special token
+ * in its text
  */
 export function writtenGroup(
   { processor, eosTokenIds }: Pick<Workbench, "processor" | "eosTokenIds">,
@@ -14,7 +15,8 @@ export function writtenGroup(
   responses: readonly string[],
   strict = true,
 ): Group {
-  if (responses.length === 0) throw new Error("writtenGroup: give at least one response");
+  if (responses.length < 2)
+    throw new Error(`writtenGroup: give at least two responses (advantages need two); there are ${responses.length}`);
   const rollouts = responses.map((text, i) => {
     if (text.trim() === "") throw new Error(`writtenGroup: response ${i} is empty`);
     const token = specialTokenIn(text, specialTokensOf(processor.tokenizer));

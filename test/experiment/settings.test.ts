@@ -77,6 +77,25 @@ describe("loadSettings", () => {
     ["rl.updatesPerStep=3", /rl\.groupsPerStep=16: expected a multiple of rl\.updatesPerStep \(3\)/],
   ])("refuses %s, saying what is wrong", (assignment, message) => expect(set(assignment)).toThrow(message));
 
+  it("refuses parts of an update that do not split into micro-batches, saying what to set", () => {
+    const released = ["rl.lossAverage=micro-batch"];
+    expect(() => load({ scale: "paper", set: released })).toThrow(
+      "setting rl.lossAverage=micro-batch: a part of an update has 10 responses (1 of its 128 groups, rl.gradientAccumulationSteps=128, rl.numGenerations=10), which do not split into micro-batches of 4; set rl.gradientAccumulationSteps=64",
+    );
+    expect(load({ scale: "paper", set: [...released, "rl.gradientAccumulationSteps=64"] }).rl.lossAverage).toBe(
+      "micro-batch",
+    );
+    // a divisor of the replayed rows too
+    expect(set(...released, "rl.groupsPerStep=24", "rl.gradientAccumulationSteps=4", "rl.replayRows=4")).toThrow(
+      /30 responses \(3 of its 12 groups, .*; set rl\.gradientAccumulationSteps=2$/,
+    );
+    expect(set(...released, "rl.groupsPerStep=6")).toThrow(
+      /30 responses \(3 of its 3 groups, .*; set rl\.numGenerations to a multiple of 4, or rl\.groupsPerStep so that an update has a multiple of 2 groups$/,
+    );
+    expect(load({ set: released }).rl.lossAverage).toBe("micro-batch");
+    expect(load({ set: [...released, "rl.groupsPerStep=6", "rl.numGenerations=8"] }).rl.numGenerations).toBe(8);
+  });
+
   it("refuses an unknown scale", () => {
     expect(() => load({ scale: "tiny" })).toThrow('unknown scale "tiny"; expected one of smoke, default, paper');
     expect(() => load({ environment: { FINE_R1_SCALE: "Smoke" } })).toThrow('unknown scale "Smoke"');

@@ -84,15 +84,21 @@ describe("tapoLoss", () => {
       klCoefficient: 1,
     };
     const still = { ...b, advantages: tf.zeros([2]) };
-    const step = (o: TapoOptions): TapoBatch => {
-      const g = gradient((logProbs) => tapoLoss({ ...still, logProbs }, o).loss, b.logProbs);
-      return { ...still, logProbs: tf.sub(b.logProbs, tf.mul(tf.tensor2d(g, [2, 3]), 0.1)) };
+    const step = (o: TapoOptions, name: "logProbs" | "negativeLogProbs" = "logProbs"): TapoBatch => {
+      const g = gradient((x) => tapoLoss({ ...still, [name]: x }, o).loss, b[name]);
+      return { ...still, [name]: tf.sub(b[name], tf.mul(tf.tensor2d(g, [2, 3]), 0.1)) };
     };
     expect(value(tapoLoss(step(options)).metrics.interClassKl)).toBeGreaterThan(
       value(tapoLoss(still).metrics.interClassKl),
     );
-    const entropyOnly = { ...DAPO_LOSS, entropyCoefficient: 1 };
-    expect(value(tapoLoss(step(entropyOnly)).metrics.entropy)).toBeLessThan(value(tapoLoss(still).metrics.entropy));
+    const entropies = (of: TapoBatch): number[] => {
+      const { entropy, negativeEntropy } = tapoLoss(of).metrics;
+      return [value(entropy), value(negativeEntropy)];
+    };
+    const [own, negative] = entropies(still);
+    expect(entropies(step({ ...DAPO_LOSS, entropyCoefficient: 1 }))[0]).toBeLessThan(own);
+    const ofNegative = { ...DAPO_LOSS, negativeEntropyCoefficient: 1 };
+    expect(entropies(step(ofNegative, "negativeLogProbs"))[1]).toBeLessThan(negative);
   });
 
   it("is DAPO without the triplet's terms (CLS-RL, TAPO without inter)", () => {

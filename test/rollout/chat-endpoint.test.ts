@@ -12,7 +12,7 @@ import {
 } from "../../lib/rollout/chat-endpoint";
 import { isLoopback } from "../../lib/rollout/endpoint-fetch";
 import { hashOf, requestCache } from "../../lib/rollout/request-cache";
-import { createGate } from "../../lib/rollout/request-gate";
+import { createGate, waitMs } from "../../lib/rollout/request-gate";
 import { chatServer, type Act } from "../helpers/chat-server";
 
 const KEY = "sk-test-0123456789abcdef";
@@ -672,5 +672,48 @@ describe("createGate", () => {
     expect(() => createGate({ concurrency: 1, requestsPerMinute: -1, sleep: () => Promise.resolve() })).toThrow(
       /requests per minute is -1/,
     );
+  });
+
+  it("holds tasks back that wait for their time already, in order and spaced", async () => {
+    let clock = 0;
+    const started: [number, number][] = [];
+    const sleepers: { until: number; wake: () => void }[] = [];
+    const gate = createGate({
+      concurrency: 4,
+      requestsPerMinute: 60,
+      now: () => clock,
+      sleep: (ms) => new Promise((wake) => sleepers.push({ until: clock + ms, wake })),
+    });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const advance = async (to: number): Promise<void> => {
+      for (; clock <= to; clock += 250) {
+        for (const due of sleepers.filter(({ until }) => until <= clock))
+          sleepers.splice(sleepers.indexOf(due), 1)[0].wake();
+        await turn();
+      }
+    };
+    const run = (i: number): Promise<void> => gate.run(() => Promise.resolve(void started.push([i, clock])));
+    const tasks = [0, 1, 2].map(run); // at 0, 1000 and 2000
+    await advance(500);
+    gate.pause(5000 - clock);
+    tasks.push(run(3));
+    await advance(10_000);
+    await Promise.all(tasks);
+    expect(started).toEqual([
+      [0, 0],
+      [1, 5000],
+      [2, 6000],
+      [3, 7000],
+    ]);
+  });
+
+  it("ends a task that waits for its time as soon as its signal aborts", async () => {
+    const controller = new AbortController();
+    const gate = createGate({ concurrency: 2, requestsPerMinute: 1, sleep: waitMs });
+    await gate.run(() => Promise.resolve());
+    const waiting = gate.run(() => Promise.resolve("ran"), controller.signal);
+    gate.pause(60_000);
+    controller.abort(new Error("stopped"));
+    await expect(waiting).rejects.toThrow("stopped");
   });
 });

@@ -248,26 +248,45 @@ describe("generators that sample in the graph and on the host", () => {
     expect(engineStats().length).toBe(traces);
   });
 
-  it("report parameters that have diverged", () => {
+  it("report parameters that have diverged, and keep no tensors", () => {
     const broken = { ...params, "model.norm.weight": tf.fill(params["model.norm.weight"].shape, NaN) };
-    for (const logProbsOf of ["tempered", "model"] as const) {
-      expect(() =>
-        bench.generator.generate(
-          broken,
-          { prompts, features },
-          {
-            numGenerations: 1,
-            maxNewTokens: 2,
-            temperature: 1,
-            topP: 0.9,
-            eosTokenIds: [],
-            bannedTokenIds: [],
-            seed: 1,
-            logProbsOf,
-          },
-        ),
-      ).toThrow(/not numbers \(NaN\).*diverged/);
-    }
+    const changes = [{}, { logProbsOf: "model" as const }, { repetitionPenalty: 1.2 }];
+    for (const change of changes)
+      for (const generator of [bench.generator, host]) {
+        const before = tf.memory().numTensors;
+        expect(() =>
+          generator.generate(
+            broken,
+            { prompts, features },
+            {
+              numGenerations: 1,
+              maxNewTokens: 2,
+              temperature: 1,
+              topP: 0.9,
+              eosTokenIds: [],
+              bannedTokenIds: [],
+              seed: 1,
+              ...change,
+            },
+          ),
+        ).toThrow(/not numbers \(NaN\).*diverged/);
+        expect(tf.memory().numTensors).toBe(before);
+      }
     broken["model.norm.weight"].dispose();
+  });
+
+  it("keep no tensors where the prompts cannot be read", () => {
+    const { "model.norm.weight": _, ...incomplete } = params;
+    const before = tf.memory().numTensors;
+    const options = { numGenerations: 1, maxNewTokens: 2, temperature: 1, topP: 0.9, seed: 1 };
+    for (const generator of [bench.generator, host])
+      expect(() =>
+        generator.generate(
+          incomplete,
+          { prompts, features },
+          { ...options, eosTokenIds: [], bannedTokenIds: [], repetitionPenalty: 1.2 },
+        ),
+      ).toThrow();
+    expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -84,6 +84,21 @@ describe("sampleToken", () => {
         /not numbers \(NaN\).*diverged/,
       );
   });
+
+  it.each([true, false])("reports that every token is banned (greedy %s)", (greedy) => {
+    const options = { topP: 1, bannedTokenIds: [0, 1, 2], greedy };
+    expect(() => sampleToken(Float32Array.from([0.5, 0.3, 0.2]), 0, 3, options, random(0).uniform)).toThrow(
+      /no token can be chosen: .*or every token is banned/,
+    );
+  });
+
+  it("takes the most probable token that is left after 1,000 rejections", () => {
+    let draws = 0;
+    const uniform = (): number => (draws++, 0.5); // always the banned token
+    const options = { topP: 1, bannedTokenIds: [1], greedy: false };
+    expect(sampleToken(Float32Array.from([0.1, 0.7, 0.2]), 0, 3, options, uniform)).toBe(2);
+    expect(draws).toBe(1000);
+  });
 });
 
 describe("sampleFromLogits", () => {

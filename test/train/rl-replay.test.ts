@@ -37,13 +37,14 @@ afterAll(() => {
 async function train(
   settings: Partial<RlSettings>,
   method: "tapo" | "cls-rl" = "tapo",
+  draw = replay,
 ): Promise<{ log: RlLog[]; after: Record<string, number[]> }> {
   seeds = [];
   const { params: trained, log } = await trainRl(
     params,
     bench,
     { ...toyRl, ...settings },
-    { method, prompts, replay, seed: 5, bf16: false },
+    { method, prompts, replay: draw, seed: 5, bf16: false },
   );
   const after = values(trained);
   disposeTree(trained);
@@ -76,6 +77,31 @@ describe("rl.replayRows", () => {
     const [one, two] = [await train(how), await train({ ...how, gradientAccumulationSteps: 2 })];
     expect(two.log[0].replay).toBeCloseTo(one.log[0].replay!, 4);
     expect(two.log[0].gradNorm! / one.log[0].gradNorm!).toBeCloseTo(1, 4);
+  });
+
+  it("is one mean over an update's replayed tokens: long and short rows, and parts without groups", async () => {
+    const uneven = (seed: number): Conversation => ({
+      image: "b",
+      turns: [{ user: "Parts?", assistant: seed % 3 === 0 ? " ears." : " ears. tail white cat dog red fox" }],
+    });
+    // 3 groups at most: of 4 parts the last has none
+    const how = {
+      steps: 1,
+      groupsPerStep: 4,
+      maxGenerationBatches: 1,
+      replayRows: 4,
+      replayWeight: 1,
+      augmentation: 0,
+    };
+    const one = await train(how, "tapo", uneven);
+    expect(one.log[0].groups).toBeGreaterThan(0);
+    expect(one.log[0].groups).toBeLessThan(4);
+    for (const gradientAccumulationSteps of [2, 4]) {
+      const parts = await train({ ...how, gradientAccumulationSteps }, "tapo", uneven);
+      expect(parts.log[0].replay! / one.log[0].replay!).toBeCloseTo(1, 5);
+      expect(parts.log[0].gradNorm! / one.log[0].gradNorm!).toBeCloseTo(1, 4);
+      expect(distance(parts.after, one.after)).toBeLessThan(1e-5);
+    }
   });
 
   it("draws rows by update and place, and keeps the number of tensors flat", async () => {

@@ -347,8 +347,35 @@ describe("one update", () => {
     expect(relativeError(got.state.m, expected.state.m)).toBeLessThan(1e-5);
     expect(got.metrics.loss.dataSync()[0]).toBeCloseTo(expected.metrics.loss.dataSync()[0], 5);
     expect(relativeError(take({ oldLogProbs: others }).state.m, expected.state.m)).toBeGreaterThan(1e-2);
-    expect(got.metrics.conditioningGap.dataSync()[0]).toBeLessThan(-0.2);
-    expect(expected.metrics.conditioningGap.dataSync()[0]).toBe(0);
+    const read = (name: string): number => got.metrics[name].dataSync()[0];
+    expect(read("conditioningGapSum") / read("rescoredTokens")).toBeLessThan(-0.2);
+    expect(expected.metrics.conditioningGapSum.dataSync()[0]).toBe(0);
+  });
+
+  it("gives the gap to the sampler as a sum and its count, which add up over parts", async () => {
+    const some = (await groups()).slice(0, 2);
+    const settings = { ...base, gradientAccumulationSteps: 2 };
+    const { batches, tokens } = await parts(some, 2, settings);
+    const [first, second] = batches;
+    const rows = some[0].rollouts.length;
+    const counts = [some[0].rollouts.slice(0, 1), some[1].rollouts].map((of) =>
+      of.reduce((n, { tokenIds }) => n + tokenIds.length, 0),
+    );
+    // one row whose old log-probs are 0.4 too high, and all rows of the other part, whose old ones are the policy's
+    const own = createScoreStep(bench, base.temperature, false);
+    const given = [
+      { ...first, oldLogProbs: tf.add(own(params, first.images, first.rows), tf.mul(first.rows.weights, 0.4)) },
+      { ...second, oldLogProbs: own(params, second.images, second.rows) },
+    ].map((batch, i) => ({ ...batch, rescored: tf.tensor1d([1, ...Array<number>(rows - 1).fill(i)]) }));
+    const { metrics } = createRlStep(bench, settings, true, {})(
+      mapParams(params, (p) => p.clone()),
+      adamWInit(params),
+      given,
+      tokens,
+      tf.scalar(1e-3),
+    );
+    expect(metrics.rescoredTokens.dataSync()[0]).toBe(counts[0] + counts[1]);
+    expect(metrics.conditioningGapSum.dataSync()[0]).toBeCloseTo(-0.4 * counts[0], 3);
   });
 
   it.each(["token", "micro-batch"] as const)(

@@ -2,11 +2,13 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
+import { adamWInit } from "../../lib/engine/optimizer";
 import { disposeTree } from "../../lib/engine/tree";
 import type { Conversation } from "../../lib/processor/conversation";
 import type { RlPrompt } from "../../lib/rollout/groups";
 import { isSound, replayRl, replaySft } from "../../lib/train/replay";
 import { trainRl } from "../../lib/train/rl";
+import { sampleGroups } from "../../lib/train/rl-rollouts";
 import { trainSft, type SftLog } from "../../lib/train/sft";
 import { isStuck, readStoppedBatch, saveStoppedBatch, type StoppedBatch } from "../../lib/train/stopped-batch";
 import { checkpointSteps, loadTrainingState, type Checkpointing } from "../../lib/train/training-state";
@@ -177,5 +179,41 @@ describe("a gradient norm that is not finite", () => {
     ]);
     disposeTree(state.params, state.state);
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("replayRl", () => {
+  it("gives a group of 10 rollouts its share of an update's loss, averaged over micro-batches of 4", async () => {
+    const rl = {
+      ...toyRl,
+      ...{ numGenerations: 10, positiveGenerations: 5, groupsPerStep: 2, lossAverage: "micro-batch" as const },
+      ...{ klCoefficient: 0, entropyCoefficient: 1, negativeEntropyCoefficient: 0, conditionOn: "sampled" as const },
+    };
+    const groups = await sampleGroups(params, bench, prompts, { settings: rl, intra: true, seed: 3 });
+    for (const group of groups) {
+      group.advantages = group.advantages.map(() => 0); // the entropy is all that is left
+      group.rollouts = group.rollouts.map((rollout, i) => ({
+        ...rollout,
+        tokenIds: rollout.tokenIds.slice(0, 1 + (i % 5)),
+        logProbs: rollout.logProbs.slice(0, 1 + (i % 5)),
+      }));
+    }
+    const state = adamWInit(params);
+    const batch = { step: 1, learningRate: 1e-3, seed: 1, bf16: false, contrast: true, replay: [] };
+    const found = await replayRl({ params, state }, bench, rl, { ...batch, stage: "rl", updates: [groups] });
+    groups.forEach(({ rollouts }, g) => {
+      const rows = rollouts.map(({ tokenIds }, i) => ({
+        tokens: tokenIds.length,
+        logProb: found.rows[10 * g + i].numbers.logProb,
+      }));
+      const total = (some: typeof rows, value: (row: (typeof rows)[number]) => number): number =>
+        some.reduce((sum, row) => sum + value(row), 0);
+      const means = [rows.slice(0, 4), rows.slice(4, 8), rows.slice(8)].map(
+        (some) => -total(some, ({ tokens, logProb }) => tokens * logProb) / total(some, ({ tokens }) => tokens),
+      );
+      // 20 responses are 5 micro-batches
+      expect(found.parts[g].numbers.loss).toBeCloseTo(means.reduce((a, b) => a + b) / 5, 4);
+    });
+    disposeTree(state);
   });
 });

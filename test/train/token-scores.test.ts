@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { engineStats } from "../../lib/engine/compile";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import type { Group, RlPrompt } from "../../lib/rollout/groups";
@@ -48,10 +49,14 @@ describe("tokenScores", () => {
     expect(Math.max(...scores.flatMap(({ kl }) => kl!))).toBeGreaterThan(0);
   });
 
-  it("leaves no tensor", async () => {
+  it("leaves no tensor, where it throws neither, and compiles nothing anew", async () => {
     await tokenScores(params, bench, group, { settings });
-    const before = tf.memory().numTensors;
+    const [before, traces] = [tf.memory().numTensors, engineStats().length];
     await tokenScores(params, bench, group, { settings });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(engineStats().length).toBe(traces);
+    const { "model.norm.weight": _, ...incomplete } = params;
+    await expect(tokenScores(incomplete, bench, group, { settings })).rejects.toThrow();
     expect(tf.memory().numTensors).toBe(before);
   });
 
@@ -68,6 +73,7 @@ describe("tokenScores", () => {
     const bytes = [...Buffer.from("aß b")];
     const decode = (ids: readonly number[]): string => Buffer.from(ids).toString("utf8");
     expect(tokenTexts(decode, bytes)).toEqual(["a", "", "ß", " ", "b"]);
+    expect(tokenTexts(decode, bytes.slice(0, 2))).toEqual(["a", ""]); // cut off in the middle of a character
     expect(tokenTexts(decode, [])).toEqual([]);
   });
 });
