@@ -5,8 +5,9 @@
 import type { Observation } from "./build";
 import { tinyPrompts } from "../benchmark/prompts";
 import { foldIn } from "../util/random";
-import type { Params } from "../engine/tensorflow";
+import type { Params, Tensor } from "../engine/tensorflow";
 import { extractAnswer } from "../reward/extract";
+import { withFeatures } from "../train/with-features";
 import type { Workbench } from "../train/workbench";
 
 /** An image to be described. */
@@ -60,9 +61,8 @@ export async function observe(
     const batch = images.slice(start, start + batchSize);
     const paths = batch.map((b) => b.image);
     await bench.images.load(paths);
-    const features = bench.features(params, paths);
     const places = bench.places(paths);
-    const ask = (texts: readonly string[], numGenerations: number, purpose: string): string[][] => {
+    const ask = (features: Tensor, texts: readonly string[], numGenerations: number, purpose: string): string[][] => {
       const prompts = texts.map((text, i) => bench.prompt(text, places[i]));
       const rollouts = bench.generator.generate(
         params,
@@ -81,17 +81,12 @@ export async function observe(
         rollouts.filter((r) => r.promptIndex === i).map((r) => bench.processor.tokenizer.decode(r.tokenIds)),
       );
     };
-    const described = ask(
-      batch.map(() => "Describe."),
-      options.descriptions,
-      "describe",
-    );
-    const answered = ask(
-      batch.map((b) => tinyPrompts.direct(b.question)),
-      options.beliefs,
-      "believe",
-    );
-    features.dispose();
+    const descriptions = batch.map(() => "Describe.");
+    const questions = batch.map((b) => tinyPrompts.direct(b.question));
+    const { described, answered } = withFeatures(bench, params, paths, (features) => ({
+      described: ask(features, descriptions, options.descriptions, "describe"),
+      answered: ask(features, questions, options.beliefs, "believe"),
+    }));
     batch.forEach(({ image, concept, domain, colors }, i) => {
       const beliefs = new Map<string, number>();
       for (const text of answered[i]) {

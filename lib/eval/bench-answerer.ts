@@ -1,6 +1,7 @@
 /** A model that is loaded here as the answerer of an evaluation: greedy, in batches that a resumed run repeats. */
 import type { Params } from "../engine/tensorflow";
 import type { GenerationConfig } from "../model/generation-config";
+import { withFeatures } from "../train/with-features";
 import type { Workbench } from "../train/workbench";
 import type { Answer, Answerer, AskedQuestion } from "./answerers";
 
@@ -42,25 +43,22 @@ export function benchAnswerer(params: Params, bench: Workbench, options: BenchAn
     if (asked.length === 0) return reasons.map((reason) => ({ reason: reason! }));
     // without images the features are not looked at; an image of the bank stands in for their shape
     const images = asked.map(({ image }) => image);
-    const features = bench.features(params, images);
     const places = bench.places(images);
     const prompts = asked.map(({ text, blind }, i) => bench.prompt(text, blind ? null : places[i]));
-    const rollouts = bench.generator.generate(
-      params,
-      { prompts, features },
-      {
-        numGenerations: 1,
-        maxNewTokens,
-        temperature: 1,
-        topP: 1,
-        greedy: true,
-        eosTokenIds,
-        bannedTokenIds: bench.bannedTokenIds,
-        seed,
-        ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }),
-      },
+    const options = {
+      numGenerations: 1,
+      maxNewTokens,
+      temperature: 1,
+      topP: 1,
+      greedy: true,
+      eosTokenIds,
+      bannedTokenIds: bench.bannedTokenIds,
+      seed,
+      ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }),
+    };
+    const rollouts = withFeatures(bench, params, images, (features) =>
+      bench.generator.generate(params, { prompts, features }, options),
     );
-    features.dispose();
     let next = 0;
     return reasons.map((reason): Answer => {
       if (reason !== null) return { reason };

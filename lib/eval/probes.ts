@@ -11,6 +11,7 @@ import { conversationRow } from "../processor/conversation";
 import { promptBatch, type PromptBatch } from "../rollout/prompts";
 import { rowBatch } from "../train/batch";
 import { rowLogProbs } from "../train/row-log-probs";
+import { withFeatures } from "../train/with-features";
 import type { Workbench } from "../train/workbench";
 import { wilson } from "./intervals";
 
@@ -169,24 +170,21 @@ export function createProbes(bench: Workbench, batchSize = bench.images.uniform 
       for (const { index, own } of batchesOf(images.length)) {
         const shown = index.map((i) => images[i]);
         await bench.images.load(shown);
-        const features = bench.features(params, shown);
         const places = bench.places(shown);
         const prompts = index.map((i, place) => bench.prompt(questions[i], places[place]));
-        const rollouts = bench.generator.generate(
-          params,
-          { prompts, features },
-          {
-            numGenerations: 1,
-            maxNewTokens,
-            temperature: 1,
-            topP: 1,
-            greedy: true,
-            eosTokenIds: bench.eosTokenIds,
-            bannedTokenIds: bench.bannedTokenIds,
-            seed: 0,
-          },
+        const options = {
+          numGenerations: 1,
+          maxNewTokens,
+          temperature: 1,
+          topP: 1,
+          greedy: true,
+          eosTokenIds: bench.eosTokenIds,
+          bannedTokenIds: bench.bannedTokenIds,
+          seed: 0,
+        };
+        const rollouts = withFeatures(bench, params, shown, (features) =>
+          bench.generator.generate(params, { prompts, features }, options),
         );
-        features.dispose();
         for (let i = 0; i < own; i++) out.push(bench.processor.tokenizer.decode(rollouts[i].tokenIds));
       }
       return out;

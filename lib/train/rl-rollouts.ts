@@ -10,6 +10,7 @@ import type { RlSettings } from "./settings";
 import { changesOf, groupViews, VIEWS } from "./group-views";
 import { noiseStepAt } from "./noise-schedule";
 import { groupBatch, responsePlaces, type GroupBatch, type GroupRow } from "./group-batch";
+import { withFeatures } from "./with-features";
 import type { BatchImages, Workbench } from "./workbench";
 
 /** Anchor, positive, negative: the three images of a group in a batch, in this order. */
@@ -71,14 +72,14 @@ export async function sampleGroups(
         seed: foldIn(seed, "rollout", part),
         firstPrompt,
       };
-      const sampleHere = (): Rollout[] => {
-        const features = bench.features(params, paths, changesOf(shown, settings.augmentation));
-        try {
-          return bench.generator.generate(params, { prompts: rows, features }, options);
-        } finally {
-          features.dispose();
-        }
-      };
+      const sampleHere = (): Rollout[] =>
+        withFeatures(
+          bench,
+          params,
+          paths,
+          (features) => bench.generator.generate(params, { prompts: rows, features }, options),
+          changesOf(shown, settings.augmentation),
+        );
       const asSent = rows.map((row, i) => ({
         row,
         text: asked[Math.floor(i / from.length)].user,

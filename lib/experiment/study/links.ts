@@ -13,6 +13,7 @@ import { scoreRow } from "../../eval/score";
 import { extractAnswer } from "../../reward/extract";
 import { continued } from "../../rollout/continued";
 import type { Rollout } from "../../rollout/types";
+import { withFeatures } from "../../train/with-features";
 import { foldIn } from "../../util/random";
 import { evaluationQuestions } from "../evaluate";
 import type { Experiment } from "../types";
@@ -82,7 +83,6 @@ export async function chainLinks(
 
   const generate = (asked: readonly Question[], begun: readonly string[], numGenerations = 1): Rollout[] => {
     const paths = asked.map(({ image_path }) => image_path);
-    const features = bench.features(params, paths);
     const places = bench.places(paths);
     const rows = asked.map((question, i) =>
       continued(
@@ -90,22 +90,19 @@ export async function chainLinks(
         tokenizer.encode(begun[i]),
       ),
     );
-    const rollouts = bench.generator.generate(
-      params,
-      { prompts: rows, features },
-      {
-        numGenerations,
-        maxNewTokens: settings.eval.maxNewTokens,
-        temperature: 1,
-        topP: 1,
-        greedy: numGenerations === 1,
-        eosTokenIds: bench.eosTokenIds,
-        bannedTokenIds: bench.bannedTokenIds,
-        seed: foldIn(settings.seed, "links"),
-      },
+    const options = {
+      numGenerations,
+      maxNewTokens: settings.eval.maxNewTokens,
+      temperature: 1,
+      topP: 1,
+      greedy: numGenerations === 1,
+      eosTokenIds: bench.eosTokenIds,
+      bannedTokenIds: bench.bannedTokenIds,
+      seed: foldIn(settings.seed, "links"),
+    };
+    return withFeatures(bench, params, paths, (features) =>
+      bench.generator.generate(params, { prompts: rows, features }, options),
     );
-    features.dispose();
-    return rollouts;
   };
 
   /** True candidates: the options, or the truth and its nearest others of its split. */
