@@ -3,14 +3,14 @@ import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../lib/engine/tree";
-import type { RlPrompt } from "../../lib/rollout/groups";
 import { trainRl } from "../../lib/train/rl";
 import type { RlLog } from "../../lib/train/rl-log";
 import { trainSft } from "../../lib/train/sft";
 import { checkpointSteps, type Checkpointing } from "../../lib/train/training-state";
 import type { Workbench } from "../../lib/train/workbench";
 import { temporaryFolder } from "../benchmark/photographs/trees";
-import { toyBench, toyRl, toySft, values } from "../helpers/tiny";
+import { prompts, rl, rlRun, sft, sftRun } from "../helpers/short-runs";
+import { toyBench, values } from "../helpers/tiny";
 
 const folder = temporaryFolder();
 let bench: Workbench;
@@ -29,28 +29,6 @@ const at = (name: string, everySteps: number, identity = "this"): Checkpointing 
   identity,
 });
 class Failed extends Error {}
-
-const conversations = ["a", "b", "c"].map((image, i) => ({
-  image,
-  turns: [{ user: "What animal is this?", assistant: ` ${["cat", "dog", "red fox"][i]}` }],
-}));
-const sft = { ...toySft, batchSize: 2, epochs: 3, augmentation: 0.5 };
-const sftRun = { conversations, seed: 5, bf16: false };
-const prompts = [
-  ["a", "b", "c"],
-  ["b", "a", "c"],
-  ["c", "a", "b"],
-].map(([anchor, positive, negative]): RlPrompt => ({
-  anchor,
-  positive,
-  negative,
-  user: "What animal is this?",
-  groundTruth: "cat",
-  options: null,
-  domainNames: ["cat", "dog"],
-}));
-const rl = { ...toyRl, steps: 4, groupsPerGeneration: 2, groupsPerStep: 2, maxGenerationBatches: 1 };
-const rlRun = { method: "tapo" as const, prompts, seed: 6, bf16: false };
 
 describe("a run that is aborted", () => {
   const without = (log: RlLog[]) => log.map(({ seconds: _, ...rest }) => rest);
