@@ -30,6 +30,7 @@ export {
   ablationTable,
   chooseVariants,
   FAMILIES,
+  familiesOf,
   finishedVariants,
   printedAblations,
   publishAblations,

@@ -9,7 +9,7 @@ import { hashSettings, provenance } from "../identity";
 import type { Settings } from "../settings";
 import { finishedVariants, type Role } from "./run";
 import { ablationTable, type AblationRow } from "./table";
-import { chooseVariants, FAMILIES, variantSettings } from "./variants";
+import { chooseVariants, familiesOf, variantSettings } from "./variants";
 
 /** Name of the table: `ablations` for dev, `ablations-test` for test. */
 const fileName = (role: Role): string => (role === "dev" ? "ablations" : "ablations-test");
@@ -22,7 +22,7 @@ function studySettings(settings: Settings, role: Role): string {
   return hash.digest("hex");
 }
 
-/** Figures of a table: every variant against TAPO, and each family of which two members are there. */
+/** Figures of a table: every variant against TAPO, and each family that it can show (`familiesOf`). */
 export function ablationFigures(
   { settings, benchmark }: RunHome,
   role: Role,
@@ -30,19 +30,13 @@ export function ablationFigures(
 ): FigureFile[] {
   const { code, data } = provenance(settings, benchmark.fingerprint);
   const source = { code, data, settings: studySettings(settings, role) };
-  const families = FAMILIES.flatMap(({ name, title, members }): FigureFile[] => {
-    const rows = members.flatMap(({ variant }) => table.filter((row) => row.variant === variant));
-    return rows.length < 2
-      ? []
-      : [
-          {
-            name: `${fileName(role)}-${name}`,
-            figure: ablationFigure(title, members, table),
-            rows,
-            provenance: source,
-          },
-        ];
-  });
+  const shown = familiesOf(new Set(table.map(({ variant }) => String(variant))));
+  const families = shown.map(({ name, title, members }): FigureFile => ({
+    name: `${fileName(role)}-${name}`,
+    figure: ablationFigure(title, members, table),
+    rows: members.flatMap(({ variant }) => table.filter((row) => row.variant === variant)),
+    provenance: source,
+  }));
   return [
     {
       name: fileName(role),

@@ -153,6 +153,19 @@ export const FAMILIES: readonly Family[] = [
   },
 ];
 
+/**
+ * Families that a table of these variants can show: two members are there, and, of a family that has variants of its
+ * own beside the shipped methods, one of those.
+ */
+export function familiesOf(names: ReadonlySet<string>): Family[] {
+  const isOwn = ({ variant }: Family["members"][number]): boolean =>
+    VARIANTS.some(({ name, set }) => name === variant && set.length > 0);
+  return FAMILIES.filter(({ members }) => {
+    const there = members.filter(({ variant }) => names.has(variant));
+    return there.length > 1 && (there.some(isOwn) || !members.some(isOwn));
+  });
+}
+
 /** Whether settings have all names that a variant sets. */
 function has(settings: Settings, { set }: Variant): boolean {
   return set.every((assignment) => {

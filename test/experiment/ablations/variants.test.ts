@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   chooseVariants,
   FAMILIES,
+  familiesOf,
   REFERENCES,
   VARIANTS,
   variantSettings,
@@ -69,6 +70,13 @@ describe("the table of variants", () => {
     const kl = FAMILIES.find(({ name }) => name === "kl")!;
     for (const { variant, label } of kl.members)
       expect(variantSettings(settings, named(variant), { seed: 0, role: "dev" }).rl.klCoefficient).toBe(Number(label));
+  });
+
+  it("shows a family where one of its own variants is there, not where shipped methods alone are", () => {
+    const shown = (...names: string[]): string[] => familiesOf(new Set(names)).map(({ name }) => name);
+    expect(shown("sft-direct", "sft", "tapo", "tapo-no-intra")).toEqual(["methods", "parts"]);
+    expect(shown("sft", "sft-shots-2", "n1-9-n2-1")).toEqual(["shots"]);
+    expect(shown("kl-0")).toEqual([]);
   });
 
   it("has the nearest methods beside TAPO, each without the part that it does not have", () => {
