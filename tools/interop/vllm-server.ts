@@ -38,7 +38,8 @@ const isUp = (port: number): Promise<boolean> =>
   );
 
 /**
- * Starts it; it serves the checkpoint as `base` and the adapter, of a rank of at most 8, as `policy`.
+ * Starts it; it serves the checkpoint as `base` and the adapter, of a rank of at most 8, as `policy`. Weights can be
+ * pushed to it.
  * @throws Error with the last lines of its log, where it ends or does not answer in time
  */
 export async function startVllm(python: string, options: { model: string; adapter: string }): Promise<Vllm> {
@@ -57,6 +58,8 @@ export async function startVllm(python: string, options: { model: string; adapte
     VLLM_NO_USAGE_STATS: "1",
     DO_NOT_TRACK: "1",
     VLLM_HOST_IP: "127.0.0.1",
+    VLLM_ALLOW_RUNTIME_LORA_UPDATING: "1",
+    VLLM_SERVER_DEV_MODE: "1",
     VLLM_CACHE_ROOT: home,
     VLLM_CONFIG_ROOT: home,
     VLLM_CPU_KVCACHE_SPACE: "1",

@@ -20,6 +20,7 @@ import { root } from "../environment";
 import { compareAnswers, greedyAnswer, type GreedyAnswer } from "./answers";
 import { runCommand, scratch } from "./python";
 import type { Served } from "./report";
+import { rolloutRuns } from "./vllm-rollouts";
 import { startVllm } from "./vllm-server";
 
 type Messages = readonly ChatMessage[];
@@ -100,7 +101,7 @@ function taught(baseUrl: string): Served["cot"] {
 export async function compareVllm(
   experiment: Experiment,
   python: string,
-): Promise<Pick<Served, "models" | "evaluate" | "cot">> {
+): Promise<Pick<Served, "models" | "evaluate" | "cot" | "rollouts">> {
   const trained = await sftModel(experiment, "sft");
   disposeTree(trained.params);
   const { base, config, settings } = experiment;
@@ -129,6 +130,7 @@ export async function compareVllm(
       ],
       evaluate: evaluated(vllm.baseUrl, adapter, settings),
       cot: taught(vllm.baseUrl),
+      rollouts: rolloutRuns(vllm.baseUrl),
     };
   } finally {
     await vllm.stop();
