@@ -1,4 +1,4 @@
-/** A rollout server: its errors name it and the field, the key stays with its host, and each engine is asked its way. */
+/** A rollout server: its errors name it and the field, the key stays with its host, each engine is asked its way. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
