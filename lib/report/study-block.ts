@@ -17,7 +17,7 @@ const CELLS = ["closed seen", "closed unseen", "open seen", "open unseen"];
 /** `48.0 [45.0, 51.0]` without its interval. */
 const point = (cell: unknown): string => String(cell).split(" ")[0];
 
-/** TAPO's switches that make the nearest methods (`lib/experiment/ablations/variants.ts`), as their papers call them. */
+/** TAPO with switches, as the papers of these methods call them (`lib/experiment/ablations/variants.ts`). */
 const NEAREST: Readonly<Record<string, string>> = {
   papo: "PAPO",
   "noisy-rollout": "NoisyRollout",
