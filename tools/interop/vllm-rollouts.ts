@@ -59,11 +59,15 @@ function train(baseUrl: string, what: string, name: string, set: readonly string
   };
 }
 
-/** Whole models come last: they take the place of the base. */
-export const rolloutRuns = (baseUrl: string): RolloutRun[] => [
+/** Adapters, to a server of the tiny base. */
+export const adapterRuns = (baseUrl: string): RolloutRun[] => [
   train(baseUrl, "adapter, pushed before each step", "adapter", ["lora.rank=4"]),
   train(baseUrl, "adapter, pushed before the first alone", "stale", ["lora.rank=4", `rl.pushEvery=${STEPS}`]),
-  train(baseUrl, "whole model, pushed before each step", "whole", []),
+];
+
+/** Whole models, to a server of the checkpoint in `folder`, in whose place they are put. */
+export const wholeRuns = (baseUrl: string, folder: string): RolloutRun[] => [
+  train(baseUrl, "whole model, its output layer not tied, pushed before each step", "whole", [`model=${folder}`, "prompts=tiny"]),
 ];
 
 /** What is wrong with the runs: a pushed policy whose log-probs are others there, or stale ones that cannot be told. */
