@@ -67,7 +67,10 @@ export const adapterRuns = (baseUrl: string): RolloutRun[] => [
 
 /** Whole models, to a server of the checkpoint in `folder`, in whose place they are put. */
 export const wholeRuns = (baseUrl: string, folder: string): RolloutRun[] => [
-  train(baseUrl, "whole model, its output layer not tied, pushed before each step", "whole", [`model=${folder}`, "prompts=tiny"]),
+  train(baseUrl, "whole model, its output layer not tied, pushed before each step", "whole", [
+    `model=${folder}`,
+    "prompts=tiny",
+  ]),
 ];
 
 /** What is wrong with the runs: a pushed policy whose log-probs are others there, or stale ones that cannot be told. */
