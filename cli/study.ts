@@ -4,6 +4,7 @@ import { hashSettings, provenance } from "../lib/experiment/identity";
 import { benchmarkOf } from "../lib/experiment/open";
 import { runFolder } from "../lib/experiment/run";
 import { recordLook } from "../lib/experiment/study/look";
+import { studyRoot } from "../lib/experiment/study/places";
 import { formatDuration, progressSeries } from "../lib/report/progress";
 import { writeBlocks } from "../lib/report/readme";
 import { shownGroup, studyBlock } from "../lib/report/study-block";
