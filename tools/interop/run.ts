@@ -1,6 +1,6 @@
 /**
- * Other engines beside this project, on the tiny base and this CPU: npm run interop [-- trl|llamafactory|vllm …]
- * TRL's SFT and GRPO and LLaMA-Factory's SFT train exports; vLLM serves. Writes docs/interop.json and docs/interop.md,
+ * Other engines beside this project, on the tiny base and this CPU: npm run interop [-- trl|llamafactory|swift|vllm …]
+ * TRL's SFT and GRPO, LLaMA-Factory's SFT and ms-swift's train exports; vLLM serves. Writes docs/interop.json and docs/interop.md,
  * in which the engines that are not asked for keep their figures; exits 1 where a first loss or a log-prob differs by
  * more than the tolerance.
  */
@@ -10,46 +10,31 @@ import { openExperiment } from "../../lib/experiment/open";
 import type { Experiment } from "../../lib/experiment/types";
 import type { Settings } from "../../lib/experiment/settings";
 import { writeExport } from "../../lib/export/write";
-import type { SftLog } from "../../lib/train/sft";
 import { readJsonObject } from "../../lib/util/files";
 import { root } from "../environment";
 import { faultOf } from "./answers";
 import { compareGrpo } from "./grpo";
-import { factoryOrReason, runPython, scratch, trlPython, versionsOf, vllmOrReason } from "./python";
+import { besideLineBreak, compared, hfSteps } from "./hf-steps";
+import { factoryOrReason, runPython, scratch, swiftOrReason, trlPython, versionsOf, vllmOrReason } from "./python";
 import {
   firstDifference,
   merged,
   reportFile,
   scriptsHash,
   writeReport,
-  type Compared,
   type Engine,
   type Found,
   type Interop,
   type Served,
   type Training,
 } from "./report";
-import { factorySettings, trlSettings, vllmSettings } from "./settings";
+import { factorySettings, swiftSettings, trlSettings, vllmSettings } from "./settings";
 import { firstLoss, ownSft } from "./sft";
+import { compareSwift } from "./swift";
 import { compareVllm } from "./vllm";
 
 const TOLERANCE = 1e-3;
 const say = (text: string): void => void process.stderr.write(`interop: ${text}\n`);
-
-/** Logged steps of a Hugging Face trainer. */
-function hfSteps(folder: string): { step: number; loss: number; grad_norm: number }[] {
-  const { log_history } = readJsonObject(path.join(folder, "trainer_state.json"));
-  return (log_history as { step: number; loss?: number; grad_norm: number }[]).flatMap((row) =>
-    row.loss === undefined ? [] : [{ ...row, loss: row.loss }],
-  );
-}
-
-const compared = (theirs: ReturnType<typeof hfSteps>, own: readonly SftLog[]): Compared[] =>
-  theirs.map(({ step, loss, grad_norm }, i) => ({
-    step,
-    loss: { theirs: loss, here: own[i].loss! },
-    gradNorm: { theirs: grad_norm, here: own[i].gradNorm! },
-  }));
 
 async function withExperiment<T>(settings: Settings, work: (experiment: Experiment) => Promise<T>): Promise<T> {
   const experiment = await openExperiment(settings, { say });
@@ -121,25 +106,20 @@ async function factory(): Promise<Training | { reason: string }> {
     say("LLaMA-Factory …");
     runPython("llamafactory", python, ["-m", "llamafactory.cli", "train", "sft.yaml"], dir);
     say("the same here …");
-    const own = await firstLoss(experiment, experiment.base);
-    const withBreak = await firstLoss(experiment, experiment.base, { newline: true });
-    const log = await ownSft(experiment);
-    const steps = compared(hfSteps(path.join(dir, "output/sft")), log);
-    steps[0].loss.here = withBreak.loss;
-    return {
+    return besideLineBreak(experiment, hfSteps(path.join(dir, "output/sft")), {
       engine: "LLaMA-Factory",
-      what: "SFT (Stage 1)",
       versions: versionsOf(python, ["llamafactory", "transformers", "torch"]),
-      rows: withBreak.rows,
-      tokens: withBreak.tokens,
-      steps: steps.slice(0, 1),
-      notes: [
-        `LLaMA-Factory counts the line break behind <|im_end|>: the first loss here is taken with it, on ${withBreak.tokens} tokens. Without it, as this project trains, it is ${own.loss.toFixed(5)} on ${own.tokens}; the gradient norm here is of that loss.`,
-        `LLaMA-Factory's losses of all steps: ${hfSteps(path.join(dir, "output/sft"))
-          .map(({ loss }) => loss.toFixed(4))
-          .join(", ")}; here, without the line break: ${log.map(({ loss }) => loss!.toFixed(4)).join(", ")}.`,
-      ],
-    };
+    });
+  });
+}
+
+/** ms-swift, Stage 1. */
+async function swift(): Promise<Training | { reason: string }> {
+  const found = swiftOrReason();
+  if ("reason" in found) return found;
+  return withExperiment(swiftSettings(), async (experiment) => {
+    say("ms-swift, and the same here …");
+    return compareSwift(experiment, found.python);
   });
 }
 
@@ -174,6 +154,13 @@ const PARTS: Readonly<Record<string, { engine: Engine; run: () => Promise<Found>
     run: async () => {
       const made = await factory();
       return foundOf("LLaMA-Factory", "reason" in made ? made : { trainings: [made] });
+    },
+  },
+  swift: {
+    engine: "ms-swift",
+    run: async () => {
+      const made = await swift();
+      return foundOf("ms-swift", "reason" in made ? made : { trainings: [made] });
     },
   },
   vllm: {
