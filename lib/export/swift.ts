@@ -52,6 +52,7 @@ function configOf(experiment: Experiment, split: Split, gpus: number): Record<st
     model_type: "qwen2_5_vl",
     template: "qwen2_5_vl",
     use_hf: true,
+    check_model: false, // a directory: there is no newer one on a hub to ask for
     ...tunerOf(experiment),
     dataset: ["stage1.json"],
     max_length: sft.maxLength,

@@ -8,7 +8,7 @@ import { runPython, scratch, versionsOf } from "./python";
 import type { Training } from "./report";
 
 /** The only checkpoint of a training. @throws Error where there is none, or several */
-function checkpointIn(folder: string): string {
+export function checkpointIn(folder: string): string {
   const names = readdirSync(folder).filter((name) => /^checkpoint-\d+$/.test(name));
   if (names.length !== 1) throw new Error(`interop: ${folder}: ${names.length} checkpoints, one expected`);
   return path.join(folder, names[0]);
