@@ -1,7 +1,7 @@
 /**
- * The Python environments of `npm run interop`: TRL's is the benchmark's (`.venv-bench`); LLaMA-Factory's and ms-swift's are
- * of their own in `.interop`, with the older packages that each asks for, and PyTorch from the benchmark's; so is vLLM's,
- * with a PyTorch of its own.
+ * The Python environments of `npm run interop`: TRL's is the benchmark's (`.venv-bench`); LLaMA-Factory's and
+ * ms-swift's are of their own in `.interop`, with the older packages that each asks for, and PyTorch from the
+ * benchmark's; so is vLLM's, with a PyTorch of its own.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

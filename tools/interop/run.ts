@@ -1,8 +1,8 @@
 /**
  * Other engines beside this project, on the tiny base and this CPU: npm run interop [-- trl|llamafactory|swift|vllm …]
- * TRL's SFT and GRPO, LLaMA-Factory's SFT and ms-swift's train exports; vLLM serves. Writes docs/interop.json and docs/interop.md,
- * in which the engines that are not asked for keep their figures; exits 1 where a first loss or a log-prob differs by
- * more than the tolerance.
+ * TRL's SFT and GRPO, LLaMA-Factory's SFT and ms-swift's train exports; vLLM serves. Writes docs/interop.json and
+ * docs/interop.md, in which the engines that are not asked for keep their figures; exits 1 where a first loss or a
+ * log-prob differs by more than the tolerance.
  */
 import { rmSync } from "node:fs";
 import * as path from "node:path";
@@ -186,9 +186,18 @@ function faults({ trainings, served }: Found): string[] {
   return [...apart, ...answers];
 }
 
-const EASYR1 = foundOf("EasyR1", {
-  reason: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
-});
+/** Engines that are not run, and why. */
+const NOT_RUN: Readonly<Partial<Record<Engine, string>>> = {
+  EasyR1: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
+  verl: "its SFT trainer (verl 0.9.1, torch 2.15.0) opens a process group for CUDA whatever trainer.device says: `RuntimeError: nccl2 requires at least one CUDA device`. VERL_PLATFORM=cpu is refused (`Unknown platform 'cpu'. Registered: ('nvidia', 'huawei', 'amd')`), and with a plugin for that platform the group is asked for as `cpu:gloo,cpu:gloo`, which PyTorch refuses (`Duplicate device type cpu`); its FSDP engine is registered for cuda and npu alone. GRPO has the same engines",
+};
+
+/** A report with the reasons of today. */
+const withReasons = (report: Found): Found =>
+  Object.entries(NOT_RUN).reduce(
+    (all, [engine, reason]) => merged(all, foundOf(engine as Engine, { reason }), engine as Engine),
+    report,
+  );
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
@@ -198,7 +207,7 @@ async function main(): Promise<void> {
   let report = readJsonObject(reportFile) as unknown as Interop;
   for (const { engine, run } of names.map((name) => PARTS[name])) {
     const found = await run();
-    report = { ...report, ...merged(merged(report, EASYR1, "EasyR1"), found, engine), tolerance: TOLERANCE };
+    report = { ...report, ...merged(withReasons(report), found, engine), tolerance: TOLERANCE };
     if (engine === "TRL") report.scripts = scriptsHash(); // its scripts are the exports'
     writeReport(report);
     const wrong = faults(found);
