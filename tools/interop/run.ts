@@ -189,7 +189,7 @@ function faults({ trainings, served }: Found): string[] {
 /** Engines that are not run, and why. */
 const NOT_RUN: Readonly<Partial<Record<Engine, string>>> = {
   EasyR1: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
-  verl: "its SFT trainer (verl 0.9.1, torch 2.15.0) opens a process group for CUDA whatever trainer.device says: `RuntimeError: nccl2 requires at least one CUDA device`. VERL_PLATFORM=cpu is refused (`Unknown platform 'cpu'. Registered: ('nvidia', 'huawei', 'amd')`), and with a plugin for that platform the group is asked for as `cpu:gloo,cpu:gloo`, which PyTorch refuses (`Duplicate device type cpu`); its FSDP engine is registered for cuda and npu alone, and where all that is patched, PyTorch's FSDP stops: `The module has CPU parameters or buffers when sync_module_states=True, which requires them to be on GPU`. GRPO has the same engines",
+  verl: "its SFT trainer (verl 0.9.1, torch 2.15.0) opens a process group for CUDA whatever trainer.device says: `RuntimeError: nccl2 requires at least one CUDA device`. VERL_PLATFORM=cpu is refused (`Unknown platform 'cpu'. Registered: ('nvidia', 'huawei', 'amd')`), and with a plugin for that platform the group is asked for as `cpu:gloo,cpu:gloo`, which PyTorch refuses (`Duplicate device type cpu`); its FSDP engine is registered for cuda and npu alone. (By hand, with such a plugin, VERL_ENGINE_DEVICE=cuda and the group patched to gloo, FSDP2 made two steps on this CPU: first loss 2.631405, this project's 2.631404 with the line break; FSDP1 wants parameters on a GPU.) GRPO has the same engines",
 };
 
 /** A report with the reasons of today. */
