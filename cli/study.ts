@@ -4,12 +4,16 @@ import { hashSettings, provenance } from "../lib/experiment/identity";
 import { benchmarkOf } from "../lib/experiment/open";
 import { runFolder } from "../lib/experiment/run";
 import { recordLook } from "../lib/experiment/study/look";
+import { studyRoot } from "../lib/experiment/study/places";
 import { formatDuration, progressSeries } from "../lib/report/progress";
+import { writeBlocks } from "../lib/report/readme";
+import { shownGroup, studyBlock } from "../lib/report/study-block";
 import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
 import { chooseVariants } from "../lib/experiment/ablations/variants";
 import { ROLE } from "../lib/experiment/study/run";
 import { variantsOf, type Part, type StudyPart } from "../lib/experiment/study/variants";
+import { repositoryRoot } from "../lib/util/root";
 import { command, type StudyOptions } from "./commands/study";
 import { openFor, settingsOf } from "./experiment";
 import { print } from "./output";
@@ -84,6 +88,7 @@ export async function run(options: StudyOptions): Promise<number> {
   }
   if (found.outdated > 0)
     print(`${found.outdated} results on disk are left out: other code, data or settings made them.`);
+  if (on === shownGroup(studyRoot())) writeBlocks(repositoryRoot(), { "study in short": studyBlock(studyRoot()) });
   print(`Written: ${path.relative(process.cwd(), found.folder)}`);
   return 0;
 }

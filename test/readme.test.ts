@@ -11,6 +11,7 @@ import { resultsFromCsv } from "../lib/eval/results";
 import { provenance } from "../lib/experiment/identity";
 import { loadSettings } from "../lib/experiment/load-settings";
 import { BLOCKS, readBlock, replaceBlock, resultsBlock, shortResultsBlock } from "../lib/report/readme";
+import { studyBlock } from "../lib/report/study-block";
 import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
 import { benchBlock, shortBenchBlock } from "../tools/bench-block";
 import { githubAnchors } from "../tools/pages/headings";
@@ -68,6 +69,7 @@ describe("what the repository shows", () => {
     const blocks = {
       results: resultsBlock(figures),
       "results in short": shortResultsBlock(figures),
+      "study in short": studyBlock(path.join(root, "docs/study")),
       bench: benchBlock(readResults()),
       "bench in short": shortBenchBlock(readResults()),
     };

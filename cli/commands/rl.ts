@@ -22,7 +22,7 @@ export const command = () =>
     .addOption(
       new Option(
         "--rollouts <URL>",
-        "base URL of fine-r1 serve, where responses are sampled (default: the setting rl.rollouts)",
+        "base URL of fine-r1 serve or vLLM, where responses are sampled (default: the setting rl.rollouts)",
       ),
     )
     .addOption(
@@ -31,7 +31,7 @@ export const command = () =>
     .addOption(
       new Option(
         "--rollout-weights <DIR>",
-        "folder that the server has as --weights (default: the setting rl.rolloutWeights)",
+        "folder that policies are saved in for the server (default: the setting rl.rolloutWeights)",
       ),
     );
 

@@ -1,9 +1,9 @@
 /** A model that is loaded here as the answerer of an evaluation: greedy, in batches that a resumed run repeats. */
 import type { Params } from "../engine/tensorflow";
 import type { GenerationConfig } from "../model/generation-config";
-import { withFeatures } from "../train/with-features";
 import type { Workbench } from "../train/workbench";
 import type { Answer, Answerer, AskedQuestion } from "./answerers";
+import { greedyAnswers } from "./greedy";
 
 /** How it answers. */
 export interface BenchAnswererOptions {
@@ -35,8 +35,7 @@ async function readable(bench: Workbench, batch: readonly AskedQuestion[]): Prom
  * what the first one would have: what a row's answer rounds to may depend on the rows beside it.
  */
 export function benchAnswerer(params: Params, bench: Workbench, options: BenchAnswererOptions): Answerer {
-  const { seed, maxNewTokens, batchSize, generation = {} } = options;
-  const { eosTokenIds = bench.eosTokenIds, repetitionPenalty } = generation;
+  const { seed, maxNewTokens, batchSize, generation } = options;
   const answerBatch = async (batch: readonly AskedQuestion[]): Promise<Answer[]> => {
     const reasons = await readable(bench, batch);
     const asked = batch.filter((_, i) => reasons[i] === null);
@@ -45,20 +44,7 @@ export function benchAnswerer(params: Params, bench: Workbench, options: BenchAn
     const images = asked.map(({ image }) => image);
     const places = bench.places(images);
     const prompts = asked.map(({ text, blind }, i) => bench.prompt(text, blind ? null : places[i]));
-    const options = {
-      numGenerations: 1,
-      maxNewTokens,
-      temperature: 1,
-      topP: 1,
-      greedy: true,
-      eosTokenIds,
-      bannedTokenIds: bench.bannedTokenIds,
-      seed,
-      ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }),
-    };
-    const rollouts = withFeatures(bench, params, images, (features) =>
-      bench.generator.generate(params, { prompts, features }, options),
-    );
+    const rollouts = greedyAnswers(params, bench, images, prompts, { ...generation, maxNewTokens, seed });
     let next = 0;
     return reasons.map((reason): Answer => {
       if (reason !== null) return { reason };

@@ -8,6 +8,7 @@
  * estimates of variance components". Owen (2007), "The pigeonhole bootstrap", has the variance of a mean over two
  * crossed factors. The variance is never below that of the seeds alone or of the sub-categories alone.
  */
+import { average, sum } from "../util/sums";
 import type { Metric } from "./compare";
 import type { Interval } from "./intervals";
 import { pairSeeds, type PairedSeeds } from "./paired-seeds";
@@ -28,15 +29,12 @@ export interface CrossedDifference {
   seedDeviation: number;
 }
 
-const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
-
 /** Each cell of one seed that has questions: their number, and a's right answers less b's, `[sub-category]`. */
 function cellsOf({ a, b }: PairedSeeds, seed: number): { cell: number; n: number[]; gain: number[] }[] {
   return a[seed][0].n.flatMap((_, cell) => {
     const n = a[seed].map((tally) => tally.n[cell]);
     const gain = a[seed].map((tally, c) => tally.correct[cell] - b[seed][c].correct[cell]);
-    return total(n) > 0 ? [{ cell, n, gain }] : [];
+    return sum(n) > 0 ? [{ cell, n, gain }] : [];
   });
 }
 
@@ -55,8 +53,8 @@ function influences(paired: PairedSeeds): number[][] {
     );
   return perSeed.map((own) => {
     const each = own.map(({ n, gain }) => {
-      const size = total(n);
-      const d = total(gain) / size;
+      const size = sum(n);
+      const d = sum(gain) / size;
       return { d, parts: gain.map((x, c) => (x - d * n[c]) / size) };
     });
     const difference = average(each.map(({ d }) => d));
@@ -71,7 +69,7 @@ function meanSquares(table: readonly (readonly number[])[]): { rows: number; col
   const rowMeans = table.map(average);
   const columnMeans = table[0].map((_, c) => average(table.map((row) => row[c])));
   const mean = average(rowMeans);
-  const squares = (values: readonly number[]): number => total(values.map((value) => value * value));
+  const squares = (values: readonly number[]): number => sum(values.map((value) => value * value));
   const residuals = table.flatMap((row, r) => row.map((value, c) => value - rowMeans[r] - columnMeans[c] + mean));
   return {
     rows: (width * squares(rowMeans.map((value) => value - mean))) / (height - 1),

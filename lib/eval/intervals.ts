@@ -1,4 +1,5 @@
 /** Confidence intervals of proportions and of means. */
+import { average } from "../util/sums";
 
 /** The 97.5 % point of the standard normal distribution. */
 export const Z95 = 1.959963984540054;
@@ -31,7 +32,7 @@ export function wilson(correct: number, n: number, z = Z95): Interval {
 /** Mean and unbiased standard deviation; the deviation of one value is 0. */
 export function meanAndDeviation(values: readonly number[]): { mean: number; deviation: number } {
   if (values.length === 0) throw new Error("meanAndDeviation: no values");
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = average(values);
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
 }

@@ -1,5 +1,6 @@
 /** The table people read: methods x (closed seen, closed unseen, open seen, open unseen, mean), with intervals. */
 import { random } from "../util/random";
+import { average } from "../util/sums";
 import type { Metric } from "./compare";
 import { meanAndDeviation, quantile, wilson, type Interval } from "./intervals";
 import { compareText } from "../util/text";
@@ -73,8 +74,6 @@ export function accuracies(all: readonly Tally[], chosen?: readonly number[]): n
   }
   return correct.map((right, cell) => right / asked[cell]);
 }
-
-const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Interval of the mean of the four cells: whole sub-categories drawn with replacement, 1000 times. */
 function bootstrapMean(all: readonly Tally[]): Interval {

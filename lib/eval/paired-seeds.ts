@@ -1,9 +1,8 @@
 /** Answers of several seeds counted by sub-category, and two methods' side by side. */
+import { average } from "../util/sums";
 import type { Metric } from "./compare";
 import { accuracies, CELLS, tallies, type Tally } from "./overview";
 import type { PredictionRow } from "./rows";
-
-const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Tallies of each seed, over the same sub-categories in the same order. */
 export function talliesBySeed(rows: readonly PredictionRow[], metric: Metric): Map<number, Tally[]> {

@@ -11,8 +11,8 @@ import { conversationRow } from "../processor/conversation";
 import { promptBatch, type PromptBatch } from "../rollout/prompts";
 import { rowBatch } from "../train/batch";
 import { rowLogProbs } from "../train/row-log-probs";
-import { withFeatures } from "../train/with-features";
 import type { Workbench } from "../train/workbench";
+import { greedyAnswers } from "./greedy";
 import { wilson } from "./intervals";
 
 /** A line of the probes' table: a proportion with its 95 % Wilson interval. */
@@ -172,19 +172,7 @@ export function createProbes(bench: Workbench, batchSize = bench.images.uniform 
         await bench.images.load(shown);
         const places = bench.places(shown);
         const prompts = index.map((i, place) => bench.prompt(questions[i], places[place]));
-        const options = {
-          numGenerations: 1,
-          maxNewTokens,
-          temperature: 1,
-          topP: 1,
-          greedy: true,
-          eosTokenIds: bench.eosTokenIds,
-          bannedTokenIds: bench.bannedTokenIds,
-          seed: 0,
-        };
-        const rollouts = withFeatures(bench, params, shown, (features) =>
-          bench.generator.generate(params, { prompts, features }, options),
-        );
+        const rollouts = greedyAnswers(params, bench, shown, prompts, { maxNewTokens });
         for (let i = 0; i < own; i++) out.push(bench.processor.tokenizer.decode(rollouts[i].tokenIds));
       }
       return out;

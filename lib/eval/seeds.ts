@@ -8,6 +8,7 @@
  * differ much it is too narrow: `crossed.ts` has another.
  */
 import { random } from "../util/random";
+import { average } from "../util/sums";
 import type { Metric } from "./compare";
 import { quantile, type Interval } from "./intervals";
 import { cellMeans, differenceOf, pairSeeds, talliesBySeed, type PairedSeeds } from "./paired-seeds";
@@ -43,8 +44,6 @@ export interface SeedDifference extends Interval {
   interval90: Interval;
   seeds: number[];
 }
-
-const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** How many seeds and sub-categories a draw takes. */
 export interface StudySize {

@@ -1,6 +1,6 @@
 /**
- * Quantiles of Student's t distribution, for any number of degrees of freedom from 1 on, whole or not. No dependency of
- * this project has them.
+ * Quantiles of Student's t distribution, for any number of degrees of freedom from 1 on, whole or not. Written here
+ * since `@stdlib/stats-base-dists-t-quantile` (0.2.3) comes with 222 packages more.
  */
 
 /** Lanczos' approximation of ln gamma(x), x > 0, g = 7, nine terms (Numerical Recipes, 3rd edition, 6.1): 1e-14. */

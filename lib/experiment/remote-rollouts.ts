@@ -5,7 +5,7 @@ import { saveAdapter } from "../model/adapter";
 import { saveModel } from "../model/checkpoint";
 import { splitAdapter } from "../model/lora";
 import { processorFiles } from "../processor/processor";
-import { createRolloutServer } from "../rollout/rollout-server";
+import { connectRollouts } from "../rollout/rollout-server";
 import type { RlMethod } from "../train/methods";
 import type { RemoteRollouts } from "../train/remote-rollouts";
 import { repositoryRoot } from "../util/root";
@@ -14,19 +14,23 @@ import { loraConfig } from "./models";
 import type { Experiment } from "./types";
 
 /**
- * The server that `rl.rollouts` names; null for local ones. Its key is `OPENAI_API_KEY`.
- * @throws Error where there is no folder of weights
+ * The server that `rl.rollouts` names, once it has answered; null for local ones. Its key is `OPENAI_API_KEY`.
+ * @throws Error where there is no folder of weights, or as `connectRollouts`
  */
-export function remoteRollouts(experiment: Experiment, method: RlMethod, signal?: AbortSignal): RemoteRollouts | null {
+export async function remoteRollouts(
+  experiment: Experiment,
+  method: RlMethod,
+  signal?: AbortSignal,
+): Promise<RemoteRollouts | null> {
   const { settings, config, generationConfig } = experiment;
   const { rollouts, rolloutModel, rolloutWeights } = settings.rl;
   if (rollouts === "local") return null;
   const folder = path.resolve(repositoryRoot(), rolloutWeights);
   if (!existsSync(folder))
     throw new Error(
-      `${folder}: there is no such folder (rl.rolloutWeights); make it and start the server with --weights ${folder}`,
+      `${folder}: there is no such folder (rl.rolloutWeights); make it; fine-r1 serve is started with --weights ${folder}`,
     );
-  const server = createRolloutServer({
+  const server = await connectRollouts({
     baseUrl: rollouts,
     model: rolloutModel,
     apiKey: process.env.OPENAI_API_KEY,
@@ -43,7 +47,7 @@ export function remoteRollouts(experiment: Experiment, method: RlMethod, signal?
       else saveModel(whole, { config, params, generationConfig, files: processorFiles(modelFolder(settings)) });
       if (before !== null && before !== whole) rmSync(before, { recursive: true, force: true });
       before = whole;
-      return name;
+      return { folder: whole, isAdapter: lora !== null };
     },
   };
 }

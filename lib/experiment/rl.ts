@@ -199,8 +199,7 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
     watch,
     note: rlNote,
     train: async ({ checkpointing, onResume, onStep }) => {
-      const rollouts = remoteRollouts(experiment, method, watch.signal);
-      await rollouts?.server.ready(); // before hours of Stage 1
+      const rollouts = await remoteRollouts(experiment, method, watch.signal); // before hours of Stage 1
       const { bench, largest, prompts } = await trainingBench(experiment);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;

@@ -12,6 +12,7 @@ import { compareMethods } from "../train/methods";
 import type { Setting, Split } from "../eval/rows";
 import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
 import { repositoryRoot } from "../util/root";
+import { average } from "../util/sums";
 import type { TableRow } from "./tables";
 
 const SPLITS = ["seen", "unseen"] as const;
@@ -74,13 +75,12 @@ export interface AverageDifference {
  * with a hair for binary rounding)
  */
 export function checkAverages(rows: readonly PaperRow[], tolerance = 0.005): AverageDifference[] {
-  const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
   return rows.flatMap((row) => {
     const cells = (split: Split): number[] => SET_NAMES.map((set) => row[column(split, set)] as number);
     const recomputed: Record<string, number> = {
-      seen_avg: mean(cells("seen")),
-      unseen_avg: mean(cells("unseen")),
-      avg: mean([...cells("seen"), ...cells("unseen")]),
+      seen_avg: average(cells("seen")),
+      unseen_avg: average(cells("unseen")),
+      avg: average([...cells("seen"), ...cells("unseen")]),
     };
     return Object.entries(recomputed)
       .filter(([name, value]) => Math.abs(value - (row[name] as number)) > tolerance + 1e-6)

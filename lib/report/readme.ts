@@ -1,6 +1,7 @@
 /**
  * The generated blocks of the documents: between two marker lines, which prettier leaves as they are. Those of the
- * results are made from the committed files in `figures/` alone; those of the benchmark are in `tools/bench-block.ts`.
+ * results are made from the committed files in `figures/` alone; the study's is in `study-block.ts`, those of the
+ * benchmark in `tools/bench-block.ts`.
  */
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
@@ -12,6 +13,7 @@ import { toMarkdown, withLabels, type TableRow } from "./tables";
 export const BLOCKS = {
   results: { file: "docs/results.md", command: "npm run refresh" },
   "results in short": { file: "README.md", command: "npm run refresh" },
+  "study in short": { file: "README.md", command: "npm run study" },
   bench: { file: "docs/benchmarks.md", command: "npm run bench" },
   "bench in short": { file: "README.md", command: "npm run bench" },
 } as const;

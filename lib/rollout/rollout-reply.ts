@@ -65,10 +65,15 @@ function answerAt(choice: unknown, field: string, { maxNewTokens, eosTokenIds }:
 
 /**
  * The answers of a body of `/chat/completions`.
+ * @param weightsField the field that names the weights which answered
  * @throws Error naming the field that is not as it should be, or where the server read another prompt
  */
-export function parseRollouts(reply: unknown, asked: AskedRollouts): RemoteAnswer[] {
-  const { prompt_token_ids, choices, system_fingerprint: weights } = objectAt(reply, "body");
+export function parseRollouts(
+  reply: unknown,
+  asked: AskedRollouts,
+  weightsField: "system_fingerprint" | "model",
+): RemoteAnswer[] {
+  const { prompt_token_ids, choices, [weightsField]: weights } = objectAt(reply, "body");
   const { inputIds, numGenerations } = asked;
   const ids = tokensAt(prompt_token_ids, "prompt_token_ids");
   if (ids.length !== inputIds.length || ids.some((id, i) => id !== inputIds[i]))
@@ -77,13 +82,21 @@ export function parseRollouts(reply: unknown, asked: AskedRollouts): RemoteAnswe
     );
   const answers = listAt(choices, "choices");
   if (answers.length !== numGenerations) refuse("choices", `${answers.length} answers`, `${numGenerations}`);
-  if (typeof weights !== "string") return refuse("system_fingerprint", weights, "the name of its weights");
+  if (typeof weights !== "string") return refuse(weightsField, weights, "the name of its weights");
   return answers.map((choice, i) => ({ ...answerAt(choice, `choices[${i}]`, asked), weights }));
 }
 
-/** Names of the models in a body of `/models`. @throws Error naming the field that is not as it should be */
-export const servedModels = (body: unknown): string[] =>
+/** A model that a server has. */
+export interface ServedModel {
+  id: string;
+  /** Who made the server, where it says so. */
+  ownedBy?: string;
+}
+
+/** The models in a body of `/models`. @throws Error naming the field that is not as it should be */
+export const servedModels = (body: unknown): ServedModel[] =>
   listAt(objectAt(body, "body").data, "data").map((entry, i) => {
-    const { id } = objectAt(entry, `data[${i}]`);
-    return typeof id === "string" ? id : refuse(`data[${i}].id`, id, "a model's name");
+    const { id, owned_by } = objectAt(entry, `data[${i}]`);
+    if (typeof id !== "string") return refuse(`data[${i}].id`, id, "a model's name");
+    return typeof owned_by === "string" ? { id, ownedBy: owned_by } : { id };
   });

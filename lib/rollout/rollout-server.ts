@@ -1,6 +1,7 @@
-/** Rollouts elsewhere: a server of the OpenAI protocol (`fine-r1 serve`) that draws as the generator here does. */
+/** Rollouts elsewhere: a server of the OpenAI protocol (`fine-r1 serve`, vLLM) that samples for Stage 2. */
 import { setMaxListeners } from "node:events";
 import { openClient } from "./openai-client";
+import { engineOf, type EngineClient, type SavedWeights } from "./rollout-engines";
 import { parseRollouts, servedModels, type RemoteAnswer } from "./rollout-reply";
 import type { GenerateOptions } from "./types";
 
@@ -24,10 +25,12 @@ export type RemoteOptions = Pick<
 export interface RolloutServer {
   /** @throws Error naming the server, where it refuses, reads the prompt otherwise, or its answers make no sense */
   sample(prompt: RemotePrompt, options: RemoteOptions): Promise<RemoteAnswer[]>;
-  /** @throws Error naming the server where it does not answer, or does not serve the model */
-  ready(): Promise<void>;
-  /** Has it put the weights of that name in place. @throws Error naming the server where it cannot */
-  reload(name: string): Promise<void>;
+  /**
+   * Has it put weights in place.
+   * @returns the name that answers give to these weights
+   * @throws Error naming the server where it cannot
+   */
+  reload(saved: SavedWeights): Promise<string>;
 }
 
 /** How it is reached. */
@@ -43,8 +46,12 @@ export interface RolloutServerOptions {
   signal?: AbortSignal;
 }
 
-/** @throws Error where the base URL is none or has a password in it, or the key can't be one */
-export function createRolloutServer(options: RolloutServerOptions): RolloutServer {
+/**
+ * Asks a server which models it has, and which engine it is.
+ * @throws Error where the base URL is none or has a password in it, the key can't be one, the server does not answer,
+ * or it does not serve the model
+ */
+export async function connectRollouts(options: RolloutServerOptions): Promise<RolloutServer> {
   const { baseUrl, model, apiKey, timeoutMs = 600_000, signal } = options;
   if (signal) setMaxListeners(0, signal); // many requests listen to one signal
   const { client, redact, failureOf } = openClient({ baseUrl, apiKey, timeoutMs, maxRetries: 4 });
@@ -52,22 +59,30 @@ export function createRolloutServer(options: RolloutServerOptions): RolloutServe
     throw new Error(redact(`rollouts at ${baseUrl}, model ${model}: ${what}`));
   };
   /** What `read` makes of the body of a request. */
-  const asked = async <T>(request: Promise<unknown>, read: (body: unknown) => T): Promise<T> => {
+  const asked = async <T>(request: Promise<unknown>, read: (body: unknown) => T, advice = ""): Promise<T> => {
     try {
       return read(await request);
     } catch (error) {
       signal?.throwIfAborted();
-      return fail(failureOf(error).message);
+      return fail(`${failureOf(error).message}${advice}`);
     }
   };
+  const models = () => asked(client.get("/models", { signal }), servedModels);
+  const served = await models();
+  const own = served.find(({ id }) => id === model);
+  if (own === undefined)
+    return fail(`it serves ${served.map(({ id }) => id).join(", ") || "no model"}; name one of these`);
+  const engine = engineOf(own.ownedBy);
+  const reloading: EngineClient = {
+    baseUrl,
+    post: (at, body) => asked(client.post(at, { body, signal }), () => undefined, `; ${engine.advice}`),
+    models: async () => (await models()).map(({ id }) => id),
+  };
+  let current = model;
   return {
-    ready: async () => {
-      const names = await asked(client.get("/models", { signal }), servedModels);
-      if (!names.includes(model)) fail(`it serves ${names.join(", ") || "no model"}; name one of these`);
-    },
     sample: async ({ text, image, inputIds }, how) => {
       const body = {
-        model,
+        model: current,
         messages: [
           {
             role: "user" as const,
@@ -83,20 +98,20 @@ export function createRolloutServer(options: RolloutServerOptions): RolloutServe
         top_p: how.topP,
         top_k: 0,
         repetition_penalty: 1,
-        seed: how.seed,
-        seed_index: how.promptIndex,
         ignore_eos: true,
         stop_token_ids: how.eosTokenIds,
         logit_bias: Object.fromEntries(how.bannedTokenIds.map((id) => [String(id), -100])),
         logprobs: true,
-        logprobs_of: "tempered",
         return_token_ids: true,
+        ...engine.fields(how),
       };
       const request = client.post("/chat/completions", { body, signal });
-      return asked(request, (reply) => parseRollouts(reply, { inputIds, ...how }));
+      return asked(request, (reply) => parseRollouts(reply, { inputIds, ...how }, engine.weightsField));
     },
-    reload: async (name) => {
-      await asked(client.post("/reload", { body: { weights: name }, signal }), () => undefined);
+    reload: async (saved) => {
+      const put = await engine.reload(reloading, saved, current);
+      current = put.model;
+      return put.weights;
     },
   };
 }

@@ -3,6 +3,7 @@ import sharp from "sharp";
 import type { Params } from "../engine/tensorflow";
 import { patchesToImage } from "../processor/patches-to-image";
 import type { RemoteAnswer } from "../rollout/rollout-reply";
+import type { SavedWeights } from "../rollout/rollout-engines";
 import type { RemoteOptions, RolloutServer } from "../rollout/rollout-server";
 import type { PromptRow, Rollout } from "../rollout/types";
 import { forEachAtOnce } from "../util/parallel";
@@ -13,8 +14,8 @@ import type { Workbench } from "./workbench";
 /** Where responses are sampled, where that is elsewhere. */
 export interface RemoteRollouts {
   server: RolloutServer;
-  /** Saves the policy before step `step` (0: the first) where the server finds it. @returns the name it has there */
-  publish(params: Params, step: number): string;
+  /** Saves the policy before step `step` (0: the first) where the server finds it. */
+  publish(params: Params, step: number): SavedWeights;
 }
 
 /** Requests under way at once. */
@@ -87,9 +88,10 @@ export async function sampleRemotely(
 export interface Importance {
   /** `[B * R]`; 1 in places without a token. */
   weights: Float32Array;
-  /** Sum over tokens, how many were cut at the cap, and tokens. */
+  /** Over tokens: the weights' sum, how many were cut at the cap, and the sum of |log-prob here - log-prob there|. */
   sum: number;
   capped: number;
+  difference: number;
   tokens: number;
 }
 
@@ -99,15 +101,17 @@ export interface Importance {
  * @param scored log-probs here, `[B * R]`, 0 in free places; as are the server's
  */
 export function importanceOf(scored: Float32Array, server: Float32Array, mask: Float32Array, cap: number): Importance {
-  let [sum, capped, tokens] = [0, 0, 0];
+  let [sum, capped, difference, tokens] = [0, 0, 0, 0];
   const weights = Float32Array.from(mask, (is, i) => {
     if (is === 0) return 1;
-    const ratio = Math.exp(scored[i] - server[i]);
+    const apart = scored[i] - server[i];
+    const ratio = Math.exp(apart);
     const weight = Math.min(ratio, cap);
     sum += weight;
+    difference += Math.abs(apart);
     tokens++;
     if (ratio > cap) capped++;
     return weight;
   });
-  return { weights, sum, capped, tokens };
+  return { weights, sum, capped, difference, tokens };
 }

@@ -6,6 +6,7 @@ import { disposeTree, mapParams } from "../engine/tree";
 import { groupsOfMicroBatches } from "../loss/micro-batch";
 import { encodeImages } from "../model/vision";
 import { foldIn } from "../util/random";
+import { average } from "../util/sums";
 import { rowBatch } from "./batch";
 import { groupRows } from "./rl-rollouts";
 import { createRlStep, createScoreStep, withNegative, type RlBatch } from "./rl-step";
@@ -70,8 +71,6 @@ function metricsOf<B>(update: Update<B>, { params, state }: Before, part: B, tok
   return numbers;
 }
 
-const meanOf = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
-
 /** Runs a stopped SFT step again; nothing is changed. Images must be of `bench`. */
 export async function replaySft(
   before: Before,
@@ -120,7 +119,7 @@ function replayRows(
       const logProbs = score(params, shown, tensors);
       rows.push({
         name: `${name} ${rows.length + 1} (${images[at]})`,
-        numbers: { logProb: meanOf(logProbs.dataSync()) },
+        numbers: { logProb: average([...logProbs.dataSync()]) },
       });
       disposeTree(shown, tensors, logProbs);
     }
@@ -173,12 +172,12 @@ export async function replayRl(
       const [ownValues, negativeValues] = [own, negative].map((tensor) => tensor?.dataSync() ?? null);
       group.rollouts.forEach(({ tokenIds, logProbs, source }, i) => {
         const of = (values: ArrayLike<number>): number =>
-          meanOf(Array.from(values).slice(i * host.places, i * host.places + tokenIds.length));
+          average(Array.from(values).slice(i * host.places, i * host.places + tokenIds.length));
         rows.push({
           name: `${name}, rollout ${i + 1} from the ${source}`,
           numbers: {
             advantage: group.advantages[i],
-            samplerLogProb: meanOf(logProbs),
+            samplerLogProb: average(logProbs),
             logProb: of(ownValues!),
             ...(negativeValues ? { negativeLogProb: of(negativeValues) } : {}),
           },

@@ -41,6 +41,8 @@ export interface RlLog {
   /** Rollouts elsewhere: mean importance weight of a token, and the share that was cut at the cap. */
   importance?: number | null;
   importanceCapped?: number | null;
+  /** Rollouts elsewhere: how far a token's log-prob here is from the server's, the mean of absolute values. */
+  logProbDifference?: number | null;
   /** Pre-training rows replayed: their mean loss a token, nats. */
   replay?: number | null;
   learningRate: number;
@@ -114,7 +116,7 @@ export function remoteLog(
   remote: { pushed: Pushed } | null,
   index: number,
   importance: readonly Importance[],
-): Pick<RlLog, "staleness" | "importance" | "importanceCapped"> {
+): Pick<RlLog, "staleness" | "importance" | "importanceCapped" | "logProbDifference"> {
   if (!remote) return {};
   const total = (value: (of: Importance) => number): number => importance.reduce((sum, of) => sum + value(of), 0);
   const tokens = total((of) => of.tokens);
@@ -122,5 +124,6 @@ export function remoteLog(
     staleness: index - remote.pushed.step,
     importance: tokens === 0 ? null : total((of) => of.sum) / tokens,
     importanceCapped: tokens === 0 ? null : total((of) => of.capped) / tokens,
+    logProbDifference: tokens === 0 ? null : total((of) => of.difference) / tokens,
   };
 }

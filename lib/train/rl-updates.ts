@@ -28,7 +28,7 @@ function advantagesOf({ advantages, places }: Pick<GroupRows, "advantages" | "pl
 
 /** Some groups of an update, to be padded to `size` with one that scores nothing. */
 interface Part {
-  part: readonly Group[];
+  groups: readonly Group[];
   size: number;
   padding: Group;
 }
@@ -42,7 +42,7 @@ function split(groups: readonly Group[], settings: RlSettings): Part[] {
   const size = groupsPerStep / updatesPerStep / parts;
   return Array.from({ length: parts }, (_, i) => groups.slice(i * size, (i + 1) * size))
     .filter((part) => part.length > 0 || replayRows > 0)
-    .map((part) => ({ part, size, padding: groups[0] }));
+    .map((part) => ({ groups: part, size, padding: groups[0] }));
 }
 
 /** The groups of each update of a step; updates without any are left out. */
@@ -84,7 +84,7 @@ export const conditionsOnAnchor = (intra: boolean, { conditionOn }: Pick<RlSetti
 async function preparePart(
   params: Params,
   bench: Workbench,
-  { part, size, padding, isFirst }: Part & { isFirst: boolean },
+  { groups, size, padding, isFirst }: Part & { isFirst: boolean },
   { settings, intra, inter, isRemote, score }: PrepareOptions,
 ): Promise<{ prepared: PreparedPart; importance: Importance | null; tokens: number }> {
   const {
@@ -93,11 +93,15 @@ async function preparePart(
     negativeFeatureIndex,
     samplerLogProbs: drawn,
     ...host
-  } = groupRows(part, bench, settings, size, padding);
+  } = groupRows(groups, bench, settings, size, padding);
   const made: unknown[] = [rows, negativeFeatureIndex];
-  const passing: unknown[] = [];
-  const shortly = <T>(tensors: T): T => {
-    passing.push(tensors);
+  const temporary: unknown[] = [];
+  const kept = <T>(tensors: T): T => {
+    made.push(tensors);
+    return tensors;
+  };
+  const untilReturn = <T>(tensors: T): T => {
+    temporary.push(tensors);
     return tensors;
   };
   try {
@@ -105,33 +109,33 @@ async function preparePart(
     let importance: Importance | null = null;
     if (isRemote) {
       // what the server drew from is not quite the policy here: its log-probs are taken anew, each under its image
-      const { images: read, ...own } = groupRows(part, bench, { ...settings, conditionOn: "sampled" }, size, padding);
-      shortly([own.rows, own.negativeFeatureIndex]);
-      const scored = shortly(score(params, shortly(await read()), own.rows));
+      const { images: read, ...own } = groupRows(groups, bench, { ...settings, conditionOn: "sampled" }, size, padding);
+      untilReturn([own.rows, own.negativeFeatureIndex]);
+      const scored = untilReturn(score(params, untilReturn(await read()), own.rows));
       samplerLogProbs = scored.dataSync() as Float32Array;
       const mask = own.rows.weights.dataSync() as Float32Array;
       importance = importanceOf(samplerLogProbs, drawn, mask, settings.importanceCap);
-      disposeTree(passing);
+      disposeTree(temporary);
     }
     const onAnchorNow = conditionsOnAnchor(intra, settings);
     const rescore = onAnchorNow && !isFirst;
     const stale = inter && settings.negativeLogProbs === "stale";
-    const shown = rescore || stale ? shortly(await images()) : null;
+    const shown = rescore || stale ? untilReturn(await images()) : null;
     let oldLogProbs = samplerLogProbs;
     if (shown && rescore) {
-      const scored = shortly(score(params, shown, rows));
+      const scored = untilReturn(score(params, shown, rows));
       oldLogProbs = onAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array);
     }
     const rescored =
       onAnchorNow && !rescore ? Float32Array.from(host.fromPositive) : new Float32Array(host.fromPositive.length);
     const staleNegativeLogProbs =
-      shown && stale ? score(params, shown, withNegative(rows, negativeFeatureIndex)) : null;
+      shown && stale ? kept(score(params, shown, withNegative(rows, negativeFeatureIndex))) : null;
     const tensors = {
       rows,
       negativeFeatureIndex,
-      oldLogProbs: tf.tensor2d(oldLogProbs, [host.advantages.length, host.places]),
-      rescored: tf.tensor1d(rescored),
-      advantages: advantagesOf(host, importance),
+      oldLogProbs: kept(tf.tensor2d(oldLogProbs, [host.advantages.length, host.places])),
+      rescored: kept(tf.tensor1d(rescored)),
+      advantages: kept(advantagesOf(host, importance)),
       staleNegativeLogProbs,
     };
     return { prepared: { images, tensors }, importance, tokens: host.tokens };
@@ -139,7 +143,7 @@ async function preparePart(
     disposeTree(made);
     throw error;
   } finally {
-    disposeTree(passing);
+    disposeTree(temporary);
   }
 }
 
@@ -159,8 +163,8 @@ export async function prepareUpdates(
     for (const own of groupsOfUpdates(groups, options.settings)) {
       const update: PreparedUpdate = { parts: [], tokens: 0 };
       updates.push(update);
-      for (const of of split(own, options.settings)) {
-        const made = await preparePart(params, bench, { ...of, isFirst: updates.length === 1 }, options);
+      for (const part of split(own, options.settings)) {
+        const made = await preparePart(params, bench, { ...part, isFirst: updates.length === 1 }, options);
         update.parts.push(made.prepared);
         update.tokens += made.tokens;
         if (made.importance) importance.push(made.importance);

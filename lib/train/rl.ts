@@ -171,8 +171,8 @@ function rlLoop(bench: Workbench, settings: RlSettings, run: RlRun): PlannedTrai
       const started = Date.now();
       if (run.rollouts && (pushed === null || index - pushed.step >= settings.pushEvery)) {
         await run.onPhase?.("pushing the weights", index, settings.steps);
-        pushed = { step: index, name: run.rollouts.publish(held.params, index) };
-        await run.rollouts.server.reload(pushed.name);
+        const saved = run.rollouts.publish(held.params, index);
+        pushed = { step: index, name: await run.rollouts.server.reload(saved) };
       }
       const remote = run.rollouts && pushed ? { server: run.rollouts.server, pushed } : null;
       const collected = await collectGroups(held.params, bench, {

@@ -61,14 +61,14 @@ export const RL_SETTINGS = {
   topP: amount(0.99, "Nucleus: sampled from the most probable tokens of this total probability."),
   rollouts: text(
     "local",
-    "Where responses are sampled: `local`, or the base URL of `fine-r1 serve` (docs/serving.md).",
+    "Where responses are sampled: `local`, or the base URL of `fine-r1 serve` or vLLM (docs/serving.md).",
     /^(?:local|https?:\/\/\S+)$/,
     "local or a URL",
   ),
   rolloutModel: text("policy", "Rollouts elsewhere: the model's name there."),
   rolloutWeights: text(
     "data/runs/rollout-weights",
-    "Rollouts elsewhere: the folder that the server has as `--weights`; policies are saved there for it.",
+    "Rollouts elsewhere: the folder that policies are saved in for the server; `fine-r1 serve` has it as `--weights`.",
   ),
   pushEvery: count(
     1,

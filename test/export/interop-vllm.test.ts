@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, it } from "vitest";
 import { compareAnswers, faultOf, greedyAnswer, type GreedyAnswer } from "../../tools/interop/answers";
+import { rolloutFault } from "../../tools/interop/vllm-rollouts";
 import { merged, page, reportFile, type Found, type Interop } from "../../tools/interop/report";
 import { root } from "../../tools/environment";
 import { chatServer } from "../helpers/chat-server";
@@ -97,6 +98,20 @@ describe("a greedy answer", () => {
   });
 });
 
+describe("rollouts", () => {
+  const fresh = { what: "fresh", steps: 3, tokens: 9, staleness: 0, first: 1e-6, last: 1e-6 };
+  const stale = { ...fresh, what: "stale", staleness: 2, last: 0.1 };
+
+  it("are at fault where a pushed policy is another there, or an older one cannot be told from it", () => {
+    expect(rolloutFault([fresh, stale], 1e-3)).toBeNull();
+    expect(rolloutFault([{ ...fresh, first: 0.01 }], 1e-3)).toBe("fresh: log-probs differ by 0.01 in the first step");
+    expect(rolloutFault([{ ...stale, first: NaN }], 1e-3)).toBe("stale: log-probs differ by NaN in the first step");
+    expect(rolloutFault([{ ...fresh, last: 0.01 }], 1e-3)).toBe("fresh: log-probs differ by 0.01 in the last step");
+    expect(rolloutFault([{ ...stale, last: 1e-6 }], 1e-3)).toMatch(/stale: log-probs of an older policy differ by/);
+    expect(rolloutFault([{ ...fresh, tokens: 0 }], 1e-3)).toBe("fresh: no token was sampled");
+  });
+});
+
 describe("the report", () => {
   const none: Found = { trainings: [], served: [], notRun: [] };
   const reason = (engine: string, why: string) => ({ engine, reason: why });
@@ -113,7 +128,7 @@ describe("the report", () => {
   const report = JSON.parse(readFileSync(reportFile, "utf8")) as Interop;
 
   it("has vLLM's answers to a base and an adapter: those of serve, log-probs within the tolerance", () => {
-    const [{ models, evaluate, cot }] = report.served;
+    const [{ models, evaluate, cot, rollouts }] = report.served;
     expect(models).toHaveLength(2);
     for (const model of models) {
       expect(model.questions).toBe(96);
@@ -122,6 +137,8 @@ describe("the report", () => {
     }
     expect(evaluate.questions).toBe(96);
     expect(cot.images).toBeGreaterThan(0);
+    expect(rollouts.map(({ staleness }) => staleness)).toEqual([0, 2, 0]);
+    expect(rolloutFault(rollouts, report.tolerance)).toBeNull();
   });
 
   it("shows where answers part", () => {

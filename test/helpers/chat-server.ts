@@ -7,6 +7,8 @@ import { afterAll } from "vitest";
 
 /** What it was sent. */
 export interface SeenRequest {
+  /** Path and query. */
+  url: string;
   headers: IncomingHttpHeaders;
   body: {
     model: string;
@@ -141,6 +143,7 @@ export async function chatServer(act: (request: SeenRequest, before: number) => 
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const seen = {
+        url: request.url ?? "",
         headers: request.headers,
         body: JSON.parse(Buffer.concat(chunks).toString("utf8") || "{}") as SeenRequest["body"],
       };

@@ -17,10 +17,16 @@ type Reply = ReturnType<typeof sound>;
 
 describe("parseRollouts", () => {
   it("reads tokens, log-probs, ends and the weights' name", () => {
-    expect(parseRollouts(sound(), asked)).toEqual([
+    expect(parseRollouts(sound(), asked, "system_fingerprint")).toEqual([
       { tokenIds: [7, 9], logProbs: [-0.5, 0], finished: true, weights: "step-3" },
       { tokenIds: [7, 8, 7], logProbs: [-1, -2, 1e-4], finished: false, weights: "step-3" },
     ]);
+  });
+
+  it("reads the weights' name from the field that is asked for", () => {
+    const reply = { ...sound(), model: "adapter-1" };
+    expect(parseRollouts(reply, asked, "model").map(({ weights }) => weights)).toEqual(["adapter-1", "adapter-1"]);
+    expect(() => parseRollouts(sound(), asked, "model")).toThrow("model is undefined; expected the name");
   });
 
   const second = (value: unknown) => (reply: Reply) => ({ ...reply, choices: [reply.choices[0], value] });
@@ -50,13 +56,14 @@ describe("parseRollouts", () => {
     ["no name of the weights", (r) => ({ ...r, system_fingerprint: null }), "system_fingerprint is null"],
     ["another prompt", (r) => ({ ...r, prompt_token_ids: [5, 7] }), "it read a prompt of 2 tokens, which has 2 here"],
   ])("%s is an error that names the field", (_, mutate, message) => {
-    expect(() => parseRollouts(mutate(sound()), asked)).toThrow(message);
+    expect(() => parseRollouts(mutate(sound()), asked, "system_fingerprint")).toThrow(message);
   });
 });
 
 describe("servedModels", () => {
   it("gives their names, and names the field where one has none", () => {
-    expect(servedModels({ data: [{ id: "a" }, { id: "b" }] })).toEqual(["a", "b"]);
+    const data = [{ id: "a", owned_by: "vllm" }, { id: "b" }];
+    expect(servedModels({ data })).toEqual([{ id: "a", ownedBy: "vllm" }, { id: "b" }]);
     expect(() => servedModels({ data: [{ id: "a" }, null] })).toThrow("data[1] is null; expected an object");
     expect(() => servedModels({ data: [{}] })).toThrow("data[0].id is undefined; expected a model's name");
     expect(() => servedModels({})).toThrow("data is undefined; expected a list");

@@ -3,6 +3,7 @@ import io
 import pickle
 import struct
 import sys
+import tempfile
 import types
 import unittest
 from pathlib import Path
@@ -54,6 +55,15 @@ def weights_file(tensor):
     file.write(struct.pack("<q", tensor.count) + np.arange(tensor.count, dtype="<f4").tobytes())
     file.seek(0)
     return file
+
+
+class CheckWheel(unittest.TestCase):
+    def test_refuses_another_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            wheel = Path(folder, "some.whl")
+            wheel.write_bytes(b"another")
+            with self.assertRaisesRegex(ValueError, "some.whl: SHA-256 is [0-9a-f]{64}; expected a7f2cb09"):
+                features.check_wheel(wheel)
 
 
 class ReadWeights(unittest.TestCase):

@@ -8,7 +8,7 @@ import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { saveModel } from "../../lib/model/checkpoint";
 import type { Group, RlPrompt } from "../../lib/rollout/groups";
-import { createRolloutServer, type RolloutServer } from "../../lib/rollout/rollout-server";
+import { connectRollouts, type RolloutServer } from "../../lib/rollout/rollout-server";
 import { createCompletions, type Completions } from "../../lib/serve/completions";
 import { DEFAULT_LIMITS } from "../../lib/serve/limits";
 import { startServer, type ChatServer } from "../../lib/serve/server";
@@ -75,12 +75,13 @@ beforeAll(async () => {
     limits: DEFAULT_LIMITS,
     loadWeights: (name) => loadWeights(folder, name, config, made.params, {}),
   });
-  server = createRolloutServer({ baseUrl: chat.baseUrl, model: "policy" });
+  server = await connectRollouts({ baseUrl: chat.baseUrl, model: "policy" });
   remote = {
     server,
     publish: (policy, step) => {
-      saveModel(path.join(folder, `step-${step}`), { config, params: policy, generationConfig: {}, files: {} });
-      return `step-${step}`;
+      const saved = { folder: path.join(folder, `step-${step}`), isAdapter: false };
+      saveModel(saved.folder, { config, params: policy, generationConfig: {}, files: {} });
+      return saved;
     },
   };
 });
@@ -105,8 +106,7 @@ const tokensOf = (groups: Group[]): number[][] => groups.flatMap(({ rollouts }) 
 
 describe("rollouts from a server", () => {
   it("are those sampled here: tokens, log-probs, ends; from anchor and positive", async () => {
-    const pushed = { step: 0, name: remote.publish(params, 0) };
-    await server.reload(pushed.name);
+    const pushed = { step: 0, name: await server.reload(remote.publish(params, 0)) };
     const options = { settings: { ...settings, temperature: 2, topP: 0.9 }, intra: true, seed: 3 };
     const here = await sampleGroups(params, bench, prompts, options);
     const there = await sampleGroups(params, bench, prompts, { ...options, remote: { server, pushed } });
@@ -128,8 +128,9 @@ describe("rollouts from a server", () => {
     expect(relativeError(there.trained, here.trained)).toBeLessThan(1e-3);
     expect(relativeError(here.trained, params)).toBeGreaterThan(1e-2); // it has learnt
     expect(there.log.map(({ staleness }) => staleness)).toEqual([0, 0]);
-    for (const { importance, importanceCapped } of there.log) {
+    for (const { importance, importanceCapped, logProbDifference } of there.log) {
       expect(importance).toBeCloseTo(1, 4);
+      expect(logProbDifference).toBeLessThan(1e-4);
       expect(importanceCapped).toBe(0);
     }
     const rates = ({ reward, length, kept, gradNorm }: RlLog) => [reward, length, kept, gradNorm];
@@ -146,7 +147,7 @@ describe("rollouts from a server", () => {
     const { trained, log } = await train({ steps: 3, pushEvery: 2 }, remote);
     disposeTree(trained);
     expect(log.map(({ staleness }) => staleness)).toEqual([0, 1, 0]);
-    const [fresh, stale] = log.map(({ importance }) => Math.abs(importance! - 1));
+    const [fresh, stale] = log.map(({ logProbDifference }) => logProbDifference!);
     expect(fresh).toBeLessThan(1e-4);
     expect(stale).toBeGreaterThan(10 * fresh);
   });
@@ -158,20 +159,18 @@ describe("rollouts from a server", () => {
   });
 
   it("are asked of a server that has the model", async () => {
-    await server.ready();
-    const other = createRolloutServer({ baseUrl: chat.baseUrl, model: "other" });
-    await expect(other.ready()).rejects.toThrow(/model other: it serves policy; name one of these/);
-    expect(() => createRolloutServer({ baseUrl: "nowhere", model: "m" })).toThrow(/"nowhere": no URL/);
-    expect(() => createRolloutServer({ baseUrl: "http://me:secret@127.0.0.1/v1", model: "m" })).toThrow(
-      /no user, password/,
-    );
+    const at = (baseUrl: string, model: string) => connectRollouts({ baseUrl, model });
+    await expect(at(chat.baseUrl, "other")).rejects.toThrow(/model other: it serves policy; name one of these/);
+    await expect(at("nowhere", "m")).rejects.toThrow(/"nowhere": no URL/);
+    await expect(at("http://me:secret@127.0.0.1/v1", "m")).rejects.toThrow(/no user, password/);
   });
 
   it("do not repeat the key, whatever the server says", async () => {
     const apiKey = "sk-rollouts-0123456789";
     const bad = await chatServer(({ headers }) => ({ status: 400, message: `no: ${headers.authorization}` }));
-    const failing = createRolloutServer({ baseUrl: bad.baseUrl, model: "m", apiKey });
-    await expect(failing.reload("x")).rejects.toThrow(/rollouts at .*, model m: 400 no: Bearer \[key\]/);
+    await expect(connectRollouts({ baseUrl: bad.baseUrl, model: "m", apiKey })).rejects.toThrow(
+      /rollouts at .*, model m: 400 no: Bearer \[key\]/,
+    );
   });
 
   it("are refused where other weights answer, or the prompt is read otherwise", async () => {
@@ -199,7 +198,13 @@ describe("a reload", () => {
     ["..", /expected the name of a folder/],
     ["none", /there is no none in the folder of weights/],
   ])("of %j is refused", async (name, message) => {
-    await expect(server.reload(name)).rejects.toThrow(message);
+    const reply = await fetch(`${chat.baseUrl}/reload`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ weights: name }),
+    });
+    expect(reply.ok).toBe(false);
+    expect(await reply.text()).toMatch(message);
   });
 
   it("waits for what is being decoded, and goes before what waits", async () => {
@@ -220,7 +225,7 @@ describe("a reload", () => {
     const first = ask(8); // all slots
     await expect.poll(() => completions.load).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const reloaded = server.reload("step-1");
+    const reloaded = server.reload({ folder: path.join(folder, "step-1"), isAdapter: false });
     await new Promise((resolve) => setTimeout(resolve, 20));
     const second = ask(1);
     expect((await first).system_fingerprint).toBe("step-0");
@@ -233,8 +238,13 @@ describe("importanceOf", () => {
   it("is the ratio of trainer and server, cut at the cap, and 1 where there is no token", () => {
     const scored = Float32Array.from([-1, -1, -3, 0]);
     const served = Float32Array.from([-1, -2, -2, 0]);
-    const { weights, sum, capped, tokens } = importanceOf(scored, served, Float32Array.from([1, 1, 1, 0]), 2);
+    const { weights, sum, capped, difference, tokens } = importanceOf(
+      scored,
+      served,
+      Float32Array.from([1, 1, 1, 0]),
+      2,
+    );
     expect([...weights]).toEqual([1, 2, expect.closeTo(Math.exp(-1), 6) as number, 1]);
-    expect([sum, capped, tokens]).toEqual([expect.closeTo(3 + Math.exp(-1), 6), 1, 3]);
+    expect([sum, capped, difference, tokens]).toEqual([expect.closeTo(3 + Math.exp(-1), 6), 1, 2, 3]);
   });
 });

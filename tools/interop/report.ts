@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { writeText } from "../../lib/util/files";
 import { root } from "../environment";
 import type { ComparedAnswers } from "./answers";
+import type { RolloutRun } from "./vllm-rollouts";
 
 /** One step on both sides. */
 export interface Compared {
@@ -41,6 +42,8 @@ export interface Served {
   evaluate: { questions: number; same: number };
   /** `cot` with it as the teacher: images described, rationales that it wrote, records kept. */
   cot: { images: number; rationales: number; records: number };
+  /** `rl --rollouts` with it. */
+  rollouts: RolloutRun[];
 }
 
 /** What came of some engines. */
@@ -126,7 +129,7 @@ ${row(head)}${row(head.map((_, i) => (i === 0 ? "---" : "---:")))}${lines.map(ro
 ${notes.map((note) => `${note}\n`).join("\n")}`;
 }
 
-function servedSection({ engine, versions, models, evaluate, cot }: Served): string {
+function servedSection({ engine, versions, models, evaluate, cot, rollouts }: Served): string {
   const row = ({ model, questions, same, tokens, logProb }: ServedModel): string =>
     `| ${[model, `${same} of ${questions}`, tokens, small(logProb)].join(" | ")} |\n`;
   const partings = models.flatMap(({ model, parted }) =>
@@ -144,7 +147,14 @@ ${versionsText(versions)}.
 ${models.map(row).join("")}
 The same requests, with images, went to ${engine} and to \`fine-r1 serve\`, both in float32. Prompts were the same tokens; log-probs are compared up to where answers part${partings.length > 0 ? `:\n\n${partings.join("")}` : ", which none did.\n"}
 \`evaluate --endpoint\` against it wrote ${evaluate.same} of ${evaluate.questions} predictions to the letter as \`evaluate --adapter\` does here. \`cot\` had it describe ${cot.images} images and write ${cot.rationales} rationales, of which ${cot.records} were kept: a model of 3 million parameters, asked in a large one's words, is no teacher.
-`;
+
+### Rollouts
+
+\`rl --rollouts\` took TAPO steps on responses that ${engine} sampled, in float32. How far a token's log-prob here is from the one that ${engine} drew it with (mean of absolute values):
+
+| weights | steps | tokens | first step | last step |
+| --- | ---: | ---: | ---: | ---: |
+${rollouts.map(({ what, steps, tokens, first, last }) => `| ${[what, steps, tokens, small(first), small(last)].join(" | ")} |\n`).join("")}`;
 }
 
 /** The page of a report. */

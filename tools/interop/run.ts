@@ -32,6 +32,7 @@ import { factorySettings, swiftSettings, trlSettings, vllmSettings } from "./set
 import { firstLoss, ownSft } from "./sft";
 import { compareSwift } from "./swift";
 import { compareVllm } from "./vllm";
+import { rolloutFault } from "./vllm-rollouts";
 
 const TOLERANCE = 1e-3;
 const say = (text: string): void => void process.stderr.write(`interop: ${text}\n`);
@@ -177,13 +178,17 @@ function faults({ trainings, served }: Found): string[] {
   const apart = trainings
     .filter((training) => !(firstDifference(training) <= TOLERANCE))
     .map(({ engine, what }) => `${engine} ${what}: first losses differ by more than ${TOLERANCE}`);
+  const sampled = served.flatMap(({ engine, rollouts }) => {
+    const fault = rolloutFault(rollouts, TOLERANCE);
+    return fault === null ? [] : [`${engine}, rollouts: ${fault}; the tolerance is ${TOLERANCE}`];
+  });
   const answers = served.flatMap(({ engine, models }) =>
     models.flatMap((one) => {
       const fault = faultOf(one, TOLERANCE);
       return fault === null ? [] : [`${engine}, ${one.model}: ${fault}; the tolerance is ${TOLERANCE}`];
     }),
   );
-  return [...apart, ...answers];
+  return [...apart, ...answers, ...sampled];
 }
 
 /** Engines that are not run, and why. */

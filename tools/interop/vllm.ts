@@ -20,6 +20,8 @@ import { root } from "../environment";
 import { compareAnswers, greedyAnswer, type GreedyAnswer } from "./answers";
 import { runCommand, scratch } from "./python";
 import type { Served } from "./report";
+import { saveUntied } from "./untied";
+import { adapterRuns, wholeRuns, type RolloutRun } from "./vllm-rollouts";
 import { startVllm } from "./vllm-server";
 
 type Messages = readonly ChatMessage[];
@@ -96,11 +98,26 @@ function taught(baseUrl: string): Served["cot"] {
   return { images: sum("images"), rationales: sum("samples"), records: sum("records") };
 }
 
+/**
+ * Rollouts with whole models: vLLM's CPU backend keeps a packed copy of an output layer that is the embeddings', which
+ * a reload leaves as it was, so that the checkpoint is one with a layer of its own.
+ */
+async function wholeModels(python: string, base: string): Promise<RolloutRun[]> {
+  const model = path.join(scratch, "untied");
+  saveUntied(base, model);
+  const vllm = await startVllm(python, { model });
+  try {
+    return wholeRuns(vllm.baseUrl, model);
+  } finally {
+    await vllm.stop();
+  }
+}
+
 /** The whole comparison. */
 export async function compareVllm(
   experiment: Experiment,
   python: string,
-): Promise<Pick<Served, "models" | "evaluate" | "cot">> {
+): Promise<Pick<Served, "models" | "evaluate" | "cot" | "rollouts">> {
   const trained = await sftModel(experiment, "sft");
   disposeTree(trained.params);
   const { base, config, settings } = experiment;
@@ -129,6 +146,7 @@ export async function compareVllm(
       ],
       evaluate: evaluated(vllm.baseUrl, adapter, settings),
       cot: taught(vllm.baseUrl),
+      rollouts: [...adapterRuns(vllm.baseUrl), ...(await wholeModels(python, modelFolder(settings)))],
     };
   } finally {
     await vllm.stop();

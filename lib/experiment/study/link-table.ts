@@ -1,5 +1,6 @@
 /** The links of the chain as a table: the mean over seeds. */
 import type { TableRow } from "../../report/tables";
+import { average } from "../../util/sums";
 import type { Link } from "./links";
 
 /** A cell's accuracy of one method and seed under one condition. */
@@ -21,12 +22,11 @@ export function linkLines(links: readonly SeedLink[]): TableRow[] {
       const name = `${setting} ${split}`;
       cells.set(name, [...(cells.get(name) ?? []), accuracy]);
     }
-    const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
     return {
       method: group[0].method,
       given: group[0].given,
       seeds: new Set(group.map(({ seed }) => seed)).size,
-      ...Object.fromEntries([...cells].map(([name, values]) => [name, (100 * mean(values)).toFixed(1)])),
+      ...Object.fromEntries([...cells].map(([name, values]) => [name, (100 * average(values)).toFixed(1)])),
     };
   });
 }
