@@ -20,7 +20,7 @@ const counted = (counts: Record<string, number>): string =>
  */
 export function run(
   options: ExportOptions,
-  target: "trl" | "llamafactory" | "easyr1" | "dataset" | "vlmevalkit",
+  target: "trl" | "llamafactory" | "swift" | "easyr1" | "dataset" | "vlmevalkit",
   dir: string,
 ): Promise<number> {
   const { gpus, method, json } = options;

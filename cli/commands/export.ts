@@ -14,7 +14,7 @@ export const command = () =>
     new Command("export")
       .summary("data, reward and hyper-parameters for another engine, or a data set")
       .description(
-        "Writes what TRL, LLaMA-Factory or EasyR1 needs to train as this run does: records and prompts with their images, the reward as Python, configuration with the run's hyper-parameters, and a README with the commands and with what that engine does otherwise. `dataset` writes questions and rationales as a Hugging Face data set, `vlmevalkit` the questions as that tool reads them (docs/evaluation-elsewhere.md). Makes the records that are not there yet (see cot). See docs/training-elsewhere.md.",
+        "Writes what TRL, LLaMA-Factory, ms-swift or EasyR1 needs to train as this run does: records and prompts with their images, the reward as Python, configuration with the run's hyper-parameters, and a README with the commands and with what that engine does otherwise. `dataset` writes questions and rationales as a Hugging Face data set, `vlmevalkit` the questions as that tool reads them (docs/evaluation-elsewhere.md). Makes the records that are not there yet (see cot). See docs/training-elsewhere.md.",
       ),
   )
     .addArgument(new Argument("<target>", "for whom").choices(TARGETS))

@@ -1,3 +1,3 @@
 /** Engines that training can go on with. */
-export const ENGINES = ["trl", "llamafactory", "easyr1"] as const;
+export const ENGINES = ["trl", "llamafactory", "swift", "easyr1"] as const;
 export type Engine = (typeof ENGINES)[number];

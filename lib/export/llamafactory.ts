@@ -15,9 +15,9 @@ import { toYaml, type Yaml } from "./yaml";
 const DATASET = "fine_r1_stage1";
 /** LLaMA-Factory's template for Qwen2-VL and Qwen2.5-VL, and the system message that it adds where there is none. */
 const TEMPLATE = "qwen2_vl";
-const DEFAULT_SYSTEM = "You are a helpful assistant.";
+export const DEFAULT_SYSTEM = "You are a helpful assistant.";
 
-/** A record as LLaMA-Factory's template renders it, the image as one placeholder. */
+/** A record as the template of LLaMA-Factory, and of ms-swift, renders it, the image as one placeholder. */
 export function templateText({ system, user, assistant }: ExportedRecord): string {
   const image = "<|vision_start|><|image_pad|><|vision_end|>";
   const asked = user.includes(IMAGE_MARKER) ? user.replace(IMAGE_MARKER, image) : `${image}${user}`;
@@ -52,8 +52,8 @@ const DEEPSPEED = {
   zero_optimization: { stage: 3, overlap_comm: false, stage3_gather_16bit_weights_on_model_save: true },
 };
 
-/** How a mini-batch is computed. */
-function splitOf({ settings: { sft } }: Experiment, records: number, gpus: number): Split {
+/** How a mini-batch is computed. @throws Error where the records cannot be divided among the GPUs */
+export function splitOf({ settings: { sft } }: Experiment, records: number, gpus: number): Split {
   const rows = Math.min(sft.batchSize - sft.replayRows, records);
   return splitBatch(rows, { parts: sft.gradientAccumulationSteps, gpus, what: "records" });
 }

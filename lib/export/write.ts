@@ -7,12 +7,14 @@ import type { Engine } from "./engines";
 import { replaceExport, writeMarker } from "./folder";
 import { exportLlamaFactory } from "./llamafactory";
 import { readme } from "./readme";
+import { exportSwift } from "./swift";
 import { exportTrl } from "./trl";
 import type { Exported, Exporter, ExportOptions } from "./types";
 
 const EXPORTERS: Readonly<Record<Engine, Exporter>> = {
   trl: exportTrl,
   llamafactory: exportLlamaFactory,
+  swift: exportSwift,
   easyr1: exportEasyR1,
 };
 

@@ -172,6 +172,52 @@ describe("export llamafactory", () => {
   });
 });
 
+describe("export swift", () => {
+  it("writes records and hyper-parameters, and says that Stage 2 is elsewhere", async () => {
+    const set = ["sft.visionLearningRateScale=0.1", "sft.maxPixels=20000"].flatMap((one) => ["--set", one]);
+    const { code, out } = await capture(exporting, ["swift", at("swift"), ...options(...set)]);
+    expect([code, out]).toEqual([0, expect.stringContaining("swift sft sft.yaml")]);
+    const records = readSharegpt(at("swift/stage1.json"));
+    expect(records).toHaveLength(6);
+    for (const { image } of records) expect(existsSync(at("swift", image))).toBe(true);
+    expect(yaml("swift/sft.yaml")).toMatchObject({
+      tuner_type: "full",
+      freeze_vit: "false",
+      vit_lr: "5.0e-7",
+      aligner_lr: "5.0e-7",
+      learning_rate: "0.000005",
+      per_device_train_batch_size: "2",
+      gradient_accumulation_steps: "2",
+      torch_dtype: "float32",
+      min_lr_rate: "0.02",
+    });
+    expect(text("swift/sft.yaml")).toContain("  MAX_PIXELS: 20000\n");
+    expect(text("swift/README.md")).toMatch(/Stage 1 only[\s\S]*line break behind/);
+  });
+
+  it("spreads a mini-batch over GPUs, and has no Stage 2", async () => {
+    const more = options("--gpus", "2", "--set", "lora.rank=4");
+    const many = await capture(exporting, ["swift", at("swift-2"), ...more]);
+    expect([many.code, many.out]).toEqual([0, expect.stringContaining("NPROC_PER_NODE=2 swift sft sft.yaml")]);
+    expect(yaml("swift-2/sft.yaml")).toMatchObject({
+      tuner_type: "lora",
+      lora_rank: "4",
+      freeze_vit: "true",
+      deepspeed: "zero3",
+    });
+    const method = await capture(exporting, ["swift", at("swift-3"), ...options("--method", "tapo")]);
+    expect([method.code, method.err]).toEqual([1, expect.stringContaining("Stage 1 alone is exported")]);
+  });
+
+  it("says that a checkpoint with other image tokens than the published ones is not trained as it is", async () => {
+    const base = ["swift", at("swift-base"), "--run", run.name, "--scale", "smoke", "--set", "prompts=paper"];
+    const own = ["--benchmark", places.images, "--teacher", places.records, "--set", "similarity=names"];
+    const set = ["--set", "sft.replayRows=0", "--set", "shots=3"];
+    expect((await capture(exporting, [...base, ...own, ...set])).code).toBe(0); // the shipped base
+    expect(text("swift-base/README.md")).toContain("28 x 28 pixels are in ms-swift's code; here a token has 16 x 16");
+  });
+});
+
 describe("export easyr1", () => {
   it("writes triplets that this project reads back as its own prompts", async () => {
     const { code } = await capture(exporting, ["easyr1", at("easyr1"), ...options()]);

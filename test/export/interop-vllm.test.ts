@@ -157,6 +157,6 @@ describe("npm run interop", () => {
     let said = "";
     child.stderr.on("data", (piece: Buffer) => void (said += piece.toString()));
     const code = await new Promise((resolve) => child.once("close", resolve));
-    expect([code, said.trim()]).toEqual([1, "interop: sglang: expected some of trl, llamafactory, vllm"]);
+    expect([code, said.trim()]).toEqual([1, "interop: sglang: expected some of trl, llamafactory, swift, vllm"]);
   }, 60_000);
 });

@@ -7,11 +7,12 @@ import { firstDifference, page, reportFile, scriptsHash, type Interop } from "..
 const report = JSON.parse(readFileSync(reportFile, "utf8")) as Interop;
 
 describe("docs/interop.json", () => {
-  it("has TRL's SFT and GRPO and LLaMA-Factory's SFT, first losses equal within 1e-3", () => {
+  it("has TRL's SFT and GRPO and LLaMA-Factory's SFT and ms-swift's, first losses equal within 1e-3", () => {
     expect(report.trainings.map(({ engine, what }) => `${engine}, ${what}`)).toEqual([
       "TRL, SFTTrainer (Stage 1)",
       "TRL, GRPOTrainer (Stage 2, CLS-RL)",
       "LLaMA-Factory, SFT (Stage 1)",
+      "ms-swift, SFT (Stage 1)",
     ]);
     for (const training of report.trainings) expect(firstDifference(training)).toBeLessThanOrEqual(1e-3);
     expect(report.tolerance).toBe(1e-3);

@@ -1,7 +1,7 @@
 /**
- * The Python environments of `npm run interop`: TRL's is the benchmark's (`.venv-bench`); LLaMA-Factory's is one of its
- * own in `.interop`, with the older packages that it asks for, and PyTorch from the benchmark's; so is vLLM's, with a
- * PyTorch of its own.
+ * The Python environments of `npm run interop`: TRL's is the benchmark's (`.venv-bench`); LLaMA-Factory's and
+ * ms-swift's are of their own in `.interop`, with the older packages that each asks for, and PyTorch from the
+ * benchmark's; so is vLLM's, with a PyTorch of its own.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -81,13 +81,20 @@ function installed(
   }
 }
 
+/** An environment's own packages come first, what it lacks (PyTorch above all) from the benchmark's environment. */
+const withPeers = (python: string): void =>
+  writeText(path.join(sitePackages(python), "peers.pth"), `${sitePackages(benchPython)}\n`);
+
 /** LLaMA-Factory; the reason where it does not install. */
 export function factoryOrReason(): Found {
   ensurePython();
-  // its own packages come first, what it lacks (PyTorch above all) from the benchmark's environment
-  const withPeers = (python: string): void =>
-    writeText(path.join(sitePackages(python), "peers.pth"), `${sitePackages(benchPython)}\n`);
   return installed("llamafactory", "LLaMA-Factory", "llamafactory.txt", withPeers, "llamafactory.train.tuner");
+}
+
+/** ms-swift; the reason where it does not install. */
+export function swiftOrReason(): Found {
+  ensurePython();
+  return installed("swift", "ms-swift", "swift.txt", withPeers, "swift.pipelines.train.sft");
 }
 
 /** vLLM's CPU backend; the reason where it does not install. */

@@ -63,7 +63,7 @@ export interface Interop extends Found {
 }
 
 /** Engines in the order of the page. */
-export const ENGINES = ["TRL", "LLaMA-Factory", "vLLM", "EasyR1"] as const;
+export const ENGINES = ["TRL", "LLaMA-Factory", "ms-swift", "vLLM", "EasyR1", "verl"] as const;
 export type Engine = (typeof ENGINES)[number];
 
 /** `now` in place of what `before` says of an engine; the others' results stay. */

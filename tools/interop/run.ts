@@ -1,8 +1,8 @@
 /**
- * Other engines beside this project, on the tiny base and this CPU: npm run interop [-- trl|llamafactory|vllm …]
- * TRL's SFT and GRPO and LLaMA-Factory's SFT train exports; vLLM serves. Writes docs/interop.json and docs/interop.md,
- * in which the engines that are not asked for keep their figures; exits 1 where a first loss or a log-prob differs by
- * more than the tolerance.
+ * Other engines beside this project, on the tiny base and this CPU: npm run interop [-- trl|llamafactory|swift|vllm …]
+ * TRL's SFT and GRPO, LLaMA-Factory's SFT and ms-swift's train exports; vLLM serves. Writes docs/interop.json and
+ * docs/interop.md, in which the engines that are not asked for keep their figures; exits 1 where a first loss or a
+ * log-prob differs by more than the tolerance.
  */
 import { rmSync } from "node:fs";
 import * as path from "node:path";
@@ -10,47 +10,32 @@ import { openExperiment } from "../../lib/experiment/open";
 import type { Experiment } from "../../lib/experiment/types";
 import type { Settings } from "../../lib/experiment/settings";
 import { writeExport } from "../../lib/export/write";
-import type { SftLog } from "../../lib/train/sft";
 import { readJsonObject } from "../../lib/util/files";
 import { root } from "../environment";
 import { faultOf } from "./answers";
 import { compareGrpo } from "./grpo";
-import { factoryOrReason, runPython, scratch, trlPython, versionsOf, vllmOrReason } from "./python";
+import { besideLineBreak, compared, hfSteps } from "./hf-steps";
+import { factoryOrReason, runPython, scratch, swiftOrReason, trlPython, versionsOf, vllmOrReason } from "./python";
 import {
   firstDifference,
   merged,
   reportFile,
   scriptsHash,
   writeReport,
-  type Compared,
   type Engine,
   type Found,
   type Interop,
   type Served,
   type Training,
 } from "./report";
-import { factorySettings, trlSettings, vllmSettings } from "./settings";
+import { factorySettings, swiftSettings, trlSettings, vllmSettings } from "./settings";
 import { firstLoss, ownSft } from "./sft";
+import { compareSwift } from "./swift";
 import { compareVllm } from "./vllm";
 import { rolloutFault } from "./vllm-rollouts";
 
 const TOLERANCE = 1e-3;
 const say = (text: string): void => void process.stderr.write(`interop: ${text}\n`);
-
-/** Logged steps of a Hugging Face trainer. */
-function hfSteps(folder: string): { step: number; loss: number; grad_norm: number }[] {
-  const { log_history } = readJsonObject(path.join(folder, "trainer_state.json"));
-  return (log_history as { step: number; loss?: number; grad_norm: number }[]).flatMap((row) =>
-    row.loss === undefined ? [] : [{ ...row, loss: row.loss }],
-  );
-}
-
-const compared = (theirs: ReturnType<typeof hfSteps>, own: readonly SftLog[]): Compared[] =>
-  theirs.map(({ step, loss, grad_norm }, i) => ({
-    step,
-    loss: { theirs: loss, here: own[i].loss! },
-    gradNorm: { theirs: grad_norm, here: own[i].gradNorm! },
-  }));
 
 async function withExperiment<T>(settings: Settings, work: (experiment: Experiment) => Promise<T>): Promise<T> {
   const experiment = await openExperiment(settings, { say });
@@ -122,25 +107,20 @@ async function factory(): Promise<Training | { reason: string }> {
     say("LLaMA-Factory …");
     runPython("llamafactory", python, ["-m", "llamafactory.cli", "train", "sft.yaml"], dir);
     say("the same here …");
-    const own = await firstLoss(experiment, experiment.base);
-    const withBreak = await firstLoss(experiment, experiment.base, { newline: true });
-    const log = await ownSft(experiment);
-    const steps = compared(hfSteps(path.join(dir, "output/sft")), log);
-    steps[0].loss.here = withBreak.loss;
-    return {
+    return besideLineBreak(experiment, hfSteps(path.join(dir, "output/sft")), {
       engine: "LLaMA-Factory",
-      what: "SFT (Stage 1)",
       versions: versionsOf(python, ["llamafactory", "transformers", "torch"]),
-      rows: withBreak.rows,
-      tokens: withBreak.tokens,
-      steps: steps.slice(0, 1),
-      notes: [
-        `LLaMA-Factory counts the line break behind <|im_end|>: the first loss here is taken with it, on ${withBreak.tokens} tokens. Without it, as this project trains, it is ${own.loss.toFixed(5)} on ${own.tokens}; the gradient norm here is of that loss.`,
-        `LLaMA-Factory's losses of all steps: ${hfSteps(path.join(dir, "output/sft"))
-          .map(({ loss }) => loss.toFixed(4))
-          .join(", ")}; here, without the line break: ${log.map(({ loss }) => loss!.toFixed(4)).join(", ")}.`,
-      ],
-    };
+    });
+  });
+}
+
+/** ms-swift, Stage 1. */
+async function swift(): Promise<Training | { reason: string }> {
+  const found = swiftOrReason();
+  if ("reason" in found) return found;
+  return withExperiment(swiftSettings(), async (experiment) => {
+    say("ms-swift, and the same here …");
+    return compareSwift(experiment, found.python);
   });
 }
 
@@ -177,6 +157,13 @@ const PARTS: Readonly<Record<string, { engine: Engine; run: () => Promise<Found>
       return foundOf("LLaMA-Factory", "reason" in made ? made : { trainings: [made] });
     },
   },
+  swift: {
+    engine: "ms-swift",
+    run: async () => {
+      const made = await swift();
+      return foundOf("ms-swift", "reason" in made ? made : { trainings: [made] });
+    },
+  },
   vllm: {
     engine: "vLLM",
     run: async () => {
@@ -204,9 +191,18 @@ function faults({ trainings, served }: Found): string[] {
   return [...apart, ...answers, ...sampled];
 }
 
-const EASYR1 = foundOf("EasyR1", {
-  reason: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
-});
+/** Engines that are not run, and why. */
+const NOT_RUN: Readonly<Partial<Record<Engine, string>>> = {
+  EasyR1: "needs CUDA (vllm, flash-attn); its keys are checked against its published configuration",
+  verl: "its SFT trainer (verl 0.9.1, torch 2.15.0) opens a process group for CUDA whatever trainer.device says: `RuntimeError: nccl2 requires at least one CUDA device`. VERL_PLATFORM=cpu is refused (`Unknown platform 'cpu'. Registered: ('nvidia', 'huawei', 'amd')`), and with a plugin for that platform the group is asked for as `cpu:gloo,cpu:gloo`, which PyTorch refuses (`Duplicate device type cpu`); its FSDP engine is registered for cuda and npu alone. (By hand, with such a plugin, VERL_ENGINE_DEVICE=cuda and the group patched to gloo, FSDP2 made two steps on this CPU: first loss 2.631405, this project's 2.631404 with the line break; FSDP1 wants parameters on a GPU.) GRPO has the same engines",
+};
+
+/** A report with the reasons of today. */
+const withReasons = (report: Found): Found =>
+  Object.entries(NOT_RUN).reduce(
+    (all, [engine, reason]) => merged(all, foundOf(engine as Engine, { reason }), engine as Engine),
+    report,
+  );
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
@@ -216,7 +212,7 @@ async function main(): Promise<void> {
   let report = readJsonObject(reportFile) as unknown as Interop;
   for (const { engine, run } of names.map((name) => PARTS[name])) {
     const found = await run();
-    report = { ...report, ...merged(merged(report, EASYR1, "EasyR1"), found, engine), tolerance: TOLERANCE };
+    report = { ...report, ...merged(withReasons(report), found, engine), tolerance: TOLERANCE };
     if (engine === "TRL") report.scripts = scriptsHash(); // its scripts are the exports'
     writeReport(report);
     const wrong = faults(found);

@@ -34,6 +34,10 @@ export const trlSettings = (): Settings =>
 export const factorySettings = (): Settings =>
   settings("interop-llamafactory", ["prompts=paper", "sft.visionLearningRateScale=0", "sft.warmupSteps=0"]);
 
+/** For ms-swift: the same, the vision tower at a tenth of the rate. */
+export const swiftSettings = (): Settings =>
+  settings("interop-swift", ["prompts=paper", "sft.visionLearningRateScale=0.1", "sft.warmupSteps=0"]);
+
 /** For vLLM: an adapter, trained far enough to change answers, and the questions that are asked. */
 export const vllmSettings = (): Settings =>
   settings("interop-vllm", ["lora.rank=4", "sft.learningRate=0.002", "sft.epochs=8", "eval.role=dev", "eval.limit=96"]);
