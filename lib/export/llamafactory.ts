@@ -1,7 +1,6 @@
 /** Export to LLaMA-Factory: Stage 1. */
 import { writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { SFT_FLOOR } from "./schedule";
 import type { Experiment } from "../experiment/types";
 import { writeSharegpt } from "../formats/sharegpt";
 import { IMAGE_MARKER } from "../processor/conversation";
@@ -9,6 +8,7 @@ import { splitBatch, type Split } from "./batches";
 import { stage1Differences } from "./differences";
 import { basePath, loraTargets, usesBf16 } from "./model";
 import { renderedRecord, stage1Records, type ExportedRecord } from "./stage1";
+import { trainerArguments } from "./trainer-arguments";
 import type { Exporter } from "./types";
 import { toYaml, type Yaml } from "./yaml";
 
@@ -86,18 +86,7 @@ function configOf({ settings, bench }: Experiment, split: Split, gpus: number): 
     image_min_pixels: sft.minPixels || minPixels,
     image_max_pixels: sft.maxPixels || maxPixels,
     output_dir: "output/sft",
-    num_train_epochs: sft.epochs,
-    per_device_train_batch_size: split.perDevice,
-    gradient_accumulation_steps: split.accumulation,
-    learning_rate: sft.learningRate,
-    lr_scheduler_type: "cosine_with_min_lr",
-    lr_scheduler_kwargs: { min_lr_rate: SFT_FLOOR },
-    warmup_steps: sft.warmupSteps,
-    weight_decay: sft.weightDecay,
-    adam_beta1: 0.9,
-    adam_beta2: 0.98,
-    adam_epsilon: 1e-8,
-    max_grad_norm: sft.maxGradNorm,
+    ...trainerArguments(settings, split),
     bf16: usesBf16(settings),
     disable_gradient_checkpointing: sft.gradientCheckpointing !== "layers",
     seed: settings.seed,

@@ -7,8 +7,8 @@ import type { Split } from "./batches";
 import { stage1Differences } from "./differences";
 import { DEFAULT_SYSTEM, splitOf, templateText } from "./llamafactory";
 import { basePath, loraTargets, usesBf16 } from "./model";
-import { SFT_FLOOR } from "./schedule";
 import { renderedRecord, stage1Records, type ExportedRecord } from "./stage1";
+import { trainerArguments } from "./trainer-arguments";
 import type { Exporter } from "./types";
 import { toYaml, type Yaml } from "./yaml";
 
@@ -58,18 +58,7 @@ function configOf(experiment: Experiment, split: Split, gpus: number): Record<st
     max_length: sft.maxLength,
     output_dir: "output/sft",
     add_version: false,
-    num_train_epochs: sft.epochs,
-    per_device_train_batch_size: split.perDevice,
-    gradient_accumulation_steps: split.accumulation,
-    learning_rate: sft.learningRate,
-    lr_scheduler_type: "cosine_with_min_lr",
-    lr_scheduler_kwargs: { min_lr_rate: SFT_FLOOR },
-    warmup_steps: sft.warmupSteps,
-    weight_decay: sft.weightDecay,
-    adam_beta1: 0.9,
-    adam_beta2: 0.98,
-    adam_epsilon: 1e-8,
-    max_grad_norm: sft.maxGradNorm,
+    ...trainerArguments(settings, split),
     torch_dtype: bf16 ? "bfloat16" : "float32",
     bf16,
     gradient_checkpointing: checkpointing,
