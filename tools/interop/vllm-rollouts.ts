@@ -73,7 +73,7 @@ export const wholeRuns = (baseUrl: string, folder: string): RolloutRun[] => [
   ]),
 ];
 
-/** What is wrong with the runs: log-probs differ right after a push, or do not differ where the pushed policy is old. */
+/** What is wrong with the runs: log-probs differ right after a push, or do not where the pushed policy is old. */
 export function rolloutFault(runs: readonly RolloutRun[], tolerance: number): string | null {
   for (const { what, tokens, staleness, first, last } of runs) {
     if (tokens === 0) return `${what}: no token was sampled`;
