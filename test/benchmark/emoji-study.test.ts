@@ -50,6 +50,7 @@ describe("the study's world", () => {
     }
   });
 
+  // the first test here that needs the drawings, which it renders where no run has yet
   it("opens by name, each group with its own sub-categories", async () => {
     const dev = await openBenchmark({ benchmark: "emoji-study-dev", shots: 4 });
     expect(dev.name).toBe("emoji-study-dev");
@@ -58,7 +59,7 @@ describe("the study's world", () => {
       groups.test.subcategories().flatMap((c) => groups.test.drawings(c, "test").map(({ path }) => path)),
     );
     expect([...dev.extras!.pretrainingImages].filter((image) => test.has(image))).toEqual([]);
-  });
+  }, 300_000);
 });
 
 describe("near-duplicates", () => {

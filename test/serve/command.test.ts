@@ -211,7 +211,7 @@ describe("fine-r1 rl --rollouts", () => {
     for (const [weights, message] of [
       [
         "/nowhere",
-        /\/nowhere: there is no such folder \(rl\.rolloutWeights\); make it and start the server with --weights/,
+        /\/nowhere: there is no such folder \(rl\.rolloutWeights\); make it; .*serve is started with --weights/,
       ],
       [folder, /rollouts at http:\/\/127\.0\.0\.1:9\/v1, model policy: /],
     ] as const) {
