@@ -6,6 +6,9 @@ import { isNative, type Tensor } from "./tensorflow";
 /** `auto`: bfloat16 where the device multiplies it natively, float32 elsewhere. */
 export type Precision = "auto" | "float32" | "bfloat16";
 
+/** What `Precision` came to on a machine. */
+export type Products = Exclude<Precision, "auto">;
+
 /** Processor flags as Linux lists them; empty elsewhere. */
 function processorFlags(): string {
   try {

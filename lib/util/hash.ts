@@ -4,15 +4,22 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSyn
 import * as path from "node:path";
 import { repositoryRoot } from "./root";
 
+/** Cards and notes (`README.md`): nothing is computed from them, so results stay valid when their words change. */
+const isDocument = (name: string): boolean => name.endsWith(".md");
+
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) =>
       entry.isDirectory() ? filesBelow(path.join(folder, entry.name)) : [path.join(folder, entry.name)],
     )
+    .filter((file) => !isDocument(file))
     .sort();
 }
 
-/** SHA-256 over the names and contents of all files of some folders or files below the repository, in order of name. */
+/**
+ * SHA-256 over the names and contents of all files of some folders or files below the repository, in order of name.
+ * Markdown files in folders are left out.
+ */
 export function hashTree(roots: readonly string[]): string {
   const hash = createHash("sha256");
   for (const root of roots) {
@@ -38,12 +45,15 @@ interface Entry {
   version: string;
 }
 
-/** The files of a folder in order of name, links followed; folders are left out. @throws Error naming a broken link */
+/**
+ * The files of a folder in order of name, links followed; folders and Markdown files are left out.
+ * @throws Error naming a broken link
+ */
 function filesOf(folder: string): Entry[] {
   return readdirSync(folder, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
-      if (!entry.isFile() && !entry.isSymbolicLink()) return [];
+      if (isDocument(entry.name) || (!entry.isFile() && !entry.isSymbolicLink())) return [];
       const file = path.join(folder, entry.name);
       const found = statSync(file, { bigint: true, throwIfNoEntry: false });
       if (!found)
@@ -74,8 +84,8 @@ const known = new Map<string, { versions: string; digest: string }>();
 
 /**
  * SHA-256 over the names, sizes and contents of a folder's files; of a file above 16 MiB, 256 blocks spread over it. A
- * symbolic link counts as the file it leads to, as in the snapshots of Hugging Face's cache; folders are left out. Read
- * again in the same process only where a file's size or time of change has changed.
+ * symbolic link counts as the file it leads to, as in the snapshots of Hugging Face's cache; folders and Markdown files
+ * (model cards) are left out. Read again in the same process only where a file's size or time of change has changed.
  * @throws Error naming a link that leads to nothing
  */
 export function fingerprint(folder: string): string {

@@ -11,10 +11,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("hashTree", () => {
   const hash = (): string => hashTree([path.relative(repositoryRoot(), folder)]);
-  it("changes with contents, names and files, and with nothing else", () => {
+  it("changes with contents, names and files, Markdown aside, and with nothing else", () => {
     writeText(path.join(folder, "x/a.txt"), "1");
     writeText(path.join(folder, "b.txt"), "2");
     const first = hash();
+    writeText(path.join(folder, "x/README.md"), "words");
     expect(hash()).toBe(first);
     writeText(path.join(folder, "b.txt"), "3");
     const second = hash();

@@ -35,6 +35,7 @@ describe("fingerprint of links", () => {
     fs.writeFileSync(path.join(copy, "config.json"), "{}");
     fs.writeFileSync(path.join(copy, "w"), "1");
     expect(fingerprint(copy)).toBe(fingerprint(a));
+    fs.writeFileSync(path.join(copy, "README.md"), "A card is no part of a model.");
     // by hand: name, size, contents
     expect(fingerprint(copy)).toBe(createHash("sha256").update("config.json\x002\x00{}w\x001\x001").digest("hex"));
   });

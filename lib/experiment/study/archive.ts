@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
+import type { Products } from "../../engine/precision";
 import { parsePredictions, type PredictionRow } from "../../eval/rows";
 import { readJson, writeBytes, writeText } from "../../util/files";
 
@@ -20,6 +21,8 @@ export interface ResultSource {
   code: string;
   data: string;
   settings: string;
+  /** What matrix products were computed in; absent where it was not recorded. */
+  products?: Products;
 }
 
 /** Answers of one variant and seed. */
@@ -34,6 +37,7 @@ interface Entry extends ResultSource {
 }
 
 const INDEX = "index.json";
+const PRODUCTS: readonly Products[] = ["bfloat16", "float32"];
 const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 /** Uncompressed; a seed of the study has some 2 MB. */
 const MOST_BYTES = 64 * 2 ** 20;
@@ -50,7 +54,9 @@ function faultOf(entry: unknown): string | null {
   if (typeof one.variant !== "string" || !NAME.test(one.variant)) return "variant is no name";
   if (!Number.isInteger(one.seed) || one.seed! < 0) return "seed is no whole number";
   const field = (["code", "data", "settings", "sha256"] as const).find((name) => typeof one[name] !== "string");
-  return field === undefined ? null : `${field} is no text`;
+  if (field !== undefined) return `${field} is no text`;
+  const { products } = one;
+  return products === undefined || PRODUCTS.includes(products) ? null : "products is neither bfloat16 nor float32";
 }
 
 function readIndex(folder: string): Entry[] {

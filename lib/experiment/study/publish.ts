@@ -10,12 +10,25 @@ import { devRowsFor } from "./read";
 import { resultsText } from "./results-text";
 import { groupOf, studyFolder, studyRows } from "./run";
 import { studyTables, type StudyTables } from "./tables";
+import { CONTRASTIVE } from "./variants";
 
 /** Which code made which results. */
 function codes(sources: readonly ResultSource[]): Record<string, string[]> {
   const by = new Map<string, string[]>();
   for (const { code, variant, seed } of sources) by.set(code, [...(by.get(code) ?? []), `${variant}, seed ${seed}`]);
   return Object.fromEntries(by);
+}
+
+/**
+ * Seeds by what their matrix products were computed in, the contrastive model aside, which starts from the base: `0, 1`
+ * by `bfloat16`. Where a seed has both it stands at both.
+ */
+export function seedsByProducts(sources: readonly ResultSource[]): Record<string, string> {
+  const by = new Map<string, Set<number>>();
+  for (const { variant, seed, products = "not recorded" } of sources)
+    if (variant !== CONTRASTIVE) by.set(products, (by.get(products) ?? new Set()).add(seed));
+  const text = (seeds: Set<number>): string => [...seeds].sort((a, b) => a - b).join(", ");
+  return Object.fromEntries([...by].sort().map(([products, seeds]) => [products, text(seeds)]));
 }
 
 export interface PublishedStudy extends StudyTables {
@@ -38,7 +51,10 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
       [{ name: "hypotheses", figure: effectsFigure(effects), rows: effects, provenance: source }],
       folder,
     );
-  writeText(path.join(folder, "results.md"), resultsText(home.benchmark.name, group, seeds, tables));
+  writeText(
+    path.join(folder, "results.md"),
+    resultsText(home.benchmark.name, group, seeds, { ...tables, products: seedsByProducts(sources) }),
+  );
   const results = {
     ...source,
     seeds,
@@ -52,6 +68,7 @@ export async function publishStudy(home: RunHome, seeds: readonly number[]): Pro
     ...(group === "test" ? { beside_dev: tables.besideDev } : {}),
     words: tables.words,
     code_of: codes(sources),
+    products_of_seeds: seedsByProducts(sources),
   };
   writeText(path.join(folder, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
   return { folder, ...tables, outdated };

@@ -29,8 +29,14 @@ export function plannedText({ halfWidth, seeds }: NonNullable<StudyTables["plann
 /**
  * @param benchmark its name
  * @param group the name of its folder
+ * @param tables with the seeds of each precision of matrix products (`seedsByProducts`)
  */
-export function resultsText(benchmark: string, group: string, seeds: readonly number[], tables: StudyTables): string {
+export function resultsText(
+  benchmark: string,
+  group: string,
+  seeds: readonly number[],
+  { products, ...tables }: StudyTables & { products: Readonly<Record<string, string>> },
+): string {
   const { methods, tests, testNotes, excluded, bySeed, byDomain, exploratory, besideDev, words, planned } = tables;
   return `${[
     `# The study on ${benchmark}`,
@@ -38,6 +44,9 @@ export function resultsText(benchmark: string, group: string, seeds: readonly nu
     "## Methods",
     toMarkdown(methods),
     METHODS_NOTE,
+    `Matrix products, by seed: ${Object.entries(products)
+      .map(([name, which]) => `${name}: ${which}`)
+      .join("; ")}.`,
     "## Hypotheses",
     tests.length === 0 ? "None can be tested yet." : toMarkdown(tests),
     ...testNotes,

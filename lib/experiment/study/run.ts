@@ -5,12 +5,14 @@
  */
 import { isStudy } from "../../benchmark/drawn";
 import type { PredictionRow } from "../../eval/rows";
+import { useBf16, type Products } from "../../engine/precision";
 import { finishedVariants, runSweep, seedFolder } from "../ablations/run";
 import { chooseVariants, VARIANTS, variantSettings } from "../ablations/variants";
 import { contrastiveRecipeOf, evaluateContrastive } from "../baselines/contrastive";
 import { hashSettings, provenance } from "../identity";
 import { variantOf } from "../open";
 import type { RunHome } from "../publish";
+import type { Settings } from "../settings";
 import type { Watch } from "../stage";
 import type { Experiment } from "../types";
 import { archive, archived, isSameResult, readArchived, type ResultSource, type StudyResult } from "./archive";
@@ -35,13 +37,25 @@ export const studyFolder = (home: Pick<RunHome, "settings">): string => groupFol
 
 const archiveFolder = (home: Pick<RunHome, "settings">): string => archiveOf(studyFolder(home));
 
-/** A result as it is asked for now; null where there is no such variant. */
-function sourceOf({ settings, benchmark }: RunHome, variant: string, seed: number): ResultSource | null {
-  const { code, data } = provenance(settings, benchmark.fingerprint);
-  const source = { variant, seed, code, data };
-  if (variant === CONTRASTIVE) return { ...source, settings: hashSettings({ ...settings, seed }) };
+/**
+ * A result as it is asked for now; null where there is no such variant. What `precision` came to is said beside the
+ * settings and not in their hash, so that `precision=float32` goes on with what `auto` began in float32.
+ */
+function sourceOf({ settings: given, benchmark }: RunHome, variant: string, seed: number): ResultSource | null {
+  const { code, data } = provenance(given, benchmark.fingerprint);
+  const products: Products = useBf16(given.precision) ? "bfloat16" : "float32";
+  const settings: Settings = { ...given, precision: "auto" };
+  const of = (asked: Settings): ResultSource => ({
+    variant,
+    seed,
+    code,
+    data,
+    settings: hashSettings(asked),
+    products,
+  });
+  if (variant === CONTRASTIVE) return of({ ...settings, seed });
   const known = VARIANTS.find(({ name }) => name === variant);
-  return known ? { ...source, settings: hashSettings(variantSettings(settings, known, { seed, role: ROLE })) } : null;
+  return known ? of(variantSettings(settings, known, { seed, role: ROLE })) : null;
 }
 
 /** Archived results that are asked for in the same way now, by what they were made by. */
@@ -57,12 +71,29 @@ export function usable(
   return { results, outdated: all.length - results.length };
 }
 
+/**
+ * Every model that RL trains starts from its seed's SFT model, which other products train to other weights. The
+ * contrastive model starts from the base.
+ * @throws Error where results of these seeds were made with other products than this run's
+ */
+function refuseOtherProducts(home: RunHome, seeds: readonly number[], done: readonly ResultSource[]): void {
+  for (const { variant, seed, products } of done) {
+    if (variant === CONTRASTIVE || products === undefined || !seeds.includes(seed)) continue;
+    const now = sourceOf(home, variant, seed)!.products;
+    if (products !== now)
+      throw new Error(
+        `study: seed ${seed} was begun with products in ${products} (${archiveFolder(home)}), and here they are in ${now}: its other variants would start from another SFT model. Go on with --set precision=${products}, or run other seeds (--seeds)`,
+      );
+  }
+}
+
 /** Makes one result; it says what it begins. */
 type Task = (onStart: (what: string) => void) => Promise<void>;
 
 /**
  * Trains and asks what is neither on disk nor archived, and archives each variant of a seed as it is finished.
- * @throws Error for another benchmark, or as training and evaluation do; what was finished stays on disk
+ * @throws Error for another benchmark, for a seed that was begun with products of another precision, or as training and
+ *   evaluation do; what was finished stays on disk
  */
 export async function runStudy(experiment: Experiment, options: StudyOptions): Promise<void> {
   const { settings } = experiment;
@@ -73,6 +104,8 @@ export async function runStudy(experiment: Experiment, options: StudyOptions): P
   const done = usable(experiment, folder).results;
   const isMissing = (variant: string, seed: number): boolean =>
     !done.some((one) => one.variant === variant && one.seed === seed);
+  const lacking = options.seeds.filter((seed) => variants.some(({ name }) => isMissing(name, seed)));
+  refuseOtherProducts(experiment, lacking, done);
   const work = options.seeds.flatMap((seed): Task[] => [
     ...variants
       .filter(({ name }) => isMissing(name, seed))

@@ -42,6 +42,9 @@ describe("the archive", () => {
     const other = { ...result(1, "manx"), settings: "t" };
     archive(folder, [other]);
     expect(archived(folder)).toEqual([source(result(0)), source(other)]);
+    archive(folder, [{ ...other, products: "float32" }]);
+    expect(archived(folder)[1].products).toBe("float32");
+    archive(folder, [other]);
     expect(readArchived(folder, { variant: "tapo", seed: 0 })).toEqual(result(0));
     expect(readArchived(folder, { variant: "tapo", seed: 1 })).toEqual(other);
     expect(readdirSync(folder).sort()).toEqual(["index.json", "tapo-seed-0.jsonl.gz", "tapo-seed-1.jsonl.gz"]);
@@ -72,6 +75,7 @@ describe("the archive", () => {
     [JSON.stringify([{ ...source(result(0)), variant: "../x", sha256: "" }]), /entry 0: variant is no name/],
     [JSON.stringify([{ ...source(result(0)), seed: -1, sha256: "" }]), /entry 0: seed is no whole number/],
     [JSON.stringify([{ ...source(result(0)), sha256: 5 }]), /entry 0: sha256 is no text/],
+    [JSON.stringify([{ ...source(result(0)), products: "int8", sha256: "" }]), /entry 0: products is neither/],
   ])("refuses the index %s", (text, problem) => {
     writeFileSync(path.join(folder, "index.json"), text);
     expect(() => archived(folder)).toThrow(problem);

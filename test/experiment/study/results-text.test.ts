@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { plannedText, resultsText } from "../../../lib/experiment/study/results-text";
+import { seedsByProducts } from "../../../lib/experiment/study/publish";
 import type { StudyTables } from "../../../lib/experiment/study/tables";
 
-const none: StudyTables = {
+const none: StudyTables & { products: Record<string, string> } = {
   methods: [{ method: "sft" }],
   tests: [],
   testNotes: [],
@@ -15,6 +16,7 @@ const none: StudyTables = {
   besideDev: [],
   words: [],
   planned: null,
+  products: { bfloat16: "0", float32: "1, 2" },
 };
 const headings = (text: string): string[] => [...text.matchAll(/^## (.*)$/gm)].map(([, title]) => title);
 
@@ -32,6 +34,7 @@ describe("resultsText", () => {
       besideDev: row,
       words: row,
     });
+    expect(text).toContain("Matrix products, by seed: bfloat16: 0; float32: 1, 2.");
     expect(headings(text)).toEqual([
       "Methods",
       "Hypotheses",
@@ -61,5 +64,20 @@ describe("plannedText", () => {
     expect(plannedText({ halfWidth: 0.02, seeds: 3 })).toBe(
       "At 463 sub-categories and 5 seeds the interval of `tapo` - `sft` would be 2.00 points to either side.",
     );
+  });
+});
+
+describe("seedsByProducts", () => {
+  const of = (variant: string, seed: number, products?: "float32" | "bfloat16") => ({
+    ...{ variant, seed, products },
+    ...{ code: "c", data: "d", settings: "s" },
+  });
+  it("lists seeds by what they were made in, the contrastive model aside", () => {
+    const sources = [of("sft", 2, "float32"), of("tapo", 2, "float32"), of("clip-fewshot", 0, "float32")];
+    expect(seedsByProducts([...sources, of("sft", 0, "bfloat16"), of("sft", 1, "float32"), of("sft", 3)])).toEqual({
+      bfloat16: "0",
+      float32: "1, 2",
+      "not recorded": "3",
+    });
   });
 });

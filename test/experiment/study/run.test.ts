@@ -113,6 +113,23 @@ describe("runStudy", () => {
     expect(work.made).toEqual([]);
   });
 
+  it("is refused where a seed was begun with other products, but for what starts from no SFT model", async () => {
+    const here = { ...experiment, settings: { ...settings, precision: "float32" } } as Experiment;
+    const there = { ...experiment, settings: { ...settings, precision: "bfloat16" } } as Experiment;
+    work.stopAt = "tapo 0";
+    await expect(runStudy(there, { part: "main", seeds: [0] })).rejects.toThrow("ended");
+    Object.assign(work, { stopAt: "", made: [], onDisk: [] });
+    await expect(runStudy(here, { part: "main", seeds: [1, 0] })).rejects.toThrow(
+      /seed 0 was begun with products in bfloat16 .*in float32.*--set precision=bfloat16/,
+    );
+    expect(work.made).toEqual([]);
+    work.stopAt = `${CONTRASTIVE} 0`;
+    await expect(runStudy(there, { part: "main", seeds: [0] })).rejects.toThrow("ended");
+    Object.assign(work, { stopAt: "", made: [], onDisk: [] });
+    await runStudy(here, { part: "main", seeds: [0] }); // the contrastive model alone is left
+    expect(work.made).toEqual([`${CONTRASTIVE} 0`]);
+  });
+
   it("is refused for another benchmark", async () => {
     const other = { ...experiment, settings: loadSettings({ environment: {}, set: [] }) };
     await expect(runStudy(other, { part: "main", seeds: [0] })).rejects.toThrow(/expected emoji-study-dev or/);
