@@ -9,6 +9,7 @@
  * - both with Laplace smoothing; chosen greedily by `information - weight * mean redundancy` (mRMR: Peng, Long & Ding
  *   2005), the usual tractable form of the bottleneck's trade-off (Tishby, Pereira & Bialek 1999).
  */
+import { average, sum } from "../util/sums";
 
 /** One description of one image. */
 export interface DescribedImage {
@@ -51,14 +52,8 @@ export function conceptStatistics(descriptions: readonly DescribedImage[]): Conc
     const rows = members.get(concept);
     const present = has.get(word);
     if (!rows || !present) return 0;
-    const p = rate(
-      rows.reduce((n, i) => n + present[i], 0),
-      rows.length,
-    );
-    const q = rate(
-      present.reduce((n, x) => n + x, 0),
-      total,
-    );
+    const p = rate(sum(rows.map((i) => present[i])), rows.length);
+    const q = rate(sum([...present]), total);
     const value = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
     return p >= q ? value : -value;
   };
@@ -98,8 +93,7 @@ export function selectConcepts(
     let best: ScoredConcept | null = null;
     for (const word of left) {
       const information = statistics.information(concept, word);
-      const redundancy =
-        kept.length === 0 ? 0 : kept.reduce((sum, k) => sum + statistics.redundancy(word, k.word), 0) / kept.length;
+      const redundancy = kept.length === 0 ? 0 : average(kept.map((k) => statistics.redundancy(word, k.word)));
       const score = information - redundancyWeight * redundancy;
       if (!best || score > best.score) best = { word, information, redundancy, score };
     }

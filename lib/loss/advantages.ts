@@ -1,4 +1,5 @@
 /** Group-relative advantages and dynamic sampling: numbers, on the host. */
+import { average, sum } from "../util/sums";
 
 export interface AdvantageOptions {
   /** Added to the standard deviation. Default 1e-6. */
@@ -17,8 +18,8 @@ export function groupAdvantages(rewards: readonly number[], options: AdvantageOp
   const bad = rewards.findIndex((reward) => !Number.isFinite(reward));
   if (bad >= 0) throw new Error(`groupAdvantages: rewards[${bad}] is ${rewards[bad]}; a finite number is expected`);
   if (rewards.every((reward) => reward === rewards[0])) return rewards.map(() => 0);
-  const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
-  const squares = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0);
+  const mean = average(rewards);
+  const squares = sum(rewards.map((reward) => (reward - mean) ** 2));
   const scale = Math.sqrt(squares / (rewards.length - 1)) + (options.epsilon ?? 1e-6);
   return rewards.map((reward) => (reward - mean) / scale);
 }
@@ -30,6 +31,6 @@ export function groupAdvantages(rewards: readonly number[], options: AdvantageOp
  */
 export function keepGroup(accuracies: readonly number[], low = 0.01, high = 0.99): boolean {
   if (accuracies.length === 0) throw new Error("keepGroup: the group is empty");
-  const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
+  const mean = average(accuracies);
   return mean > low && mean < high;
 }

@@ -1,4 +1,5 @@
 /** Figures of training: learning curves of several methods, and a loss curve. */
+import { average } from "../util/sums";
 import { axis, faded, type Figure, layout, methodStyle, panelHeading, wideLayout } from "./figures-theme";
 
 /** One run's log: for each metric a value per logged step. */
@@ -32,7 +33,7 @@ export function smooth(values: readonly (number | null)[], span: number): (numbe
   return values.map((value, i) => {
     if (value === null) return null;
     const near = values.slice(Math.max(0, i - half), i + half + 1).filter((x): x is number => x !== null);
-    return near.reduce((sum, x) => sum + x, 0) / near.length;
+    return average(near);
   });
 }
 

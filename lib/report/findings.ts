@@ -2,6 +2,7 @@
 import { pairedBootstrap, pairRows, type Difference, type Metric } from "../eval/compare";
 import type { PredictionRow, Setting, Split } from "../eval/rows";
 import { scoreRow } from "../eval/score";
+import { average } from "../util/sums";
 import { methodStyle } from "./figures-theme";
 import { showMarkdown } from "./notebook";
 
@@ -68,7 +69,7 @@ type Logged = Readonly<Record<string, unknown>>;
 /** The mean of a metric over rows that have it; null where none has. */
 function meanOf(rows: readonly object[], metric: string): number | null {
   const values = rows.map((row) => (row as Logged)[metric]).filter((x): x is number => typeof x === "number");
-  return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+  return values.length === 0 ? null : average(values);
 }
 
 /**

@@ -7,6 +7,7 @@
 import type { Group, ScoredRollout } from "../rollout/groups";
 import type { TokenScores } from "../train/token-scores";
 import { escapeHtml } from "../util/escape-html";
+import { sum } from "../util/sums";
 import { OWN_KEYS, show } from "./notebook";
 
 const COLOURS = [
@@ -51,7 +52,7 @@ function tokenHtml({ tokens, logProbs, negativeLogProbs, kl }: TokenScores, i: n
 const ROW = "border-left:3px solid #767676;margin:0.6em 0;padding-left:1em";
 const TEXT = "white-space:pre-wrap;line-height:1.7";
 
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+const mean = (values: readonly number[]): number => sum(values) / Math.max(1, values.length);
 
 const isRight = ({ reward }: ScoredRollout): boolean => reward.accuracy > 0;
 

@@ -6,6 +6,7 @@ import { aggregateSeeds, type ResultRow } from "../eval/results";
 import { compareMethods } from "../train/methods";
 import type { PredictionRow, Setting, Split } from "../eval/rows";
 import type { MethodSummary } from "../eval/summary";
+import { average } from "../util/sums";
 import { methodStyle } from "./figures-theme";
 
 /** A record of a printed table: column heading -> value. */
@@ -33,7 +34,7 @@ export function domainPivot(
     .objects() as TableRow[];
   return pivot.map((row) => {
     const own = rows.filter((r) => r.method === row.method && !r.domain.startsWith("all"));
-    return { ...row, mean: Number(percent(own.reduce((sum, r) => sum + r.accuracy, 0) / own.length)) };
+    return { ...row, mean: Number(percent(average(own.map((r) => r.accuracy)))) };
   });
 }
 

@@ -1,6 +1,7 @@
 /** What is logged of a step of Stage 2. */
 import { extractAnswer } from "../reward/extract";
 import type { Group } from "../rollout/groups";
+import { commonest } from "../util/commonest";
 import type { Importance, Pushed } from "./remote-rollouts";
 import type { Collected } from "./rl-rollouts";
 
@@ -57,10 +58,9 @@ export const mean = (values: readonly number[]): number | null =>
 
 function commonestAnswer(sampled: readonly Group[]): number | null {
   const answers = sampled.flatMap(({ rollouts }) => rollouts.map(({ text }) => extractAnswer(text)));
-  const counts = new Map<string, number>();
-  for (const answer of answers) if (answer !== null) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  const most = commonest(answers.filter((answer) => answer !== null));
   const truths = new Set(sampled.map(({ prompt }) => prompt.groundTruth)).size;
-  return truths < 2 || counts.size === 0 ? null : Math.max(...counts.values()) / answers.length;
+  return truths < 2 || most === null ? null : most.count / answers.length;
 }
 
 /** Rates over sampled rollouts. */

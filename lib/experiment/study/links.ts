@@ -14,6 +14,7 @@ import { extractAnswer } from "../../reward/extract";
 import { continued } from "../../rollout/continued";
 import type { Rollout } from "../../rollout/types";
 import { withFeatures } from "../../train/with-features";
+import { commonest } from "../../util/commonest";
 import { foldIn } from "../../util/random";
 import { evaluationQuestions } from "../evaluate";
 import type { Experiment } from "../types";
@@ -41,14 +42,6 @@ const CUT = " Candidates:";
 const analysis = (colors: readonly string[], words: readonly string[]): string =>
   `<think> Analysis:${description(colors, words)}`;
 const candidates = (names: readonly string[]): string => `${CUT} ${names.join(", ")}.`;
-
-/** The most common text; of several the one that came first. */
-export function commonest(texts: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
-  const most = Math.max(...counts.values());
-  return [...counts].find(([, count]) => count === most)![0];
-}
 
 /** The beginning of a rationale up to its first word beside colours, and what comes next; nothing where it has none. */
 function oneWord(text: string): string {
@@ -164,7 +157,7 @@ export async function chainLinks(
     asked.forEach((question, i) => {
       count("best of samples", question, hits[i] > 0 ? 1 : 0);
       count("mean of samples", question, hits[i] / samples);
-      const voted = commonest(answers[i]);
+      const voted = commonest(answers[i])!.value;
       count("majority of samples", question, voted !== "" && right(question, `<answer>${voted}</answer>`) ? 1 : 0);
     });
   }

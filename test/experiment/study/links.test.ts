@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { tinyPrompts } from "../../../lib/benchmark/prompts";
 import type { Params } from "../../../lib/engine/tensorflow";
 import { loadSettings } from "../../../lib/experiment/load-settings";
-import { chainLinks, commonest } from "../../../lib/experiment/study/links";
+import { chainLinks } from "../../../lib/experiment/study/links";
 import type { Experiment } from "../../../lib/experiment/types";
 import type { PromptRow } from "../../../lib/rollout/types";
 
@@ -155,13 +155,5 @@ describe("chainLinks", () => {
     const { experiment } = scriptedExperiment([]);
     const plain = { ...experiment, benchmark: { ...experiment.benchmark, extras: undefined } };
     await expect(chainLinks(plain, {}, { samples: 0 })).rejects.toThrow(/links: four does not say in words/);
-  });
-});
-
-describe("the most common of several answers", () => {
-  it("is that of most samples, and of a draw the first", () => {
-    expect(commonest(["wolf", "fox", "fox"])).toBe("fox");
-    expect(commonest(["wolf", "fox"])).toBe("wolf");
-    expect(commonest(["", "", "fox"])).toBe("");
   });
 });
