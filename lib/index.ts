@@ -55,6 +55,7 @@ export { plannedPhases } from "./experiment/plan";
 export * from "./plan";
 export { initLora, mergeLora } from "./model/lora";
 export { LORA_DEFAULTS, type LoraConfig } from "./model/lora-config";
+export { usableWords } from "./cot/build";
 export { conceptStatistics, selectConcepts } from "./cot/concepts";
 export { compareCandidates, formatRationale, parseRationale } from "./cot/rationale";
 export { domainQuestion, loadImage, measure } from "./benchmark/emoji-fgvr";

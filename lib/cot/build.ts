@@ -68,8 +68,8 @@ function agreement(candidate: Knowledge, words: readonly string[], colors: reado
   return 0.5 * share(candidate.words, words) + 0.2 * share(candidate.colors, colors) + 0.3 * belief;
 }
 
-/** Words of a majority-like share of the descriptions that no name of the domain gives away. */
-function usableWords(observation: Observation, names: readonly string[]): string[] {
+/** Words in at least a third of an image's descriptions that no name of the domain gives away. */
+export function usableWords(observation: Pick<Observation, "descriptions">, names: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const words of observation.descriptions)
     for (const word of new Set(words)) counts.set(word, (counts.get(word) ?? 0) + 1);

@@ -31,13 +31,28 @@ export interface Difference extends Interval {
   difference: number;
 }
 
-/** What makes two rows the same question: the image and the setting (methods may word their prompts differently). */
-const questionKey = (row: PredictionRow): string =>
+/**
+ * What makes two rows the same question: the image and the setting. Methods may word their prompts differently, so the
+ * words of the question count only where an image has several.
+ */
+const imageKey = (row: PredictionRow): string =>
   JSON.stringify([row.domain, row.split, row.setting, row.image_path, row.ground_truth]);
+
+/** Whether some image has several questions in one method's rows. */
+function asksSeveral(rows: readonly PredictionRow[]): boolean {
+  const asked = new Map<string, string>();
+  return rows.some((row) => {
+    const key = imageKey(row);
+    const before = asked.get(key);
+    asked.set(key, row.question);
+    return before !== undefined && before !== row.question;
+  });
+}
 
 function meanCorrect(
   rows: readonly PredictionRow[],
   metric: Metric,
+  questionKey: (row: PredictionRow) => string,
 ): Map<string, { cluster: string; sum: number; n: number }> {
   const cells = new Map<string, { cluster: string; sum: number; n: number }>();
   for (const row of rows) {
@@ -56,7 +71,9 @@ export function pairRows(
   b: readonly PredictionRow[],
   metric: Metric = "substring",
 ): { pairs: Pair[]; unpaired: number } {
-  const [left, right] = [meanCorrect(a, metric), meanCorrect(b, metric)];
+  const several = asksSeveral(a) || asksSeveral(b);
+  const key = (row: PredictionRow): string => (several ? JSON.stringify([imageKey(row), row.question]) : imageKey(row));
+  const [left, right] = [meanCorrect(a, metric, key), meanCorrect(b, metric, key)];
   const pairs: Pair[] = [];
   for (const key of [...left.keys()].sort()) {
     const [x, y] = [left.get(key)!, right.get(key)];

@@ -1,8 +1,8 @@
 /** What one looks at beside accuracy: format, listing and length for every method. */
 import { formatReward } from "../reward/format";
-import { normaliseName } from "../reward/listing";
 import { words } from "../reward/python-text";
 import { compareMethods } from "../train/methods";
+import { namesByDomain } from "./confusions";
 import type { PredictionRow, Setting } from "./rows";
 import { extractAnswer } from "../reward/extract";
 import { scoreRow } from "./score";
@@ -15,22 +15,11 @@ export interface MethodSummary {
   format: number;
   /** Share of outputs with a non-empty answer tag. */
   answered: number;
-  /** Share of answers naming two or more names: the options where closed, every truth of the domain where open. */
+  /** Share of answers naming two or more names: the options where closed, the domain's names where open. */
   listing: number;
   /** Mean length in tokens where every row says so, else in words. */
   length: number;
   lengthUnit: "tokens" | "words";
-}
-
-/** The names an open answer could list: every ground truth seen in the domain's rows, whatever the method. */
-function namesByDomain(rows: readonly PredictionRow[]): Map<string, string[]> {
-  const names = new Map<string, Set<string>>();
-  for (const row of rows) {
-    const known = names.get(row.domain) ?? new Set<string>();
-    for (const name of [row.ground_truth, ...(row.options ?? [])]) known.add(normaliseName(name));
-    names.set(row.domain, known);
-  }
-  return new Map([...names].map(([domain, known]) => [domain, [...known]]));
 }
 
 /** One line per method and setting, pooled over seeds, splits and domains. */

@@ -3,7 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { questionsOf, questionsOfFile } from "../benchmark/questions";
+import { questionsOfFile } from "../benchmark/questions";
 import type { QuestionSet, Split } from "../benchmark/types";
 import type { Setting } from "../benchmark/prompts";
 import { disposeTree } from "../engine/tree";
@@ -14,8 +14,7 @@ import { loadAdapter } from "../model/adapter";
 import { loadModel } from "../model/checkpoint";
 import type { ChatEndpoint } from "../rollout/chat-endpoint";
 import { fingerprint } from "../util/hash";
-import { foldIn } from "../util/random";
-import { answerGeneration, evaluationBench } from "./evaluate";
+import { answerGeneration, evaluationBench, questionsOfWorld } from "./evaluate";
 import { codeHash } from "./identity";
 import { limitsOf } from "./images";
 import { modelFolder } from "./model-folder";
@@ -35,17 +34,13 @@ export interface Asked {
 
 /** The questions of an experiment's settings, or of a file. */
 export async function askedQuestions(experiment: Experiment, asked: Asked): Promise<QuestionSet> {
-  const { benchmark, settings } = experiment;
-  const { role, optionOrder, limit, questions: source } = settings.eval;
-  const { onBadRow } = settings;
+  const { settings } = experiment;
   const { setting, splits, file, root, question } = asked;
-  if (file !== undefined) {
-    const split = splits?.length === 1 ? splits[0] : undefined;
-    return questionsOfFile({ file, root, setting, split, seed: settings.seed, optionOrder, limit, onBadRow });
-  }
-  const seed = foldIn(settings.seed, "evaluation");
-  const request = { setting, splits, role, optionOrder, limit, source, seed, question, onBadRow };
-  return questionsOf(benchmark, await experiment.neighbours(), request);
+  if (file === undefined) return questionsOfWorld(experiment, { setting, splits, question });
+  const { optionOrder, limit } = settings.eval;
+  const split = splits?.length === 1 ? splits[0] : undefined;
+  const { seed, onBadRow } = settings;
+  return questionsOfFile({ file, root, setting, split, seed, optionOrder, limit, onBadRow });
 }
 
 /** How answers are kept. */
@@ -102,7 +97,7 @@ export async function evaluateModel(
         code: codeHash(),
         bf16,
         limits: limitsOf(settings.eval),
-        repetition_penalty: answerGeneration(experiment, true).repetitionPenalty ?? null,
+        repetition_penalty: answerGeneration(experiment, anyImages).repetitionPenalty ?? null,
         prompts: settings.prompts,
       },
       seed: settings.seed,

@@ -2,7 +2,8 @@
 import { rmSync } from "node:fs";
 import * as path from "node:path";
 import { limited, questionsOf } from "../benchmark/questions";
-import type { Question, QuestionSet } from "../benchmark/types";
+import type { Setting } from "../benchmark/prompts";
+import type { Question, QuestionSet, Split } from "../benchmark/types";
 import type { Params } from "../engine/tensorflow";
 import { disposeTree } from "../engine/tree";
 import { benchAnswerer } from "../eval/bench-answerer";
@@ -40,19 +41,24 @@ const PARTS: Readonly<Record<(typeof METHODS)[Method]["stage"], readonly (keyof 
   rl: RL_PARTS,
 };
 
+/** The questions of one world, by the settings; `eval.limit` of them at random. */
+export async function questionsOfWorld(
+  { benchmark, settings, neighbours }: Pick<Experiment, "benchmark" | "settings" | "neighbours">,
+  asked: { setting: Setting; splits?: readonly Split[]; question?: string },
+): Promise<QuestionSet> {
+  const { role, optionOrder, questions: source, limit } = settings.eval;
+  const seed = foldIn(settings.seed, "evaluation");
+  const request = { ...asked, role, optionOrder, source, seed, onBadRow: settings.onBadRow };
+  const { questions, ...set } = questionsOf(benchmark, await neighbours(), request);
+  return { ...set, questions: limited(questions, limit, settings.seed) };
+}
+
 /** The questions of both worlds; the same for every method. */
 export async function evaluationQuestions(experiment: Experiment): Promise<QuestionSet> {
-  const { benchmark, settings } = experiment;
-  const { role, optionOrder, questions: source, limit } = settings.eval;
-  const neighbours = await experiment.neighbours();
-  const seed = foldIn(settings.seed, "evaluation");
-  const sets = (["closed", "open"] as const).map((setting) => {
-    const request = { setting, role, optionOrder, source, seed, onBadRow: settings.onBadRow };
-    const { questions, ...set } = questionsOf(benchmark, neighbours, request);
-    return { ...set, questions: limited(questions, limit, settings.seed) };
-  });
+  const sets = [];
+  for (const setting of ["closed", "open"] as const) sets.push(await questionsOfWorld(experiment, { setting }));
   return {
-    name: benchmark.name,
+    name: experiment.benchmark.name,
     questions: sets.flatMap((set) => set.questions),
     skipped: sets.flatMap((set) => set.skipped),
   };

@@ -106,8 +106,30 @@ export function settingsFromJson(json: unknown, where: string): Settings {
   }
 }
 
+/** @throws Error where a number lies outside its range */
+function checkRanges({ cot, rl, sft }: Settings): void {
+  const check = (name: string, value: number, isRight: boolean, expected: string): void => {
+    if (!isRight) throw new Error(`setting ${name}=${value}: expected ${expected}`);
+  };
+  check("cot.temperature", cot.temperature, cot.temperature > 0, "more than 0");
+  check("rl.temperature", rl.temperature, rl.temperature > 0, "more than 0: a group of equal answers teaches nothing");
+  check("rl.topP", rl.topP, rl.topP > 0 && rl.topP <= 1, "a probability, more than 0 and at most 1");
+  check("rl.openShare", rl.openShare, rl.openShare <= 1, "a share from 0 to 1");
+  check("rl.maskRatio", rl.maskRatio, rl.maskRatio <= 1, "a share from 0 to 1");
+  check(
+    "rl.numGenerations",
+    rl.numGenerations,
+    rl.numGenerations >= 2,
+    "at least 2: a group is compared with its mean",
+  );
+  const most = sft.batchSize - 1;
+  check("sft.replayRows", sft.replayRows, sft.replayRows <= most, `0 to ${most} (sft.batchSize - 1)`);
+}
+
 /** @throws Error where values do not go together */
-function checkTogether({ rl }: Settings): void {
+function checkTogether(settings: Settings): void {
+  checkRanges(settings);
+  const { rl } = settings;
   const { numGenerations, positiveGenerations, groupsPerStep, updatesPerStep, gradientAccumulationSteps } = rl;
   if (positiveGenerations >= numGenerations)
     throw new Error(
@@ -115,7 +137,6 @@ function checkTogether({ rl }: Settings): void {
     );
   if (rl.gaussianNoiseStep >= DIFFUSION_STEPS)
     throw new Error(`setting rl.gaussianNoiseStep=${rl.gaussianNoiseStep}: expected 0 to ${DIFFUSION_STEPS - 1}`);
-  if (rl.maskRatio > 1) throw new Error(`setting rl.maskRatio=${rl.maskRatio}: expected a share from 0 to 1`);
   if (groupsPerStep % updatesPerStep !== 0)
     throw new Error(
       `setting rl.groupsPerStep=${groupsPerStep}: expected a multiple of rl.updatesPerStep (${updatesPerStep})`,

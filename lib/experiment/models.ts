@@ -150,8 +150,8 @@ export interface Training<Log> {
   inputs?: unknown;
   /** How it is saved as it goes, and how large what it trains is. */
   saving: Saving;
-  /** Whose images it is trained on, in words, for the model card. */
-  images: string;
+  /** Whose images it is trained on, in words, for the model card; asked when it is trained. */
+  images(): string;
   watch: Watch;
   /** How a step went, in a few words. */
   note(log: Log): string;
@@ -215,7 +215,7 @@ export function trainedModel<Log extends { step: number }>(
         data: benchmark.fingerprint,
         benchmark: benchmark.title,
         parameters: countOf(result.params),
-        images: training.images,
+        images: training.images(),
         steps: result.log.length,
       });
       beforeSaving();

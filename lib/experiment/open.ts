@@ -31,14 +31,15 @@ export const weightsOf = ({ lora }: Pick<Settings, "lora">): "auto" | "float32" 
 async function openBench(settings: Settings, benchmark: Benchmark, config: ModelConfig): Promise<Workbench> {
   const processor = loadProcessor(modelFolder(settings));
   const { squares, extras } = benchmark;
-  if (!squares) return createWorkbench({ config, processor, images: noImages, bf16: useBf16(settings.precision) });
+  const bf16 = useBf16(settings.precision);
+  if (!squares) return createWorkbench({ config, processor, images: noImages, bf16 });
   const roles = [...new Set(["fewshot", "dev", settings.eval.role] as const)];
   const ids = benchmark
     .subcategories()
     .flatMap((subcategory) => roles.flatMap((role) => benchmark.images(role, subcategory).map(({ id }) => id)));
   const replayed = extras?.knowledge.filter((known) => known.evaluated) ?? [];
   const paths = [...ids, ...replayed.flatMap(({ drawings }) => drawings.map((drawing) => drawing.path))];
-  return squareWorkbench({ config, processor, paths, imageSize: squares.size, loadImage: squares.load });
+  return squareWorkbench({ config, processor, paths, imageSize: squares.size, loadImage: squares.load, bf16 });
 }
 
 /** The benchmark that the settings name, without a model. */

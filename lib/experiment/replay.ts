@@ -7,10 +7,10 @@ import { readStoppedBatch, type SavedBatch } from "../train/stopped-batch";
 import { loadTrainingState } from "../train/training-state";
 import { cotData } from "./cot";
 import { startOfTraining } from "./models";
-import { trainingBench as rlTrainingBench, startingPolicy, withoutDropout } from "./rl";
+import { rlBench, startingPolicy, withoutDropout } from "./rl";
 import { settingsFromJson } from "./load-settings";
 import type { Settings } from "./settings";
-import { trainingBench as sftTrainingBench } from "./sft";
+import { sftBench } from "./sft";
 import type { Experiment } from "./types";
 
 /** A saved batch with the settings of its training. */
@@ -46,13 +46,8 @@ export async function replayStopped({ file, saved, method }: OpenedBatch, experi
     if (before === null) throw new Error(`${file}: no checkpoint is beside it, which holds the parameters of its step`);
     try {
       return saved.stage === "sft"
-        ? await replaySft(
-            before,
-            (await sftTrainingBench(experiment, await cotData(experiment))).bench,
-            settings.sft,
-            saved,
-          )
-        : await replayRl(before, (await rlTrainingBench(experiment)).bench, settings.rl, saved);
+        ? await replaySft(before, (await sftBench(experiment, await cotData(experiment))).bench, settings.sft, saved)
+        : await replayRl(before, (await rlBench(experiment)).bench, settings.rl, saved);
     } finally {
       disposeTree(before.params, before.state);
     }

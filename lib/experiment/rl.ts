@@ -127,13 +127,8 @@ async function benchOn(
   return { bench: bench.withImages(images), largest };
 }
 
-/** The bench of Stage 2, on the run's own triplets. */
-export async function rlBench(experiment: Experiment): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
-  return benchOn(experiment, experiment.benchmark.squares ? null : tripletImages(await tripletsOf(experiment)));
-}
-
 /** The bench that Stage 2 is trained on: the images of the triplets that the settings name. */
-export async function trainingBench(
+export async function rlBench(
   experiment: Experiment,
 ): Promise<{ bench: Workbench; largest: ImageSizes | null; prompts: RlPrompt[] }> {
   const { prompts, images } = await trainingPrompts(experiment);
@@ -195,12 +190,12 @@ export function rlModel(experiment: Experiment, method: RlMethod, watch: Watch =
     method,
     settings: RL_PARTS,
     saving: settings.rl,
-    images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
+    images: () => `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
     watch,
     note: rlNote,
     train: async ({ checkpointing, onResume, onStep }) => {
       const rollouts = await remoteRollouts(experiment, method, watch.signal); // before hours of Stage 1
-      const { bench, largest, prompts } = await trainingBench(experiment);
+      const { bench, largest, prompts } = await rlBench(experiment);
       if (largest) {
         const promptTokens = largest.imageTokens + TEXT_TOKENS;
         const sizes = { promptTokens, responseTokens: settings.rl.maxNewTokens, imagePatches: largest.imagePatches };

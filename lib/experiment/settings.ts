@@ -204,6 +204,7 @@ const paper: DeepPartial<Settings> = {
     augmentation: 0,
     minPixels: 200_704,
     maxPixels: 1_003_520,
+    openShare: 1, // as in the release
     reward: "substring",
     whenNoGroupSurvives: "stop",
     maxGenerationBatches: 20,

@@ -10,7 +10,7 @@ import type { SftMethod } from "../train/methods";
 import { trainSft, type SftLog } from "../train/sft";
 import type { Workbench } from "../train/workbench";
 import { foldIn, random } from "../util/random";
-import { cotData, trained } from "./cot";
+import { cotData } from "./cot";
 import { limitsOf, openImages, type ImageSizes } from "./images";
 import { assertFits, plannedModel } from "./memory";
 import { startOfTraining, trainedModel, type Trained } from "./models";
@@ -52,18 +52,12 @@ export function replayOf(
 }
 
 /** The bench of the stage, on its records' images. */
-export async function trainingBench(
-  experiment: Experiment,
+export async function sftBench(
+  { benchmark, bench, settings }: Experiment,
   data: CotResult,
-): Promise<{ bench: Workbench; largest: ImageSizes | null; names: string }> {
-  const { benchmark, bench, settings } = experiment;
+): Promise<{ bench: Workbench; largest: ImageSizes | null }> {
+  if (benchmark.squares) return { bench, largest: null };
   const names = [...new Set(data.records.map(({ record }) => record.image))];
-  const title = benchmark.title;
-  const subcategories = new Set(data.records.map(({ concept }) => concept)).size;
-  if (benchmark.squares) {
-    const images = `few-shot images of ${trained(experiment).length} sub-categories of ${title}`;
-    return { bench, largest: null, names: images };
-  }
   const own = new Map(benchmark.images("fewshot").map(({ id, file }) => [id, file]));
   const sources = new Map(
     names.map((name) => {
@@ -76,8 +70,7 @@ export async function trainingBench(
     limits: limitsOf(settings.sft),
     alpha: settings.sft.alpha,
   });
-  const words = `${names.length} images of ${subcategories} sub-categories of ${title}`;
-  return { bench: bench.withImages(images), largest, names: words };
+  return { bench: bench.withImages(images), largest };
 }
 
 /** The records that fit `sft.maxLength`. @throws Error under `stop` at one that is longer, with its tokens */
@@ -130,11 +123,16 @@ const recordOf = (method: SftMethod, { record, direct }: CotRecord): SftRecord =
  */
 export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch = {}): Promise<Trained<SftLog>> {
   const { settings, benchmark } = experiment;
+  let records: CotResult["records"] = [];
   return trainedModel<SftLog>(experiment, {
     method,
     settings: SFT_PARTS,
     saving: settings.sft,
-    images: `few-shot images of ${trained(experiment).length} sub-categories of ${benchmark.title}`,
+    images: () => {
+      const images = new Set(records.map(({ record }) => record.image)).size;
+      const subcategories = new Set(records.map(({ concept }) => concept)).size;
+      return `${images} few-shot images of ${subcategories} sub-categories of ${benchmark.title}, those with an accepted rationale`;
+    },
     watch,
     note: ({ loss }) => (loss === null ? "gradient not finite, update skipped" : `loss ${loss.toFixed(3)}`),
     train: async ({ checkpointing, onResume, onStep }) => {
@@ -143,8 +141,9 @@ export function sftModel(experiment: Experiment, method: SftMethod, watch: Watch
         throw new Error(
           `SFT: none of ${data.attempts} rationales was kept (cot/data-card.json says why). Another teacher may have some (teacher=FILE or an endpoint's URL; a file of answer-only records does for sft-direct); Stage 2 can do without (start=base)`,
         );
+      records = data.records;
       checkImages(experiment, data);
-      const { bench, largest } = await trainingBench(experiment, data);
+      const { bench, largest } = await sftBench(experiment, data);
       const { kept, longest } = fitting(
         experiment,
         bench,

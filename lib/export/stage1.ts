@@ -1,7 +1,7 @@
 /** Stage-1 records of a run for other engines. */
 import { assertTrainable } from "../benchmark/roles";
 import { cotData } from "../experiment/cot";
-import { conversationOf, trainingBench } from "../experiment/sft";
+import { conversationOf, sftBench } from "../experiment/sft";
 import type { Watch } from "../experiment/stage";
 import type { Experiment } from "../experiment/types";
 import type { SftRecord } from "../formats/sharegpt";
@@ -32,7 +32,7 @@ export async function stage1Records(
     benchmark,
     data.records.map(({ record }) => record.image).filter((image) => !data.files.has(image)),
   );
-  const { bench } = await trainingBench(experiment, data);
+  const { bench } = await sftBench(experiment, data);
   const files = new Map(benchmark.images("fewshot").map(({ id, file }) => [id, file]));
   const images = imageFolder(folder, benchmark, settings.sft.alpha);
   const records: ExportedRecord[] = [];

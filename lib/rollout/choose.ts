@@ -1,8 +1,7 @@
 /**
  * Choosing the next token inside the compiled decoding step, so that token ids and log-probs come to the host and not
- * rows over the vocabulary. What is chosen is what `sample.ts` chooses for the same numbers, up to rounding. Where the
- * graph can't decide a row
- * - a draw that is rejected, numbers that are none - it says so, and the host takes that row alone.
+ * rows over the vocabulary. What is chosen is what `sample.ts` chooses for the same numbers, up to rounding. A row that
+ * the graph can't decide (a draw that is rejected, or NaN) is marked, and the host decides that row alone.
  */
 import { callKernel, usesKernelsWithoutGradient } from "../engine/kernels";
 import { tf, type Tensor } from "../engine/tensorflow";

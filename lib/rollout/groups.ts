@@ -5,7 +5,10 @@ import { firstAnswer, listing, reward, tightenTags, type Reward } from "../rewar
 
 /** One training prompt with its triplet. */
 export interface RlPrompt {
-  /** Paths: x, x+ (another image of the sub-category), x- (the most similar other sub-category). */
+  /**
+   * Paths: x, x+ (another image of the sub-category), x- (of the most similar other sub-category). `rl.secondView` and
+   * `rl.contrastImage` may put others in the places of x+ and x-.
+   */
   anchor: string;
   positive: string;
   negative: string;

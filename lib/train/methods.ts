@@ -15,7 +15,7 @@ export interface MethodFacts {
   readonly stage: MethodStage;
   /** Whether it is asked to reason before it answers. */
   readonly reasons: boolean;
-  /** Stage 2: half of a group's rollouts come from the positive image. */
+  /** Stage 2: `rl.positiveGenerations` of a group's rollouts come from the positive image. */
   readonly intra?: boolean;
   /** Stage 2: responses are pushed away from what the negative image makes likely. */
   readonly inter?: boolean;

@@ -157,14 +157,14 @@ export async function replayRl(
       const own = under(batch);
       const negative = contrast ? under(withNegative(batch, negativeFeatureIndex)) : null;
       const isStale = contrast && settings.negativeLogProbs === "stale";
-      const rescored =
+      const oldIsOwn =
         settings.conditionOn === "anchor" ? Float32Array.from(host.fromPositive) : host.advantages.map(() => 0);
       const part: RlBatch = {
         images,
         rows: batch,
         negativeFeatureIndex,
         oldLogProbs: tf.tensor2d(host.samplerLogProbs, [host.advantages.length, host.places]),
-        rescored: tf.tensor1d(rescored),
+        oldIsOwn: tf.tensor1d(oldIsOwn),
         advantages: tf.tensor1d(host.advantages),
         staleNegativeLogProbs: isStale ? negative : null,
         replay: null,

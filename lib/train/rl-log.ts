@@ -29,6 +29,9 @@ export interface RlLog {
   clipFractionHigh: number | null;
   clipFractionLow: number | null;
   clipFractionDual: number | null;
+  /** Mean over tokens of new / old probability, and of old - new log-prob (nats): the policy's move in its updates. */
+  ratioMean: number | null;
+  approxKl: number | null;
   gradNorm: number | null;
   /** Updates skipped for a gradient norm that is not finite. */
   skipped: number;

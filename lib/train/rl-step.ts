@@ -25,16 +25,17 @@ export interface RlBatch {
   /** int32 `[P,T]`: the prompts' feature index with the negative image in place of theirs. */
   negativeFeatureIndex: Tensor;
   /**
-   * `[B,R]`, no gradient: the sampler's (of rollouts elsewhere the trainer's own, under the sampled image), or for
-   * rollouts from the positive under `conditionOn=anchor`, after the first update's batch, scored on the anchor by the
-   * policy before the updates. Not read in rows that are `rescored`, but for `conditioningGapSum`.
+   * `[B,R]`, no gradient: log-probs of the policy before the step's updates. Where sampled here: the sampler's; where
+   * sampled elsewhere: computed here under the sampled image. Under `conditionOn=anchor`, responses to the positive need
+   * theirs under the anchor: scored before the updates, or left to the update itself (`oldIsOwn`), which then uses these
+   * for `conditioningGapSum` alone.
    */
   oldLogProbs: Tensor;
   /**
-   * `[B]`: 1 where the policy's own log-probs, as the update meets them, are the old ones: ratio 1, and no pass of
-   * scoring before the first update. 0 otherwise.
+   * `[B]`: 1 where the update's own log-probs stand for the old ones, since it is the first since sampling: the ratio is
+   * 1. 0 where `oldLogProbs` are read.
    */
-  rescored: Tensor;
+  oldIsOwn: Tensor;
   /** `[B]`, or `[B,R]` where each token has an importance weight. */
   advantages: Tensor;
   /** `[B,R]` taken once before the updates, where the negative is not recomputed (deviation 2); null otherwise. */
@@ -77,7 +78,7 @@ export function createScoreStep(bench: Workbench, temperature: number, bf16: boo
 }
 
 /**
- * One update on groups. Of its metrics `conditioningGapSum` is a sum over `rescoredTokens`; the others are means.
+ * One update on groups. Of its metrics `conditioningGapSum` is a sum over `ownOldTokens`; the others are means.
  * Skipped (nothing changes, metric `skipped` is 1) where the gradient norm is not finite.
  * @param contrast whether the negative image enters the loss (inter-class augmentation)
  */
@@ -119,8 +120,8 @@ export function createRlStep(
         settings.lossAverage === "token"
           ? { kind: "token", normaliser: tokens as tf.Scalar }
           : { kind: "micro-batch", size: MICRO_BATCH_SIZE, parts };
-      const rescored = tf.mul(mask, tf.reshape(batch.rescored, [-1, 1]));
-      const oldLogProbs = tf.where(tf.greater(rescored, 0), stopGradient(logProbs), batch.oldLogProbs);
+      const oldIsOwn = tf.mul(mask, tf.reshape(batch.oldIsOwn, [-1, 1]));
+      const oldLogProbs = tf.where(tf.greater(oldIsOwn, 0), stopGradient(logProbs), batch.oldLogProbs);
       const { loss: own, metrics } = tapoLoss(
         { logProbs, oldLogProbs, advantages: batch.advantages, responseMask: mask, negativeLogProbs },
         { ...coefficients, average },
@@ -131,8 +132,8 @@ export function createRlStep(
         metrics,
         sums: {
           ...(replayed ? { replay: replayed } : {}),
-          conditioningGapSum: tf.sum(tf.mul(tf.sub(oldLogProbs, batch.oldLogProbs), rescored)),
-          rescoredTokens: tf.sum(rescored),
+          conditioningGapSum: tf.sum(tf.mul(tf.sub(oldLogProbs, batch.oldLogProbs), oldIsOwn)),
+          ownOldTokens: tf.sum(oldIsOwn),
         },
         tokens: tf.sum(mask),
       };

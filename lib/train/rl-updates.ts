@@ -126,7 +126,7 @@ async function preparePart(
       const scored = untilReturn(score(params, shown, rows));
       oldLogProbs = onAnchor({ samplerLogProbs, ...host }, scored.dataSync() as Float32Array);
     }
-    const rescored =
+    const oldIsOwn =
       onAnchorNow && !rescore ? Float32Array.from(host.fromPositive) : new Float32Array(host.fromPositive.length);
     const staleNegativeLogProbs =
       shown && stale ? kept(score(params, shown, withNegative(rows, negativeFeatureIndex))) : null;
@@ -134,7 +134,7 @@ async function preparePart(
       rows,
       negativeFeatureIndex,
       oldLogProbs: kept(tf.tensor2d(oldLogProbs, [host.advantages.length, host.places])),
-      rescored: kept(tf.tensor1d(rescored)),
+      oldIsOwn: kept(tf.tensor1d(oldIsOwn)),
       advantages: kept(advantagesOf(host, importance)),
       staleNegativeLogProbs,
     };

@@ -74,8 +74,8 @@ async function replayBatches(
 }
 
 /** Of an update's metrics, rounded as a tensor would be; null where it is not finite. */
-const conditioningGap = ({ conditioningGapSum: sum, rescoredTokens }: Record<string, number>): number | null =>
-  finiteOrNull(Math.fround(sum / Math.max(rescoredTokens, 1)));
+const conditioningGap = ({ conditioningGapSum: sum, ownOldTokens }: Record<string, number>): number | null =>
+  finiteOrNull(Math.fround(sum / Math.max(ownOldTokens, 1)));
 
 /**
  * Trains a copy of `initial`; the result belongs to the caller, `initial` stays as it is (but for `donateInitial`).
@@ -207,6 +207,8 @@ function rlLoop(bench: Workbench, settings: RlSettings, run: RlRun): PlannedTrai
         clipFractionHigh: metric("clipFractionHigh"),
         clipFractionLow: metric("clipFractionLow"),
         clipFractionDual: metric("clipFractionDual"),
+        ratioMean: metric("ratioMean"),
+        approxKl: metric("approxKl"),
         gradNorm: metric("gradNorm"),
         skipped: updates.reduce((n, u) => n + u.skipped, 0),
         conditioningGap: conditionsOnAnchor(intra, settings) && updates.length > 0 ? conditioningGap(updates[0]) : null,

@@ -4,7 +4,7 @@ import * as path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openExperiment } from "../../lib/experiment/open";
-import { trainingBench } from "../../lib/experiment/rl";
+import { rlBench } from "../../lib/experiment/rl";
 import { loadSettings } from "../../lib/experiment/load-settings";
 import { readStage2 } from "../../lib/formats/stage2";
 import { temporaryFolder, writeTree } from "../benchmark/photographs/trees";
@@ -81,7 +81,7 @@ describe("triplets", () => {
         environment: {},
       }),
     );
-    await expect(trainingBench(experiment)).rejects.toThrow(
+    await expect(rlBench(experiment)).rejects.toThrow(
       /rl\.contrastImage=random: the negatives of triplets=.*random\.parquet are the file's own; write another/,
     );
     experiment.close();

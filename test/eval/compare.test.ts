@@ -104,4 +104,17 @@ describe("pairRows", () => {
     expect(unpaired).toBe(1);
     expect(pairRows(a, b, "exact").pairs[1]).toEqual({ cluster: "bird/fox", a: 1, b: 0 });
   });
+
+  it("pairs each of several questions about an image by its words", () => {
+    const ask = (output: string, question: string): PredictionRow => ({ ...row("a", "1", output), question });
+    const a = [ask("fox", "Which animal?"), ask("cat", "Which species?")];
+    const b = [ask("cat", "Which animal?"), ask("fox", "Which species?"), ask("fox", "Which family?")];
+    expect(pairRows(a, b)).toEqual({
+      pairs: [
+        { cluster: "bird/fox", a: 1, b: 0 },
+        { cluster: "bird/fox", a: 0, b: 1 },
+      ],
+      unpaired: 1,
+    });
+  });
 });

@@ -64,7 +64,7 @@ function training(experiment: Experiment): Training<SftLog> & { runs: number; st
     method: "sft",
     settings: ["lora"],
     saving: { saveSteps: 0, saveTotalLimit: 1, visionLearningRateScale: 1 },
-    images: "two toys",
+    images: () => "two toys",
     runs: 0,
     start: null,
     watch: {},

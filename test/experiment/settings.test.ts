@@ -71,11 +71,22 @@ describe("loadSettings", () => {
     ["rl.positiveGenerations=-1", /at least 0/],
     ["rl.gaussianNoiseStep=1000", /rl\.gaussianNoiseStep=1000: expected 0 to 999/],
     ["rl.maskRatio=1.1", /rl\.maskRatio=1\.1: expected a share from 0 to 1/],
+    ["rl.openShare=50", /rl\.openShare=50: expected a share from 0 to 1/],
+    ["rl.topP=95", /rl\.topP=95: expected a probability, more than 0 and at most 1/],
+    ["rl.topP=0", /rl\.topP=0: expected a probability/],
+    ["rl.temperature=0", /rl\.temperature=0: expected more than 0/],
+    ["cot.temperature=0", /cot\.temperature=0: expected more than 0/],
+    ["sft.replayRows=32", /sft\.replayRows=32: expected 0 to 31 \(sft\.batchSize - 1\)/],
     ["rl.secondView=negative", /expected one of positive, noisy/],
     ["rl.steps=1.5", /whole number/],
     ["scale=paper", /FINE_R1_SCALE/],
     ["rl.updatesPerStep=3", /rl\.groupsPerStep=16: expected a multiple of rl\.updatesPerStep \(3\)/],
   ])("refuses %s, saying what is wrong", (assignment, message) => expect(set(assignment)).toThrow(message));
+
+  it("refuses a group of one, which has no mean to be compared with", () =>
+    expect(() => load({ set: ["rl.positiveGenerations=0", "rl.numGenerations=1"] })).toThrow(
+      /rl\.numGenerations=1: expected at least 2/,
+    ));
 
   it("refuses parts of an update that do not split into micro-batches, saying what to set", () => {
     const released = ["rl.lossAverage=micro-batch"];

@@ -291,7 +291,7 @@ describe("one update", () => {
             rows,
             negativeFeatureIndex,
             oldLogProbs: tf.tensor2d(host.samplerLogProbs, shape),
-            rescored: tf.zeros([shape[0]]),
+            oldIsOwn: tf.zeros([shape[0]]),
             advantages: tf.tensor1d(change(host.advantages)),
             staleNegativeLogProbs: null,
             replay: null,
@@ -326,11 +326,11 @@ describe("one update", () => {
     expect(alone.metrics.gradNorm.dataSync()[0]).toBeGreaterThan(1e-3);
   });
 
-  it("of rows to be rescored is the one on their scored log-probs, without the pass that scores", async () => {
+  it("of rows whose old log-probs are the update's own is the one on their scored log-probs, without the pass that scores", async () => {
     const { batches, tokens } = await parts(await groups(), 4, base);
     const [batch] = batches;
     const count = batch.oldLogProbs.shape[0];
-    const rescored = tf.tensor1d(Array.from({ length: count }, (_, b) => b % 2));
+    const oldIsOwn = tf.tensor1d(Array.from({ length: count }, (_, b) => b % 2));
     // far from the policy's own, so that what is read of them shows
     const others = tf.add(batch.oldLogProbs, tf.mul(batch.rows.weights, 0.4));
     const scored = createScoreStep(bench, base.temperature, false)(params, batch.images, batch.rows);
@@ -342,13 +342,13 @@ describe("one update", () => {
         tokens,
         tf.scalar(1e-3),
       );
-    const expected = take({ oldLogProbs: tf.where(tf.greater(tf.reshape(rescored, [count, 1]), 0), scored, others) });
-    const got = take({ oldLogProbs: others, rescored });
+    const expected = take({ oldLogProbs: tf.where(tf.greater(tf.reshape(oldIsOwn, [count, 1]), 0), scored, others) });
+    const got = take({ oldLogProbs: others, oldIsOwn });
     expect(relativeError(got.state.m, expected.state.m)).toBeLessThan(1e-5);
     expect(got.metrics.loss.dataSync()[0]).toBeCloseTo(expected.metrics.loss.dataSync()[0], 5);
     expect(relativeError(take({ oldLogProbs: others }).state.m, expected.state.m)).toBeGreaterThan(1e-2);
     const read = (name: string): number => got.metrics[name].dataSync()[0];
-    expect(read("conditioningGapSum") / read("rescoredTokens")).toBeLessThan(-0.2);
+    expect(read("conditioningGapSum") / read("ownOldTokens")).toBeLessThan(-0.2);
     expect(expected.metrics.conditioningGapSum.dataSync()[0]).toBe(0);
   });
 
@@ -366,7 +366,7 @@ describe("one update", () => {
     const given = [
       { ...first, oldLogProbs: tf.add(own(params, first.images, first.rows), tf.mul(first.rows.weights, 0.4)) },
       { ...second, oldLogProbs: own(params, second.images, second.rows) },
-    ].map((batch, i) => ({ ...batch, rescored: tf.tensor1d([1, ...Array<number>(rows - 1).fill(i)]) }));
+    ].map((batch, i) => ({ ...batch, oldIsOwn: tf.tensor1d([1, ...Array<number>(rows - 1).fill(i)]) }));
     const { metrics } = createRlStep(bench, settings, true, {})(
       mapParams(params, (p) => p.clone()),
       adamWInit(params),
@@ -374,7 +374,7 @@ describe("one update", () => {
       tokens,
       tf.scalar(1e-3),
     );
-    expect(metrics.rescoredTokens.dataSync()[0]).toBe(counts[0] + counts[1]);
+    expect(metrics.ownOldTokens.dataSync()[0]).toBe(counts[0] + counts[1]);
     expect(metrics.conditioningGapSum.dataSync()[0]).toBeCloseTo(-0.4 * counts[0], 3);
   });
 

@@ -165,7 +165,7 @@ describe.each(["squares", "photographs"] as const)("on %s", (kind) => {
         rows: made.rows,
         negativeFeatureIndex: made.negativeFeatureIndex,
         oldLogProbs: tf.tensor2d(made.samplerLogProbs, shape),
-        rescored: tf.tensor1d(Float32Array.from(made.fromPositive)),
+        oldIsOwn: tf.tensor1d(Float32Array.from(made.fromPositive)),
         advantages: tf.tensor1d(made.advantages),
         staleNegativeLogProbs: null,
         replay: null,

@@ -2,7 +2,7 @@
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree, mapParams } from "../../lib/engine/tree";
 import { cosineSchedule } from "../../lib/engine/optimizer";
-import { trainingBench } from "../../lib/experiment/rl";
+import { rlBench } from "../../lib/experiment/rl";
 import type { Experiment } from "../../lib/experiment/types";
 import { RL_FLOOR } from "../../lib/export/schedule";
 import { makeGroup, scoreResponse, type Group, type RlPrompt } from "../../lib/rollout/groups";
@@ -78,7 +78,7 @@ export async function compareGrpo(
 ): Promise<ComparedGrpo> {
   const { settings } = experiment;
   const { rl } = settings;
-  const { bench, prompts } = await trainingBench(experiment);
+  const { bench, prompts } = await rlBench(experiment);
   const update = createRlStep(bench, rl, false, { bf16: false, xla: false });
   const score = createScoreStep(bench, rl.temperature, false);
   let params = mapParams(initial, (p) => p.clone());
@@ -112,7 +112,7 @@ export async function compareGrpo(
       rows,
       negativeFeatureIndex: host.negativeFeatureIndex,
       oldLogProbs: tf.tensor2d(host.samplerLogProbs, [own.length, host.places]),
-      rescored: tf.tensor1d(new Float32Array(own.length)),
+      oldIsOwn: tf.tensor1d(new Float32Array(own.length)),
       advantages: tf.tensor1d(host.advantages),
       staleNegativeLogProbs: null,
       replay: null,

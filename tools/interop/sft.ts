@@ -2,7 +2,7 @@
 import { tf, type Params } from "../../lib/engine/tensorflow";
 import { disposeTree } from "../../lib/engine/tree";
 import { cotData } from "../../lib/experiment/cot";
-import { conversationOf, sftModel, trainingBench } from "../../lib/experiment/sft";
+import { conversationOf, sftModel, sftBench } from "../../lib/experiment/sft";
 import type { Experiment } from "../../lib/experiment/types";
 import { sftLoss } from "../../lib/loss/sft";
 import { encodeImages } from "../../lib/model/vision";
@@ -25,7 +25,7 @@ export async function firstLoss(
   mask: MaskOptions = {},
 ): Promise<{ loss: number; tokens: number; rows: number }> {
   const data = await cotData(experiment);
-  const { bench } = await trainingBench(experiment, data);
+  const { bench } = await sftBench(experiment, data);
   const names = data.records.map(({ record }) => record.image);
   await bench.images.load(names);
   const places = bench.places(names);

@@ -1,5 +1,6 @@
 /**
- * Runs variants of the shipped experiment: for every seed one SFT model, from which all variants of that seed start.
+ * Runs variants of the shipped experiment: for every seed one SFT model, from which all variants of that seed start but
+ * those that change Stage 1 (its shots or records), which have their own.
  * What is on disk under the same code, data and settings is loaded, so a run that was ended goes on where it stopped.
  *
  * Files: `data/runs/<run>/ablations/<role>/<variant>/seed-<seed>/` holds a variant's model, log, predictions and
@@ -21,7 +22,7 @@ import type { Watch } from "../stage";
 import type { Experiment } from "../types";
 import { readJsonl, writeJsonl } from "../../util/files";
 import type { Settings } from "../settings";
-import { chooseVariants, variantSettings, type Variant } from "./variants";
+import { chooseVariants, VARIANTS, variantSettings, type Variant } from "./variants";
 
 /** Whose drawings are asked about. */
 export type Role = Settings["eval"]["role"];
@@ -64,12 +65,16 @@ export function variantExperiment(
   { seed, role }: { seed: number; role: Role },
 ): Experiment {
   const elsewhere = ROLES.filter((other) => other !== role);
+  const set = JSON.stringify(variant.set);
+  const stage1 = VARIANTS.filter((one) => one.method === "sft" && one !== variant && JSON.stringify(one.set) === set);
   return variantOf(experiment, {
     settings: variantSettings(experiment.settings, variant, { seed, role }),
     folder: variantFolder(experiment.folder, role, variant, seed),
     sources: [
       seedFolder(experiment, seed),
       ...elsewhere.map((other) => variantFolder(experiment.folder, other, variant, seed)),
+      // the SFT model of the same shots, where Stage 2 has such a variant too
+      ...stage1.flatMap((one) => ROLES.map((any) => variantFolder(experiment.folder, any, one, seed))),
     ],
     label: variant.name,
   });
