@@ -32,6 +32,7 @@ export interface RayOptions {
   rayCpus: number;
   rayGpus: number;
   rayRetries: number;
+  rayWait: number;
 }
 
 /** Options that are no task's: those of `--ray` itself, and what is printed at the end. */
@@ -43,6 +44,7 @@ const NOT_OF_A_TASK = [
   "rayCpus",
   "rayGpus",
   "rayRetries",
+  "rayWait",
   "rayParts",
   "rayTask",
   "installRay",
@@ -116,7 +118,7 @@ async function collected(store: JobStore, plan: Plan): Promise<void> {
  */
 export async function runOnRay(options: RayOptions, work: RayWork): Promise<void> {
   const { folder, name, signal, anew = false } = work;
-  const { rayRoot, rayCpus: cpus, rayGpus: gpus, rayRetries: retries } = options;
+  const { rayRoot, rayCpus: cpus, rayGpus: gpus, rayRetries: retries, rayWait: wait } = options;
   const address = options.ray!;
   const here = repositoryRoot();
   const there = rayRoot ?? here;
@@ -138,6 +140,7 @@ export async function runOnRay(options: RayOptions, work: RayWork): Promise<void
     cpus,
     gpus,
     retries,
+    wait,
   };
   const plan: Plan = store === null ? { ...common, tasks: work.tasks } : planInStore(common, store, work.tasks);
   if (store === null) writePlan(file, plan);

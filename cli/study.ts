@@ -22,6 +22,7 @@ import { installRay } from "./ray-install";
 import { runSweepTask, sweepOnRay } from "./ray-sweep";
 import { showLinks } from "./study-links";
 import { showProbes } from "./study-probes";
+import { UsageError } from "./values";
 
 async function runAll(settings: Settings, part: Part, seeds: readonly number[]): Promise<void> {
   const { runStudy } = await import("../lib/experiment/study/run");
@@ -60,6 +61,8 @@ async function look(
 export async function run(options: StudyOptions): Promise<number> {
   if (options.installRay) return installRay();
   const { on, seeds, reason = null, table, part } = options;
+  if (options.ray !== undefined && (part === "links" || part === "probes"))
+    throw new UsageError(`--part ${part} runs on this machine; --ray is for the parts that train, main and sweeps`);
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
   if (part === "links") return showLinks(settings, seeds, () => look(settings, { seeds, part, reason }));
   if (part === "probes") {

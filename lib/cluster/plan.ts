@@ -25,6 +25,8 @@ export interface TaskLimits {
   gpus: number;
   /** Times that a task whose worker or node died is started again. */
   retries: number;
+  /** Seconds to wait for a node that has the cores and GPUs of a task. */
+  wait: number;
 }
 
 /** A store in place of a shared folder. */
