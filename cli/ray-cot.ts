@@ -2,6 +2,7 @@
 import { parsePart, partText, partsOf, sliceOf, type Part, type Slice } from "../lib/cluster/part";
 import type { ClusterTask } from "../lib/cluster/plan";
 import { checkCode } from "../lib/cluster/same-code";
+import { checkProducts } from "../lib/cluster/same-products";
 import { OBSERVED_AT_ONCE } from "../lib/cot/offline-teacher";
 import {
   askedFiles,
@@ -38,6 +39,7 @@ function parseTask(text: string): { kind: Kind; part: Part } {
 /** Runs one task; its results are in the run's folder, where `cotData` looks for them. */
 export async function cotTask(experiment: Experiment, text: string, watch: Watch): Promise<void> {
   checkCode();
+  checkProducts(experiment.settings);
   const { kind, part } = parseTask(text);
   if (kind === "observations") {
     const slice = sliceOf(reasonedImages(experiment).length, OBSERVED_AT_ONCE, part);

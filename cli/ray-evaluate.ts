@@ -7,6 +7,7 @@ import { numbered, partsAnswerer, skippedFile, type EvaluatedPart } from "../lib
 import { parsePart, partText, partsOf, sliceOf } from "../lib/cluster/part";
 import type { ClusterTask } from "../lib/cluster/plan";
 import { checkCode } from "../lib/cluster/same-code";
+import { checkProducts } from "../lib/cluster/same-products";
 import { evaluateModel, type AnswerOptions } from "../lib/experiment/evaluate-any";
 import { evaluationBench } from "../lib/experiment/evaluate";
 import type { Experiment } from "../lib/experiment/types";
@@ -24,6 +25,7 @@ export async function evaluatePart(
   { rayTask, ...options }: ModelOptions & { rayTask: string },
 ): Promise<RunResult> {
   checkCode();
+  checkProducts(experiment.settings);
   const part = parsePart(rayTask);
   if (part === null) throw new Error(`--ray-task is ${JSON.stringify(rayTask)}; expected a part, such as 2/4`);
   const { from, to } = sliceOf(set.questions.length, experiment.settings.eval.batchSize, part);

@@ -16,6 +16,7 @@ import {
   type Plan,
 } from "../lib/cluster/plan";
 import { runJob } from "../lib/cluster/run-job";
+import { productsAsked } from "../lib/cluster/same-products";
 import { wordsOf } from "../lib/cluster/words";
 import { codeHash } from "../lib/experiment/identity";
 import { runsFolder } from "../lib/experiment/run";
@@ -135,7 +136,7 @@ export async function runOnRay(options: RayOptions, work: RayWork): Promise<void
     root: there,
     cwd: onNodes(process.cwd(), { here, there }),
     node: process.execPath,
-    env: environmentOf(process.env, { code: codeHash(), cpus }),
+    env: environmentOf(process.env, { code: codeHash(), products: productsAsked(work.settings), cpus }),
     locks: onNodes(folder, { here, there }),
     cpus,
     gpus,
