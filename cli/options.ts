@@ -6,6 +6,7 @@ import { Option, type Command, type OptionValues } from "@commander-js/extra-typ
 import type { Precision } from "../lib/engine/precision";
 import type { Scale } from "../lib/experiment/settings";
 import type { OnBadRow } from "../lib/util/lines";
+import { rayFault } from "./ray-options";
 import {
   collect,
   collectSetting,
@@ -180,11 +181,18 @@ export const withRay = <Args extends unknown[], Opts extends OptionValues>(comma
     .addOption(count("--ray-cpus <N>", "cores of a task").default(1))
     .addOption(count("--ray-gpus <N>", "GPUs of a task", 0).default(0))
     .addOption(count("--ray-retries <N>", "times a task whose worker or node died is started again", 0).default(3))
+    .addOption(
+      count(
+        "--ray-wait <S>",
+        "seconds to wait for a node that has the cores and GPUs of a task, as a cluster that scales itself has none at first",
+        0,
+      ).default(300),
+    )
     .addOption(new Option("--install-ray", "installs Ray into .venv-ray, and does nothing else").default(false))
     .addOption(new Option("--ray-task <STEP>", "what a task of --ray does").hideHelp())
     .hook("preAction", (own) => {
-      const { ray, rayStore } = own.opts() as { ray?: string; rayStore?: string };
-      if (rayStore !== undefined && ray === undefined) throw new UsageError("--ray-store goes with --ray ADDRESS");
+      const fault = rayFault((name) => own.getOptionValueSource(name as never) === "cli");
+      if (fault !== null) throw new UsageError(fault);
     });
 
 /** Into how many parts rows are cut. */

@@ -1,7 +1,10 @@
 /** `cot` on a Ray cluster: parts of its images as tasks, and one of these tasks. */
+import { readdirSync, rmSync } from "node:fs";
+import * as path from "node:path";
 import { parsePart, partText, partsOf, sliceOf, type Part, type Slice } from "../lib/cluster/part";
 import type { ClusterTask } from "../lib/cluster/plan";
 import { checkCode } from "../lib/cluster/same-code";
+import { checkProducts } from "../lib/cluster/same-products";
 import { OBSERVED_AT_ONCE } from "../lib/cot/offline-teacher";
 import {
   askedFiles,
@@ -35,9 +38,20 @@ function parseTask(text: string): { kind: Kind; part: Part } {
   return { kind, part };
 }
 
+/** Observations of some images, as `observeSlice` leaves them. */
+const SLICE = /^observations-[0-9a-f]+\.partial\.\d+-\d+\.jsonl$/;
+
+/** Removes what jobs of another `--ray-parts` left, once all images are joined; not what a process has locked. */
+export function removeSlices(folder: string): void {
+  const names = readdirSync(folder);
+  for (const name of names)
+    if (SLICE.test(name) && !names.includes(`${name}.lock`)) rmSync(path.join(folder, name), { force: true });
+}
+
 /** Runs one task; its results are in the run's folder, where `cotData` looks for them. */
 export async function cotTask(experiment: Experiment, text: string, watch: Watch): Promise<void> {
   checkCode();
+  checkProducts(experiment.settings);
   const { kind, part } = parseTask(text);
   if (kind === "observations") {
     const slice = sliceOf(reasonedImages(experiment).length, OBSERVED_AT_ONCE, part);
@@ -76,7 +90,8 @@ export async function cotOnRay(experiment: Experiment, options: CotOptions, watc
     const slices = parts.map((part) => sliceOf(images, OBSERVED_AT_ONCE, part));
     const file = ({ from, to }: Slice): string => `cot/observations-*.partial.${from}-${to}.jsonl`;
     await run(parts.map((part, i) => task("observations", part, [], file(slices[i]))));
-    return joinSlices(experiment, slices);
+    joinSlices(experiment, slices);
+    return removeSlices(path.join(experiment.folder, "cot"));
   }
   // which concepts an image is known by is clear once all are described
   const parts = partsOf((await askedFiles(experiment)).length, 1, options.rayParts);

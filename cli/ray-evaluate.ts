@@ -4,9 +4,11 @@ import * as path from "node:path";
 import type { QuestionSet } from "../lib/benchmark/types";
 import { runEvaluation, type RunResult } from "../lib/eval/runner";
 import { numbered, partsAnswerer, skippedFile, type EvaluatedPart } from "../lib/cluster/parts-answerer";
+import { finishedRows, openParts } from "../lib/cluster/open-parts";
 import { parsePart, partText, partsOf, sliceOf } from "../lib/cluster/part";
 import type { ClusterTask } from "../lib/cluster/plan";
 import { checkCode } from "../lib/cluster/same-code";
+import { checkProducts } from "../lib/cluster/same-products";
 import { evaluateModel, type AnswerOptions } from "../lib/experiment/evaluate-any";
 import { evaluationBench } from "../lib/experiment/evaluate";
 import type { Experiment } from "../lib/experiment/types";
@@ -24,6 +26,7 @@ export async function evaluatePart(
   { rayTask, ...options }: ModelOptions & { rayTask: string },
 ): Promise<RunResult> {
   checkCode();
+  checkProducts(experiment.settings);
   const part = parsePart(rayTask);
   if (part === null) throw new Error(`--ray-task is ${JSON.stringify(rayTask)}; expected a part, such as 2/4`);
   const { from, to } = sliceOf(set.questions.length, experiment.settings.eval.batchSize, part);
@@ -33,7 +36,7 @@ export async function evaluatePart(
   return result;
 }
 
-/** All rows, by tasks that each leave a part of them beside `out`; then the one file. */
+/** The rows that `out` lacks, by tasks that each leave a part of them beside it; then the one file. */
 export async function evaluateOnRay(
   experiment: Experiment,
   set: QuestionSet,
@@ -45,11 +48,18 @@ export async function evaluateOnRay(
   const folder = `${out}.parts`;
   if (restart) rmSync(folder, { recursive: true, force: true });
   const words = [...sharedWords(command, given, ["out", "restart", "method"]), `--method=${method}`];
-  const parts = partsOf(set.questions.length, batchSize, given.rayParts).map((part) => ({
+  const all = partsOf(set.questions.length, batchSize, given.rayParts).map((part) => ({
     ...part,
     ...sliceOf(set.questions.length, batchSize, part),
     file: path.join(folder, `${part.part}-of-${part.of}.jsonl`),
   }));
+  const parts = openParts(all, restart ? new Set() : finishedRows(out));
+  if (parts.length === 0) {
+    // nothing is asked: whether the rows answer what is asked for here is looked at as ever
+    const result = await evaluateModel(experiment, set, options);
+    rmSync(folder, { recursive: true, force: true });
+    return result;
+  }
   const tasks = parts.map((part): ClusterTask => ({
     id: `rows ${part.from + 1} to ${part.to}`,
     args: [...words, `--out=${placeOnNodes(part.file, given)}`, `--ray-task=${partText(part)}`],

@@ -16,6 +16,7 @@ import {
   type Plan,
 } from "../lib/cluster/plan";
 import { runJob } from "../lib/cluster/run-job";
+import { productsAsked } from "../lib/cluster/same-products";
 import { wordsOf } from "../lib/cluster/words";
 import { codeHash } from "../lib/experiment/identity";
 import { runsFolder } from "../lib/experiment/run";
@@ -32,6 +33,7 @@ export interface RayOptions {
   rayCpus: number;
   rayGpus: number;
   rayRetries: number;
+  rayWait: number;
 }
 
 /** Options that are no task's: those of `--ray` itself, and what is printed at the end. */
@@ -43,6 +45,7 @@ const NOT_OF_A_TASK = [
   "rayCpus",
   "rayGpus",
   "rayRetries",
+  "rayWait",
   "rayParts",
   "rayTask",
   "installRay",
@@ -116,7 +119,7 @@ async function collected(store: JobStore, plan: Plan): Promise<void> {
  */
 export async function runOnRay(options: RayOptions, work: RayWork): Promise<void> {
   const { folder, name, signal, anew = false } = work;
-  const { rayRoot, rayCpus: cpus, rayGpus: gpus, rayRetries: retries } = options;
+  const { rayRoot, rayCpus: cpus, rayGpus: gpus, rayRetries: retries, rayWait: wait } = options;
   const address = options.ray!;
   const here = repositoryRoot();
   const there = rayRoot ?? here;
@@ -133,11 +136,12 @@ export async function runOnRay(options: RayOptions, work: RayWork): Promise<void
     root: there,
     cwd: onNodes(process.cwd(), { here, there }),
     node: process.execPath,
-    env: environmentOf(process.env, { code: codeHash(), cpus }),
+    env: environmentOf(process.env, { code: codeHash(), products: productsAsked(work.settings), cpus }),
     locks: onNodes(folder, { here, there }),
     cpus,
     gpus,
     retries,
+    wait,
   };
   const plan: Plan = store === null ? { ...common, tasks: work.tasks } : planInStore(common, store, work.tasks);
   if (store === null) writePlan(file, plan);

@@ -11,7 +11,7 @@ import { shownGroup, studyBlock } from "../lib/report/study-block";
 import { toMarkdown } from "../lib/report/tables";
 import type { Settings } from "../lib/experiment/settings";
 import { chooseVariants } from "../lib/experiment/ablations/variants";
-import { ROLE } from "../lib/experiment/study/run";
+import { planStudy, ROLE } from "../lib/experiment/study/run";
 import { variantsOf, type Part, type StudyPart } from "../lib/experiment/study/variants";
 import { repositoryRoot } from "../lib/util/root";
 import { command, type StudyOptions } from "./commands/study";
@@ -22,6 +22,7 @@ import { installRay } from "./ray-install";
 import { runSweepTask, sweepOnRay } from "./ray-sweep";
 import { showLinks } from "./study-links";
 import { showProbes } from "./study-probes";
+import { UsageError } from "./values";
 
 async function runAll(settings: Settings, part: Part, seeds: readonly number[]): Promise<void> {
   const { runStudy } = await import("../lib/experiment/study/run");
@@ -60,6 +61,8 @@ async function look(
 export async function run(options: StudyOptions): Promise<number> {
   if (options.installRay) return installRay();
   const { on, seeds, reason = null, table, part } = options;
+  if (options.ray !== undefined && (part === "links" || part === "probes"))
+    throw new UsageError(`--part ${part} runs on this machine; --ray is for the parts that train, main and sweeps`);
   const settings = settingsOf(options, [`benchmark=emoji-study-${on}`]);
   if (part === "links") return showLinks(settings, seeds, () => look(settings, { seeds, part, reason }));
   if (part === "probes") {
@@ -71,16 +74,18 @@ export async function run(options: StudyOptions): Promise<number> {
   // the look at the test drawings was written down by the one who started the job
   if (options.rayTask !== undefined) return runSweepTask(settings, options.rayTask, work);
   const benchmark = await benchmarkOf(settings);
+  const home = { settings, benchmark, folder: runFolder(settings) };
   if (!table) {
+    const { isArchived } = planStudy(home, { part, seeds }); // refuses before anything is looked at or sent
     await look(settings, { seeds, part, reason });
     if (options.ray !== undefined) {
       const words = sharedWords(command, options, ["seeds", "table", "reason"]);
-      await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main" });
+      await sweepOnRay(settings, options, { ...work, words, contrastive: part === "main", isArchived });
     }
     await runAll(settings, part, seeds); // what Ray's tasks made is loaded
   }
   const { publishStudy } = await import("../lib/experiment/study/publish");
-  const found = await publishStudy({ settings, benchmark, folder: runFolder(settings) }, seeds);
+  const found = await publishStudy(home, seeds);
   print(toMarkdown(found.methods));
   if (found.tests.length > 0) {
     print(`\n${toMarkdown(found.tests)}`);

@@ -9,6 +9,7 @@ the dead one saved. A command that ends with an error of its own is not: it woul
 """
 
 import collections
+import contextlib
 import ctypes
 import json
 import os
@@ -22,6 +23,8 @@ import time
 MARK = "@fine-r1 "
 #: Lines of a failed command that are shown.
 TAIL = 20
+#: Seconds between two looks for a node, and between two lines that say so.
+WAIT_LOOK, WAIT_SAID = 2.0, 60.0
 #: Exit codes that are good: 2 is "good but rows were skipped".
 GOOD = (0, 2)
 
@@ -230,6 +233,10 @@ class Board:
         return taken
 
 
+def do_nothing():
+    return None
+
+
 class RayCluster:
     def __init__(self, plan):
         import ray
@@ -264,13 +271,63 @@ class RayCluster:
     def news(self):
         return self.ray.get(self.board.take.remote())
 
+    def nodes(self):
+        return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
-def refusal(plan, nodes):
-    """Why no node can ever take a task; None where one can."""
+    @contextlib.contextmanager
+    def ask(self):
+        """A task that does nothing and asks for what every task asks for."""
+        limits = {name: self.options[name] for name in ("num_cpus", "num_gpus")}
+        wanted = self.ray.remote(do_nothing).options(name="wanted", max_retries=0, **limits).remote()
+        try:
+            yield
+        finally:
+            self.ray.cancel(wanted)
+
+
+def counted(number, what):
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def lacking(plan, nodes):
+    """What no node has for a task; None where one has it. `nodes` holds the resources of each."""
     if any(node.get("CPU", 0) >= plan["cpus"] and node.get("GPU", 0) >= plan["gpus"] for node in nodes):
         return None
-    asked = f"{plan['cpus']} cores" + (f" and {plan['gpus']} GPUs" if plan["gpus"] else "")
-    return f"no node has {asked} for a task; see --ray-cpus and --ray-gpus"
+    asked = counted(plan["cpus"], "core") + (f" and {counted(plan['gpus'], 'GPU')}" if plan["gpus"] else "")
+    return f"no node has {asked} for a task"
+
+
+def describe(nodes):
+    total = {name: sum(node.get(name, 0) for node in nodes) for name in ("CPU", "GPU")}
+    say("cluster", nodes=len(nodes), cpus=total["CPU"], gpus=total["GPU"])
+
+
+def wait_for_node(plan, cluster, sleep=time.sleep, clock=time.monotonic):
+    """Waits until a node can take a task, `plan["wait"]` seconds at most: workers may join later than the job.
+
+    cluster.nodes() -> the resources of each node that is alive
+    cluster.ask() -> a context in which Ray knows that a node is wanted: an autoscaler starts one only then
+    Returns why no node can take one; None as soon as one can.
+    """
+    nodes = cluster.nodes()
+    describe(nodes)
+    reason = lacking(plan, nodes)
+    if reason is None or not plan["wait"]:
+        return reason and f"{reason}; see --ray-cpus, --ray-gpus and --ray-wait"
+    begun, said = clock(), None
+    with cluster.ask():
+        while reason is not None:
+            waited = clock() - begun
+            if waited >= plan["wait"]:
+                return f"{reason}, after {round(waited)} s; see --ray-cpus, --ray-gpus and --ray-wait"
+            if said is None or waited - said >= WAIT_SAID:
+                said = waited
+                say("waiting", reason=f"{reason} yet; waiting for one, {round(plan['wait'] - waited)} s at most")
+            sleep(min(WAIT_LOOK, plan["wait"] - waited))
+            nodes = cluster.nodes()
+            reason = lacking(plan, nodes)
+    describe(nodes)
+    return None
 
 
 def read_plan(place):
@@ -295,14 +352,12 @@ def main(place):
         say("refused", reason=f"the plan cannot be read: {error or type(error).__name__}")
         return 1
     ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    total = {name: sum(node.get(name, 0) for node in nodes) for name in ("CPU", "GPU")}
-    say("cluster", nodes=len(nodes), cpus=total["CPU"], gpus=total["GPU"])
-    reason = refusal(plan, nodes)
+    cluster = RayCluster(plan)
+    reason = wait_for_node(plan, cluster)
     if reason:
         say("refused", reason=reason)
         return 1
-    return 1 if run_tasks(plan, RayCluster(plan)) else 0
+    return 1 if run_tasks(plan, cluster) else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ export const MARK = "@fine-r1 ";
 export type DriverMessage =
   /** The job has begun; resources of the cluster. */
   | { kind: "cluster"; nodes: number; cpus: number; gpus: number }
+  /** No node can take a task yet; what is waited for. */
+  | { kind: "waiting"; reason: string }
   | { kind: "started"; task: string; attempt: number; host: string; pid: number }
   /** The last line that a task's command wrote. */
   | { kind: "progress"; task: string; text: string }
@@ -22,6 +24,7 @@ export type DriverMessage =
 type FieldType = "string" | "number" | "strings";
 const FIELDS: Record<DriverMessage["kind"], Record<string, FieldType>> = {
   cluster: { nodes: "number", cpus: "number", gpus: "number" },
+  waiting: { reason: "string" },
   started: { task: "string", attempt: "number", host: "string", pid: "number" },
   progress: { task: "string", text: "string" },
   done: { task: "string" },

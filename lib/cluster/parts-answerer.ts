@@ -62,7 +62,7 @@ export function numbered(questions: readonly Question[]): Question[] {
 
 /**
  * @param questions all of them, as the parts were cut from
- * @param parts in order, all rows together
+ * @param parts in order, with all rows that are asked about
  * @throws Error naming the part that is not whole, or answers something else
  */
 export function partsAnswerer(

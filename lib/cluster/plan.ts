@@ -1,5 +1,6 @@
 /** What the driver (`driver.py`) is told: the tasks of a job, in a file that every node sees. */
 import * as path from "node:path";
+import type { Products } from "../engine/precision";
 import { writeText } from "../util/files";
 
 /** One command of this project on a part of the work. */
@@ -25,6 +26,8 @@ export interface TaskLimits {
   gpus: number;
   /** Times that a task whose worker or node died is started again. */
   retries: number;
+  /** Seconds to wait for a node that has the cores and GPUs of a task. */
+  wait: number;
 }
 
 /** A store in place of a shared folder. */
@@ -61,22 +64,31 @@ const THREADS = "TF_NUM_INTRAOP_THREADS";
 
 /**
  * @param code hash of the code here: a node with another refuses its tasks
+ * @param products what matrix products are computed in here: likewise
  * @param cpus cores of a task: so many threads, unless this process was told another number
  */
 export function environmentOf(
   environment: Readonly<Record<string, string | undefined>>,
-  { code, cpus }: { code: string; cpus: number },
+  { code, products, cpus }: { code: string; products: Products; cpus: number },
 ): Plan["env"] {
   const passed = PASSED.flatMap((name): [string, string][] => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value]];
   });
   const threads = environment[THREADS] ?? String(cpus);
-  return { ...Object.fromEntries(passed), [THREADS]: threads, [CODE_VARIABLE]: code, NO_COLOR: "1" };
+  return {
+    ...Object.fromEntries(passed),
+    [THREADS]: threads,
+    [CODE_VARIABLE]: code,
+    [PRODUCTS_VARIABLE]: products,
+    NO_COLOR: "1",
+  };
 }
 
 /** Hash of the code that a task is to run. */
 export const CODE_VARIABLE = "FINE_R1_CODE";
+/** What a task's matrix products are to be computed in. */
+export const PRODUCTS_VARIABLE = "FINE_R1_PRODUCTS";
 
 /** The same place on the nodes, where the project is in `there`; what lies outside the project is the same path. */
 export function onNodes(place: string, { here, there }: { here: string; there: string }): string {

@@ -36,6 +36,7 @@ export function afterMessage(state: JobState, message: DriverMessage): JobState 
     case "skipped":
       return change(state, message.task, { stands: "failed" });
     case "cluster":
+    case "waiting":
     case "refused":
     case "end":
       return state;
@@ -59,6 +60,7 @@ export function eventText(message: DriverMessage): string | null {
       return [`${message.task}: failed: ${message.reason}`, ...message.tail.map((line) => `  ${line}`)].join("\n");
     case "skipped":
       return `${message.task}: not run: ${message.reason}`;
+    case "waiting":
     case "refused":
       return `Ray: ${message.reason}`;
     case "progress":

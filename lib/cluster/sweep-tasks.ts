@@ -5,6 +5,7 @@
 import { METHODS } from "../train/methods";
 import type { Role } from "../experiment/ablations/run";
 import type { Variant } from "../experiment/ablations/variants";
+import { CONTRASTIVE } from "../experiment/study/variants";
 import type { ClusterTask } from "./plan";
 
 const KINDS = ["neighbours", "sft-model", "variant", "contrastive"] as const;
@@ -36,22 +37,30 @@ export interface Sweep {
   role: Role;
   /** Command and options that all tasks share. */
   words: readonly string[];
-  /** What needs no task. */
-  isThere?: (variant: Variant, seed: number) => boolean;
+  /** What needs no task: a variant, or the contrastive model, by its name. */
+  isThere?: (name: string, seed: number) => boolean;
 }
 
 /** What every stage writes beside its result. */
 const FACTS = ["settings.json", "split.json"];
 /** What the SFT model of a seed leaves in that seed's folder, and what a contrastive model does. */
-const SFT = ["models/sft*", "adapters/sft*", "logs/sft*", "checkpoints/sft-*", "tensorboard/sft/*", "wandb/*", "cot/*"];
-const CONTRASTIVE = ["models/clip-*", "logs/clip-*", "baselines/clip-*"];
+const SFT_FILES = [
+  "models/sft*",
+  "adapters/sft*",
+  "logs/sft*",
+  "checkpoints/sft-*",
+  "tensorboard/sft/*",
+  "wandb/*",
+  "cot/*",
+];
+const CONTRASTIVE_FILES = ["models/clip-*", "logs/clip-*", "baselines/clip-*"];
 
 /** Files of a step, below the run's folder: where `seedFolder` and `variantExperiment` have them. */
 function writesOf(step: Step, seed: number | null, { ownSeed, role }: Pick<Sweep, "ownSeed" | "role">): string[] {
   if (step.kind === "neighbours") return ["similarity.json*", ...FACTS];
   if (step.kind === "variant") return [`ablations/${role}/${step.variant}/seed-${seed}/*`];
   const folder = seed === ownSeed ? "" : `seeds/${seed}/`;
-  return [...(step.kind === "sft-model" ? SFT : CONTRASTIVE), ...FACTS].map((name) => `${folder}${name}`);
+  return [...(step.kind === "sft-model" ? SFT_FILES : CONTRASTIVE_FILES), ...FACTS].map((name) => `${folder}${name}`);
 }
 
 const needsSft = ({ method }: Variant): boolean => method === "sft" || METHODS[method].stage === "rl";
@@ -66,10 +75,12 @@ export function sweepTasks(sweep: Sweep): ClusterTask[] {
     writes: writesOf(step, seed, sweep),
   });
   const seeds = sweep.seeds.map((seed) => {
-    const variants = sweep.variants.filter((variant) => !isThere(variant, seed));
-    return { seed, variants, sft: variants.some(needsSft) ? [`SFT model, seed ${seed}`] : [] };
+    const variants = sweep.variants.filter(({ name }) => !isThere(name, seed));
+    const contrasts = contrastive && !isThere(CONTRASTIVE, seed);
+    return { seed, variants, contrasts, sft: variants.some(needsSft) ? [`SFT model, seed ${seed}`] : [] };
   });
-  const before = embeds && seeds.some(({ variants }) => variants.length > 0) ? ["similarities"] : [];
+  const isOpen = seeds.some(({ variants, contrasts }) => variants.length > 0 || contrasts);
+  const before = embeds && isOpen ? ["similarities"] : [];
   const sftTasks = seeds.flatMap(({ seed, sft }) => sft.map((id) => task(id, { kind: "sft-model" }, seed, before)));
   const variantTasks = seeds.flatMap(({ seed, variants, sft }) =>
     variants.map(({ name, method }) => {
@@ -78,11 +89,13 @@ export function sweepTasks(sweep: Sweep): ClusterTask[] {
       return task(`${name}, seed ${seed}`, { kind: "variant", variant: name }, seed, after);
     }),
   );
-  const last = seeds.map(({ seed }) => task(`contrastive, seed ${seed}`, { kind: "contrastive" }, seed, before));
+  const contrastiveTasks = seeds
+    .filter(({ contrasts }) => contrasts)
+    .map(({ seed }) => task(`contrastive, seed ${seed}`, { kind: "contrastive" }, seed, before));
   return [
     ...before.map((id) => task(id, { kind: "neighbours" }, null, [])),
     ...sftTasks,
     ...variantTasks,
-    ...(contrastive ? last : []),
+    ...contrastiveTasks,
   ];
 }

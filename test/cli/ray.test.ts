@@ -48,6 +48,30 @@ describe("--ray", () => {
       /an endpoint answers several/,
     ],
     [[...ablations, "--ray-store=s3://bucket/x"], /--ray-store goes with --ray ADDRESS/],
+    ...[
+      "--ray-root=/mnt",
+      "--ray-store-every=60",
+      "--ray-cpus=1",
+      "--ray-gpus=0",
+      "--ray-retries=3",
+      "--ray-wait=300",
+    ].map((option): [string[], RegExp] => [
+      [...ablations, option], // its default too: it was given
+      new RegExp(`${option.split("=")[0]} goes with --ray ADDRESS`),
+    ]),
+    [["cot", "--scale=smoke", `--run=${name}`, "--ray-parts=2"], /--ray-parts goes with --ray ADDRESS/],
+    [
+      [...ablations, "--ray=http://127.0.0.1:8265", "--ray-store-every=9"],
+      /--ray-store-every goes with --ray-store URL/,
+    ],
+    [[...ablations, "--ray=http://127.0.0.1:8265", "--list"], /--list runs nothing.*--ray/],
+    [[...ablations, "--ray=http://127.0.0.1:8265", "--table"], /--table runs nothing.*--ray/],
+    [["study", "--on=dev", "--ray=http://127.0.0.1:8265", "--table"], /--table runs nothing.*--ray/],
+    [
+      ["study", "--on=dev", "--ray=http://127.0.0.1:8265", "--part=links"],
+      /--part links runs on this machine; --ray is/,
+    ],
+    [["study", "--on=dev", "--ray=http://127.0.0.1:8265", "--part=probes"], /--part probes runs on this machine/],
     [[...ablations, "--ray=http://127.0.0.1:8265", "--ray-store=/mnt/x"], /--ray-store: no protocol.*see fine-r1/s],
     [
       [

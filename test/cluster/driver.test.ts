@@ -11,7 +11,7 @@ const python = (...args: string[]) => spawnSync(venvPython, ["-B", ...args], { e
 describe("driver.py", () => {
   it("starts tasks, starts again what died, and gives its locks back", () => {
     const { status, stderr } = python(path.join(__dirname, "driver_test.py"), "-v");
-    expect(stderr).toMatch(/Ran 13 tests/);
+    expect(stderr).toMatch(/Ran 16 tests/);
     expect(status).toBe(0);
   });
 
@@ -21,6 +21,7 @@ import sys; sys.path[:0] = [${JSON.stringify(path.join(__dirname, "../../lib/clu
 import driver, driver_test as t
 driver.say("cluster", nodes=1, cpus=2.0, gpus=0)
 driver.say("refused", reason="r")
+driver.say("waiting", reason="w")
 tasks = [t.task("a"), t.task("b"), t.task("c", "b")]
 c = t.FakeCluster({"a": [t.LOST, t.GOOD], "b": [("ended", {"code": 1, "tail": ["ä"]})]})
 c.heard.append(("a", "progress", "half"))
@@ -30,7 +31,7 @@ driver.run_tasks({"tasks": tasks, "retries": 1}, c)`;
     const { messages, others } = parseLog(stdout);
     expect(others).toEqual([]);
     expect(new Set(messages.map(({ kind }) => kind))).toEqual(
-      new Set(["cluster", "refused", "progress", "started", "retry", "done", "failed", "skipped", "end"]),
+      new Set(["cluster", "waiting", "refused", "progress", "started", "retry", "done", "failed", "skipped", "end"]),
     );
     expect(messages.map(eventText)).toContain("b: failed: its command ended with exit code 1\n  ä");
   });

@@ -111,10 +111,65 @@ class Tasks(unittest.TestCase):
         _, lines, _ = run([task("a")], {"a": [outcome]})
         self.assertEqual(lines[1]["reason"], "its results are not in the store: it is away")
 
-    def test_what_no_node_has_is_refused(self):
+    def test_what_no_node_has_is_lacking(self):
         plan = {"cpus": 2, "gpus": 1}
-        self.assertIsNone(driver.refusal(plan, [{"CPU": 1}, {"CPU": 4, "GPU": 1}]))
-        self.assertIn("2 cores and 1 GPUs", driver.refusal(plan, [{"CPU": 8}, {"CPU": 1, "GPU": 4}]))
+        self.assertIsNone(driver.lacking(plan, [{"CPU": 1}, {"CPU": 4, "GPU": 1}]))
+        self.assertIn("2 cores and 1 GPU for a task", driver.lacking(plan, [{"CPU": 8}, {"CPU": 1, "GPU": 4}]))
+        self.assertIn("1 core for a task", driver.lacking({"cpus": 1, "gpus": 0}, []))
+
+
+class GrowingCluster:
+    """A cluster whose first worker joins some seconds after its head, where it is asked for."""
+
+    def __init__(self, joins_after):
+        self.time, self.joins_after, self.asked_at, self.given_up = 0.0, joins_after, None, False
+
+    def sleep(self, seconds):
+        self.time += seconds
+
+    def nodes(self):
+        is_up = self.asked_at is not None and self.time - self.asked_at >= self.joins_after
+        return [{"memory": 1.0}] + ([{"CPU": 4.0}] if is_up else [])
+
+    @contextlib.contextmanager
+    def ask(self):
+        self.asked_at = self.time
+        try:
+            yield
+        finally:
+            self.given_up = True
+
+
+class Waiting(unittest.TestCase):
+    def wait(self, joins_after, wait, cpus=2):
+        cluster, out = GrowingCluster(joins_after), io.StringIO()
+        plan = {"cpus": cpus, "gpus": 0, "wait": wait}
+        with contextlib.redirect_stdout(out):
+            reason = driver.wait_for_node(plan, cluster, cluster.sleep, lambda: cluster.time)
+        lines = [json.loads(line[len(driver.MARK) :]) for line in out.getvalue().splitlines()]
+        return reason, lines, cluster
+
+    def test_a_node_that_joins_later_is_waited_for(self):
+        reason, lines, cluster = self.wait(joins_after=130, wait=300)
+        self.assertIsNone(reason)
+        self.assertEqual([line["kind"] for line in lines], ["cluster", "waiting", "waiting", "waiting", "cluster"])
+        self.assertIn("no node has 2 cores for a task yet; waiting for one, 300 s at most", lines[1]["reason"])
+        self.assertIn("240 s at most", lines[2]["reason"])
+        self.assertEqual((lines[-1]["nodes"], lines[-1]["cpus"]), (2, 4.0))
+        self.assertTrue(cluster.given_up)
+
+    def test_there_is_an_end_to_waiting(self):
+        for joins_after, cpus in ((1000, 2), (10, 8)):
+            reason, lines, cluster = self.wait(joins_after, wait=90, cpus=cpus)
+            self.assertIn(f"no node has {cpus} cores for a task, after 90 s; see --ray-cpus", reason)
+            self.assertEqual((cluster.time, cluster.given_up), (90, True))
+
+    def test_nothing_is_waited_for_where_a_node_is_there_or_no_time_is_given(self):
+        reason, lines, cluster = self.wait(joins_after=0, wait=0)
+        self.assertIn("no node has 2 cores for a task; see", reason)
+        cluster.asked_at = 0.0  # its worker is up
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertIsNone(driver.wait_for_node({"cpus": 2, "gpus": 0, "wait": 90}, cluster, self.fail))
 
 
 class Commands(unittest.TestCase):

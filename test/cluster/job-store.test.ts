@@ -65,7 +65,7 @@ describe.skipIf(!hasFsspec)("a job with a store", () => {
     }
     const url = `file://${path.join(folder, "store")}`;
     const store = openJobStore(here, { url, tops: ["r", "m"], every: 60 });
-    const limits = { cpus: 1, gpus: 0, retries: 0, env: {}, node: "node", cwd: there, locks: there };
+    const limits = { cpus: 1, gpus: 0, retries: 0, wait: 0, env: {}, node: "node", cwd: there, locks: there };
     const tasks = [{ id: "sft", args: [], after: [], writes: ["r/models/*"] }];
     const plan: Plan = { ...limits, root: there, store: store.told, tasks };
     expect(await store.begin(plan, false)).toEqual([]);

@@ -6,6 +6,7 @@ import { evaluatePart } from "../../cli/ray-evaluate";
 import { cotTask } from "../../cli/ray-cot";
 import { openForFile } from "../../cli/question-file";
 import { questionsOfFile } from "../../lib/benchmark/questions";
+import { finishedRows, openParts } from "../../lib/cluster/open-parts";
 import { numbered, partsAnswerer, type EvaluatedPart } from "../../lib/cluster/parts-answerer";
 import { partText, partsOf, sliceOf, type Part } from "../../lib/cluster/part";
 import { manifestFile } from "../../lib/eval/prediction-log";
@@ -99,6 +100,18 @@ describe("an evaluation in parts", () => {
     const whole = await joined(`joined-${wanted}.jsonl`, await evaluatedParts(`part-${wanted}`, wanted));
     expect(whole).toEqual(one);
     expect(bytes(path.join(folder, `joined-${wanted}.jsonl`))).toEqual(bytes(path.join(folder, `one-${wanted}.jsonl`)));
+  });
+
+  it("goes on from the rows that its file has: the other parts alone are asked, and the bytes are the same", async () => {
+    const one = await withFile((experiment) => evaluateModel(experiment, questions(), keep("begun-one.jsonl")));
+    const [out, whole] = ["begun.jsonl", "begun-one.jsonl"].map((name) => path.join(folder, name));
+    const lines = readFileSync(whole, "utf8").split("\n").slice(0, 2);
+    writeFileSync(out, lines.map((line) => `${line}\n`).join("")); // rows 0 and 1: the first part
+    copyFileSync(manifestFile(whole), manifestFile(out));
+    const parts = openParts(await evaluatedParts("begun-part", 50), finishedRows(out));
+    expect(parts.map(({ from }) => from)).toEqual([2, 4, 6, 8, 10]);
+    expect((await joined("begun.jsonl", parts)).rows).toEqual(one.rows);
+    expect(bytes(out)).toEqual(bytes(whole));
   });
 
   it("that are not whole, of other questions or made otherwise are refused by name", async () => {

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { entrypoint, environmentOf, onNodes, quoted, shellWord } from "../../lib/cluster/plan";
 import { checkCode } from "../../lib/cluster/same-code";
+import { checkProducts, productsAsked } from "../../lib/cluster/same-products";
 import { codeHash } from "../../lib/experiment/identity";
 
 describe("what the nodes are told", () => {
@@ -16,9 +17,18 @@ describe("what the nodes are told", () => {
 
   it("of the environment only what settings are read from, and threads; no key", () => {
     const environment = { FINE_R1_RUN: "x", OPENAI_API_KEY: "k", RAY_AUTH_TOKEN: "t", HOME: "/root" };
-    const env = environmentOf(environment, { code: "c", cpus: 3 });
-    expect(env).toEqual({ FINE_R1_RUN: "x", TF_NUM_INTRAOP_THREADS: "3", FINE_R1_CODE: "c", NO_COLOR: "1" });
-    expect(environmentOf({ TF_NUM_INTRAOP_THREADS: "2" }, { code: "c", cpus: 3 }).TF_NUM_INTRAOP_THREADS).toBe("2");
+    const env = environmentOf(environment, { code: "c", products: "float32", cpus: 3 });
+    expect(env).toEqual({
+      FINE_R1_RUN: "x",
+      TF_NUM_INTRAOP_THREADS: "3",
+      FINE_R1_CODE: "c",
+      FINE_R1_PRODUCTS: "float32",
+      NO_COLOR: "1",
+    });
+    expect(
+      environmentOf({ TF_NUM_INTRAOP_THREADS: "2" }, { code: "c", products: "float32", cpus: 3 })
+        .TF_NUM_INTRAOP_THREADS,
+    ).toBe("2");
   });
 
   it("a shell takes no word of a path for its own", () => {
@@ -42,5 +52,19 @@ describe("what the nodes are told", () => {
     expect(() => checkCode({ FINE_R1_CODE: "0".repeat(64) })).toThrow(
       /not the one that the job was started from.*000000000000/,
     );
+  });
+
+  it("a node whose products are others refuses its task, with what to set", () => {
+    const asked = { FINE_R1_PRODUCTS: "float32" };
+    expect(() => checkProducts({ precision: "auto" }, {}, "bfloat16")).not.toThrow(); // no task
+    expect(() => checkProducts({ precision: "auto" }, asked, "float32")).not.toThrow();
+    expect(() => checkProducts({ precision: "auto" }, asked, "bfloat16")).toThrow(
+      /precision=auto is bfloat16 here, and float32 where the job was started.*--set precision=float32, or bfloat16/,
+    );
+    // what was set is the same on every machine
+    for (const precision of ["float32", "bfloat16"] as const) {
+      expect(productsAsked({ precision })).toBe(precision);
+      expect(() => checkProducts({ precision }, { FINE_R1_PRODUCTS: precision })).not.toThrow();
+    }
   });
 });

@@ -29,6 +29,7 @@ describe("the driver's messages", () => {
 
   it("give the state of every task, and what is said of it", () => {
     const messages: DriverMessage[] = [
+      { kind: "waiting", reason: "no node has 1 core for a task yet; waiting for one" },
       { kind: "cluster", nodes: 2, cpus: 2, gpus: 0 },
       { kind: "started", task: "a", attempt: 1, host: "h", pid: 1 },
       { kind: "progress", task: "a", text: "half" },
@@ -47,6 +48,7 @@ describe("the driver's messages", () => {
       "  a (g)",
     ]);
     expect([...messages, ...later].map(eventText)).toEqual([
+      "Ray: no node has 1 core for a task yet; waiting for one",
       "Ray: 2 nodes, 2 cores",
       "a: on h",
       null,

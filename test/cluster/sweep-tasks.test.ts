@@ -39,10 +39,17 @@ describe("a sweep as tasks", () => {
   });
 
   it("what is there already needs no task, nor does its SFT model", () => {
-    const isThere = ({ name }: Variant, seed: number): boolean => seed === 0 || name === "base";
+    const isThere = (name: string, seed: number): boolean => seed === 0 || name === "base";
     const sweep = { variants: named("base", "sft"), seeds: [0, 1], embeds: true, ...run, isThere };
     expect(sweepTasks(sweep).map(({ id }) => id)).toEqual(["similarities", "SFT model, seed 1", "sft, seed 1"]);
     expect(sweepTasks({ ...sweep, isThere: () => true })).toEqual([]);
+    expect(sweepTasks({ ...sweep, contrastive: true, isThere: () => true })).toEqual([]);
+  });
+
+  it("a contrastive model that is there needs none either; one that is not has the similarities first", () => {
+    const isThere = (name: string, seed: number): boolean => name !== CONTRASTIVE || seed === 0;
+    const sweep = { variants: named("base", "sft"), seeds: [0, 1], embeds: true, contrastive: true, ...run, isThere };
+    expect(sweepTasks(sweep).map(({ id }) => id)).toEqual(["similarities", "contrastive, seed 1"]);
   });
 
   it("each says what it writes: the run's own seed in its folder, others in theirs", () => {

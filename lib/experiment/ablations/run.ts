@@ -9,6 +9,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { engineStats, releaseTraces, type TraceStats } from "../../engine/compile";
+import type { Products } from "../../engine/precision";
 import { disposeTree } from "../../engine/tree";
 import type { PredictionRow } from "../../eval/rows";
 import { METHODS } from "../../train/methods";
@@ -46,6 +47,8 @@ export interface VariantResult {
   seed: number;
   rows: PredictionRow[];
   seconds: number | null;
+  /** What its matrix products were computed in, by its manifest; absent where that does not say. */
+  products?: Products;
 }
 
 /** Where a seed's SFT model and baselines are. */
@@ -95,6 +98,13 @@ function isCurrent(folder: string, source: Provenance, settings: Settings): bool
   return known?.code === source.code && known.data === source.data && known.settings === hashSettings(settings);
 }
 
+/** What a variant's manifest says that its matrix products were computed in. */
+function productsOf(folder: string): Products | undefined {
+  const { machine } = readManifest(folder) as { machine?: { bf16?: boolean } };
+  return machine?.bf16 === undefined ? undefined : productsIn(machine.bf16);
+}
+const productsIn = (bf16: boolean): Products => (bf16 ? "bfloat16" : "float32");
+
 /** Trains and asks one variant, or loads what it left. */
 async function runVariant(
   experiment: Experiment,
@@ -103,7 +113,9 @@ async function runVariant(
 ): Promise<void> {
   const own = variantExperiment(experiment, variant, options);
   const rows = await evaluate(own, variant.method, options);
-  if (isCurrent(own.folder, provenance(own.settings, own.benchmark.fingerprint), own.settings)) return;
+  const isTold = isCurrent(own.folder, provenance(own.settings, own.benchmark.fingerprint), own.settings);
+  // with precision=auto, another machine may have made what was there in other products
+  if (isTold && productsOf(own.folder) === productsIn(own.bf16)) return;
   const { name, method, set } = variant;
   // a variant that is the run itself was asked there; the table reads every variant's own folder
   writeJsonl(path.join(own.folder, "predictions", `${name}.jsonl`), rows);
@@ -169,14 +181,16 @@ export function finishedVariants(
       const own = variantFolder(run, role, variant, seed);
       const file = path.join(own, "predictions", `${variant.name}.jsonl`);
       if (!existsSync(file) || !readManifest(own)) continue; // under way
-      if (isCurrent(own, source, variantSettings(settings, variant, { seed, role })))
+      if (isCurrent(own, source, variantSettings(settings, variant, { seed, role }))) {
+        const products = productsOf(own);
         results.push({
           variant,
           seed,
           rows: readJsonl<PredictionRow>(file),
           seconds: readManifest(own)!.seconds ?? null,
+          ...(products === undefined ? {} : { products }),
         });
-      else outdated++;
+      } else outdated++;
     }
   }
   return { results, outdated };

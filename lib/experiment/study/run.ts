@@ -7,7 +7,7 @@ import { isStudy } from "../../benchmark/drawn";
 import type { PredictionRow } from "../../eval/rows";
 import { useBf16, type Products } from "../../engine/precision";
 import { finishedVariants, runSweep, seedFolder } from "../ablations/run";
-import { chooseVariants, VARIANTS, variantSettings } from "../ablations/variants";
+import { chooseVariants, VARIANTS, variantSettings, type Variant } from "../ablations/variants";
 import { contrastiveRecipeOf, evaluateContrastive } from "../baselines/contrastive";
 import { hashSettings, provenance } from "../identity";
 import { variantOf } from "../open";
@@ -87,6 +87,27 @@ function refuseOtherProducts(home: RunHome, seeds: readonly number[], done: read
   }
 }
 
+/** What a study is to make. */
+export interface StudyPlan {
+  variants: Variant[];
+  /** Whether a variant's or the contrastive model's result of a seed is archived: it is not made again. */
+  isArchived(variant: string, seed: number): boolean;
+}
+
+/**
+ * What is to be made of a part for some seeds.
+ * @throws Error for a seed that was begun with products of another precision
+ */
+export function planStudy(home: RunHome, { part, seeds }: Pick<StudyOptions, "part" | "seeds">): StudyPlan {
+  const variants = chooseVariants(home.settings, variantsOf(part));
+  const done = usable(home).results;
+  const isArchived = (variant: string, seed: number): boolean =>
+    done.some((one) => one.variant === variant && one.seed === seed);
+  const lacking = seeds.filter((seed) => variants.some(({ name }) => !isArchived(name, seed)));
+  refuseOtherProducts(home, lacking, done);
+  return { variants, isArchived };
+}
+
 /** Makes one result; it says what it begins. */
 type Task = (onStart: (what: string) => void) => Promise<void>;
 
@@ -99,21 +120,16 @@ export async function runStudy(experiment: Experiment, options: StudyOptions): P
   const { settings } = experiment;
   if (!isStudy(settings.benchmark))
     throw new Error(`study: benchmark ${settings.benchmark}; expected emoji-study-dev or emoji-study-test`);
-  const variants = chooseVariants(settings, variantsOf(options.part));
+  const { variants, isArchived } = planStudy(experiment, options);
   const folder = archiveFolder(experiment);
-  const done = usable(experiment, folder).results;
-  const isMissing = (variant: string, seed: number): boolean =>
-    !done.some((one) => one.variant === variant && one.seed === seed);
-  const lacking = options.seeds.filter((seed) => variants.some(({ name }) => isMissing(name, seed)));
-  refuseOtherProducts(experiment, lacking, done);
   const work = options.seeds.flatMap((seed): Task[] => [
     ...variants
-      .filter(({ name }) => isMissing(name, seed))
+      .filter(({ name }) => !isArchived(name, seed))
       .map((variant): Task => async (onStart) => {
         await runSweep(experiment, { ...options, seeds: [seed], variants: [variant], role: ROLE, onStart });
         archive(folder, onDisk(experiment, variant.name, seed));
       }),
-    ...(options.part === "main" && isMissing(CONTRASTIVE, seed) ? [contrastiveTask(experiment, seed, options)] : []),
+    ...(options.part === "main" && !isArchived(CONTRASTIVE, seed) ? [contrastiveTask(experiment, seed, options)] : []),
   ]);
   for (const [i, run] of work.entries()) await run((what) => options.onStart?.(what, i, work.length));
 }
@@ -129,13 +145,13 @@ const contrastiveTask =
     archive(archiveFolder(experiment), [{ ...sourceOf(experiment, CONTRASTIVE, seed)!, rows }]);
   };
 
-/** What is finished in the run's folder, the contrastive model aside. */
+/** What is finished in the run's folder, with the products that it was made in; the contrastive model aside. */
 function allOnDisk(home: RunHome): { results: StudyResult[]; outdated: number } {
   const found = finishedVariants(home, ROLE);
-  const results = found.results.map(({ variant, seed, rows }): StudyResult => ({
-    ...sourceOf(home, variant.name, seed)!,
-    rows,
-  }));
+  const results = found.results.map(({ variant, seed, rows, products }): StudyResult => {
+    const { products: _, ...source } = sourceOf(home, variant.name, seed)!;
+    return { ...source, ...(products === undefined ? {} : { products }), rows };
+  });
   return { results, outdated: found.outdated };
 }
 

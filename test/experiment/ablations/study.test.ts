@@ -15,6 +15,7 @@ import {
   type VariantResult,
 } from "../../../lib/experiment/ablations";
 import { emojiBenchmark, loadEmojiFgvr } from "../../../lib/benchmark/emoji-fgvr";
+import { useBf16 } from "../../../lib/engine/precision";
 import type { PredictionRow } from "../../../lib/eval/rows";
 import { writeManifest } from "../../../lib/experiment/manifest";
 import type { RunHome } from "../../../lib/experiment/publish";
@@ -145,6 +146,9 @@ describe("what a sweep left", () => {
       ["tapo", 1, 4],
     ]);
     expect(results[0].rows).toEqual(rows("sft", 0, 2));
+    expect(new Set(results.map(({ products }) => products))).toEqual(
+      new Set([useBf16(settings.precision) ? "bfloat16" : "float32"]),
+    );
     expect(outdated).toBe(0);
     expect(finishedVariants(changed, "dev")).toEqual({
       results: [],
@@ -152,6 +156,16 @@ describe("what a sweep left", () => {
     });
     expect(finishedVariants(otherData, "dev")).toEqual({ results: [], outdated: 3 });
     expect(finishedVariants(home, "test").results).toEqual([]);
+  });
+
+  it("says what its products were by its own manifest", () => {
+    const file = path.join(leave("tapo", 0, 3), "manifest.json");
+    const manifest = JSON.parse(readFileSync(file, "utf8")) as { machine: { bf16?: boolean } };
+    const found = [true, false, undefined].map((bf16) => {
+      writeFileSync(file, JSON.stringify({ ...manifest, machine: { bf16 } }));
+      return finishedVariants(home, "dev").results.map(({ products }) => products);
+    });
+    expect(found).toEqual([["bfloat16"], ["float32"], [undefined]]);
   });
 
   it("is left out where it is unfinished, and named where a manifest is broken", () => {

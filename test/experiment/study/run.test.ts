@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Products } from "../../../lib/engine/precision";
 import type { PredictionRow } from "../../../lib/eval/rows";
 import type { SweepOptions, VariantResult } from "../../../lib/experiment/ablations/run";
 import { chooseVariants, VARIANTS } from "../../../lib/experiment/ablations/variants";
 import { loadSettings } from "../../../lib/experiment/load-settings";
 import { archived } from "../../../lib/experiment/study/archive";
-import { runStudy } from "../../../lib/experiment/study/run";
+import { planStudy, runStudy, studyRows } from "../../../lib/experiment/study/run";
 import { CONTRASTIVE, MAIN_VARIANTS } from "../../../lib/experiment/study/variants";
 import type { Experiment } from "../../../lib/experiment/types";
 
@@ -16,7 +17,13 @@ const root = mkdtempSync(path.join(tmpdir(), "fine-r1-study-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** What stands for training and evaluation: `name seed` of each that was made, and where they end in an error. */
-const work = vi.hoisted(() => ({ made: [] as string[], stopAt: "", onDisk: [] as [string, number][], folder: "" }));
+const work = vi.hoisted(() => ({
+  made: [] as string[],
+  stopAt: "",
+  onDisk: [] as [string, number][],
+  folder: "",
+  products: undefined as Products | undefined,
+}));
 
 vi.mock("../../../lib/experiment/study/places", () => ({
   groupFolder: () => work.folder,
@@ -57,6 +64,7 @@ vi.mock("../../../lib/experiment/ablations/run", async (original) => ({
       seed,
       rows: [row(name, seed)],
       seconds: null,
+      ...(work.products === undefined ? {} : { products: work.products }),
     })),
   }),
 }));
@@ -82,7 +90,13 @@ const inArchive = (): string[] =>
   archived(path.join(work.folder, "predictions")).map(({ variant, seed }) => `${variant} ${seed}`);
 
 beforeEach(() => {
-  Object.assign(work, { made: [], stopAt: "", onDisk: [], folder: mkdtempSync(path.join(root, "group-")) });
+  Object.assign(work, {
+    made: [],
+    stopAt: "",
+    onDisk: [],
+    products: undefined,
+    folder: mkdtempSync(path.join(root, "group-")),
+  });
 });
 
 describe("runStudy", () => {
@@ -116,6 +130,7 @@ describe("runStudy", () => {
   it("is refused where a seed was begun with other products, but for what starts from no SFT model", async () => {
     const here = { ...experiment, settings: { ...settings, precision: "float32" } } as Experiment;
     const there = { ...experiment, settings: { ...settings, precision: "bfloat16" } } as Experiment;
+    work.products = "bfloat16";
     work.stopAt = "tapo 0";
     await expect(runStudy(there, { part: "main", seeds: [0] })).rejects.toThrow("ended");
     Object.assign(work, { stopAt: "", made: [], onDisk: [] });
@@ -128,6 +143,37 @@ describe("runStudy", () => {
     Object.assign(work, { stopAt: "", made: [], onDisk: [] });
     await runStudy(here, { part: "main", seeds: [0] }); // the contrastive model alone is left
     expect(work.made).toEqual([`${CONTRASTIVE} 0`]);
+  });
+
+  it("labels what is on disk with the products that it was made in, not with this machine's", async () => {
+    const bySeed = (precision: string) => {
+      const home = { ...experiment, settings: { ...settings, precision } } as Experiment;
+      return studyRows(home, [0]).sources.map(({ variant, products }) => [variant, products]);
+    };
+    work.onDisk = [["base", 0]];
+    for (const made of ["bfloat16", "float32", undefined] as const) {
+      work.products = made;
+      for (const here of ["float32", "bfloat16"]) expect(bySeed(here)).toEqual([["base", made]]);
+    }
+    work.products = "bfloat16";
+    await runStudy(experiment, { part: "main", seeds: [0] });
+    const archivedProducts = archived(path.join(work.folder, "predictions")).filter((one) => one.variant === "tapo");
+    expect(archivedProducts.map(({ products }) => products)).toEqual(["bfloat16"]);
+  });
+
+  it("is planned without what is archived, and refused then where a seed has other products", async () => {
+    const bf16 = { ...experiment, settings: { ...settings, precision: "bfloat16" } } as Experiment;
+    work.products = "bfloat16";
+    work.stopAt = "tapo 0";
+    await expect(runStudy(bf16, { part: "main", seeds: [0] })).rejects.toThrow("ended");
+    const { isArchived } = planStudy(bf16, { part: "main", seeds: [0, 1] });
+    expect(["base", "sft", "tapo", CONTRASTIVE].map((name) => isArchived(name, 0))).toEqual([true, true, false, false]);
+    expect(isArchived("base", 1)).toBe(false);
+    const float32 = { ...experiment, settings: { ...settings, precision: "float32" } } as Experiment;
+    expect(() => planStudy(float32, { part: "main", seeds: [0] })).toThrow(
+      /seed 0 was begun with products in bfloat16/,
+    );
+    expect(planStudy(float32, { part: "main", seeds: [1] }).isArchived("base", 1)).toBe(false);
   });
 
   it("is refused for another benchmark", async () => {
