@@ -25,7 +25,7 @@ export interface Listener {
 
 /**
  * The two files, where they are there; others are not unpacked.
- * @throws Error where the bytes are no zip, it has more than 10,000 entries or one of the two twice, or a file is larger
+ * @throws Error where the bytes are no zip, it has more than 10,000 entries or one of the two twice, or one is larger
  * than 256 MiB
  */
 export function unpacked(bytes: Uint8Array): Map<string, Uint8Array> {

@@ -1,4 +1,4 @@
-/** The figures of docs/reliability.md, from docs/reliability.json: what the long tests found, the last time each ran. */
+/** The figures of docs/reliability.md, from docs/reliability.json: what the long tests found when each ran last. */
 import { toMarkdown, type TableRow } from "../../lib/report/tables";
 
 /** How runs that were killed ended, of `kill` and `writes`. */

@@ -1,4 +1,4 @@
-/** `npm run torture -- KIND [options]`: runs `tools/torture/KIND.ts` or `KIND.mjs`; what it finds goes to docs/reliability.json. */
+/** `npm run torture -- KIND [options]`: runs `tools/torture/KIND.ts` or `.mjs`; figures go to docs/reliability.json. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import * as path from "node:path";
