@@ -14,6 +14,7 @@ import { BLOCKS, readBlock, replaceBlock, resultsBlock, shortResultsBlock } from
 import { studyBlock } from "../lib/report/study-block";
 import { readStamp, sha256, stampOf } from "../lib/report/static-figures";
 import { benchBlock, shortBenchBlock } from "../tools/bench-block";
+import { reliabilityBlock, type Reliability } from "../tools/torture/figures-block";
 import { githubAnchors } from "../tools/pages/headings";
 import { readResults } from "./bench/results";
 
@@ -72,6 +73,7 @@ describe("what the repository shows", () => {
       "study in short": studyBlock(path.join(root, "docs/study")),
       bench: benchBlock(readResults()),
       "bench in short": shortBenchBlock(readResults()),
+      reliability: reliabilityBlock(JSON.parse(read("docs/reliability.json")) as Reliability),
     };
     for (const name of Object.keys(BLOCKS) as (keyof typeof BLOCKS)[])
       expect(readBlock(read(BLOCKS[name].file), name), name).toBe(blocks[name]);

@@ -12,6 +12,7 @@ import { provenance } from "./identity";
 import { writeText } from "../util/files";
 import { isDrawn } from "../benchmark/drawn";
 import { SHIPPED_BASE, STUDY_BASE, type Settings } from "./settings";
+import { escapeMarkdown } from "../report/escape-markdown";
 import { methodStyle } from "../report/figures-theme";
 import { overviewTable, toMarkdown } from "../report/tables";
 
@@ -143,6 +144,6 @@ export function writeCardResults(folder: string, rows: readonly PredictionRow[],
   const [from, to] = [card.indexOf(RESULTS[0]) + RESULTS[0].length, card.indexOf(RESULTS[1])];
   if (from < RESULTS[0].length || to < from) return; // somebody's own card
   const domains = [...new Set(rows.map((row) => row.domain))].sort().join(", ");
-  const text = `Accuracy in % by text inclusion with 95 % intervals over ${rows.length} questions on ${role} drawings (${domains}); seen and unseen sub-categories.\n\n${toMarkdown(overviewTable(overview(rows)))}`;
+  const text = `Accuracy in % by text inclusion with 95 % intervals over ${rows.length} questions on ${role} drawings (${escapeMarkdown(domains)}); seen and unseen sub-categories.\n\n${toMarkdown(overviewTable(overview(rows)))}`;
   writeText(file, `${card.slice(0, from)}\n${text}${card.slice(to)}`);
 }

@@ -4,8 +4,13 @@ import { SaxesParser } from "saxes";
 
 /** Most bytes of one file of a workbook, unpacked. */
 const MOST_BYTES = 2 ** 28;
+/** Most entries of the zip; a workbook has some tens. A zip of a hundred bytes may claim four thousand million. */
+const MOST_ENTRIES = 10_000;
 /** Deepest nesting of elements; a workbook has fewer than ten. */
 const DEEPEST = 50;
+
+/** Most rows of a sheet, which is Excel's own limit, and most shared texts. */
+export const MOST_ROWS = 2 ** 20;
 
 export const SHEET = "xl/worksheets/sheet1.xml";
 export const STRINGS = "xl/sharedStrings.xml";
@@ -20,23 +25,32 @@ export interface Listener {
 
 /**
  * The two files, where they are there; others are not unpacked.
- * @throws Error where the bytes are no zip, or a file is larger than 256 MiB
+ * @throws Error where the bytes are no zip, it has more than 10,000 entries or one of the two twice, or one is larger
+ * than 256 MiB
  */
 export function unpacked(bytes: Uint8Array): Map<string, Uint8Array> {
-  let large: string | null = null;
+  const seen = new Set<string>();
+  let entries = 0;
+  let refusal: Error | null = null;
+  const refuse = (message: string): never => {
+    refusal = new Error(message);
+    throw refusal;
+  };
   let files: Record<string, Uint8Array>;
   try {
     files = unzipSync(bytes, {
       filter: ({ name, originalSize }) => {
+        if (++entries > MOST_ENTRIES) refuse(`the zip has more than ${MOST_ENTRIES} entries; save the workbook anew`);
         if (name !== SHEET && name !== STRINGS) return false;
-        if (originalSize > MOST_BYTES) large = name;
-        return originalSize <= MOST_BYTES;
+        if (seen.has(name)) refuse(`${name} is there twice; save the workbook anew`);
+        if (originalSize > MOST_BYTES) refuse(`${name} is larger than ${MOST_BYTES / 2 ** 20} MiB; split the workbook`);
+        seen.add(name);
+        return true;
       },
     });
   } catch (error) {
-    throw new Error(`no Excel workbook (${(error as Error).message})`, { cause: error });
+    throw refusal ?? new Error(`no Excel workbook (${(error as Error).message})`, { cause: error });
   }
-  if (large !== null) throw new Error(`${large} is larger than ${MOST_BYTES / 2 ** 20} MiB; split the workbook`);
   return new Map(Object.entries(files));
 }
 

@@ -2,7 +2,7 @@
  * The first sheet of an Excel workbook as texts: what pandas writes (texts shared or in their cell). No formulas, dates
  * or formats.
  */
-import { SHEET, STRINGS, unpacked, walkXml } from "./workbook";
+import { MOST_ROWS, SHEET, STRINGS, unpacked, walkXml } from "./workbook";
 
 /** Excel's own limit of columns, and most cells of a sheet: a cell may stand far from the one before. */
 const MOST_COLUMNS = 16_384;
@@ -17,8 +17,12 @@ const isText = (path: readonly string[]): boolean => path.at(-1) === "t" && !pat
 
 function sharedTexts(bytes: Uint8Array): string[] {
   const texts: string[] = [];
-  let text = "";
+  let [text, count] = ["", 0];
   walkXml(STRINGS, bytes, {
+    open: (name) => {
+      if (name === "si" && ++count > MOST_ROWS)
+        throw new Error(`${STRINGS}: more than ${MOST_ROWS} shared texts; split the workbook`);
+    },
     text: (piece, path) => {
       if (isText(path)) text += piece;
     },
@@ -58,7 +62,7 @@ function valueOf({ type, text, where }: Cell, shared: readonly string[]): string
 /**
  * Lines of fields of the first sheet.
  * @throws Error naming file, line and column, or the cell: the bytes are no workbook, a cell stands outside of Excel's
- * columns, there are more than 16,777,216 cells, or a shared text is not there
+ * columns, there are more than 1,048,576 rows or 16,777,216 cells, or a shared text is not there
  */
 export function sheetFields(bytes: Uint8Array): string[][] {
   const files = unpacked(bytes);
@@ -67,7 +71,7 @@ export function sheetFields(bytes: Uint8Array): string[][] {
   const strings = files.get(STRINGS);
   const shared = strings ? sharedTexts(strings) : [];
   const lines: string[][] = [];
-  let [fields, cells]: [string[], number] = [[], 0];
+  let [fields, cells, rows]: [string[], number, number] = [[], 0, 0];
   let cell: Cell | null = null;
 
   const begin = ({ r, t }: Readonly<Record<string, string>>): Cell => {
@@ -81,7 +85,10 @@ export function sheetFields(bytes: Uint8Array): string[][] {
   };
   walkXml(SHEET, sheet, {
     open: (name, attributes) => {
-      if (name === "row") fields = [];
+      if (name === "row") {
+        if (++rows > MOST_ROWS) throw new Error(`${SHEET}: more than ${MOST_ROWS} rows; split the workbook`);
+        fields = [];
+      }
       if (name === "c") cell = begin(attributes);
     },
     text: (piece, path) => {

@@ -6,6 +6,8 @@ import type { ContentPart, Message } from "./chat-template";
 import { expandImageTokens, type Processor } from "./processor";
 import { specialTokenIn, specialTokensOf } from "./special-tokens";
 
+export { TINY_TEMPLATE } from "./chat-template";
+
 /** One dialogue about at most one image. */
 export interface Conversation {
   /** System message; absent for the chat template's default. */
@@ -34,13 +36,6 @@ export interface MaskOptions {
    */
   newline?: boolean;
 }
-
-/** Qwen's chat template without its default system message: the tiny base's, whose every prompt token costs time. */
-export const TINY_TEMPLATE =
-  "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}" +
-  "{% else %}{% for content in message['content'] %}{% if content['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>" +
-  "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}" +
-  "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /**
  * The first user turn of a conversation with an image: the text, the image where the marker stands or else in front.

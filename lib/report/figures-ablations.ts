@@ -1,5 +1,5 @@
 /** Figures of the ablation study: a family of variants, and every variant against TAPO. */
-import { axis, type Figure, layout, panelHeading, wideLayout } from "./figures-theme";
+import { axis, type Figure, layout, panelHeading, plotlyText, wideLayout } from "./figures-theme";
 
 /** What is drawn of a line of the ablation table. */
 export type AblationCells = Record<string, string | number | null>;
@@ -53,7 +53,7 @@ export function ablationFigure(
       anchor: `y${suffix}`,
       range: [-0.6, shown.length - 0.4],
       tickvals: places,
-      ticktext: shown.map(({ label }) => label),
+      ticktext: shown.map(({ label }) => plotlyText(label)),
       showgrid: false,
     });
     axes[`yaxis${suffix}`] = axis(i === 0 ? "Accuracy (%)" : "", {
@@ -106,7 +106,7 @@ export function ablationOverviewFigure(table: readonly AblationCells[], title = 
         mode: "markers",
         showlegend: false,
         x: rows.map((row) => points(row.minus_tapo)),
-        y: rows.map((row) => row.variant),
+        y: rows.map((row) => plotlyText(String(row.variant))),
         error_x: bars(rows, "minus_tapo", "#0072b2"),
         marker: { color: "#0072b2", symbol: "circle", size: 8 },
       },

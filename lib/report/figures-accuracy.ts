@@ -6,7 +6,7 @@ import { aggregateSeeds, type AggregateRow, POOLED, type ResultRow } from "../ev
 import { compareText } from "../util/text";
 import { compareMethods } from "../train/methods";
 import type { Setting } from "../eval/rows";
-import { axis, faded, type Figure, methodStyle, panelHeading, wideLayout } from "./figures-theme";
+import { axis, faded, type Figure, methodStyle, panelHeading, plotlyText, wideLayout } from "./figures-theme";
 
 const percent = (x: number): number => 100 * x;
 
@@ -91,7 +91,7 @@ export function seenUnseenFigure(table: readonly ResultRow[], options: SeenUnsee
       showticklabels: column === 0,
       automargin: column === 0,
     });
-    annotations.push(panelHeading(heading(domain), left + width / 2, top + 0.008));
+    annotations.push(panelHeading(plotlyText(heading(domain)), left + width / 2, top + 0.008));
     methods.forEach((method, m) => {
       const cells = (["seen", "unseen"] as const)
         .map((split, x) => ({
@@ -105,7 +105,7 @@ export function seenUnseenFigure(table: readonly ResultRow[], options: SeenUnsee
       figure.data.push({
         type: "scatter",
         mode: "lines+markers",
-        name: label,
+        name: plotlyText(label),
         legendgroup: method,
         showlegend: !figure.data.some((trace) => trace.legendgroup === method),
         xaxis: `x${suffix}`,
@@ -146,7 +146,7 @@ export function methodBarsFigure(rows: readonly OverviewRow[], title = "Accuracy
     );
     return {
       type: "bar",
-      name: label,
+      name: plotlyText(label),
       x: present.map((item) => item.name),
       y: present.map((item) => percent(item.cell.accuracy)),
       marker: { color, line: { color: "white", width: 0.5 } },

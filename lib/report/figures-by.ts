@@ -1,7 +1,7 @@
 /** A figure of `accuracyBy`: accuracies with their intervals over one column, coloured by another. */
 import type { AccuracyRow } from "../eval/accuracy-by";
 import { errorBars } from "./figures-accuracy";
-import { axis, type Figure, methodStyle, OTHER_COLORS, wideLayout } from "./figures-theme";
+import { axis, type Figure, methodStyle, OTHER_COLORS, plotlyText, wideLayout } from "./figures-theme";
 
 const MARKS = ["circle", "square", "diamond", "triangle-up", "cross", "star"] as const;
 
@@ -48,21 +48,21 @@ export function accuracyFigure(rows: readonly AccuracyRow[], { x, color, title }
     return {
       type: "scatter",
       mode: "markers",
-      name: style.label,
+      name: plotlyText(style.label),
       showlegend: color !== undefined,
       x: own.map((row) => places.indexOf(text(row, x)) + shift),
       y: own.map(({ accuracy }) => 100 * accuracy),
-      text: own.map((row) => `${text(row, x)}: ${row.correct} of ${row.n}`),
+      text: own.map((row) => `${plotlyText(text(row, x))}: ${row.correct} of ${row.n}`),
       error_y: errorBars(own, style.color),
       marker: { color: style.color, symbol: style.symbol, size: 9 },
     };
   });
   return {
     data,
-    layout: wideLayout(title ?? `Accuracy by ${x}`, Math.max(520, 120 + 90 * places.length), 340, {
+    layout: wideLayout(title ?? `Accuracy by ${plotlyText(x)}`, Math.max(520, 120 + 90 * places.length), 340, {
       xaxis: axis("", {
         tickvals: places.map((_, i) => i),
-        ticktext: places,
+        ticktext: places.map(plotlyText),
         range: [-0.5, places.length - 0.5],
         showgrid: false,
       }),

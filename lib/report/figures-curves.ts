@@ -1,6 +1,6 @@
 /** Figures of training: learning curves of several methods, and a loss curve. */
 import { average } from "../util/sums";
-import { axis, faded, type Figure, layout, methodStyle, panelHeading, wideLayout } from "./figures-theme";
+import { axis, faded, type Figure, layout, methodStyle, panelHeading, plotlyText, wideLayout } from "./figures-theme";
 
 /** One run's log: for each metric a value per logged step. */
 export interface Curve {
@@ -74,7 +74,7 @@ export function learningCurvesFigure(
       const trace = {
         type: "scatter",
         mode: "lines",
-        name: label,
+        name: plotlyText(label),
         legendgroup: curve.method,
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,
@@ -104,7 +104,7 @@ export function lossFigure(
   const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
   const data = losses.flatMap(({ name, step, loss }, i) => {
     const color = colors[i % colors.length];
-    const trace = { type: "scatter", mode: "lines", name, legendgroup: name, x: [...step] };
+    const trace = { type: "scatter", mode: "lines", name: plotlyText(name), legendgroup: name, x: [...step] };
     return [
       { ...trace, y: [...loss], showlegend: false, hoverinfo: "skip", line: { color: faded(color, 0.25), width: 1 } },
       { ...trace, y: smooth(loss, span), showlegend: true, line: { color, width: 2 } },

@@ -1,5 +1,5 @@
 /** The study's figure: each hypothesis as a difference of accuracy with its interval. */
-import { axis, type Figure, wideLayout } from "./figures-theme";
+import { axis, type Figure, plotlyText, wideLayout } from "./figures-theme";
 
 /** One difference, in [-1, 1]. */
 export interface Effect {
@@ -25,7 +25,7 @@ export function effectsFigure(effects: readonly Effect[]): Figure {
       mode: "markers",
       name: holds ? "holds" : "not shown",
       x: own.map(({ difference }) => points(difference)),
-      y: own.map(({ label }) => label),
+      y: own.map(({ label }) => plotlyText(label)),
       error_x: {
         type: "data",
         symmetric: false,
@@ -44,7 +44,7 @@ export function effectsFigure(effects: readonly Effect[]): Figure {
       xaxis: axis("Difference of accuracy (points, 95 % interval)", { zeroline: true }),
       yaxis: axis("", {
         categoryorder: "array",
-        categoryarray: effects.map(({ label }) => label).reverse(),
+        categoryarray: effects.map(({ label }) => plotlyText(label)).reverse(),
         automargin: true,
       }),
     }),

@@ -28,6 +28,12 @@ export const FONT = "Helvetica Neue, Arial, Helvetica, sans-serif";
 export const INK = "#222222";
 const GRID = "#e6e6e6";
 
+/**
+ * A text of data in a figure: plotly takes `<…>` for markup and decodes entities, so these are escaped; it has none for
+ * quotes, which stay.
+ */
+export const plotlyText = (text: string): string => text.replace(/&(?=#?\w+;)/g, "&amp;").replace(/</g, "&lt;");
+
 /** An axis in the house style; `extra` overrides. */
 export function axis(title: string, extra: Record<string, unknown> = {}): Record<string, unknown> {
   return {
@@ -87,7 +93,7 @@ export function wideLayout(
   };
 }
 
-/** A heading over one panel, at paper coordinates. */
+/** A heading over one panel, at paper coordinates; a text of data needs `plotlyText`. */
 export function panelHeading(text: string, x: number, y: number): Record<string, unknown> {
   return {
     text: `<b>${text}</b>`,

@@ -3,6 +3,7 @@ import { pairedBootstrap, pairRows, type Difference, type Metric } from "../eval
 import type { PredictionRow, Setting, Split } from "../eval/rows";
 import { scoreRow } from "../eval/score";
 import { average } from "../util/sums";
+import { escapeMarkdown } from "./escape-markdown";
 import { methodStyle } from "./figures-theme";
 import { showMarkdown } from "./notebook";
 
@@ -12,6 +13,9 @@ export interface FindingOptions {
   split?: Split;
   metric?: Metric;
 }
+
+/** A method's name as it stands in Markdown. */
+const nameOf = (method: string): string => escapeMarkdown(methodStyle(method).label);
 
 const points = (x: number): string => `${x < 0 ? "−" : "+"}${Math.abs(100 * x).toFixed(1)}`;
 
@@ -43,7 +47,7 @@ export function finding(
   const { pairs } = pairRows(of(first), of(second), options.metric);
   if (pairs.length === 0) return null;
   const { difference, low, high, n }: Difference = pairedBootstrap(pairs);
-  const [a, b] = [first, second].map((method) => methodStyle(method).label);
+  const [a, b] = [first, second].map(nameOf);
   const numbers = `${points(difference)} points, 95 % interval ${points(low)} to ${points(high)}, ${n} questions`;
   if (low > 0) return `**${a} is ahead of ${b}** ${where(options)} (${numbers}).`;
   if (high < 0) return `**${b} is ahead of ${a}** ${where(options)} (${a} minus ${b}: ${numbers}).`;
@@ -60,7 +64,7 @@ export function fallToUnseen(rows: readonly PredictionRow[], method: string, set
   if (seen === null || unseen === null) return null;
   const by = `${Math.abs(100 * (unseen - seen)).toFixed(1)} points ${unseen < seen ? "lower" : "higher"}`;
   const numbers = `${(100 * seen).toFixed(1)} % seen, ${(100 * unseen).toFixed(1)} % unseen`;
-  return `${methodStyle(method).label} is ${by} on unseen than on seen sub-categories in the ${setting} world (${numbers}).`;
+  return `${nameOf(method)} is ${by} on unseen than on seen sub-categories in the ${setting} world (${numbers}).`;
 }
 
 /** Numbers that a training logs at each step. */

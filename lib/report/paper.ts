@@ -10,7 +10,7 @@ import type { Metric } from "../eval/compare";
 import { aggregateSeeds, type ResultRow } from "../eval/results";
 import { compareMethods } from "../train/methods";
 import type { Setting, Split } from "../eval/rows";
-import { axis, layout, methodStyle, panelHeading, type Figure } from "./figures-theme";
+import { axis, layout, methodStyle, panelHeading, plotlyText, type Figure } from "./figures-theme";
 import { repositoryRoot } from "../util/root";
 import { average } from "../util/sums";
 import type { TableRow } from "./tables";
@@ -208,7 +208,9 @@ export function paperSeenUnseenFigure(
       domain: [top - height, top],
       anchor: `x${suffix}`,
     });
-    annotations.push(panelHeading(set.charAt(0).toUpperCase() + set.slice(1), left + width / 2, top + 0.008));
+    annotations.push(
+      panelHeading(plotlyText(set.charAt(0).toUpperCase() + set.slice(1)), left + width / 2, top + 0.008),
+    );
     shown.forEach((model, m) => {
       const points = SPLITS.flatMap((split, x) =>
         own
@@ -220,7 +222,7 @@ export function paperSeenUnseenFigure(
       figure.data.push({
         type: "scatter",
         mode: "lines+markers",
-        name: model,
+        name: plotlyText(model),
         legendgroup: model,
         showlegend: !figure.data.some((trace) => trace.legendgroup === model),
         xaxis: `x${suffix}`,

@@ -1,11 +1,11 @@
 /** The probes' figure and its files: one panel a split, a bar a method, what guessing scores as a dash. */
 import { compareMethods } from "../train/methods";
 import type { ProbeRow } from "../eval/probes";
-import { axis, methodStyle, panelHeading, type Figure, wideLayout } from "./figures-theme";
+import { axis, methodStyle, panelHeading, plotlyText, type Figure, wideLayout } from "./figures-theme";
 
 /** Words in lines of at most 13 letters, the kind of probe on its own. */
 function wrapped(probe: string): string {
-  return probe
+  return plotlyText(probe)
     .replace(": ", ":\n")
     .replace(/(?=.{14})([^\n]{1,13}) /g, "$1\n")
     .replace(/\n/g, "<br>");
@@ -30,10 +30,10 @@ export function probesFigure(rows: readonly ProbeRow[]): Figure {
       showgrid: false,
       showticklabels: last,
       tickangle: 0,
-      tickvals: probes,
+      tickvals: probes.map(plotlyText),
       ticktext: probes.map(wrapped),
       categoryorder: "array",
-      categoryarray: probes,
+      categoryarray: probes.map(plotlyText),
     });
     axes[`yaxis${suffix}`] = axis("Accuracy (%)", {
       domain: [top - height, top],
@@ -45,12 +45,12 @@ export function probesFigure(rows: readonly ProbeRow[]): Figure {
       const { label, color } = methodStyle(method);
       figure.data.push({
         type: "bar",
-        name: label,
+        name: plotlyText(label),
         legendgroup: method,
         showlegend: i === 0,
         xaxis: `x${suffix}`,
         yaxis: `y${suffix}`,
-        x: own.map((row) => row.probe),
+        x: own.map((row) => plotlyText(row.probe)),
         y: own.map((row) => 100 * row.accuracy),
         marker: { color, line: { color: "white", width: 0.5 } },
         error_y: {
@@ -75,14 +75,14 @@ export function probesFigure(rows: readonly ProbeRow[]): Figure {
       showlegend: i === 0,
       xaxis: `x${suffix}`,
       yaxis: `y${suffix}`,
-      x: guesses.map((row) => row.probe),
+      x: guesses.map((row) => plotlyText(row.probe)),
       y: guesses.map((row) => 100 * row.chance),
       marker: { symbol: "line-ew", size: 44, color: "#222222", line: { color: "#222222", width: 1.5 } },
     });
   });
   const annotations = splits.map((split, i) =>
     panelHeading(
-      `${split.charAt(0).toUpperCase()}${split.slice(1)} sub-categories`,
+      plotlyText(`${split.charAt(0).toUpperCase()}${split.slice(1)} sub-categories`),
       0.5,
       1 - i * (height + gap) + 0.008,
     ),

@@ -1,7 +1,7 @@
 /**
  * The generated blocks of the documents: between two marker lines, which prettier leaves as they are. Those of the
  * results are made from the committed files in `figures/` alone; the study's is in `study-block.ts`, those of the
- * benchmark in `tools/bench-block.ts`.
+ * benchmark in `tools/bench-block.ts`, that of the torture in `tools/torture/figures-block.ts`.
  */
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
@@ -16,6 +16,7 @@ export const BLOCKS = {
   "study in short": { file: "README.md", command: "npm run study" },
   bench: { file: "docs/benchmarks.md", command: "npm run bench" },
   "bench in short": { file: "README.md", command: "npm run bench" },
+  reliability: { file: "docs/reliability.md", command: "npm run torture" },
 } as const;
 export type BlockName = keyof typeof BLOCKS;
 

@@ -136,7 +136,7 @@ export function rolloutsHtml(
   const first = isContrasted ? "k" : "l";
   const figures = images.map(
     ({ name, source }) =>
-      `<div style="display:inline-block;margin-right:1em"><img alt="${escapeHtml(name)}" height="${IMAGE_SIZE}" src="${source}"><div style="font-size:90%">${escapeHtml(name)}</div></div>`,
+      `<div style="display:inline-block;margin-right:1em"><img alt="${escapeHtml(name)}" height="${IMAGE_SIZE}" src="${escapeHtml(source)}"><div style="font-size:90%">${escapeHtml(name)}</div></div>`,
   );
   const items = rollouts.map((rollout, r) => {
     const classes = ["r", isRight(rollout) ? "right" : "wrong", ...(rollout.reward.format > 0 ? [] : ["broken"])];

@@ -7,6 +7,7 @@ import { compareMethods } from "../train/methods";
 import type { PredictionRow, Setting, Split } from "../eval/rows";
 import type { MethodSummary } from "../eval/summary";
 import { average } from "../util/sums";
+import { escapeCell } from "./escape-markdown";
 import { methodStyle } from "./figures-theme";
 
 /** A record of a printed table: column heading -> value. */
@@ -128,19 +129,19 @@ export function mcnemarTable(
   return out;
 }
 
-/** Rows as a markdown table; numbers and cells that begin with one are aligned right. */
+/** Rows as a markdown table, without HTML or links; numbers and cells that begin with one are aligned right. */
 export function toMarkdown(rows: readonly TableRow[]): string {
   if (rows.length === 0) return "(no rows)\n";
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const text = (row: TableRow, column: string): string =>
-    String(row[column] ?? "-")
-      .replace(/\|/g, "\\|")
-      .replace(/\s*\n\s*/g, " ");
+  const text = (row: TableRow, column: string): string => escapeCell(String(row[column] ?? "-"));
   const right = columns.map((column) => rows.every((row) => /^[-+<]?(\d|$)/.test(text(row, column))));
-  const widths = columns.map((column) => Math.max(3, column.length, ...rows.map((row) => text(row, column).length)));
+  const titles = columns.map(escapeCell);
+  const widths = columns.map((column, i) =>
+    Math.max(3, titles[i].length, ...rows.map((row) => text(row, column).length)),
+  );
   const pad = (value: string, i: number): string => (right[i] ? value.padStart(widths[i]) : value.padEnd(widths[i]));
   const lines = [
-    columns.map(pad),
+    titles.map(pad),
     widths.map((width, i) => (right[i] ? `${"-".repeat(width - 1)}:` : "-".repeat(width))),
     ...rows.map((row) => columns.map((column, i) => pad(text(row, column), i))),
   ];

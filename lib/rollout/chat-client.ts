@@ -39,7 +39,7 @@ export function createChatClient(options: { baseUrl: string; apiKey?: string; ti
       }, timeoutMs);
       signal?.addEventListener("abort", giveUp, { once: true });
       try {
-        return parseReply(await client.chat.completions.create(body, { signal: deadline.signal }));
+        return parseReply(await client.chat.completions.create(body, { signal: deadline.signal }), redact);
       } catch (error) {
         if (late) throw new Error(`no answer within ${timeoutMs / 1000} s`);
         throw error;

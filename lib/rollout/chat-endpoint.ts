@@ -225,7 +225,7 @@ export function createChatEndpoint(options: EndpointOptions): ChatEndpoint {
     const stored = takeStored(request.n > 1 ? [key, singleKey] : [key]);
     if (stored !== undefined) return stored;
     const received = await withRetries(body, key, signal);
-    if (received.model !== null && !isSameModel(model, received.model))
+    if (received.model !== null && !isSameModel(redact(model), received.model))
       warnOnce("model", `the server says that another model answered: ${received.model.slice(0, 200)}`);
     usage.promptTokens += received.promptTokens;
     usage.completionTokens += received.completionTokens;

@@ -1,5 +1,6 @@
 /** What a server of the OpenAI protocol replied: answers, or its own error, which may come with status 200 too. */
 import { parseJsonText, shortened, shownValue } from "../util/json-text";
+import { redactedJson } from "../util/secrets";
 
 /** One answer. */
 export interface ChatAnswer {
@@ -179,10 +180,11 @@ function parseChoice(choice: unknown, i: number): ChatAnswer | ServerError {
  * one. What an error broke off is left out, however much text there is of it. Thoughts that a server's reasoning parser
  * took apart (`reasoning_content`, `reasoning`, or parts of the content) are put back as `<think>…</think>` before the
  * content, unless it has a `<think>` of its own.
+ * @param redact takes the key out of every text of the body before errors cut it
  * @throws ServerError where the body is an error, or an error broke off every answer
  * @throws MalformedAnswer saying what is wrong
  */
-export function parseReply(received: unknown): ParsedReply {
+export function parseReply(received: unknown, redact: (text: string) => string = (text) => text): ParsedReply {
   let body = received;
   if (typeof received === "string" && /^\s*[{[]/.test(received))
     try {
@@ -190,6 +192,7 @@ export function parseReply(received: unknown): ParsedReply {
     } catch {
       throw new MalformedAnswer("the body is cut-off JSON, or none");
     }
+  body = redactedJson(body, redact);
   const failure = errorIn(body);
   if (failure !== null) throw failure;
   if (!isObject(body))

@@ -3,7 +3,7 @@
  * key is shown to no other host and stands in no error, and what goes wrong is told in one form.
  */
 import OpenAI from "openai";
-import { redactor } from "../util/secrets";
+import { redactedJson, redactor } from "../util/secrets";
 import { errorIn, ServerError } from "./chat-reply";
 import { endpointFetch } from "./endpoint-fetch";
 
@@ -30,6 +30,7 @@ export interface OpenedClient {
 const LONGEST_RETRY_AFTER_MS = 600_000;
 const LONGEST_MESSAGE = 500;
 const NO_KEY = "EMPTY";
+const NO_JSON = "the body is cut-off JSON, or none";
 
 /** What `Retry-After` asks for, ms: seconds or a date; null where there is none. */
 export function retryAfterMs(header: string | null | undefined, now = Date.now()): number | null {
@@ -61,6 +62,7 @@ function failureOf(error: unknown, redact: (text: string) => string): Failure {
     return { message: line(`${number}${message}`), status, code, param, retryAfterMs: null };
   }
   if (!(error instanceof Error)) return { message: line(String(error)), retryAfterMs: null };
+  if (error instanceof SyntaxError) return { message: NO_JSON, retryAfterMs: null }; // its own message quotes the body
   const behind = firstCause(error);
   const cause =
     behind === error ? "" : ` (${line((behind as NodeJS.ErrnoException).code ?? behind.message).slice(0, 100)})`;
@@ -70,9 +72,15 @@ function failureOf(error: unknown, redact: (text: string) => string): Failure {
   return { message, status, code, param, retryAfterMs: askedToWait(headers) };
 }
 
-/** Refusals in every server's way of writing them, not only in `{error: {…}}`. */
+/**
+ * Refusals in every server's way of writing them, not only in `{error: {…}}`, without the key: it is taken out before
+ * anything is cut.
+ */
 class Client extends OpenAI {
-  protected override makeStatusError(status: number, body: object, message: string | undefined, headers: Headers) {
+  redact: (text: string) => string = (text) => text;
+
+  protected override makeStatusError(status: number, received: object, message: string | undefined, headers: Headers) {
+    const body = redactedJson(received, this.redact) as object;
     const found = errorIn(body);
     const { code, param } = found ?? {};
     const error = found === null ? body : { error: { message: found.message, code, param } };
@@ -128,6 +136,7 @@ export function openClient(options: {
     timeout: timeoutMs,
     fetch: endpointFetch(timeoutMs, (to) => (sentOnTo = to)),
   });
+  client.redact = redact;
   return {
     client,
     redact,

@@ -1,5 +1,6 @@
 /** Rollouts elsewhere: a server of the OpenAI protocol (`fine-r1 serve`, vLLM) that samples for Stage 2. */
 import { setMaxListeners } from "node:events";
+import { redactedJson } from "../util/secrets";
 import { openClient } from "./openai-client";
 import { engineOf, type EngineClient, type SavedWeights } from "./rollout-engines";
 import { parseRollouts, servedModels, type RemoteAnswer } from "./rollout-reply";
@@ -58,10 +59,10 @@ export async function connectRollouts(options: RolloutServerOptions): Promise<Ro
   const fail = (what: string): never => {
     throw new Error(redact(`rollouts at ${baseUrl}, model ${model}: ${what}`));
   };
-  /** What `read` makes of the body of a request. */
+  /** What `read` makes of the body of a request, which has no key in it any more. */
   const asked = async <T>(request: Promise<unknown>, read: (body: unknown) => T, advice = ""): Promise<T> => {
     try {
-      return read(await request);
+      return read(redactedJson(await request, redact));
     } catch (error) {
       signal?.throwIfAborted();
       return fail(`${failureOf(error).message}${advice}`);
@@ -69,7 +70,7 @@ export async function connectRollouts(options: RolloutServerOptions): Promise<Ro
   };
   const models = () => asked(client.get("/models", { signal }), servedModels);
   const served = await models();
-  const own = served.find(({ id }) => id === model);
+  const own = served.find(({ id }) => id === redact(model));
   if (own === undefined)
     return fail(`it serves ${served.map(({ id }) => id).join(", ") || "no model"}; name one of these`);
   const engine = engineOf(own.ownedBy);
@@ -111,7 +112,7 @@ export async function connectRollouts(options: RolloutServerOptions): Promise<Ro
     reload: async (saved) => {
       const put = await engine.reload(reloading, saved, current);
       current = put.model;
-      return put.weights;
+      return redact(put.weights); // as answers name it
     },
   };
 }

@@ -13,11 +13,12 @@ function base64Core(text: string, before: number): string {
   return bytes.toString("base64").slice(Math.ceil((8 * before) / 6), whole);
 }
 
-/** A secret as it may stand in a text: itself, encoded for an address, in base64 of either alphabet. */
+/** A secret as it may stand in a text: itself, in JSON, encoded for an address, in base64 of either alphabet. */
 export function formsOf(secret: string): string[] {
   const base64 = [0, 1, 2].map((before) => base64Core(secret, before));
   const forms = [
     secret,
+    JSON.stringify(secret).slice(1, -1),
     encodeURIComponent(secret),
     ...base64,
     ...base64.map((text) => text.replace(/\+/g, "-").replace(/\//g, "_")),
@@ -33,4 +34,21 @@ export function redactor(secret: string | null, mark: string): (text: string) =>
   if (secret === null || secret.length < SHORTEST) return (text) => text;
   const forms = formsOf(secret);
   return (text) => forms.reduce((rest, form) => rest.split(form).join(mark), text);
+}
+
+/** Nothing that is read of a reply stands deeper. */
+const DEEPEST = 500;
+
+/**
+ * A value of JSON whose texts and names of fields have gone through `redact`: what is cut or changed in case later has
+ * no part of the secret left. Values deeper than 500 are null.
+ */
+export function redactedJson(value: unknown, redact: (text: string) => string, depth = 0): unknown {
+  if (typeof value === "string") return redact(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth === DEEPEST) return null;
+  if (Array.isArray(value)) return value.map((entry) => redactedJson(entry, redact, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, entry]) => [redact(name), redactedJson(entry, redact, depth + 1)]),
+  );
 }

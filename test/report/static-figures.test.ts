@@ -99,6 +99,20 @@ describe.skipIf(!hasKaleido)("saveFigure", () => {
       "loss.svg",
     ]);
   }, 150_000); // kaleido may need a second start on a busy machine
+
+  it("draws names of data as they are written, whatever plotly takes for markup", async () => {
+    const names = [`<b>bold</b> <img src="x">`, `Salt & "pepper", it's &lt;`, "a < b > c"];
+    const losses = names.map((name) => ({ name, step: [0, 1], loss: [2, 1] }));
+    const svg = readFileSync(await saveFigure("names", lossFigure(losses), rows, provenance, folder), "utf8");
+    const drawn = [...svg.matchAll(/<text class="legendtext"[^>]*>([^<]*)</g)].map(([, text]) =>
+      text
+        .replace(/&(lt|#60);/g, "<")
+        .replace(/&(gt|#62);/g, ">")
+        .replace(/&quot;/g, '"')
+        .replace(/&amp;/g, "&"),
+    );
+    expect(drawn).toEqual(names);
+  }, 150_000);
 });
 
 describe("saveFigure's refusals", () => {

@@ -16,7 +16,7 @@ import { inputAt } from "../../test/fuzz/inputs";
 import { TARGETS } from "../../test/fuzz/targets";
 import { repositoryRoot } from "../../lib/util/root";
 import type { Word } from "./fuzz-worker";
-import { report as publish } from "./report";
+import { report as publish, reported, withKinds } from "./report";
 
 const LONGEST_MS = 10_000;
 /** Until good inputs are made and TensorFlow is loaded. */
@@ -30,6 +30,7 @@ interface Failure {
 }
 
 interface KindReport {
+  seed: number;
   inputs: number;
   loaded: number;
   refused: number;
@@ -94,7 +95,8 @@ function runWorker(kind: string, seed: number, first: number, count: number, rep
   });
 }
 
-const freshReport = (): KindReport => ({
+const freshReport = (seed: number): KindReport => ({
+  seed,
   inputs: 0,
   loaded: 0,
   refused: 0,
@@ -105,13 +107,13 @@ const freshReport = (): KindReport => ({
 
 /** All inputs of a kind; after one that ended its process the next process goes on. */
 async function runKind(kind: string, seed: number, count: number): Promise<KindReport> {
-  const report = freshReport();
+  const report = freshReport(seed);
   for (let next = 0; next < count;) {
     const ended = await runWorker(kind, seed, next, count - next, report);
     next = ended.next;
     if (ended.failure === null) continue;
     const { failure } = ended;
-    const again = failure.what === "died" ? ended : await runWorker(kind, seed, failure.input, 1, freshReport());
+    const again = failure.what === "died" ? ended : await runWorker(kind, seed, failure.input, 1, freshReport(seed));
     report.inputs++;
     if (again.failure === null) report.refused++;
     else report.failures.push({ ...failure, ...again.failure });
@@ -156,7 +158,7 @@ async function main(): Promise<number> {
     );
     for (const { input, what, detail } of failures.slice(0, 5))
       process.stdout.write(`  ${input}: ${what}: ${detail}\n`);
-    publish("fuzz", { seed, count, kinds });
+    publish("fuzz", withKinds(reported("fuzz"), kinds));
   }
   return Object.values(kinds).some(({ failures }) => failures.length > 0) ? 1 : 0;
 }
