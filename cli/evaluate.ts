@@ -84,6 +84,8 @@ function report(options: EvaluateOptions, out: string, { rows, resumed, dropped,
  */
 export async function run(options: EvaluateOptions): Promise<number> {
   if (options.installRay) return installRay();
+  // not mandatory to commander, since --install-ray does without it
+  if (options.setting === undefined) throw new UsageError("--setting is missing: closed or open");
   const { endpoint, adapter, benchmark, images, split, question, ray, rayTask } = options;
   if (endpoint !== undefined && ray !== undefined)
     throw new UsageError("--ray is for --model; an endpoint answers several questions at a time (--concurrency)");

@@ -11,12 +11,13 @@ import { note, print, printJson } from "./output";
  */
 export async function run(options: ImportOptions, dir: string): Promise<number> {
   const { run: name, method } = options;
-  const { kind, folder, base, prompts, log, curves } = await importTraining({ ...options, dir });
+  const { kind, folder, base, prompts, log, noLog, curves } = await importTraining({ ...options, dir });
   const model =
     kind === "model" ? `--model ${shellWord(folder)}` : `--model ${shellWord(base!)} --adapter ${shellWord(folder)}`;
   const evaluate = (setting: string): string =>
     `evaluate ${model} --method ${method} --prompts ${prompts} --setting ${setting} --out ${path.join("data/runs", name, "predictions", `${method}-${setting}.jsonl`)}`;
   const commands = [evaluate("closed"), evaluate("open"), `table --run ${name}`];
+  if (noLog !== null) note(`the log beside the model is left out: ${noLog}`);
   if (options.json && !Array.isArray(curves)) note(`curves were not drawn: ${curves.reason}`);
   if (options.json) {
     const read = log && { file: log.file, stage: log.stage, steps: log.rows.length };

@@ -95,8 +95,11 @@ export const split = () =>
   new Option("--split <SIDE>", "sub-categories of which side")
     .choices(["seen", "unseen", "both"])
     .default("both" as const);
-export const setting = () =>
-  new Option("--setting <WORLD>", "closed world (options are given) or open world").choices(["closed", "open"]);
+export const setting = (needed = "") =>
+  new Option("--setting <WORLD>", `closed world (options are given) or open world${needed}`).choices([
+    "closed",
+    "open",
+  ]);
 export const optionOrder = () =>
   new Option("--option-order <ORDER>", "order of options: by a seed a row, or the truth first as in the released rows")
     .choices(["shuffled", "released"])

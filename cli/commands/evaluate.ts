@@ -20,7 +20,7 @@ export const command = () =>
         .addOption(shared.benchmarkOrFile())
         .addOption(shared.sets())
         .addOption(shared.images())
-        .addOption(shared.setting().makeOptionMandatory())
+        .addOption(shared.setting("; needed but with --install-ray"))
         .addOption(shared.split())
         .addOption(shared.role(" (default: the setting eval.role)"))
         .addOption(shared.optionOrder())

@@ -1,4 +1,5 @@
 /** Curves of all logs in a run's folder, whoever wrote them. */
+import { rmSync } from "node:fs";
 import * as path from "node:path";
 import { codeHash } from "../experiment/identity";
 import { readLogs } from "../experiment/publish";
@@ -17,12 +18,14 @@ const curveOf = (method: string, rows: NonNullable<ReturnType<Logs["get"]>>): Cu
   ),
 });
 
+const NAMES = ["learning-curves", "sft-loss"] as const;
+
 /** The figures that a run's logs allow: rewards and the like of Stage 2, losses of Stage 1. */
 export function curveFigures(logs: Logs): FigureFile[] {
   const all = [...logs].filter(([, rows]) => rows.length > 0);
   const rl = all.filter(([, rows]) => "reward" in rows[0]);
   const sft = all.filter(([, rows]) => "loss" in rows[0]);
-  const file = (name: string, figure: FigureFile["figure"], of: typeof all): FigureFile => {
+  const file = (name: (typeof NAMES)[number], figure: FigureFile["figure"], of: typeof all): FigureFile => {
     const table = of.flatMap(([method, rows]) => rows.map((row) => ({ method, ...row })));
     const data = sha256(JSON.stringify(table));
     return { name, figure, rows: table, provenance: { code: codeHash(), settings: sha256(name), data } };
@@ -40,11 +43,19 @@ export function curveFigures(logs: Logs): FigureFile[] {
   ];
 }
 
-/** Draws them into `figures` of the run's folder; a browser that does not start is no reason to lose an import. */
+/**
+ * Draws them into `figures` of the run's folder, and removes those that no log is left for. A browser that does not
+ * start is no reason to lose an import.
+ */
 export async function drawCurves(folder: string): Promise<string[] | { reason: string }> {
   const figures = curveFigures(readLogs(folder));
+  const directory = path.join(folder, "figures");
+  for (const gone of NAMES.filter((one) => figures.every(({ name }) => name !== one)))
+    for (const ending of ["svg", "csv", "stamp.json"])
+      rmSync(path.join(directory, `${gone}.${ending}`), { force: true });
+  if (figures.length === 0) return [];
   try {
-    return await saveFigures(figures, path.join(folder, "figures"));
+    return await saveFigures(figures, directory);
   } catch (error) {
     return { reason: (error as Error).message.split("\n")[0] };
   }

@@ -19,6 +19,7 @@ import { fingerprint } from "../util/hash";
 import { repositoryRoot } from "../util/root";
 import { drawCurves } from "./curves";
 import { MARKER } from "./folder";
+import { checkFree, IMPORTED, noteOf, removeEarlier } from "./import-places";
 import { checkpointFolders, findTrainerLog, readTrainerLog, type ImportedLog } from "./logs";
 
 /** What to take in. */
@@ -34,7 +35,7 @@ export interface ImportOptions {
   log?: string;
   /** The words that the model was trained on; default those of the export beside it, else the paper's. */
   prompts?: "paper" | "tiny";
-  /** Replaces what an earlier import left. */
+  /** Replaces what an earlier import left, its log and figures too. */
   restart: boolean;
 }
 
@@ -47,6 +48,8 @@ export interface Imported {
   base: string | null;
   prompts: "paper" | "tiny";
   log: ImportedLog | null;
+  /** Why the log beside the model could not be read; null where it could, or there is none. */
+  noLog: string | null;
   /** Figures of the run's logs; why there are none, where they could not be drawn. */
   curves: string[] | { reason: string };
 }
@@ -146,7 +149,22 @@ function check(folder: string, kind: Imported["kind"], base: string | null): voi
 
 /** A stamp that no stage has: a stage of that name refuses to write over it. */
 const stampText = (folder: string): string =>
-  `imported ${createHash("sha256").update(fingerprint(folder)).digest("hex")}`;
+  `${IMPORTED}${createHash("sha256").update(fingerprint(folder)).digest("hex")}`;
+
+/**
+ * The log that is asked for, or else the one beside the model, which may be unreadable: a model needs none.
+ * @throws Error where the log that is asked for cannot be read
+ */
+function logOf(asked: string | undefined, folders: readonly string[]): Pick<Imported, "log" | "noLog"> {
+  if (asked !== undefined) return { log: readTrainerLog(path.resolve(asked)), noLog: null };
+  const [file] = folders.map(findTrainerLog).filter((one) => one !== null);
+  if (file === undefined) return { log: null, noLog: null };
+  try {
+    return { log: readTrainerLog(file), noLog: null };
+  } catch (error) {
+    return { log: null, noLog: (error as Error).message };
+  }
+}
 
 /** The log as rows of the run, and as TensorBoard's files. */
 async function writeLog(folder: string, { run, method }: ImportOptions, { rows, from }: ImportedLog): Promise<void> {
@@ -159,25 +177,19 @@ async function writeLog(folder: string, { run, method }: ImportOptions, { rows, 
  * Takes a model or an adapter and its log into `data/runs/<run>`: `models/<method>` or `adapters/<method>`,
  * `logs/<method>.jsonl`, TensorBoard's files, figures of the run's logs, and `imported/<method>.json` that says where
  * it is from.
- * @throws Error where the model cannot be used here, or a result of that name is there
+ * @throws Error where the model or the log that is asked for cannot be used here, or a result of that name is there
  */
 export async function importTraining(options: ImportOptions): Promise<Imported> {
   const { run, method, model, restart } = options;
   const dir = path.resolve(options.dir);
   const { folder: source, kind } = modelIn(dir);
-  const logFile =
-    options.log === undefined ? (findTrainerLog(source) ?? findTrainerLog(dir)) : path.resolve(options.log);
-  const log = logFile === null ? null : readTrainerLog(logFile);
+  const { log, noLog } = logOf(options.log, [source, dir]);
   const base = kind === "adapter" ? baseOf(source, model) : null;
   check(source, kind, base);
   const home = runFolder({ run });
   const places = placesOf(home, method);
   const target = kind === "model" ? places.model : places.adapter;
-  const note = path.join(home, "imported", `${method}.json`);
-  if (existsSync(target) && !(restart && existsSync(note)))
-    throw new Error(
-      `${target} is there already${existsSync(note) ? "; --restart imports anew" : ", made by this project"}; --run or --method gives another name`,
-    );
+  checkFree(home, method, restart);
   const above = exportAbove(source);
   const made = above === null ? null : readJsonObject(path.join(above, MARKER));
   const prompts = options.prompts ?? promptsOf(made);
@@ -189,6 +201,7 @@ export async function importTraining(options: ImportOptions): Promise<Imported> 
     if (kind === "model") writeText(path.join(temporary, TRAINED_FILE), `${JSON.stringify({ prompts })}\n`);
   });
   writeText(`${target}.stamp`, stampText(target));
+  const hadLog = removeEarlier(home, method, target);
   if (log) await writeLog(home, options, log);
   const facts = {
     kind,
@@ -201,7 +214,7 @@ export async function importTraining(options: ImportOptions): Promise<Imported> 
   const settings = path.join(home, "settings.json");
   const settled = settingsOf(made);
   if (settled && !existsSync(settings)) writeText(settings, `${JSON.stringify({ ...settled, run }, null, 1)}\n`);
-  writeText(note, `${JSON.stringify(told, null, 1)}\n`);
-  const curves = log ? await drawCurves(home) : [];
-  return { kind, folder: target, base, prompts, log, curves };
+  writeText(noteOf(home, method), `${JSON.stringify(told, null, 1)}\n`);
+  const curves = log || hadLog ? await drawCurves(home) : [];
+  return { kind, folder: target, base, prompts, log, noLog, curves };
 }

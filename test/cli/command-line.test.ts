@@ -50,6 +50,21 @@ const shellWords = (text: string): string[] =>
 
 afterEach(() => void vi.unstubAllEnvs());
 
+describe("a command that installs something", () => {
+  const installing = all.flatMap(({ words, definition }) =>
+    (definition.build().options as Option[]).flatMap(({ long }) =>
+      long?.startsWith("--install") ? [{ words, long }] : [],
+    ),
+  );
+
+  it.each(installing)("$words $long needs no other option", async ({ words, long }) => {
+    expect(installing.map((one) => one.words)).toContain("evaluate");
+    expect((await read(`${words} ${long}`)).options).toMatchObject({
+      [long.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]: true,
+    });
+  });
+});
+
 describe("help", () => {
   it.each(all)("$words: usage, every option with choices and default, examples", async ({ words, definition }) => {
     const { code, out, err } = await line(`${words} --help`);

@@ -152,6 +152,55 @@ describe("import", () => {
     expect([foreign.code, foreign.err]).toEqual([1, expect.stringContaining("made by this project")]);
   });
 
+  it.each(["models/tapo", "adapters/tapo", "logs/tapo.jsonl"])(
+    "is refused beside %s of this project, whatever is imported, and leaves it as it was",
+    async (own) => {
+      const dir = output("beside", SFT_STATE);
+      for (const restart of [[], ["--restart"]]) {
+        write(path.join(run.folder, own, ...(own.startsWith("logs") ? [] : ["weights"])), "mine");
+        write(path.join(run.folder, `${own}.stamp`), "0123 4567");
+        const before = readdirSync(run.folder, { recursive: true });
+        const { code, err } = await capture(importing, [dir, ...options("tapo", ...restart)]);
+        expect([code, err]).toEqual([1, expect.stringMatching(new RegExp(`${own}.*made by this project`))]);
+        expect(readdirSync(run.folder, { recursive: true })).toEqual(before);
+        write(path.join(run.folder, "imported/tapo.json"), "{}"); // of an import of the other kind
+        if (own.startsWith("logs")) return; // then the log is the import's
+      }
+    },
+  );
+
+  it("with --restart leaves nothing of the earlier import: log, TensorBoard's files, figures, an adapter", async () => {
+    const dir = output("logged", SFT_STATE);
+    expect((await capture(importing, [dir, ...options("sft")])).code).toBe(0);
+    const first = ["logs/sft.jsonl", "tensorboard/sft", "figures/sft-loss.svg", "figures/sft-loss.csv"];
+    for (const name of first) expect([name, existsSync(path.join(run.folder, name))]).toEqual([name, true]);
+    write(path.join(run.folder, "adapters/sft/adapter_config.json"), "{}");
+    write(path.join(run.folder, "adapters/sft.stamp"), "imported 0123");
+    rmSync(path.join(dir, "trainer_state.json"));
+    expect((await capture(importing, [dir, ...options("sft", "--restart")])).code).toBe(0);
+    for (const name of [...first, "figures/sft-loss.stamp.json", "adapters/sft", "adapters/sft.stamp"])
+      expect([name, existsSync(path.join(run.folder, name))]).toEqual([name, false]);
+    expect(existsSync(path.join(run.folder, "models/sft/model.safetensors"))).toBe(true);
+  });
+
+  it.each([
+    ["has no step", { log_history: [{ step: 1, train_runtime: 3 }] }],
+    ["is no log", {}],
+    ["is no JSON", "{"],
+  ])(
+    "goes on without a log beside the model that %s, and says so; one that is asked for is refused",
+    async (_, state) => {
+      const dir = output("unlogged", state);
+      const { code, out, err } = await capture(importing, [dir, ...options("sft", "--json")]);
+      expect([code, JSON.parse(out)]).toEqual([0, expect.objectContaining({ kind: "model", log: null })]);
+      expect(err).toMatch(/the log beside the model is left out: .*trainer_state\.json/);
+      expect(existsSync(path.join(run.folder, "logs/sft.jsonl"))).toBe(false);
+      const asked = ["--log", path.join(dir, "trainer_state.json")];
+      const refused = await capture(importing, [dir, ...options("sft", "--restart", ...asked)]);
+      expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("trainer_state.json")]);
+    },
+  );
+
   it("leaves nothing of a model that cannot be used here, and says why", async () => {
     const dir = output("broken", SFT_STATE);
     const file = path.join(dir, "model.safetensors");
