@@ -157,8 +157,8 @@ const stampText = (folder: string): string =>
  */
 function logOf(asked: string | undefined, folders: readonly string[]): Pick<Imported, "log" | "noLog"> {
   if (asked !== undefined) return { log: readTrainerLog(path.resolve(asked)), noLog: null };
-  const [file] = folders.map(findTrainerLog).filter((one) => one !== null);
-  if (file === undefined) return { log: null, noLog: null };
+  const file = folders.map((folder) => findTrainerLog(folder)).find((one) => one !== null) ?? null;
+  if (file === null) return { log: null, noLog: null };
   try {
     return { log: readTrainerLog(file), noLog: null };
   } catch (error) {
