@@ -156,8 +156,16 @@ const seenOf = (w: Workload): number => Math.max(1, Math.round(w.subcategories *
 /** Images that are trained on. */
 export const trainingImages = (w: Workload): number => seenOf(w) * w.shots;
 
-/** The teacher describes each image several times and writes rationales; two requests an image, each read once. */
-export function cotStage(teacher: ModelConfig, w: Workload, decoding: Decoding): StageWork {
+/**
+ * The teacher describes each image several times and writes rationales; two requests an image, each read once.
+ * @param decoding with `rows` null the answers to a request are decoded together, and no others, as here
+ */
+export function cotStage(
+  teacher: ModelConfig,
+  w: Workload,
+  decoding: Omit<Decoding, "rows"> & { rows: number | null },
+): StageWork {
+  const together = (answers: number): Decoding => ({ ...decoding, rows: decoding.rows ?? answers });
   const images = trainingImages(w);
   const [described, reasoned] = [images * w.descriptions, images * w.rationales];
   return stageOf(
@@ -169,8 +177,8 @@ export function cotStage(teacher: ModelConfig, w: Workload, decoding: Decoding):
     },
     [
       readingWork(teacher, w, 2 * images),
-      decodingWork(teacher, w, described, w.descriptionTokens, decoding),
-      decodingWork(teacher, w, reasoned, w.responseTokens, decoding),
+      decodingWork(teacher, w, described, w.descriptionTokens, together(w.descriptions)),
+      decodingWork(teacher, w, reasoned, w.responseTokens, together(w.rationales)),
     ],
   );
 }
