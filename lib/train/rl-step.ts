@@ -26,14 +26,14 @@ export interface RlBatch {
   negativeFeatureIndex: Tensor;
   /**
    * `[B,R]`, no gradient: log-probs of the policy before the step's updates. Where sampled here: the sampler's; where
-   * sampled elsewhere: computed here under the sampled image. Under `conditionOn=anchor`, responses to the positive need
-   * theirs under the anchor: scored before the updates, or left to the update itself (`oldIsOwn`), which then uses these
-   * for `conditioningGapSum` alone.
+   * sampled elsewhere: computed here under the sampled image. Under `conditionOn=anchor`, responses to the positive
+   * need theirs under the anchor: scored before the updates, or left to the update itself (`oldIsOwn`), which uses
+   * these for `conditioningGapSum` alone.
    */
   oldLogProbs: Tensor;
   /**
-   * `[B]`: 1 where the update's own log-probs stand for the old ones, since it is the first since sampling: the ratio is
-   * 1. 0 where `oldLogProbs` are read.
+   * `[B]`: 1 where the update's own log-probs stand for the old ones, since it is the first since sampling: the ratio
+   * is 1. 0 where `oldLogProbs` are read.
    */
   oldIsOwn: Tensor;
   /** `[B]`, or `[B,R]` where each token has an importance weight. */
