@@ -26,6 +26,9 @@ const NEAREST: Readonly<Record<string, string>> = {
 
 const labelOf = (name: string): string => NEAREST[name] ?? methodStyle(name).label;
 
+/** Said of a method that has not all seeds. */
+const fewerSeeds = (own: number, all: number): string => (own < all ? ` (${own} ${own === 1 ? "seed" : "seeds"})` : "");
+
 /** `tapo - sft` in labels. */
 const labelled = (difference: unknown): string => String(difference).split(" - ").map(labelOf).join(" - ");
 
@@ -40,7 +43,7 @@ export function studyBlock(study: string): string {
     readFileSync(path.join(study, group, "results.json"), "utf8"),
   ) as StudyResults;
   const accuracies = methods.map((row) => ({
-    method: labelOf(String(row.method)),
+    method: `${labelOf(String(row.method))}${fewerSeeds(Number(row.seeds), seeds.length)}`,
     ...Object.fromEntries(CELLS.map((cell) => [cell, point(row[cell])])),
     mean: row.mean,
   }));

@@ -62,5 +62,6 @@ describe("studyBlock", () => {
     write("test", [0, 1, 2]);
     expect(shownGroup(study)).toBe("test");
     expect(studyBlock(study)).toMatch(/^Test drawings, 3 seeds:\n/);
+    expect(studyBlock(study)).toContain("| TAPO (1 seed) |"); // of a method that lacks seeds
   });
 });
