@@ -130,16 +130,28 @@ function grpoConfig(experiment: Experiment, { gpus }: ExportOptions): Config {
   };
 }
 
-/** For `accelerate launch`: parameters and optimizer spread over the devices. */
-const accelerateConfig = (experiment: Experiment, gpus: number): Config => ({
+/** ZeRO-3 spreads parameters too. Not beside an adapter, which the scripts merge into whole weights: ZeRO-2. */
+const zeroStage = ({ lora }: Experiment["settings"]): 2 | 3 => (lora.rank > 0 ? 2 : 3);
+
+/** For `accelerate launch`. Both stages have it: `auto` is each one's `max_grad_norm`. */
+const accelerateConfig = ({ settings }: Experiment, gpus: number): Config => ({
   compute_environment: "LOCAL_MACHINE",
   distributed_type: "DEEPSPEED",
-  deepspeed_config: { zero_stage: 3, zero3_init_flag: true, zero3_save_16bit_model: true },
-  mixed_precision: usesBf16(experiment.settings) ? "bf16" : "no",
+  deepspeed_config: {
+    zero_stage: zeroStage(settings),
+    ...(zeroStage(settings) === 3 ? { zero3_init_flag: true, zero3_save_16bit_model: true } : {}),
+    gradient_clipping: "auto",
+  },
+  mixed_precision: usesBf16(settings) ? "bf16" : "no",
   num_machines: 1,
   machine_rank: 0,
   num_processes: gpus,
 });
+
+const spreadOf = (settings: Experiment["settings"]): string =>
+  zeroStage(settings) === 3
+    ? "DeepSpeed ZeRO-3 over the GPUs"
+    : "DeepSpeed ZeRO-2 over the GPUs: each holds the base whole, so that one can merge the adapter";
 
 const differencesOf = (experiment: Experiment): string[] => {
   const { rl, lora } = experiment.settings;
@@ -214,7 +226,7 @@ export const exportTrl: Exporter = async (experiment, folder, options) => {
       ["reward.py, reward.json", "the reward, and what it counts"],
       ["sft.py, grpo.py, training.py", "the trainers, with this run's optimizer and schedule"],
       ["sft.yaml, grpo.yaml", "hyper-parameters"],
-      ...(many ? [["accelerate.yaml", "DeepSpeed ZeRO-3 over the GPUs"] as [string, string]] : []),
+      ...(many ? [["accelerate.yaml", spreadOf(settings)] as [string, string]] : []),
     ],
     counts: { records: records.length, prompts: prompts.length, images: images.count() },
   };

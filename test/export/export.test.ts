@@ -119,9 +119,19 @@ describe("export trl", () => {
       gradient_accumulation_steps: "1",
     });
     expect(yaml("trl-2/accelerate.yaml")).toMatchObject({ num_processes: "2", mixed_precision: '"no"' });
+    expect(yaml("trl-2/accelerate.yaml")).toMatchObject({ zero_stage: "3", gradient_clipping: "auto" });
     const three = await capture(exporting, ["trl", at("trl-3"), ...options("--gpus", "3")]);
     expect([three.code, three.err]).toEqual([1, expect.stringMatching(/--gpus 3: 4 records .* 1, 2, 4 can/)]);
     expect(existsSync(at("trl-3"))).toBe(false);
+  });
+
+  it("leaves the base's weights whole on each GPU where an adapter is trained, which one process merges", async () => {
+    const more = options("--gpus", "2", "--set", "lora.rank=4");
+    expect((await capture(exporting, ["trl", at("trl-lora"), ...more])).code).toBe(0);
+    const accelerate = yaml("trl-lora/accelerate.yaml");
+    expect(accelerate).toMatchObject({ zero_stage: "2", gradient_clipping: "auto" });
+    expect(Object.keys(accelerate).filter((key) => key.startsWith("zero3"))).toEqual([]);
+    expect(text("trl-lora/README.md")).toContain("DeepSpeed ZeRO-2");
   });
 
   it("says what TRL cannot do, and does not do another thing instead", async () => {

@@ -57,6 +57,11 @@ def adapter_of(model, arguments):
     return adapter
 
 
+def is_matrix(parameter):
+    """Whether a parameter has two dimensions or more. ZeRO-3 leaves an empty vector of it and keeps the shape apart."""
+    return len(getattr(parameter, "ds_shape", parameter.shape)) >= 2
+
+
 class AsInFineR1:
     """A trainer whose optimizer and schedule are this run's. `fine_r1` is set before training."""
 
@@ -76,7 +81,7 @@ class AsInFineR1:
             groups = {}
             for name, parameter in (model or self.model).named_parameters():
                 if parameter.requires_grad:
-                    groups.setdefault(("visual." in name, parameter.ndim >= 2), []).append(parameter)
+                    groups.setdefault(("visual." in name, is_matrix(parameter)), []).append(parameter)
             kind, options = self.get_optimizer_cls_and_kwargs(self.args)
             rate = options.pop("lr")
             scale = self.fine_r1.vision_learning_rate_scale
@@ -115,6 +120,7 @@ def train(trainer):
     trainer.train()
     trainer.save_model(trainer.args.output_dir)
     trainer.save_state()
+    # one process merges alone: each has all weights, since accelerate.yaml asks for ZeRO-2 where there is an adapter
     if getattr(trainer.model, "peft_config", None) and trainer.accelerator.is_main_process:
         merged = os.path.join(trainer.args.output_dir, "merged")
         trainer.accelerator.unwrap_model(trainer.model).merge_and_unload().save_pretrained(merged)
