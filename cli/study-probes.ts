@@ -4,6 +4,7 @@ import { disposeTree } from "../lib/engine/tree";
 import { runProbes } from "../lib/experiment/probes/run";
 import type { Settings } from "../lib/experiment/settings";
 import { studyFolder } from "../lib/experiment/study/run";
+import { probeChanges, probeChangesTable, verdictOnH8 } from "../lib/report/probe-changes";
 import { toMarkdown } from "../lib/report/tables";
 import { writeText } from "../lib/util/files";
 import { withExperiment } from "./experiment";
@@ -25,13 +26,22 @@ export async function showProbes(settings: Settings, look: () => Promise<void>):
     const { rows, split } = await runProbes(experiment, PROBED, watch);
     const lines = probeLines(rows);
     const folder = studyFolder(experiment);
-    const head = [
+    const changes = probeChanges(rows, PROBED);
+    const verdict = verdictOnH8(changes);
+    const text = [
       `# Probes on ${experiment.benchmark.name}`,
       `Made by \`npm run study -- --on ${path.basename(folder)} --part probes --seeds ${settings.seed}\`. What the models of one seed see and know before training (base), after Stage 1 (sft) and after Stage 2 (tapo); ${split}.`,
+      `${verdict} (Visual features, and questions in text on what sub-categories look like; from base to tapo.)`,
+      "## Before and after",
+      toMarkdown(probeChangesTable(changes)),
+      "## Every probe",
+      "95 % intervals by Wilson's method.",
+      toMarkdown(lines),
     ];
-    writeText(path.join(folder, "probes.md"), `${[...head, toMarkdown(lines)].join("\n\n")}\n`);
+    writeText(path.join(folder, "probes.md"), `${text.map((part) => part.trimEnd()).join("\n\n")}\n`);
     writeText(path.join(folder, "probes.json"), `${JSON.stringify(rows, null, 2)}\n`);
-    print(toMarkdown(lines));
+    print(toMarkdown(probeChangesTable(changes)));
+    print(verdict);
     return 0;
   });
 }

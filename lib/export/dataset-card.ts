@@ -1,5 +1,6 @@
 /** The card of a data set: README.md with the fields that the Hugging Face hub reads. */
 import type { Experiment } from "../experiment/types";
+import { escapeMarkdown } from "../report/escape-markdown";
 import { toYaml } from "./yaml";
 
 /** What the card tells of the files. */
@@ -22,7 +23,18 @@ const rejectedOf = (teacher: string): string =>
     ? "one whose prediction is wrong is left out"
     : "as that file has them";
 
-const sizeCategory = (n: number): string => (n < 1000 ? "n<1K" : n < 10_000 ? "1K<n<10K" : "10K<n<100K");
+/** The hub's names of sizes, each with the number of rows that it ends below. */
+const SIZES: readonly (readonly [below: number, name: string])[] = [
+  [1e3, "n<1K"],
+  [1e4, "1K<n<10K"],
+  [1e5, "10K<n<100K"],
+  [1e6, "100K<n<1M"],
+  [1e7, "1M<n<10M"],
+  [1e8, "10M<n<100M"],
+  [1e9, "100M<n<1B"],
+];
+/** A dataset's size as the hub's cards name it (https://huggingface.co/docs/hub/datasets-cards). */
+export const sizeCategory = (rows: number): string => SIZES.find(([below]) => rows < below)?.[1] ?? "1B<n<10B";
 
 /** The configurations as YAML lists, which `toYaml` writes in one line. */
 const configs = (role: string, rationales: number): string => {
@@ -50,7 +62,7 @@ export function datasetCard({ benchmark, settings }: Experiment, { counts, role,
   return `---
 ${header}${configs(role, counts.rationales)}---
 
-# ${benchmark.title}: questions and rationales
+# ${escapeMarkdown(benchmark.title)}: questions and rationales
 
 Fine-grained visual recognition: ${benchmark.subcategories().length} sub-categories, ${names("seen")} seen in training and
 ${names("unseen")} not (${benchmark.splitSource}). Written by \`fine-r1 export dataset\` from run \`${settings.run}\`; \`export.json\` has its

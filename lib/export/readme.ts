@@ -1,5 +1,6 @@
 /** The README of an export. */
 import type { Experiment } from "../experiment/types";
+import { escapeMarkdown } from "../report/escape-markdown";
 import type { Exported } from "./types";
 
 const list = (items: readonly string[]): string => items.map((item) => `- ${item}\n`).join("");
@@ -9,7 +10,7 @@ export function readme({ settings, benchmark }: Experiment, exported: Exported, 
   const { title, needs, steps, differences, contents } = exported;
   const devices = gpus === 1 ? "one GPU" : `${gpus} GPUs`;
   const commands = steps.map(({ what, command }) => `    # ${what}\n    ${command}\n`).join("\n");
-  return `# ${benchmark.title}: Fine-R1 with ${title}
+  return `# ${escapeMarkdown(benchmark.title)}: Fine-R1 with ${title}
 
 Written by \`fine-r1 export\` from run \`${settings.run}\`, for ${devices}. Hyper-parameters are those of its settings
 (\`export.json\` has them all).

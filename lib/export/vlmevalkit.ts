@@ -9,6 +9,7 @@ import type { Setting } from "../benchmark/prompts";
 import type { Question } from "../benchmark/types";
 import { evaluationQuestions } from "../experiment/evaluate";
 import type { Experiment } from "../experiment/types";
+import { escapeMarkdown } from "../report/escape-markdown";
 import { writeJsonl } from "../util/files";
 import { replaceExport, writeMarker } from "./folder";
 import { imageBytes } from "./images";
@@ -69,7 +70,10 @@ const columnsOf = (file: File, rows: readonly TextRow[]): string[] => [
   "image", // last: it is long
 ];
 
-const readme = (title: string, names: readonly string[]): string => `# ${title}: questions for VLMEvalKit
+const readme = (
+  title: string,
+  names: readonly string[],
+): string => `# ${escapeMarkdown(title)}: questions for VLMEvalKit
 
     export LMUData=$PWD
     python run.py --data ${names[0]} --model MODEL --judge exact_matching     # options by letters, the kit judges
