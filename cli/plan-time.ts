@@ -12,6 +12,7 @@ import {
   planFor,
   readMeasurements,
   SIZES,
+  TEACHER_PHASE,
   WORKLOAD,
   worstFactor,
   type HeldOut,
@@ -38,8 +39,7 @@ export function short(value: number): string {
 }
 
 /** Two digits: more are not known. */
-const two = (value: number): string =>
-  String(value >= 100 ? Number(value.toPrecision(2)) : Number(value.toPrecision(2)));
+const two = (value: number): string => String(Number(value.toPrecision(2)));
 
 const shown = ({ low, central, high }: Range): string =>
   low === high ? two(central) : `${two(central)} (${two(low)} to ${two(high)})`;
@@ -80,6 +80,10 @@ function stageLine({
 }
 
 const HEAD = `  ${"stage".padEnd(17)}${["images", "read", "written", "trained", "FLOP"].map((one) => one.padStart(8)).join("")}  ${"hours".padEnd(26)} USD`;
+
+/** What makes the largest phase smaller. */
+const forOne = (phase: string): string =>
+  phase === TEACHER_PHASE ? "a smaller --teacher-size or an endpoint (--teacher-price)" : "lora.rank";
 
 /** A plan for each size, number of sub-categories and device. */
 export function printTimes(options: PlanOptions): void {
@@ -135,7 +139,7 @@ export function printTimes(options: PlanOptions): void {
         if (hourly !== null) print(`  an hour: $${hourly}, ${price === undefined ? own.priceSource : "as given"}`);
         if (engine === "here" && plan.devices > 1)
           note(
-            `plan: this project computes on one device; ${plan.devices} would take another engine: --engine elsewhere, or lora.rank for one`,
+            `plan: this project computes on one device; ${plan.devices} would take another engine: --engine elsewhere, or ${forOne(plan.largestPhase.name)} for one`,
           );
         if (plan.devices < plan.fewestDevices)
           note(`plan: ${held}; ${plan.devices} of these devices cannot hold it, ${plan.fewestDevices} could`);

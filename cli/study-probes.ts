@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { disposeTree } from "../lib/engine/tree";
 import { runProbes } from "../lib/experiment/probes/run";
+import type { Experiment } from "../lib/experiment/types";
 import type { Settings } from "../lib/experiment/settings";
 import { studyFolder } from "../lib/experiment/study/run";
 import { probeChanges, probeChangesTable, verdictOnH8 } from "../lib/report/probe-changes";
@@ -14,6 +15,18 @@ import { probeLines } from "./probe";
 const PROBED = ["base", "sft", "tapo"] as const;
 
 /**
+ * An experiment whose probes ask about its own sub-categories alone: the study's knowledge is of all domains, those of
+ * the other group too.
+ */
+export function askedOfOwn(experiment: Experiment): Experiment {
+  const { benchmark } = experiment;
+  if (!benchmark.extras) return experiment;
+  const own = new Set(benchmark.subcategories().map(({ id }) => id));
+  const knowledge = benchmark.extras.knowledge.map((one) => ({ ...one, evaluated: one.evaluated && own.has(one.id) }));
+  return { ...experiment, benchmark: { ...benchmark, extras: { ...benchmark.extras, knowledge } } };
+}
+
+/**
  * Probes of the models of one seed, in `probes.md` and `probes.json` beside the study's results.
  * @param look writes down a look at test drawings before they are asked about
  * @returns exit code
@@ -23,7 +36,7 @@ export async function showProbes(settings: Settings, look: () => Promise<void>):
   const { methodParams } = await import("../lib/experiment/evaluate");
   return withExperiment(settings, "probes", async (experiment, watch) => {
     for (const method of PROBED) disposeTree(await methodParams(experiment, method, watch)); // saved from now on
-    const { rows, split } = await runProbes(experiment, PROBED, watch);
+    const { rows, split } = await runProbes(askedOfOwn(experiment), PROBED, watch);
     const lines = probeLines(rows);
     const folder = studyFolder(experiment);
     const changes = probeChanges(rows, PROBED);

@@ -9,6 +9,7 @@ import { sizeConfig, type Size } from "./models";
 import { planRun, type PlanRequest, type RunPlan } from "./plan";
 import { allDevices, speedsOf, type EngineName, type Speeds } from "./speeds";
 import { WORKLOAD, type Workload } from "./stages";
+import { workloadOf } from "./workload";
 
 /** Responses decoded together with another engine, where nothing says how many: an assumption. */
 export const ROWS_ELSEWHERE = 128;
@@ -19,7 +20,7 @@ export interface PlanChoice {
   /** Name of a device, or the device. */
   device: string;
   engine?: EngineName;
-  /** What differs from `WORKLOAD`. */
+  /** What differs from `WORKLOAD` and from what the settings say. */
   workload?: Partial<Workload>;
   /** The paper's by default. */
   settings?: Settings;
@@ -52,7 +53,7 @@ export function planFor(choice: PlanChoice, measurements: Measurements): RunPlan
   const plan = planRun({
     config: typeof model === "string" ? sizeConfig(model) : model,
     teacher: sizeConfig(teacher),
-    workload: { ...WORKLOAD, ...choice.workload },
+    workload: { ...WORKLOAD, ...workloadOf(settings), ...choice.workload },
     settings,
     lora: choice.lora === undefined ? loraConfig(settings) : choice.lora,
     device,

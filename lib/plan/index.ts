@@ -9,3 +9,5 @@ export { planFor, type PlanChoice } from "./choose";
 export type { Range } from "./range";
 export { allDevices, bigError, calibrateCpu, calibrateGpu, carriedErrors, speedsOf } from "./speeds";
 export { STAGES, WORKLOAD, type Workload } from "./stages";
+export { TEACHER_PHASE } from "./teacher";
+export { workloadOf } from "./workload";

@@ -16,6 +16,7 @@ import {
   type Work,
   type Workload,
 } from "./stages";
+import { teacherPhase } from "./teacher";
 
 /**
  * Seconds of work: products at the speed of products, and a cost a layer. A decoding step takes the longer of its
@@ -71,16 +72,16 @@ export interface RunPlan {
   price: Range | null;
 }
 
-/** The fewest devices that hold a run's largest phase, by the memory plan. */
-export function fewestDevices({ config, lora, settings, workload, device }: PlanRequest): {
-  fewest: number;
-  largest: { name: string; bytes: number };
-} {
+/** The fewest devices that hold a run's largest phase, by the memory plan; a teacher that is bought needs none. */
+export function fewestDevices(request: PlanRequest): { fewest: number; largest: { name: string; bytes: number } } {
+  const { config, teacher, lora, settings, workload, device, engine, rows, teacherPrice } = request;
   const pixels = workload.imageTokens * (config.vision.patchSize * config.vision.spatialMergeSize) ** 2;
-  const phases = plannedPhases({ config, lora, storedBytes: 2 }, settings, {
+  const trained = plannedPhases({ config, lora, storedBytes: 2 }, settings, {
     maxPixels: { sft: pixels, rl: pixels },
     textTokens: workload.textTokens,
   });
+  const { maxTokens } = settings.cot;
+  const phases = [...trained, ...(teacherPrice ? [] : [teacherPhase(teacher, workload, { engine, rows, maxTokens })])];
   const largest = phases.reduce((a, b) => (b.bytes > a.bytes ? b : a));
   return {
     fewest: Math.ceil(largest.bytes / device.memory),
@@ -103,7 +104,7 @@ export function stagesOf(request: PlanRequest): StageWork[] {
   const decoding = { rows, weightBytes: held, cacheBytes: here ? 4 : 2 };
   const prompts = rl.promptsPerCall > 0 ? rl.promptsPerCall : rl.groupsPerGeneration;
   return [
-    cotStage(teacher, workload, { ...decoding, weightBytes: 2 }),
+    cotStage(teacher, workload, { ...decoding, weightBytes: 2, rows: here ? null : rows }),
     sftStage(config, workload, { ...training, recompute: sft.gradientCheckpointing === "layers" }),
     rolloutStage(config, workload, here ? { ...decoding, rows: prompts * rl.numGenerations } : decoding),
     updateStage(config, workload, training),

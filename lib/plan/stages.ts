@@ -17,11 +17,13 @@ export interface Workload {
   textTokens: number;
   /** Tokens of a response, in the mean. */
   responseTokens: number;
-  /** Stage 1: descriptions and rationales that the teacher writes for an image. */
+  /** Stage 1: images of each sub-category that the teacher answers about. */
+  taughtImages: number;
+  /** Descriptions and rationales that it writes for an image. */
   descriptions: number;
   descriptionTokens: number;
   rationales: number;
-  /** Share of images with a record that is kept. */
+  /** Of these images, the share whose record is kept. */
   keptShare: number;
   sftEpochs: number;
   /** Passes over the training images in Stage 2. */
@@ -48,10 +50,11 @@ export const WORKLOAD: Workload = {
   imageTokens: 752, // 589,824 pixels, LLaMA-Factory's limit in Stage 1: an upper bound for smaller photographs
   textTokens: 256,
   responseTokens: 750, // the released rationales have 3,492 characters in the mean; 4.7 a token is assumed
+  taughtImages: 1, // cot.images, scale paper: the release has at most one record of each
   descriptions: 10, // cot.descriptionsPerImage, scale paper
   descriptionTokens: 100, // assumed: a list of concepts
   rationales: 4,
-  keptShare: 404 / 1808, // released records over few-shot images
+  keptShare: 404 / 452, // released records over seen sub-categories
   sftEpochs: 10,
   rlEpochs: 10,
   rollouts: 10,
@@ -156,9 +159,20 @@ const seenOf = (w: Workload): number => Math.max(1, Math.round(w.subcategories *
 /** Images that are trained on. */
 export const trainingImages = (w: Workload): number => seenOf(w) * w.shots;
 
-/** The teacher describes each image several times and writes rationales; two requests an image, each read once. */
-export function cotStage(teacher: ModelConfig, w: Workload, decoding: Decoding): StageWork {
-  const images = trainingImages(w);
+/** Images that the teacher answers about. */
+const taughtImages = (w: Workload): number => seenOf(w) * w.taughtImages;
+
+/**
+ * The teacher describes each image several times and writes rationales; two requests an image, each read once.
+ * @param decoding with `rows` null the answers to a request are decoded together, and no others, as here
+ */
+export function cotStage(
+  teacher: ModelConfig,
+  w: Workload,
+  decoding: Omit<Decoding, "rows"> & { rows: number | null },
+): StageWork {
+  const together = (answers: number): Decoding => ({ ...decoding, rows: decoding.rows ?? answers });
+  const images = taughtImages(w);
   const [described, reasoned] = [images * w.descriptions, images * w.rationales];
   return stageOf(
     "CoT construction",
@@ -169,8 +183,8 @@ export function cotStage(teacher: ModelConfig, w: Workload, decoding: Decoding):
     },
     [
       readingWork(teacher, w, 2 * images),
-      decodingWork(teacher, w, described, w.descriptionTokens, decoding),
-      decodingWork(teacher, w, reasoned, w.responseTokens, decoding),
+      decodingWork(teacher, w, described, w.descriptionTokens, together(w.descriptions)),
+      decodingWork(teacher, w, reasoned, w.responseTokens, together(w.rationales)),
     ],
   );
 }
@@ -186,7 +200,7 @@ export interface TrainingOptions {
 
 /** SFT: a row an image; the vision tower is frozen (paper), logits of responses alone. */
 export function sftStage(config: ModelConfig, w: Workload, training: TrainingOptions): StageWork {
-  const rows = Math.max(1, Math.round(trainingImages(w) * w.keptShare)) * w.sftEpochs;
+  const rows = Math.max(1, Math.round(taughtImages(w) * w.keptShare)) * w.sftEpochs;
   const tokens = w.imageTokens + w.textTokens + w.responseTokens;
   const shape = decoderShape(config);
   const factor = trainingFactor(training.decoder, training.recompute);

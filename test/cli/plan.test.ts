@@ -62,13 +62,28 @@ describe("plan", () => {
     expect(err).toMatch(/this project computes on one device; \d+ would take another engine/); // 72B
   });
   it("gives them as JSON, and for a checkpoint's own shapes with an adapter", async () => {
-    const { out } = await capture(run, [...model, "--device", "cpu-avx512", "--set", "lora.rank=4", "--json"]);
+    const device = ["--device", "cpu-avx512", "--teacher-size", "3B"];
+    const { out } = await capture(run, [...model, ...device, "--set", "lora.rank=4", "--json"]);
     const [plan] = JSON.parse(out) as {
       stages: { stage: string; device_hours: object; price: null }[];
       devices: number;
     }[];
     expect(plan.stages).toHaveLength(5);
     expect([plan.devices, plan.stages[0].price]).toEqual([1, null]);
+  });
+  it("counts what settings say, and the teacher's memory", async () => {
+    const args = ["--size", "3B", "--device", "h200", "--json"];
+    type Plan = { stages: { stage: string; flops: number }[]; fewest_devices: number };
+    const planned = async (...more: string[]) => {
+      const [plan] = JSON.parse((await capture(run, [...args, ...more])).out) as Plan[];
+      return plan;
+    };
+    const [ten, one] = [await planned(), await planned("--set", "sft.epochs=1")];
+    expect(one.stages[1].flops / ten.stages[1].flops).toBeCloseTo(0.1, 3);
+    expect(ten.fewest_devices).toBe(1);
+    expect((await planned("--teacher-size", "72B", "--engine", "elsewhere")).fewest_devices).toBe(2);
+    const { err } = await capture(run, ["--size", "3B", "--device", "h200", "--teacher-size", "72B"]);
+    expect(err).toMatch(/2 would take another engine: .* a smaller --teacher-size or an endpoint/);
   });
   it("says what speeds are fitted to, with errors on times held out", async () => {
     const { code, out } = await capture(run, ["--calibration"]);
