@@ -35,7 +35,7 @@ export function probeChanges(rows: readonly ProbeRow[], methods: readonly string
       }),
     );
     const points = 100 * (accuracy[methods[methods.length - 1]] - accuracy[methods[0]]);
-    // one in 10^6 for rows that are rounded to six places
+    // accuracies are rounded to six places, which is 1e-4 points
     const holds = OF_H8.includes(probe) ? Math.abs(points) <= MARGIN + 1e-4 : undefined;
     return { probe, split, n, accuracy, points, holds };
   });
